@@ -1,0 +1,64 @@
+package configs
+
+import "evosr/space"
+
+// Config is one experiment, resolved: every default is filled in.
+type Config struct {
+	Seed    uint64
+	Threads int // of the runtime that is searched for; 0 means every core of this machine
+
+	Data    Data
+	Space   space.Space
+	Train   Train
+	Device  Device
+	Search  Search
+	Winners Winners
+}
+
+// Data says which pictures are trained on and scored on.
+type Data struct {
+	Train           string // folder of pictures, or "procedural"
+	Validation      string // folder of pictures, or "procedural"
+	Pictures        int    // procedural training pictures
+	Size            int    // side of a procedural picture, pixels of high resolution
+	ValidationCrops int    // crops that score a genome
+	ValidationSize  int    // side of a validation crop, pixels of high resolution
+	MaxMegapixels   int    // larger files are refused
+}
+
+// Train is the training of the supernet.
+type Train struct {
+	Steps      int
+	Batch      int     // patches a step
+	Patch      int     // side of a patch, pixels of low resolution
+	Rate       float64 // peak learning rate of Adam
+	Subnets    int     // random subnets a step beside the largest and the smallest
+	Distill    float64 // share of the loss against the largest subnet's output, in [0, 1]
+	Checkpoint int     // steps between checkpoints
+}
+
+// Device is what the winners must run on.
+type Device struct {
+	Profile       string // profile file, or "" to measure this machine
+	Width, Height int    // input picture of the latency objective, pixels
+	AllowStale    bool   // accept a profile of another machine or version
+}
+
+// Search is the evolutionary search.
+type Search struct {
+	Mode        string // "joint", "staged" or "random"
+	Population  int
+	Evaluations int      // budget
+	Objectives  []string // the first is always maximised quality: "psnr_db" or "ssim"; then "latency_ms", "params" or "macs"
+	BudgetMS    float64  // predicted latency no genome may exceed; 0 for none
+	MaxParams   int      // 0 for none
+	Lag         int      // child i is bred from results before i-Lag
+}
+
+// Winners says how many points of the front are finished and how.
+type Winners struct {
+	Count       int       // the knee and the best of evenly spread latencies
+	BudgetsMS   []float64 // the best under each of these is a winner, too
+	Finetune    int       // steps
+	MeasureRuns int       // timed frames of a winner
+}

@@ -1,0 +1,122 @@
+package kernel
+
+import "math"
+
+// scalar is the reference: plain loops, the meaning of every other Set.
+var scalar = &Set{
+	Name: "go", Conv: convScalar, WeightGrad: weightGradScalar, Axpy: axpyScalar, Adam: adamScalar,
+	AbsGrad: absGradScalar, Shuffle: shuffleScalar, Unshuffle: unshuffleScalar,
+}
+
+func convScalar(dst, src *Tensor, blocks []Block, e *Epilogue, y0, y1 int) {
+	for i := range blocks {
+		b := &blocks[i]
+		for j := range b.B {
+			c := b.Out + j
+			for y := y0; y < y1; y++ {
+				out := dst.At(c, y)
+				for x := range out {
+					out[x] = b.Bias[j]
+				}
+				if e.Residual != nil {
+					for x, r := range e.Residual.At(c, y) {
+						out[x] += r
+					}
+				}
+				for t, off := range b.Off {
+					w := b.W[t*b.B+j]
+					in := src.Data[src.Origin+y*src.Row+int(off):][:len(out)]
+					for x, v := range in {
+						out[x] += w * v
+					}
+				}
+				if e.ReLU {
+					for x, v := range out {
+						out[x] = max(v, 0)
+					}
+				}
+				if e.Gate != nil {
+					for x, g := range e.Gate.At(c, y) {
+						if !(g > 0) {
+							out[x] = 0
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+func weightGradScalar(grad [][]float32, bias []float32, dy, src *Tensor, blocks []Block) {
+	for i := range blocks {
+		b := &blocks[i]
+		for j := range b.B {
+			var s float32
+			for y := range dy.H {
+				for _, d := range dy.At(b.Out+j, y) {
+					s += d
+				}
+			}
+			bias[b.Out+j] += s
+			for t, off := range b.Off {
+				var s float32
+				for y := range dy.H {
+					d := dy.At(b.Out+j, y)
+					for x, v := range src.Data[src.Origin+y*src.Row+int(off):][:len(d)] {
+						s += d[x] * v
+					}
+				}
+				grad[i][t*b.B+j] += s
+			}
+		}
+	}
+}
+
+func axpyScalar(dst []float32, a float32, x []float32) {
+	for i, v := range x[:len(dst)] {
+		dst[i] += a * v
+	}
+}
+
+func adamScalar(w, m, v, g []float32, rate, b1, b2, eps float32) {
+	for i, d := range g[:len(w)] {
+		m[i] = b1*m[i] + (1-b1)*d
+		v[i] = b2*v[i] + (1-b2)*d*d
+		w[i] -= rate * m[i] / (float32(math.Sqrt(float64(v[i]))) + eps)
+	}
+}
+
+func absGradScalar(dst, a, b []float32, s float32) float64 {
+	var loss float32
+	for i := range dst {
+		d := a[i] - b[i]
+		switch {
+		case d > 0:
+			dst[i] = s
+		case d < 0:
+			dst[i] = -s
+		case d == 0:
+			dst[i] = 0
+		default:
+			dst[i] = d // NaN stays visible
+		}
+		loss += float32(math.Abs(float64(d)))
+	}
+	return float64(loss * s)
+}
+
+func shuffleScalar(dst []float32, src [4][]float32, n int) {
+	for i := range n {
+		for x, v := range src[i] {
+			dst[x*n+i] = v
+		}
+	}
+}
+
+func unshuffleScalar(dst [4][]float32, src []float32, n int) {
+	for i := range n {
+		for x := range dst[i] {
+			dst[i][x] = src[x*n+i]
+		}
+	}
+}

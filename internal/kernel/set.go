@@ -1,0 +1,58 @@
+// Package kernel holds the SIMD micro-kernels: sparse-by-construction
+// convolution forward, its gradients, and the few elementwise loops of
+// training.
+//
+// The one forward kernel computes B output channels x P vectors of pixels in
+// registers, looping over a list of (input offset, B weights): dense is the
+// full list, and the input gradient is the same kernel over a transposed list.
+// The weight gradient is a reduction over the same lists.
+//
+// Every instruction set is a Set with the same functions; the pure Go one is
+// the reference that the others are tested against. All sums run in the order
+// of the list, one pixel at a time, so that tile shapes, row ranges and threads
+// never change a result; only fused multiply-add against separate rounding
+// makes Sets differ, by the last bits.
+package kernel
+
+// Epilogue is what is fused into the store of a convolution:
+//
+//	out = gate(relu(sum + bias + Residual))
+type Epilogue struct {
+	Residual *Tensor // added; nil adds nothing; as many channels and pixels as dst
+	Gate     *Tensor // result becomes 0 where Gate <= 0 (ReLU's gradient); nil passes all
+	ReLU     bool
+}
+
+// Set is the kernels of one instruction set. Its functions may be called from
+// many goroutines at a time as long as they write to different memory.
+type Set struct {
+	Name string // "avx512", "avx2", "neon", "go"
+
+	// Conv computes rows [y0, y1) of all the blocks' output channels of dst from
+	// src, whose strides the offsets were made for. Only pixels inside dst's
+	// width are written. dst must not overlap src.
+	Conv func(dst, src *Tensor, blocks []Block, e *Epilogue, y0, y1 int)
+
+	// WeightGrad adds to grad (one slice for each block, len(W) long) the sum
+	// over all pixels of dy[Out+j] times src at the tap's offset, and to bias
+	// (one value for each channel of dy) the sum of dy. dy's border and padding
+	// must be zero.
+	WeightGrad func(grad [][]float32, bias []float32, dy, src *Tensor, blocks []Block)
+
+	// Axpy adds a*x to dst.
+	Axpy func(dst []float32, a float32, x []float32)
+
+	// Adam makes one step of Kingma & Ba (arXiv:1412.6980) with the moments m
+	// and v and the gradient g: rate is the step already corrected for bias.
+	//	m = b1*m + (1-b1)*g; v = b2*v + (1-b2)*g*g; w -= rate * m / (sqrt(v) + eps)
+	Adam func(w, m, v, g []float32, rate, b1, b2, eps float32)
+
+	// AbsGrad writes sign(a-b)*s into dst, adds s*|a-b| to the loss it returns:
+	// the L1 loss and its gradient.
+	AbsGrad func(dst, a, b []float32, s float32) float64
+
+	// Shuffle interleaves n rows of w floats: dst[x*n+i] = src[i][x], n = 2 to 4.
+	Shuffle func(dst []float32, src [4][]float32, n int)
+	// Unshuffle is its inverse: dst[i][x] = src[x*n+i].
+	Unshuffle func(dst [4][]float32, src []float32, n int)
+}

@@ -1,0 +1,320 @@
+package space
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+)
+
+// prunable lists the schemes that a convolution of the given kernel may have.
+// Head and tail keep all their channels: their outputs are the trunk and the
+// picture.
+func (sp *Space) prunable(kernel int, block bool) []Scheme {
+	var list []Scheme
+	for _, s := range sp.Schemes {
+		if s == Dense || s == Pattern && kernel != 3 || s == Filter && !block {
+			continue
+		}
+		list = append(list, s)
+	}
+	if len(sp.Percents) == 0 {
+		return nil
+	}
+	return list
+}
+
+// Check reports why g does not belong to the space, or nil.
+func (sp *Space) Check(g Genome) error {
+	if !slices.Contains(sp.Widths, g.Width) {
+		return fmt.Errorf("space: genome: width %d, want one of %v", g.Width, sp.Widths)
+	}
+	if len(g.Slots) != len(sp.Slots) {
+		return fmt.Errorf("space: genome: %d slots, want %d", len(g.Slots), len(sp.Slots))
+	}
+	prune := func(where string, p Prune, kernel int, block bool) error {
+		if p == (Prune{}) {
+			return nil
+		}
+		if !slices.Contains(sp.prunable(kernel, block), p.Scheme) || !slices.Contains(sp.Percents, p.Percent) {
+			return fmt.Errorf("space: genome: %s: %v@%d is not in the space", where, p.Scheme, p.Percent)
+		}
+		return nil
+	}
+	if err := prune("head", g.Head, 3, false); err != nil {
+		return err
+	}
+	if err := prune("tail", g.Tail, 3, false); err != nil {
+		return err
+	}
+	for i, gene := range g.Slots {
+		where := fmt.Sprintf("slot %d", i+1)
+		if !slices.ContainsFunc(sp.Slots[i].blocks(), func(b Gene) bool { return b.Kind == gene.Kind && b.Expansion == gene.Expansion }) {
+			return fmt.Errorf("space: genome: %s: %v%v is not in the space", where, gene.Kind, gene.Expansion)
+		}
+		for j, p := range gene.Prune {
+			if j >= gene.Kind.Convs() {
+				if p != (Prune{}) {
+					return fmt.Errorf("space: genome: %s: a pruning beyond its convolutions", where)
+				}
+				continue
+			}
+			if err := prune(where, p, gene.Kind.kernels()[j], true); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// blocks lists every unpruned gene a slot may hold, smallest first within a
+// kind.
+func (s Slot) blocks() []Gene {
+	var list []Gene
+	if s.Skip {
+		list = append(list, Gene{Kind: Skip})
+	}
+	if s.Lean {
+		list = append(list, Gene{Kind: Lean})
+	}
+	for _, e := range s.Plain {
+		list = append(list, Gene{Kind: Plain, Expansion: e})
+	}
+	for _, e := range s.Wide {
+		list = append(list, Gene{Kind: Wide, Expansion: e})
+	}
+	return list
+}
+
+// Largest is the dense genome with the most weights, the teacher of the
+// sandwich rule. Where a wide and another block tie, the wide one is taken.
+func (sp *Space) Largest() Genome { return sp.extreme(sp.MaxTrunk(), 1, 0) }
+
+// Smallest is the genome with the fewest weights, each layer pruned as far as
+// the space allows by its first scheme.
+func (sp *Space) Smallest() Genome {
+	p := 0
+	if n := len(sp.Percents); n > 0 {
+		p = sp.Percents[n-1]
+	}
+	return sp.extreme(sp.Widths[0], -1, p)
+}
+
+func (sp *Space) extreme(width, sign, percent int) Genome {
+	first := func(kernel int, block bool) Prune {
+		if list := sp.prunable(kernel, block); percent > 0 && len(list) > 0 {
+			return Prune{list[0], percent}
+		}
+		return Prune{}
+	}
+	g := Genome{Width: width, Head: first(3, false), Tail: first(3, false)}
+	for _, s := range sp.Slots {
+		var best Gene
+		size := -1
+		for _, b := range s.blocks() {
+			n := 1 + b.weights(width)
+			if size < 0 || sign*n >= sign*size {
+				best, size = b, n
+			}
+		}
+		for j, k := range best.Kind.kernels() {
+			best.Prune[j] = first(k, true)
+		}
+		g.Slots = append(g.Slots, best)
+	}
+	return g
+}
+
+// weights counts a block's weights at full density.
+func (g Gene) weights(width int) int {
+	e, r := Hidden(g.Kind, width, g.Expansion)
+	switch g.Kind {
+	case Wide:
+		return width*e + e*r + 9*r*width
+	case Plain:
+		return 18 * width * e
+	case Lean:
+		return 9 * width * width
+	}
+	return 0
+}
+
+// Random draws a genome. So that samples spread over the whole range of costs,
+// each draw first chooses how many slots are used and how far it prunes, and
+// only then the genes: independent genes would all have about the same cost.
+func (sp *Space) Random(rng *rand.Rand) Genome {
+	depth, force := rng.Float64(), rng.Float64()
+	g := Genome{Width: sp.Widths[rng.IntN(len(sp.Widths))], Head: sp.randomPrune(rng, 3, false, force), Tail: sp.randomPrune(rng, 3, false, force)}
+	for i := range sp.Slots {
+		gene := sp.randomBlock(rng, i, rng.Float64() > depth)
+		for j, k := range gene.Kind.kernels() {
+			gene.Prune[j] = sp.randomPrune(rng, k, true, force)
+		}
+		g.Slots = append(g.Slots, gene)
+	}
+	return g
+}
+
+func (sp *Space) randomBlock(rng *rand.Rand, slot int, skip bool) Gene {
+	list := sp.Slots[slot].blocks()
+	if sp.Slots[slot].Skip && len(list) > 1 {
+		if skip {
+			return list[0]
+		}
+		list = list[1:]
+	}
+	// First the kind, then its expansion, so that a long list of expansions
+	// does not crowd out the other kinds.
+	var kinds []Kind
+	for _, b := range list {
+		if !slices.Contains(kinds, b.Kind) {
+			kinds = append(kinds, b.Kind)
+		}
+	}
+	kind := kinds[rng.IntN(len(kinds))]
+	list = slices.DeleteFunc(list, func(b Gene) bool { return b.Kind != kind })
+	return list[rng.IntN(len(list))]
+}
+
+// randomPrune draws a pruning; force in [0, 1] is how strong it is on average.
+func (sp *Space) randomPrune(rng *rand.Rand, kernel int, block bool, force float64) Prune {
+	list := sp.prunable(kernel, block)
+	level := (force+rng.Float64())/2*float64(len(sp.Percents)+1) - 1
+	pick := rng.Uint64()
+	if len(list) == 0 || level < 0 {
+		return Prune{}
+	}
+	return Prune{list[pick%uint64(len(list))], sp.Percents[min(int(level), len(sp.Percents)-1)]}
+}
+
+// Crossover takes every slot, and the width, head and tail, from one parent or
+// the other.
+func (sp *Space) Crossover(a, b Genome, rng *rand.Rand) Genome {
+	child := a.Clone()
+	if rng.IntN(2) == 1 {
+		child.Width = b.Width
+	}
+	if rng.IntN(2) == 1 {
+		child.Head = b.Head
+	}
+	if rng.IntN(2) == 1 {
+		child.Tail = b.Tail
+	}
+	for i := range child.Slots {
+		if rng.IntN(2) == 1 {
+			child.Slots[i] = b.Slots[i]
+		}
+	}
+	return child
+}
+
+// Mutate changes at least one gene where the space leaves a choice: numbers
+// move mostly by one step, kinds and schemes are drawn anew.
+func (sp *Space) Mutate(g Genome, rng *rand.Rand) Genome {
+	was := g.String()
+	g = g.Clone()
+	for range 64 { // a space of one genome has nothing else to offer
+		rate := 1.5 / float64(len(g.Slots)+1)
+		if rng.Float64() < rate {
+			g.Width = step(sp.Widths, g.Width, rng)
+		}
+		if rng.Float64() < rate {
+			g.Head = sp.mutatePrune(g.Head, rng, 3, false)
+		}
+		if rng.Float64() < rate {
+			g.Tail = sp.mutatePrune(g.Tail, rng, 3, false)
+		}
+		for i := range g.Slots {
+			if rng.Float64() < rate {
+				g.Slots[i] = sp.mutateGene(i, g.Slots[i], rng)
+			}
+		}
+		if rng.Float64() < 0.2 {
+			g = sp.shiftPercents(g, rng)
+		}
+		if g.String() != was {
+			break
+		}
+	}
+	return g
+}
+
+func (sp *Space) mutateGene(slot int, gene Gene, rng *rand.Rand) Gene {
+	switch r := rng.Float64(); {
+	case r < 0.35 || gene.Kind == Skip:
+		was := gene
+		gene = sp.randomBlock(rng, slot, rng.IntN(3) == 0)
+		for j, k := range gene.Kind.kernels() {
+			// Keep what the old block knew about pruning where it is legal.
+			if p := was.Prune[j]; j < was.Kind.Convs() && slices.Contains(sp.prunable(k, true), p.Scheme) {
+				gene.Prune[j] = p
+			} else {
+				gene.Prune[j] = sp.randomPrune(rng, k, true, rng.Float64())
+			}
+		}
+	case r < 0.55 && gene.Kind == Wide:
+		gene.Expansion = step(sp.Slots[slot].Wide, gene.Expansion, rng)
+	case r < 0.55 && gene.Kind == Plain:
+		gene.Expansion = step(sp.Slots[slot].Plain, gene.Expansion, rng)
+	default:
+		j := rng.IntN(gene.Kind.Convs())
+		gene.Prune[j] = sp.mutatePrune(gene.Prune[j], rng, gene.Kind.kernels()[j], true)
+	}
+	return gene
+}
+
+func (sp *Space) mutatePrune(p Prune, rng *rand.Rand, kernel int, block bool) Prune {
+	list := sp.prunable(kernel, block)
+	if len(list) == 0 {
+		return Prune{}
+	}
+	if rng.IntN(3) == 0 {
+		return sp.randomPrune(rng, kernel, block, rng.Float64())
+	}
+	levels := append([]int{0}, sp.Percents...)
+	p.Percent = step(levels, p.Percent, rng)
+	if p.Percent == 0 {
+		return Prune{}
+	}
+	if p.Scheme == Dense {
+		p.Scheme = list[rng.IntN(len(list))]
+	}
+	return p
+}
+
+// shiftPercents moves every pruned layer one step in the same direction, the
+// move along the front that single genes rarely make.
+func (sp *Space) shiftPercents(g Genome, rng *rand.Rand) Genome {
+	up := rng.IntN(2) == 1
+	shift := func(p *Prune) {
+		i := slices.Index(sp.Percents, p.Percent)
+		switch {
+		case i < 0:
+		case up:
+			p.Percent = sp.Percents[min(i+1, len(sp.Percents)-1)]
+		case i > 0:
+			p.Percent = sp.Percents[i-1]
+		}
+	}
+	shift(&g.Head)
+	shift(&g.Tail)
+	for i := range g.Slots {
+		for j := range g.Slots[i].Prune {
+			shift(&g.Slots[i].Prune[j])
+		}
+	}
+	return g
+}
+
+// step moves value to a neighbour in its ascending list, or further away in
+// one of four moves.
+func step[T int | float64](list []T, value T, rng *rand.Rand) T {
+	i := max(0, slices.Index(list, value))
+	d := 1
+	if rng.IntN(4) == 0 {
+		d = 1 + rng.IntN(len(list))
+	}
+	if rng.IntN(2) == 0 {
+		d = -d
+	}
+	return list[min(max(i+d, 0), len(list)-1)]
+}
