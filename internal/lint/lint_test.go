@@ -1,0 +1,244 @@
+// Package lint holds the house together: tests that read the source and hold
+// it against docs/architecture.md.
+package lint
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "evosr"
+
+// floors gives every room its floor. A room imports only rooms of lower floors.
+var floors = map[string]int{
+	"cmd/evosr":       7,
+	"report":          6,
+	"runner":          5,
+	"configs":         4,
+	"fitness":         3,
+	"deviceprofile":   2,
+	"supernet":        1,
+	"sparse":          1,
+	"onnx":            1,
+	"space":           0,
+	"evolve":          0,
+	"imaging":         0,
+	"internal/kernel": 0,
+}
+
+// helpers serve tests and are on no floor.
+var helpers = []string{"internal/check", "internal/lint"}
+
+// doors names the room through which a third-party module enters, by the
+// prefix of its import path. Tests may open a door listed in testDoors.
+var doors = map[string]string{
+	"gopkg.in/yaml.v3":              "configs",
+	"github.com/MaxHalford/eaopt":   "evolve",
+	"gorgonia.org/":                 "supernet",
+	"go4.org/unsafe":                "supernet",
+	"github.com/owulveryck/onnx-go": "onnx",
+	"google.golang.org/protobuf":    "onnx",
+	"modernc.org/sqlite":            "runner",
+	"golang.org/x/image":            "imaging",
+	"golang.org/x/sys":              "internal/kernel",
+	"github.com/spf13/":             "cmd/evosr",
+	"github.com/vbauerster/mpb":     "cmd/evosr",
+	"golang.org/x/term":             "cmd/evosr",
+	"pgregory.net/rapid":            "", // tests of every room
+	"github.com/mmcloughlin/avo":    "internal/kernel/_gen",
+}
+
+// testDoors are doors that other rooms' tests may use.
+var testDoors = map[string][]string{
+	"gorgonia.org/":  {"onnx"}, // the backend of onnx-go
+	"go4.org/unsafe": {"onnx"},
+}
+
+type file struct {
+	room, name string // room: folder from the root; name: path from the root
+	test       bool
+	text       string
+	ast        *ast.File
+	set        *token.FileSet
+}
+
+// source reads every Go file of the module. Folders that start with _ or hold a
+// go.mod of their own belong to other modules.
+func source(t *testing.T) []file {
+	t.Helper()
+	root := filepath.Join("..", "..")
+	var out []file
+	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			name := d.Name()
+			if p != root && (strings.HasPrefix(name, "_") || strings.HasPrefix(name, ".") || name == "node_modules" || name == "testdata" || name == "runs") {
+				return filepath.SkipDir
+			}
+			if _, err := os.Stat(filepath.Join(p, "go.mod")); err == nil && p != root {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(p, ".go") {
+			return nil
+		}
+		text, err := os.ReadFile(p)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, p)
+		if err != nil {
+			return err
+		}
+		f := file{name: filepath.ToSlash(rel), text: string(text), set: token.NewFileSet(), test: strings.HasSuffix(p, "_test.go")}
+		f.room = path.Dir(f.name)
+		f.ast, err = parser.ParseFile(f.set, f.name, text, parser.ParseComments)
+		out = append(out, f)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out) < 20 {
+		t.Fatalf("only %d Go files found: is the test looking at the right folder?", len(out))
+	}
+	return out
+}
+
+func TestFloors(t *testing.T) {
+	for _, f := range source(t) {
+		from, known := floors[f.room]
+		if !known {
+			if !slices.Contains(helpers, f.room) {
+				t.Errorf("%s: room %q has no floor; give it one here and in docs/architecture.md", f.name, f.room)
+			}
+			continue
+		}
+		for _, imp := range f.ast.Imports {
+			p, err := strconv.Unquote(imp.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			room, ours := strings.CutPrefix(p, module+"/")
+			if !ours {
+				checkDoor(t, f, p)
+				continue
+			}
+			if slices.Contains(helpers, room) {
+				if !f.test {
+					t.Errorf("%s: imports the test helper %s outside a test", f.name, room)
+				}
+				continue
+			}
+			to, known := floors[room]
+			switch {
+			case !known:
+				t.Errorf("%s: imports unknown room %q", f.name, room)
+			case room != f.room && to >= from && !f.test:
+				t.Errorf("%s: floor %d imports %s on floor %d", f.name, from, room, to)
+			}
+		}
+	}
+}
+
+func checkDoor(t *testing.T, f file, imp string) {
+	if first, _, _ := strings.Cut(imp, "/"); !strings.Contains(first, ".") {
+		return // the standard library
+	}
+	for prefix, room := range doors {
+		if !strings.HasPrefix(imp, prefix) {
+			continue
+		}
+		if f.room == room || f.test && (room == "" || slices.Contains(testDoors[prefix], f.room)) {
+			return
+		}
+		t.Errorf("%s: imports %s, whose door is %q", f.name, imp, room)
+		return
+	}
+	t.Errorf("%s: imports %s, which has no door; give it one here and in docs/architecture.md", f.name, imp)
+}
+
+// TestHabits holds every file to the habits that a machine can see.
+func TestHabits(t *testing.T) {
+	documented := map[string]bool{}
+	for _, f := range source(t) {
+		generated := ast.IsGenerated(f.ast)
+		if f.ast.Doc != nil && !f.test {
+			documented[f.room] = true
+		}
+		if n := strings.Count(f.text, "\n"); n > 600 && !generated {
+			t.Errorf("%s: %d lines, want at most 600: split it by meaning", f.name, n)
+		}
+		if f.room == "internal/lint" {
+			continue // it spells out what it forbids
+		}
+		for _, word := range []string{"TODO", "FIXME", "XXX", "not implemented", "unimplemented"} {
+			if strings.Contains(f.text, word) {
+				t.Errorf("%s: says %q: finish it or leave it out", f.name, word)
+			}
+		}
+		for _, p := range []string{"/work" + "/", "/root" + "/", "bash_jobs"} {
+			if strings.Contains(f.text, p) {
+				t.Errorf("%s: holds the machine path %q", f.name, p)
+			}
+		}
+		for _, d := range f.ast.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.Name == "init" {
+				t.Errorf("%s: has an init function", f.set.Position(fn.Pos()))
+			}
+		}
+	}
+	for room := range floors {
+		if !documented[room] {
+			t.Errorf("room %s: no package comment", room)
+		}
+	}
+}
+
+// TestPublicDocs asks for a comment on every exported declaration of the two
+// rooms that other programs import.
+func TestPublicDocs(t *testing.T) {
+	for _, f := range source(t) {
+		if f.test || f.room != "sparse" && f.room != "onnx" {
+			continue
+		}
+		for _, d := range f.ast.Decls {
+			switch d := d.(type) {
+			case *ast.FuncDecl:
+				if d.Name.IsExported() && d.Doc == nil && !onHiddenType(d) {
+					t.Errorf("%s: %s has no comment", f.set.Position(d.Pos()), d.Name.Name)
+				}
+			case *ast.GenDecl:
+				for _, s := range d.Specs {
+					if ts, ok := s.(*ast.TypeSpec); ok && ts.Name.IsExported() && d.Doc == nil && ts.Doc == nil {
+						t.Errorf("%s: %s has no comment", f.set.Position(ts.Pos()), ts.Name.Name)
+					}
+				}
+			}
+		}
+	}
+}
+
+func onHiddenType(d *ast.FuncDecl) bool {
+	if d.Recv == nil {
+		return false
+	}
+	typ := d.Recv.List[0].Type
+	if s, ok := typ.(*ast.StarExpr); ok {
+		typ = s.X
+	}
+	id, ok := typ.(*ast.Ident)
+	return ok && !id.IsExported()
+}
