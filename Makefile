@@ -1,0 +1,65 @@
+# evosr: bare `make` prints the targets.
+
+GO       ?= go
+BIN      := bin/evosr
+CONFIG   ?= configs/quickstart.yaml
+RUN_DIR  ?= runs/quickstart
+FUZZTIME ?= 30s
+BENCH    ?= .
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: help
+help: ## print the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/evosr
+	$(GO) build -o $(BIN) ./cmd/evosr
+
+.PHONY: run
+run: build ## the main job: train, profile, search, finish winners, report (minutes)
+	$(BIN) run $(CONFIG) --dir $(RUN_DIR)
+
+.PHONY: test
+test: ## all tests
+	$(GO) test ./...
+
+.PHONY: lint
+lint: ## gofmt, vet, staticcheck, house rules
+	@test -z "$$(gofmt -l . | tee /dev/stderr)"
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	$(GO) test ./internal/lint
+
+.PHONY: noasm
+noasm: ## the kernels without assembly, and the build for arm64
+	$(GO) test -tags noasm ./internal/kernel ./sparse ./supernet
+	GOARCH=arm64 $(GO) build ./...
+
+.PHONY: generate
+generate: ## write the generated files again
+	$(GO) generate ./...
+
+.PHONY: generate-check
+generate-check: generate ## fail when a generated file is not current
+	git diff --exit-code -- '*.s' '*_gen.go' '*_amd64.go' configs/schema.json
+
+.PHONY: bench
+bench: ## benchmarks of the kernels, the runtime and training (docs/numbers.md)
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime 1s ./internal/kernel ./sparse ./supernet ./evolve ./imaging ./fitness
+
+.PHONY: node-deps
+node-deps: ## ONNX Runtime for the tests that need an independent toolchain
+	npm ci --ignore-scripts --no-audit --no-fund --prefix onnx/nodecheck
+
+# Every fuzz target of every room, one after another.
+.PHONY: fuzz
+fuzz: ## fuzz every reader of a file, FUZZTIME each
+	@set -e; for pkg in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; done
+
+.PHONY: clean
+clean: ## remove build outputs and runs
+	rm -rf bin runs
