@@ -1,0 +1,224 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+var convArgs = &args{
+	name: "convArgs",
+	doc: `is one strip of a convolution: b output channels, p
+// vectors of pixels wide. Strides are in bytes.`,
+	fields: []field{
+		{"dst", "unsafe.Pointer", "first pixel of the strip, first output channel"},
+		{"src", "unsafe.Pointer", "source pixel that offset 0 means there"},
+		{"off", "unsafe.Pointer", "behind the last offset (int32, floats)"},
+		{"w", "unsafe.Pointer", "weights of the first tap"},
+		{"bias", "unsafe.Pointer", "b biases"},
+		{"res", "unsafe.Pointer", "residual's pixel, nil: none"},
+		{"gate", "unsafe.Pointer", "gate's pixel, nil: none"},
+		{"mask", "unsafe.Pointer", "lanes of each row's last vector that are stored (int32), nil: all"},
+		{"taps", "int", "negative number of taps"},
+		{"rows", "int", "rows, at least 1"},
+		{"wStep", "int", "from tap to tap of the weights"},
+		{"srcRow", "int", ""}, {"dstRow", "int", ""}, {"dstPlane", "int", ""},
+		{"resRow", "int", ""}, {"resPlane", "int", ""},
+		{"gateRow", "int", ""}, {"gatePlane", "int", ""},
+		{"relu", "int", "not 0: negative sums become 0"},
+	},
+}
+
+// convTiles says how wide a strip of b output channels may be: b*p sums and
+// what a tap needs beside them fit the registers.
+var convTiles = []struct {
+	isa  isa
+	b, p int
+}{
+	{avx512, 8, 3}, {avx512, 4, 6}, {avx512, 2, 12}, {avx512, 1, 20},
+	{avx2, 4, 3}, {avx2, 2, 6}, {avx2, 1, 10},
+}
+
+func convFile() *file {
+	f := newFile("conv", convArgs)
+	f.caller, f.table = "runConv", "convVariants"
+	for _, t := range convTiles {
+		for p := 1; p <= t.p; p++ {
+			f.conv(t.isa, t.b, p)
+		}
+	}
+	return f
+}
+
+// conv writes the forward micro-kernel of b channels x p vectors.
+func (f *file) conv(s isa, b, p int) {
+	f.begin(fmt.Sprintf("conv_f32_%dx%d_%s", b, p, s.name),
+		fmt.Sprintf("Op: OpConv, ISA: %q, B: %d, P: %d, Lanes: %d, %s", s.name, b, p, s.bytes/4, s.row))
+	c := f.ctx
+	src, dst, offEnd, w0, wStep := reg.RSI, reg.RDX, reg.R8, reg.R9, reg.R12
+	rowsLeft, res, gate := reg.R10, reg.R11, reg.R13
+	i, w, at, step := reg.RCX, reg.RBX, reg.RAX, reg.R15
+	f.load("src", src)
+	f.load("dst", dst)
+	f.load("off", offEnd)
+	f.load("w", w0)
+	f.load("wStep", wStep)
+	f.load("rows", rowsLeft)
+	f.load("res", res)
+	f.load("gate", gate)
+
+	acc := func(j, k int) reg.VecPhysical { return s.v(j*p + k) }
+	free := b * p // first register that is no sum
+	// The mask is loaded once where there are mask registers.
+	if s.bytes == 64 {
+		f.load("mask", at)
+		c.KXNORW(reg.K1, reg.K1, reg.K1)
+		c.TESTQ(at, at)
+		c.JZ(LabelRef("row"))
+		c.VMOVDQU32(mem(at, 0), s.v(0))
+		c.VPTESTMD(s.v(0), s.v(0), reg.K1)
+	}
+
+	c.Label("row")
+	f.load("bias", at)
+	for j := range b {
+		c.VBROADCASTSS(mem(at, 4*j), acc(j, 0))
+		for k := 1; k < p; k++ {
+			c.VMOVAPS(acc(j, 0), acc(j, k))
+		}
+	}
+	c.TESTQ(res, res)
+	c.JZ(LabelRef("taps"))
+	c.MOVQ(res, at)
+	f.load("resPlane", step)
+	for j := range b {
+		for k := range p {
+			c.VADDPS(mem(at, k*s.bytes), acc(j, k), acc(j, k))
+		}
+		if j < b-1 {
+			c.ADDQ(step, at)
+		}
+	}
+
+	c.Label("taps")
+	f.load("taps", i)
+	c.TESTQ(i, i)
+	c.JZ(LabelRef("store"))
+	c.MOVQ(w0, w)
+	c.Label("tap")
+	c.MOVLQSX(Mem{Base: offEnd, Index: i, Scale: 4}, at)
+	f.tap(s, b, p, acc, free, src, at, w)
+	c.ADDQ(wStep, w)
+	c.INCQ(i)
+	c.JNZ(LabelRef("tap"))
+
+	c.Label("store")
+	zero := free
+	c.CMPQ(f.args.at(reg.RDI, "relu"), Imm(0))
+	c.JEQ(LabelRef("gate"))
+	f.zero(s, zero)
+	for j := range b {
+		for k := range p {
+			// The sum is the second operand: it is what a NaN gives.
+			c.VMAXPS(acc(j, k), s.v(zero), acc(j, k))
+		}
+	}
+	c.Label("gate")
+	c.TESTQ(gate, gate)
+	c.JZ(LabelRef("write"))
+	f.zero(s, zero)
+	c.MOVQ(gate, at)
+	f.load("gatePlane", step)
+	const less = 0x11 // ordered, quiet
+	for j := range b {
+		for k := range p {
+			if s.bytes == 64 {
+				c.VCMPPS(Imm(less), mem(at, k*s.bytes), s.v(zero), reg.K2)
+				c.VMOVAPS_Z(acc(j, k), reg.K2, acc(j, k))
+			} else {
+				c.VCMPPS(Imm(less), mem(at, k*s.bytes), s.v(zero), s.v(zero+1))
+				c.VANDPS(acc(j, k), s.v(zero+1), acc(j, k))
+			}
+		}
+		if j < b-1 {
+			c.ADDQ(step, at)
+		}
+	}
+	c.ADDQ(f.args.at(reg.RDI, "gateRow"), gate)
+
+	c.Label("write")
+	c.MOVQ(dst, at)
+	f.load("dstPlane", step)
+	write := func(last func(j int)) {
+		for j := range b {
+			for k := range p - 1 {
+				c.VMOVUPS(acc(j, k), mem(at, k*s.bytes))
+			}
+			last(j)
+			if j < b-1 {
+				c.ADDQ(step, at)
+			}
+		}
+	}
+	if s.bytes == 64 {
+		write(func(j int) { c.VMOVUPS(acc(j, p-1), reg.K1, mem(at, (p-1)*s.bytes)) })
+	} else {
+		f.load("mask", i)
+		c.TESTQ(i, i)
+		c.JNZ(LabelRef("masked"))
+		write(func(j int) { c.VMOVUPS(acc(j, p-1), mem(at, (p-1)*s.bytes)) })
+		c.JMP(LabelRef("next"))
+		c.Label("masked") // vmaskmov is slow on some processors
+		c.VMOVUPS(mem(i, 0), s.v(zero))
+		write(func(j int) { c.VMASKMOVPS(acc(j, p-1), s.v(zero), mem(at, (p-1)*s.bytes)) })
+		c.Label("next")
+	}
+
+	c.ADDQ(f.args.at(reg.RDI, "srcRow"), src)
+	c.ADDQ(f.args.at(reg.RDI, "dstRow"), dst)
+	c.TESTQ(res, res)
+	c.JZ(LabelRef("count"))
+	c.ADDQ(f.args.at(reg.RDI, "resRow"), res)
+	c.Label("count")
+	c.DECQ(rowsLeft)
+	c.JNZ(LabelRef("row"))
+	f.end()
+}
+
+// tap adds one tap: b weights at w times p source vectors at src+4*off. The
+// smaller of the two groups stays in registers where there is room.
+func (f *file) tap(s isa, b, p int, acc func(j, k int) reg.VecPhysical, free int, src, off, w reg.Register) {
+	c := f.ctx
+	in := func(k int) Mem { return Mem{Base: src, Index: off, Scale: 4, Disp: k * s.bytes} }
+	spare := s.vecs - free
+	switch {
+	case b == 1: // every source vector is used once: straight from memory
+		c.VBROADCASTSS(mem(w, 0), s.v(free))
+		for k := range p {
+			c.VFMADD231PS(in(k), s.v(free), acc(0, k))
+		}
+	case p < b: // sources stay, weights pass by
+		for k := range p {
+			c.VMOVUPS(in(k), s.v(free+k))
+		}
+		for j := range b {
+			wj := free + p + j%(spare-p)
+			c.VBROADCASTSS(mem(w, 4*j), s.v(wj))
+			for k := range p {
+				c.VFMADD231PS(s.v(free+k), s.v(wj), acc(j, k))
+			}
+		}
+	default: // weights stay, sources pass by
+		for j := range b {
+			c.VBROADCASTSS(mem(w, 4*j), s.v(free+j))
+		}
+		for k := range p {
+			vk := free + b + k%(spare-b)
+			c.VMOVUPS(in(k), s.v(vk))
+			for j := range b {
+				c.VFMADD231PS(s.v(vk), s.v(free+j), acc(j, k))
+			}
+		}
+	}
+}

@@ -1,0 +1,50 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+import (
+	"slices"
+
+	"golang.org/x/sys/cpu"
+)
+
+const (
+	needsAVX512 = "AVX-512 F, DQ, BW and VL"
+	needsAVX2   = "AVX2 and FMA"
+)
+
+var (
+	hasAVX512 = cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL
+	hasAVX2   = cpu.X86.HasAVX2 && cpu.X86.HasFMA
+)
+
+// Variants lists the assembly kernels of this build, whether they run here or
+// not. Sets, tests and benchmarks are all made from it.
+func Variants() []Variant { return slices.Concat(convVariants) }
+
+// sets are the Sets of this processor, the fastest first.
+var sets = func() (all []*Set) {
+	if hasAVX512 {
+		all = append(all, newSet("avx512"))
+	}
+	if hasAVX2 {
+		all = append(all, newSet("avx2"))
+	}
+	return all
+}()
+
+func vectorSets() []*Set { return slices.Clip(sets) }
+
+// newSet makes the Set of an instruction set from the table of its variants.
+func newSet(isa string) *Set {
+	var own []Variant
+	for _, v := range Variants() {
+		if v.ISA == isa {
+			own = append(own, v)
+		}
+	}
+	s := *scalar
+	s.Name = isa
+	s.Conv = newConvTiles(own).conv
+	return &s
+}

@@ -1,0 +1,27 @@
+package kernel
+
+// Op is an operation that has variants.
+type Op string
+
+// The operations with variants beside the scalar one.
+const (
+	OpConv       Op = "conv"       // B output channels x P vectors of pixels
+	OpWeightGrad Op = "weightgrad" // B output channels x P taps
+	OpElement    Op = "element"    // loops over slices
+	OpProbe      Op = "probe"      // measures the processor
+)
+
+// Variant is one assembly kernel. Its name is its data sheet: operation, type,
+// tile, instruction set.
+type Variant struct {
+	Name  string
+	Op    Op
+	ISA   string // the name of the Set it belongs to
+	B, P  int    // tile, 0 where the operation has none
+	Bias  bool   // a weight gradient that sums the bias' gradient as well
+	Lanes int    // float32 values in a vector
+	Needs string // processor features
+	Runs  bool   // this processor has them
+
+	id int
+}
