@@ -22,7 +22,7 @@ const maxHeader = 32 << 20 // bytes
 // against l before memory is allocated for the pixels, and a PNG whose bytes
 // cannot possibly hold so many pixels is refused, too.
 func Decode(r io.Reader, l Limits) (*Picture, error) {
-	p, err := decode(r, l)
+	p, err := decode(r, l, false)
 	if err != nil {
 		return nil, fmt.Errorf("imaging: %w", err)
 	}
@@ -57,8 +57,9 @@ func (c *codec) match(head []byte) bool {
 	return true
 }
 
-// decode is Decode with errors that do not name the room yet.
-func decode(r io.Reader, l Limits) (*Picture, error) {
+// decode is Decode with errors that do not name the room yet. storedGrey says
+// that the picture was grey before it was put into a format that cannot say so.
+func decode(r io.Reader, l Limits, storedGrey bool) (*Picture, error) {
 	var seen bytes.Buffer
 	if _, err := io.CopyN(&seen, r, 12); err != nil && err != io.EOF {
 		return nil, err
@@ -105,7 +106,7 @@ func decode(r io.Reader, l Limits) (*Picture, error) {
 	if b := m.Bounds(); b.Dx() != config.Width || b.Dy() != config.Height {
 		return nil, fmt.Errorf("%s: %dx%d pixels after a header of %dx%d", format.name, b.Dx(), b.Dy(), config.Width, config.Height)
 	}
-	return fromImage(m, format.name, greyAlphaPNG(format.name, seen.Bytes())), nil
+	return fromImage(m, format.name, storedGrey || greyAlphaPNG(format.name, seen.Bytes())), nil
 }
 
 // decodePixels turns a panic of a decoder over a broken file into an error.
@@ -149,11 +150,10 @@ func greyAlphaPNG(format string, data []byte) bool {
 	return format == "PNG" && len(data) > ihdrColour && binary.BigEndian.Uint32(data[12:]) == 0x49484452 && data[ihdrColour] == 4
 }
 
-// fromImage converts m to planes. Where a format stores a grey picture as three
-// equal channels, it is grey when they are equal everywhere: WebP has no other
-// way, and PNG's grey with alpha reaches us so. In other formats a file says
-// itself whether it is grey.
-func fromImage(m image.Image, format string, greyAlpha bool) *Picture {
+// fromImage converts m to planes. A file says itself whether it is grey: equal
+// channels alone do not make it so, because the papers' luma of such a picture
+// is the formula's, as for any RGB file. With storedGrey they do.
+func fromImage(m image.Image, format string, storedGrey bool) *Picture {
 	if format == "WebP" {
 		switch m := m.(type) {
 		case *image.YCbCr: // VP8 stores studio YCbCr, unlike JPEG
@@ -184,7 +184,7 @@ func fromImage(m image.Image, format string, greyAlpha bool) *Picture {
 		return p
 	}
 	p.Cb, p.Cr, p.Alpha = NewPlane(w, h), NewPlane(w, h), NewPlane(w, h)
-	colour, opaque := format != "WebP" && !greyAlpha, true
+	colour, opaque := !storedGrey, true
 	at := pixelReader(m)
 	for y := range h {
 		for x := range w {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -254,7 +255,7 @@ type Y4MWriter struct {
 
 // NewY4MWriter writes the header of a stream.
 func NewY4MWriter(w io.Writer, h Y4MHeader) (*Y4MWriter, error) {
-	if err := h.check(Limits{MaxPixels: 1 << 40}); err != nil {
+	if err := h.check(Limits{MaxPixels: math.MaxInt}); err != nil {
 		return nil, err
 	}
 	size := 0
