@@ -15,10 +15,13 @@ type Config struct {
 	Winners Winners
 }
 
+// Procedural stands in place of a folder for pictures that evosr draws itself.
+const Procedural = "procedural"
+
 // Data says which pictures are trained on and scored on.
 type Data struct {
-	Train           string // folder of pictures, or "procedural"
-	Validation      string // folder of pictures, or "procedural"
+	Train           string // folder of pictures (absolute), or Procedural
+	Validation      string // folder of pictures (absolute), or Procedural
 	Pictures        int    // procedural training pictures
 	Size            int    // side of a procedural picture, pixels of high resolution
 	ValidationCrops int    // crops that score a genome
@@ -39,19 +42,19 @@ type Train struct {
 
 // Device is what the winners must run on.
 type Device struct {
-	Profile       string // profile file, or "" to measure this machine
+	Profile       string // profile file (absolute) or "builtin:smoke"; "" measures this machine
 	Width, Height int    // input picture of the latency objective, pixels
 	AllowStale    bool   // accept a profile of another machine or version
 }
 
 // Search is the evolutionary search.
 type Search struct {
-	Mode        string // "joint", "staged" or "random"
+	Mode        string // "joint" or "random"
 	Population  int
 	Evaluations int      // budget
-	Objectives  []string // the first is always maximised quality: "psnr_db" or "ssim"; then "latency_ms", "params" or "macs"
+	Objectives  []string // the first is maximised quality: "psnr_db" or "ssim"; then "latency_ms", "params" or "macs"
 	BudgetMS    float64  // predicted latency no genome may exceed; 0 for none
-	MaxParams   int      // 0 for none
+	MaxParams   int      // kept weights and biases no genome may exceed; 0 for none
 	Lag         int      // child i is bred from results before i-Lag
 }
 
@@ -59,6 +62,6 @@ type Search struct {
 type Winners struct {
 	Count       int       // the knee and the best of evenly spread latencies
 	BudgetsMS   []float64 // the best under each of these is a winner, too
-	Finetune    int       // steps
+	Finetune    int       // steps; 0 keeps the inherited weights
 	MeasureRuns int       // timed frames of a winner
 }

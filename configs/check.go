@@ -1,0 +1,134 @@
+package configs
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// problem is what is wrong with values that are each legal on their own.
+type problem struct {
+	paths []string // where it shows first, then what else is involved
+	text  string
+}
+
+const (
+	maxPixels = 1 << 29 // of all procedural pictures: 2 GiB as float32
+	maxFrame  = 1 << 24 // pixels of the latency objective's input
+)
+
+// problems holds the resolved config against the rules that involve more than
+// one key.
+func (c *Config) problems() []problem {
+	var list []problem
+	bad := func(paths string, format string, args ...any) {
+		list = append(list, problem{strings.Fields(paths), fmt.Sprintf(format, args...)})
+	}
+	list = append(list, c.spaceProblems()...)
+
+	t, d := &c.Train, &c.Data
+	if side := t.Patch * c.Space.Scale; d.Train == Procedural && side > d.Size {
+		bad("train.patch data.size scale", "%d pixels at scale %d need pictures of at least %d, but data.size is %d", t.Patch, c.Space.Scale, side, d.Size)
+	}
+	if d.Train == Procedural && d.Pictures*d.Size*d.Size > maxPixels {
+		bad("data.pictures data.size", "%d pictures of %dx%d hold %d megapixels, want at most %d", d.Pictures, d.Size, d.Size, d.Pictures*d.Size*d.Size>>20, maxPixels>>20)
+	}
+	if d.Validation == Procedural && d.ValidationSize > d.Size {
+		bad("data.validation_size data.size", "%d, want at most data.size, %d", d.ValidationSize, d.Size)
+	}
+	if d.ValidationCrops*d.ValidationSize*d.ValidationSize > maxPixels {
+		bad("data.validation_crops data.validation_size", "%d crops of %dx%d, want at most %d megapixels in all", d.ValidationCrops, d.ValidationSize, d.ValidationSize, maxPixels>>20)
+	}
+	for _, pv := range [][2]string{{"data.train", d.Train}, {"data.validation", d.Validation}} {
+		if pv[1] == "" || strings.HasPrefix(pv[1], builtin) {
+			bad(pv[0], "%s, want a folder or %s", quote(pv[1]), Procedural)
+		}
+	}
+	if p := c.Device.Profile; p == Procedural {
+		bad("device.profile", "%s, want a profile file, or \"\" to measure this machine", p)
+	} else if name, ok := strings.CutPrefix(p, builtin); ok && !slices.Contains(builtinProfiles(), name) {
+		bad("device.profile", "%s, want %s", quote(p), builtin+strings.Join(builtinProfiles(), " or "+builtin))
+	}
+	if px := c.Device.Width * c.Device.Height; px > maxFrame {
+		bad("device.width device.height", "%dx%d pixels, want at most %d megapixels", c.Device.Width, c.Device.Height, maxFrame>>20)
+	}
+
+	s := &c.Search
+	if s.Population > s.Evaluations {
+		bad("search.population search.evaluations", "%d members, want at most the %d evaluations", s.Population, s.Evaluations)
+	}
+	if s.Lag > s.Population {
+		bad("search.lag search.population", "%d, want at most the population, %d", s.Lag, s.Population)
+	}
+	costs := 0
+	for i, o := range s.Objectives {
+		quality := o == "psnr_db" || o == "ssim"
+		if i == 0 && !quality {
+			bad("search.objectives", "%s comes first, want psnr_db or ssim first", o)
+		}
+		if !quality {
+			costs++
+		}
+	}
+	if costs == 0 {
+		bad("search.objectives", "no cost to trade quality against, want at least one of latency_ms, params or macs")
+	}
+	for i, b := range c.Winners.BudgetsMS {
+		if b == 0 {
+			bad("winners.budgets_ms", "0, want a latency above 0 milliseconds")
+		} else if slices.Contains(c.Winners.BudgetsMS[:i], b) {
+			bad("winners.budgets_ms", "%v stands in the list twice", b)
+		}
+	}
+	return list
+}
+
+// spaceProblems turns what space.Validate says into problems with the names
+// that a config uses.
+func (c *Config) spaceProblems() []problem {
+	err := c.Space.Validate()
+	if err == nil {
+		return nil
+	}
+	all := []error{err}
+	if j, ok := err.(interface{ Unwrap() []error }); ok {
+		all = j.Unwrap()
+	}
+	paths := map[string]string{"scale": "scale", "colors": "colors", "widths": "space.widths", "schemes": "space.schemes", "percents": "space.ratios"}
+	var list []problem
+	for _, e := range all {
+		what, rest, _ := strings.Cut(strings.TrimPrefix(e.Error(), "space: "), ": ")
+		p := problem{paths: []string{paths[what]}, text: rest}
+		if paths[what] == "" { // "slot 3": its lists may be the section's
+			p = problem{[]string{"space.slots", "space.wide", "space.plain", "space.skip", "space.lean"}, what + ": " + rest}
+		}
+		if !slices.ContainsFunc(list, func(q problem) bool { return q.paths[0] == p.paths[0] && sameButSlot(q.text, p.text) }) {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// sameButSlot tells whether two faults differ by the number of the slot only,
+// as they do when all slots are alike.
+func sameButSlot(a, b string) bool {
+	_, x, okA := strings.Cut(a, ": ")
+	_, y, okB := strings.Cut(b, ": ")
+	return a == b || okA && okB && x == y && strings.HasPrefix(a, "slot ")
+}
+
+// Validate holds a config that was made or changed by a program against the
+// rules of the file format. All faults are joined.
+func (c *Config) Validate() error {
+	var errs []error
+	for _, p := range c.problems() {
+		errs = append(errs, fmt.Errorf("configs: %s: %s", p.paths[0], p.text))
+	}
+	if len(errs) == 0 { // ranges and types, by the strict reader
+		if _, err := Parse("config", c.YAML()); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,190 @@
+package configs
+
+import (
+	"slices"
+
+	"evosr/space"
+)
+
+// A key is one entry of a config file. The table of keys is the only place that
+// names them: defaults, the strict reader, the writer, the JSON Schema and the
+// comparison of two configs all follow it.
+type key struct {
+	section string // "" for the top level
+	name    string
+	value   string           // default, as YAML
+	lo, hi  float64          // range of a number, or of every number of a list
+	words   []string         // what a string may be; nil for any
+	free    bool             // does not change a run's result
+	field   func(*draft) any // pointer to the value; its type says how it is read
+	doc     string
+}
+
+func (k *key) path() string {
+	if k.section == "" {
+		return k.name
+	}
+	return k.section + "." + k.name
+}
+
+// draft is a Config while it is read or written. In a file the slots are either
+// a number of like ones or a list.
+type draft struct {
+	Config
+	count int          // slots that are all as alike says; 0 when each counts
+	alike space.Slot   // also what an entry of the list holds by default
+	each  []space.Slot // the slots, each on its own
+}
+
+// The types of values that Go's own types do not tell apart.
+type (
+	location string // a path, relative to the config file
+	ratios   []int  // pruned parts in (0, 0.95], kept as whole percents
+	slotList draft  // a number, or a list of slots
+	wholes   []int  // whole numbers
+	reals    []float64
+)
+
+const maxList = 64 // entries of a list
+
+var objectives = []string{"psnr_db", "ssim", "latency_ms", "params", "macs"}
+
+func schemeWords() []string {
+	var list []string
+	for _, s := range space.Schemes() {
+		list = append(list, s.String())
+	}
+	return list
+}
+
+// keys is the table, in the order in which a config is written.
+func keys() []key {
+	return []key{
+		{name: "seed", value: "1", field: func(d *draft) any { return &d.Seed },
+			doc: "every random number of the run follows from it"},
+		{name: "threads", value: "0", lo: 0, hi: 256, field: func(d *draft) any { return &d.Threads },
+			doc: "threads of the upscaler that is searched for; 0: every core of this machine"},
+		{name: "scale", value: "2", lo: 2, hi: 4, field: func(d *draft) any { return &d.Space.Scale },
+			doc: "enlargement: 2, 3 or 4"},
+		{name: "colors", value: "1", lo: 1, hi: 1, field: func(d *draft) any { return &d.Space.Colors },
+			doc: "planes the network sees; 1: luma (colour is upscaled beside it)"},
+
+		{section: "data", name: "train", value: Procedural, field: func(d *draft) any { return (*location)(&d.Data.Train) },
+			doc: "folder of training pictures, or procedural"},
+		{section: "data", name: "validation", value: Procedural, field: func(d *draft) any { return (*location)(&d.Data.Validation) },
+			doc: "folder of pictures that score genomes, or procedural"},
+		{section: "data", name: "pictures", value: "96", lo: 1, hi: 65536, field: func(d *draft) any { return &d.Data.Pictures },
+			doc: "procedural training pictures"},
+		{section: "data", name: "size", value: "256", lo: 32, hi: 4096, field: func(d *draft) any { return &d.Data.Size },
+			doc: "side of a procedural picture, pixels of high resolution"},
+		{section: "data", name: "validation_crops", value: "8", lo: 1, hi: 1024, field: func(d *draft) any { return &d.Data.ValidationCrops },
+			doc: "crops that score a genome"},
+		{section: "data", name: "validation_size", value: "128", lo: 32, hi: 4096, field: func(d *draft) any { return &d.Data.ValidationSize },
+			doc: "side of such a crop, pixels of high resolution"},
+		{section: "data", name: "max_megapixels", value: "64", lo: 1, hi: 1024, free: true, field: func(d *draft) any { return &d.Data.MaxMegapixels },
+			doc: "larger picture files are refused, megapixels"},
+
+		{section: "space", name: "widths", value: "[8, 12, 16]", lo: 4, hi: space.MaxWidth, field: func(d *draft) any { return (*wholes)(&d.Space.Widths) },
+			doc: "trunk channels to choose from, ascending multiples of 4"},
+		{section: "space", name: "skip", value: "true", field: func(d *draft) any { return &d.alike.Skip },
+			doc: "a slot may be left out"},
+		{section: "space", name: "wide", value: "[2, 4, 6]", lo: 0.5, hi: space.MaxExpansion, field: func(d *draft) any { return (*reals)(&d.alike.Wide) },
+			doc: "expansions of a wide block (1x1, 1x1, 3x3): hidden channels / trunk width"},
+		{section: "space", name: "plain", value: "[1, 2]", lo: 0.5, hi: space.MaxExpansion, field: func(d *draft) any { return (*reals)(&d.alike.Plain) },
+			doc: "expansions of a plain block (3x3, 3x3): hidden channels / trunk width"},
+		{section: "space", name: "lean", value: "true", field: func(d *draft) any { return &d.alike.Lean },
+			doc: "a slot may hold a single 3x3"},
+		{section: "space", name: "slots", value: "6", lo: 1, hi: space.MaxSlots, field: func(d *draft) any { return (*slotList)(d) },
+			doc: "slots of the trunk: a number, or a list of {skip, wide, plain, lean}"},
+		{section: "space", name: "schemes", value: "[filter, block4, block8, unstructured]", words: schemeWords(), field: func(d *draft) any { return &d.Space.Schemes },
+			doc: "how a convolution may be pruned; dense is always allowed"},
+		{section: "space", name: "ratios", value: "[0.25, 0.5, 0.75, 0.85]", lo: 0.01, hi: space.MaxPercent / 100., field: func(d *draft) any { return (*ratios)(&d.Space.Percents) },
+			doc: "pruned weights / all weights to choose from, ascending, whole percents"},
+
+		{section: "train", name: "steps", value: "2000", lo: 1, hi: 100e6, field: func(d *draft) any { return &d.Train.Steps },
+			doc: "training steps of the supernet"},
+		{section: "train", name: "batch", value: "16", lo: 1, hi: 1024, field: func(d *draft) any { return &d.Train.Batch },
+			doc: "patches a step"},
+		{section: "train", name: "patch", value: "32", lo: 8, hi: 256, field: func(d *draft) any { return &d.Train.Patch },
+			doc: "side of a patch, pixels of low resolution"},
+		{section: "train", name: "rate", value: "0.002", lo: 1e-8, hi: 1, field: func(d *draft) any { return &d.Train.Rate },
+			doc: "peak learning rate of Adam"},
+		{section: "train", name: "subnets", value: "2", lo: 0, hi: 64, field: func(d *draft) any { return &d.Train.Subnets },
+			doc: "random subnets a step beside the largest and the smallest"},
+		{section: "train", name: "distill", value: "0.5", lo: 0, hi: 1, field: func(d *draft) any { return &d.Train.Distill },
+			doc: "share of the loss taken against the largest subnet's output"},
+		{section: "train", name: "checkpoint", value: "200", lo: 1, hi: 100e6, free: true, field: func(d *draft) any { return &d.Train.Checkpoint },
+			doc: "steps between checkpoints"},
+
+		{section: "device", name: "profile", value: `""`, free: true, field: func(d *draft) any { return (*location)(&d.Device.Profile) },
+			doc: "device profile to search for; empty: measure this machine"},
+		{section: "device", name: "width", value: "320", lo: 8, hi: 16384, field: func(d *draft) any { return &d.Device.Width },
+			doc: "input picture of the latency objective, pixels"},
+		{section: "device", name: "height", value: "180", lo: 8, hi: 16384, field: func(d *draft) any { return &d.Device.Height },
+			doc: "input picture of the latency objective, pixels"},
+		{section: "device", name: "allow_stale", value: "false", free: true, field: func(d *draft) any { return &d.Device.AllowStale },
+			doc: "accept a profile of another machine or version"},
+
+		{section: "search", name: "mode", value: "joint", words: []string{"joint", "random"}, field: func(d *draft) any { return &d.Search.Mode },
+			doc: "joint: architecture and pruning at once (NSGA-II); random: the baseline"},
+		{section: "search", name: "population", value: "32", lo: 4, hi: 4096, field: func(d *draft) any { return &d.Search.Population },
+			doc: "members of the population"},
+		{section: "search", name: "evaluations", value: "400", lo: 4, hi: 10e6, field: func(d *draft) any { return &d.Search.Evaluations },
+			doc: "genomes scored in all"},
+		{section: "search", name: "objectives", value: "[psnr_db, latency_ms]", words: objectives, field: func(d *draft) any { return &d.Search.Objectives },
+			doc: "first psnr_db or ssim, then at least one of latency_ms, params, macs"},
+		{section: "search", name: "budget_ms", value: "0", lo: 0, hi: 1e9, field: func(d *draft) any { return &d.Search.BudgetMS },
+			doc: "predicted latency that no genome may exceed, milliseconds; 0: none"},
+		{section: "search", name: "max_params", value: "0", lo: 0, hi: 1e9, field: func(d *draft) any { return &d.Search.MaxParams },
+			doc: "weights and biases that no genome may exceed; 0: none"},
+		{section: "search", name: "lag", value: "8", lo: 1, hi: 1024, field: func(d *draft) any { return &d.Search.Lag },
+			doc: "child i is bred from the results before i-lag, so that workers need not wait"},
+
+		{section: "winners", name: "count", value: "3", lo: 1, hi: 64, field: func(d *draft) any { return &d.Winners.Count },
+			doc: "points of the front that are finished: the knee, the best under each budget, and a spread"},
+		{section: "winners", name: "budgets_ms", value: "[]", lo: 0, hi: 1e9, field: func(d *draft) any { return (*reals)(&d.Winners.BudgetsMS) },
+			doc: "the best under each of these predicted latencies is a winner, milliseconds"},
+		{section: "winners", name: "finetune", value: "200", lo: 0, hi: 100e6, field: func(d *draft) any { return &d.Winners.Finetune },
+			doc: "fine-tuning steps of a winner, masks fixed; 0: inherited weights"},
+		{section: "winners", name: "measure_runs", value: "30", lo: 3, hi: 10000, field: func(d *draft) any { return &d.Winners.MeasureRuns },
+			doc: "timed frames of a winner"},
+	}
+}
+
+// sections names the mappings of a config file and what each is about.
+func sections() [][2]string {
+	return [][2]string{
+		{"", "evosr: one experiment. Every key may be left out."},
+		{"data", "Which pictures are trained on and scored on."},
+		{"space", "What the search may choose from."},
+		{"train", "Training of the weight-shared supernet."},
+		{"device", "What the winners must run on."},
+		{"search", "Evolution of architecture and pruning."},
+		{"winners", "What is done with the best of the front."},
+	}
+}
+
+// settle turns the slots as written into the slots of the space.
+func (d *draft) settle() {
+	if d.count > 0 {
+		d.Space.Slots = slices.Repeat([]space.Slot{d.alike}, d.count)
+		for i, s := range d.Space.Slots { // no two slots share a list
+			d.Space.Slots[i].Wide, d.Space.Slots[i].Plain = slices.Clone(s.Wide), slices.Clone(s.Plain)
+		}
+	} else {
+		d.Space.Slots = d.each
+	}
+}
+
+// draftOf is the inverse of settle.
+func draftOf(c *Config) *draft {
+	d := &draft{Config: *c, each: c.Space.Slots}
+	if n := len(d.each); n > 0 && !slices.ContainsFunc(d.each, func(s space.Slot) bool { return !sameSlot(s, d.each[0]) }) {
+		d.count, d.alike, d.each = n, d.each[0], nil
+	}
+	return d
+}
+
+func sameSlot(a, b space.Slot) bool {
+	return a.Skip == b.Skip && a.Lean == b.Lean && slices.Equal(a.Wide, b.Wide) && slices.Equal(a.Plain, b.Plain)
+}

@@ -1,0 +1,153 @@
+package configs
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"evosr/space"
+)
+
+// YAML writes the resolved config, each key with its meaning. Parse reads it
+// back to an equal Config.
+func (c *Config) YAML() []byte {
+	var b strings.Builder
+	d := draftOf(c)
+	for _, s := range sections() {
+		indent := ""
+		if s[0] != "" {
+			indent = "  "
+			fmt.Fprintf(&b, "\n# %s\n%s:\n", s[1], s[0])
+		} else {
+			fmt.Fprintf(&b, "# %s\n", s[1])
+		}
+		for _, k := range keys() {
+			if k.section != s[0] || d.count == 0 && k.section == "space" && isSlotKey(k.name) {
+				continue // a list of slots says these for every slot
+			}
+			line := indent + k.name + ": " + valueText(k.field(d))
+			if strings.Contains(line, "\n") {
+				fmt.Fprintf(&b, "%s# %s\n%s\n", indent, k.doc, line)
+				continue
+			}
+			fmt.Fprintf(&b, "%-44s # %s\n", line, k.doc)
+		}
+	}
+	return []byte(b.String())
+}
+
+func isSlotKey(name string) bool {
+	for _, k := range slotKeys() {
+		if k == name {
+			return true
+		}
+	}
+	return false
+}
+
+// valueText writes the value behind a key's field.
+func valueText(field any) string {
+	switch p := field.(type) {
+	case *int:
+		return strconv.Itoa(*p)
+	case *uint64:
+		return strconv.FormatUint(*p, 10)
+	case *float64:
+		return decimal(*p)
+	case *bool:
+		return strconv.FormatBool(*p)
+	case *string:
+		return word(*p)
+	case *location:
+		return word(string(*p))
+	case *[]string:
+		return flow(*p, word)
+	case *wholes:
+		return flow(*p, strconv.Itoa)
+	case *reals:
+		return flow(*p, decimal)
+	case *ratios:
+		return flow(*p, percentText)
+	case *[]space.Scheme:
+		return flow(*p, space.Scheme.String)
+	case *slotList:
+		if p.count > 0 {
+			return strconv.Itoa(p.count)
+		}
+		var b strings.Builder
+		for _, s := range p.each {
+			fmt.Fprintf(&b, "\n    - {skip: %v, wide: %s, plain: %s, lean: %v}", s.Skip, flow(s.Wide, decimal), flow(s.Plain, decimal), s.Lean)
+		}
+		return b.String()
+	}
+	panic(fmt.Sprintf("configs: a key has a field of unknown type %T", field))
+}
+
+func decimal(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
+
+func flow[T any](list []T, one func(T) string) string {
+	var b strings.Builder
+	b.WriteByte('[')
+	for i, v := range list {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(one(v))
+	}
+	b.WriteByte(']')
+	return b.String()
+}
+
+var plainWord = regexp.MustCompile(`^[A-Za-z_/][A-Za-z0-9_./-]*$`)
+
+// word writes a text bare where no YAML reader can take it for something else.
+func word(s string) string {
+	switch strings.ToLower(s) {
+	case "true", "false", "yes", "no", "on", "off", "y", "n", "null":
+		return strconv.Quote(s)
+	}
+	if plainWord.MatchString(s) {
+		return s
+	}
+	return strconv.Quote(s)
+}
+
+// Hash is the content hash of everything in the config that decides a run's
+// result, 16 hexadecimal digits. Where folders lie is not part of it; what is
+// in them has a hash of its own.
+func (c *Config) Hash() string {
+	var b strings.Builder
+	d := draftOf(c)
+	for _, k := range keys() {
+		if !k.free {
+			fmt.Fprintf(&b, "%s=%s\n", k.path(), essence(k.field(d)))
+		}
+	}
+	sum := sha256.Sum256([]byte(b.String()))
+	return hex.EncodeToString(sum[:8])
+}
+
+func essence(field any) string {
+	if p, ok := field.(*location); ok && *p != Procedural {
+		return "folder"
+	}
+	return valueText(field)
+}
+
+// Differences names the keys whose values would give another run, one line for
+// each, with both values. Keys such as train.checkpoint change nothing and are
+// not named.
+func Differences(was, now *Config) []string {
+	var list []string
+	a, b := draftOf(was), draftOf(now)
+	for _, k := range keys() {
+		x, y := essence(k.field(a)), essence(k.field(b))
+		if !k.free && x != y {
+			list = append(list, fmt.Sprintf("%s was %s, is %s", k.path(), strings.Join(strings.Fields(x), " "), strings.Join(strings.Fields(y), " ")))
+		}
+	}
+	return list
+}
