@@ -92,6 +92,13 @@ func guarded(t testing.TB, n, shift int) []float32 {
 // close to NaN only, an infinity to itself only.
 func Close[F float32 | float64](t testing.TB, got, want []F, rel float64) {
 	t.Helper()
+	CloseSums(t, got, want, rel, 0)
+}
+
+// CloseSums is Close for sums whose terms are of size term: where few sums are
+// compared and all of them may cancel, no tolerance falls below rel*term.
+func CloseSums[F float32 | float64](t testing.TB, got, want []F, rel, term float64) {
+	t.Helper()
 	if len(got) != len(want) {
 		t.Fatalf("check: %d values, want %d", len(got), len(want))
 	}
@@ -102,14 +109,14 @@ func Close[F float32 | float64](t testing.TB, got, want []F, rel float64) {
 			n++
 		}
 	}
-	rms := math.Sqrt(sum / float64(max(n, 1)))
+	floor := max(term, math.Sqrt(sum/float64(max(n, 1))))
 	worst, at, bad := 0.0, 0, 0
 	for i := range want {
 		g, w := float64(got[i]), float64(want[i])
 		if g == w || math.IsNaN(g) && math.IsNaN(w) {
 			continue
 		}
-		d := math.Abs(g-w) / max(math.Abs(w), rms)
+		d := math.Abs(g-w) / max(math.Abs(w), floor)
 		if d <= rel {
 			continue
 		}

@@ -90,3 +90,12 @@ func TestGradient(t *testing.T) {
 		t.Error("a wrong gradient went unseen")
 	}
 }
+
+func TestCloseSums(t *testing.T) {
+	if fails(func(tb testing.TB) { CloseSums(tb, []float64{1e-4}, []float64{0}, 1e-3, 1) }) {
+		t.Error("a tenth of the tolerance fails")
+	}
+	if !fails(func(tb testing.TB) { CloseSums(tb, []float64{1e-2}, []float64{0}, 1e-3, 1) }) {
+		t.Error("ten tolerances pass")
+	}
+}

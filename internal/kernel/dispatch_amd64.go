@@ -3,6 +3,7 @@
 package kernel
 
 import (
+	"math"
 	"slices"
 
 	"golang.org/x/sys/cpu"
@@ -20,7 +21,7 @@ var (
 
 // Variants lists the assembly kernels of this build, whether they run here or
 // not. Sets, tests and benchmarks are all made from it.
-func Variants() []Variant { return slices.Concat(convVariants) }
+func Variants() []Variant { return slices.Concat(convVariants, gradVariants, probeVariants) }
 
 // sets are the Sets of this processor, the fastest first.
 var sets = func() (all []*Set) {
@@ -45,6 +46,18 @@ func newSet(isa string) *Set {
 	}
 	s := *scalar
 	s.Name = isa
+	for _, v := range own {
+		if v.Op == OpProbe {
+			s.peak = v.peak
+		}
+	}
 	s.Conv = newConvTiles(own).conv
+	s.WeightGrad = newGradTiles(own).weightGrad
 	return &s
+}
+
+// peak runs a probe's loop; its kernels make twelve multiply-adds a round.
+func (v Variant) peak(rounds int) float64 {
+	runProbe(v.id, &probeArgs{rounds: rounds, scale: math.Float64frombits(uint64(math.Float32bits(0.5)))})
+	return float64(rounds) * float64(v.B*v.Lanes) * 2
 }

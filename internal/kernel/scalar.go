@@ -5,7 +5,7 @@ import "math"
 // scalar is the reference: plain loops, the meaning of every other Set.
 var scalar = &Set{
 	Name: "go", Conv: convScalar, WeightGrad: weightGradScalar, Axpy: axpyScalar, Adam: adamScalar,
-	AbsGrad: absGradScalar, Shuffle: shuffleScalar, Unshuffle: unshuffleScalar,
+	AbsGrad: absGradScalar, Shuffle: shuffleScalar, Unshuffle: unshuffleScalar, peak: peakScalar,
 }
 
 func convScalar(dst, src *Tensor, blocks []Block, e *Epilogue, y0, y1 int) {

@@ -55,4 +55,6 @@ type Set struct {
 	Shuffle func(dst []float32, src [4][]float32, n int)
 	// Unshuffle is its inverse: dst[i][x] = src[x*n+i].
 	Unshuffle func(dst [4][]float32, src []float32, n int)
+
+	peak func(rounds int) (flops float64)
 }

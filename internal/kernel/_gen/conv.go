@@ -53,8 +53,7 @@ func convFile() *file {
 
 // conv writes the forward micro-kernel of b channels x p vectors.
 func (f *file) conv(s isa, b, p int) {
-	f.begin(fmt.Sprintf("conv_f32_%dx%d_%s", b, p, s.name),
-		fmt.Sprintf("Op: OpConv, ISA: %q, B: %d, P: %d, Lanes: %d, %s", s.name, b, p, s.bytes/4, s.row))
+	f.begin(fmt.Sprintf("conv_f32_%dx%d_%s", b, p, s.name), f.row(s, "OpConv", b, p))
 	c := f.ctx
 	src, dst, offEnd, w0, wStep := reg.RSI, reg.RDX, reg.R8, reg.R9, reg.R12
 	rowsLeft, res, gate := reg.R10, reg.R11, reg.R13

@@ -1,0 +1,108 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// gradTiles drives the weight-gradient micro-kernels of one instruction set.
+type gradTiles struct {
+	lanes int
+	plain [9][]int // plain[b][q] is the kernel of b channels x q taps
+	bias  [9][]int // the one that sums dy as well
+	high  [9]int   // high[B] channels of a block of B are computed at a time
+}
+
+// maxGradSums is the most sums that one tile makes.
+const maxGradSums = 32
+
+func newGradTiles(variants []Variant) *gradTiles {
+	t := new(gradTiles)
+	for _, v := range variants {
+		if v.Op != OpWeightGrad {
+			continue
+		}
+		t.lanes = v.Lanes
+		ids := &t.plain[v.B]
+		if v.Bias {
+			ids = &t.bias[v.B]
+		}
+		for len(*ids) <= v.P {
+			*ids = append(*ids, -1)
+		}
+		(*ids)[v.P] = v.id
+	}
+	for b := 1; b < len(t.high); b++ {
+		for h := b; h > 0 && t.high[b] == 0; h /= 2 {
+			if b%h == 0 && t.plain[h] != nil {
+				t.high[b] = h
+			}
+		}
+	}
+	return t
+}
+
+func (t *gradTiles) weightGrad(grad [][]float32, bias []float32, dy, src *Tensor, blocks []Block) {
+	width := t.check(grad, bias, dy, src, blocks)
+	var sum [maxGradSums]float32
+	a := gradArgs{
+		vectors: width / t.lanes, dyPlane: 4 * dy.Plane,
+		dySkip: 4 * (dy.Row - width), srcSkip: 4 * (src.Row - width),
+	}
+	for bi := range blocks {
+		b := &blocks[bi]
+		high := t.high[b.B]
+		most := len(t.plain[high]) - 1
+		columns := len(b.Off) + 1 // the bias comes first
+		for j := 0; j < b.B; j += high {
+			for i := range strips(columns, most) {
+				from, to := strip(columns, most, i)
+				ids, first, q := t.plain[high], from-1, to-from
+				if i == 0 {
+					ids, first, q = t.bias[high], 0, q-1
+				}
+				a.dy, a.src, a.rows = at(dy, b.Out+j, 0, 0), at(src, 0, 0, 0), dy.H
+				a.off = unsafe.Add(unsafe.Pointer(unsafe.SliceData(b.Off)), 4*first)
+				a.sum = unsafe.Pointer(&sum)
+				runGrad(ids[q], &a)
+				for k := range q {
+					out := grad[bi][(first+k)*b.B+j:][:high]
+					for c, s := range sum[k*high:][:high] {
+						out[c] += s
+					}
+				}
+				if i == 0 {
+					out := bias[b.Out+j:][:high]
+					for c, s := range sum[q*high:][:high] {
+						out[c] += s
+					}
+				}
+			}
+		}
+	}
+}
+
+// check panics where a call would read or write outside its tensors; it
+// returns the whole vectors of a row, in floats.
+func (t *gradTiles) check(grad [][]float32, bias []float32, dy, src *Tensor, blocks []Block) int {
+	if dy.H != src.H || dy.W != src.W || len(bias) < dy.C || len(grad) < len(blocks) {
+		panic(fmt.Sprintf("kernel: WeightGrad: (%d, %d, %d) from %dx%d, %d biases, %d gradients for %d blocks",
+			dy.C, dy.H, dy.W, src.W, src.H, len(bias), len(grad), len(blocks)))
+	}
+	width := roundUp(dy.W, t.lanes)
+	dy.mustHold("WeightGrad: dy", width)
+	last := src.Origin + (src.H-1)*src.Row + width
+	for i := range blocks {
+		b := &blocks[i]
+		b.mustFit("WeightGrad", dy.C)
+		if len(grad[i]) < len(b.W) {
+			panic(fmt.Sprintf("kernel: WeightGrad: block %d: %d gradients for %d weights", i, len(grad[i]), len(b.W)))
+		}
+		if lo, hi := reach(b.Off); src.Origin+int(lo) < 0 || last+int(hi) > len(src.Data) {
+			panic(fmt.Sprintf("kernel: WeightGrad: block %d: offsets %d to %d leave the source", i, lo, hi))
+		}
+	}
+	return width
+}
