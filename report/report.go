@@ -1,6 +1,85 @@
-// Package report turns a run directory into one HTML page that opens offline.
+// Package report turns a run directory into one HTML page that opens offline,
+// a CSV of all evaluations and an SVG of the front.
+//
+// The page is a view of what the run recorded: it scores nothing again. Only
+// the before-and-after pictures are made anew, by the winners' own program
+// files. A run in progress gives a page of what is there so far.
+//
+// Everything shown is escaped by html/template; the page's content security
+// policy forbids every request. Charts are drawn by Apache ECharts, which is
+// embedded; without scripts the page still shows the front and every number.
 package report
 
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"evosr/runner"
+)
+
+// Names of the files that Write leaves in a run directory.
+const (
+	PageName = "report.html"
+	CSVName  = "evaluations.csv"
+	SVGName  = "front.svg"
+)
+
 // Write reads the run in dir, finished or not, and writes dir/report.html,
-// dir/evaluations.csv and dir/front.svg. It returns the path of the page.
-func Write(dir string) (path string, err error) { panic("report: being written") }
+// dir/evaluations.csv and dir/front.svg, each whole or not at all. It returns
+// the path of the page.
+func Write(dir string) (path string, err error) {
+	d, err := runner.Open(dir)
+	if err != nil {
+		return "", err
+	}
+	defer d.Close()
+	m, err := collect(d, time.Now())
+	if err != nil {
+		return "", err
+	}
+	return writeAll(dir, m)
+}
+
+func writeAll(dir string, m *material) (string, error) {
+	v := newView(m)
+	var page, csv, svg bytes.Buffer
+	if err := writePage(&page, v); err != nil {
+		return "", fmt.Errorf("report: page: %w", err)
+	}
+	if err := writeCSV(&csv, m); err != nil {
+		return "", fmt.Errorf("report: csv: %w", err)
+	}
+	svg.WriteString(frontSVG(v))
+	for _, f := range []struct {
+		name string
+		text []byte
+	}{{CSVName, csv.Bytes()}, {SVGName, svg.Bytes()}, {PageName, page.Bytes()}} {
+		if err := writeFile(filepath.Join(dir, f.name), f.text); err != nil {
+			return "", fmt.Errorf("report: %w", err)
+		}
+	}
+	return filepath.Join(dir, PageName), nil
+}
+
+// writeFile replaces path by text in one step.
+func writeFile(path string, text []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".report-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // fails after the rename, as it should
+	_, err = f.Write(text)
+	if err == nil {
+		err = f.Chmod(0o644)
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

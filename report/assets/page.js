@@ -1,0 +1,214 @@
+// Draws the charts of a report from the JSON beside it. Colours come from the
+// style sheet, so that light, dark and printed pages agree.
+(function () {
+  "use strict";
+  var data = JSON.parse(document.getElementById("data").textContent);
+  var charts = [];
+
+  function css(name) { return getComputedStyle(document.documentElement).getPropertyValue(name).trim(); }
+  function number(v, digits) { return Number(v).toLocaleString("en", { maximumFractionDigits: digits, minimumFractionDigits: digits }); }
+  function value(axis, v) {
+    if (axis.key === "psnr_db" || axis.key === "latency_ms") return number(v, 2) + " " + axis.unit;
+    if (axis.key === "ssim") return number(v, 4);
+    return number(v, 0);
+  }
+  function label(axis) { return axis.unit ? axis.name + ", " + axis.unit : axis.name; }
+  function text(s) {
+    var d = document.createElement("div");
+    d.textContent = s;
+    return d.innerHTML;
+  }
+  function tip(title, rows) {
+    return "<b>" + text(title) + "</b>" + rows.map(function (r) {
+      return "<br>" + text(r[0]) + " <b>" + text(r[1]) + "</b>";
+    }).join("");
+  }
+  function base(theme) {
+    return {
+      animation: false,
+      textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: theme.ink },
+      grid: { left: 8, right: 22, top: 44, bottom: 34, containLabel: true },
+      tooltip: { backgroundColor: theme.card, borderColor: theme.line, textStyle: { color: theme.ink, fontSize: 13 }, confine: true }
+    };
+  }
+  function axis(theme, name, options) {
+    return Object.assign({
+      type: "value", scale: true, name: name, nameLocation: "middle", nameGap: 30,
+      nameTextStyle: { color: theme.quiet, fontSize: 13 },
+      axisLabel: { color: theme.quiet, hideOverlap: true }, axisLine: { lineStyle: { color: theme.line } },
+      splitLine: { lineStyle: { color: theme.line } }
+    }, options);
+  }
+  function yaxis(theme, name, options) {
+    return axis(theme, name, Object.assign({
+      nameLocation: "end", nameGap: 16, nameTextStyle: { color: theme.quiet, fontSize: 13, align: "left" }
+    }, options));
+  }
+  function xy(p) { return { value: [p.x, p.y], p: p }; }
+
+  function front(theme) {
+    var narrow = document.documentElement.clientWidth < 560;
+    var x = data.x, y = data.y, winners = data.winners || [], all = data.evaluations || [];
+    function describe(title, p) {
+      return tip(title, [[y.name, value(y, p.y)], [x.name, value(x, p.x)], ["parameters", number(p.params, 0)], ["MACs a frame", number(p.macs / 1e6, 1) + " M"]]);
+    }
+    var series = [
+      {
+        name: "Scored", type: "scatter", symbolSize: 6, itemStyle: { color: theme.dot, opacity: 0.45 }, large: all.length > 4000,
+        data: all.filter(function (e) { return !e.bad; }).map(xy),
+        tooltip: { formatter: function (i) { return describe("Network " + i.data.p.id, i.data.p); } }
+      },
+      {
+        name: "Front", type: "line", step: "end", symbol: "circle", symbolSize: 8, lineStyle: { width: 2, color: theme.front },
+        itemStyle: { color: theme.front }, data: (data.front || []).map(xy), z: 3,
+        tooltip: { formatter: function (i) { return describe("Front, " + i.data.p.id, i.data.p); } },
+        markLine: data.bicubic ? {
+          silent: true, symbol: "none", lineStyle: { type: "dashed", color: theme.quiet }, data: [{ yAxis: data.bicubic }],
+          label: { formatter: "bicubic " + value(y, data.bicubic), position: "insideEndTop", color: theme.quiet }
+        } : undefined
+      }
+    ];
+    var bad = all.filter(function (e) { return e.bad; });
+    if (bad.length) {
+      series.push({
+        name: "Over budget", type: "scatter", symbolSize: 6, symbol: "emptyCircle", itemStyle: { color: theme.dot, opacity: 0.5 }, data: bad.map(xy),
+        tooltip: { formatter: function (i) { return describe("Over budget, " + i.data.p.id, i.data.p); } }
+      });
+    }
+    if (winners.length) {
+      series.push({
+        name: "Winners as searched", type: "scatter", symbolSize: 17, z: 5, itemStyle: { color: theme.win, borderColor: theme.card, borderWidth: 2 },
+        label: { show: true, position: "bottom", formatter: function (i) { return i.data.p.letter; }, color: theme.ink, fontWeight: 600 },
+        data: winners.map(xy),
+        tooltip: { formatter: function (i) { return describe("Winner " + i.data.p.letter + " as searched", i.data.p); } },
+        markLine: {
+          silent: true, symbol: ["none", "none"], lineStyle: { color: theme.win, type: "dotted", width: 1.5 }, label: { show: false },
+          data: winners.map(function (w) { return [{ coord: [w.x, w.y] }, { coord: [w.done_x, w.done_y] }]; })
+        }
+      });
+      series.push({
+        name: "Winners, fine-tuned and measured", type: "scatter", symbol: "diamond", symbolSize: 15, z: 6, itemStyle: { color: theme.card, borderColor: theme.win, borderWidth: 2.5 },
+        data: winners.map(function (w) { return { value: [w.done_x, w.done_y], p: w }; }),
+        tooltip: {
+          formatter: function (i) {
+            var w = i.data.p;
+            return tip("Winner " + w.letter + ", finished", [[y.name, value(y, w.done_y)], [x.key === "latency_ms" ? "Measured latency" : x.name, value(x, w.done_x)]]);
+          }
+        }
+      });
+    }
+    if (data.dense) {
+      series.push({
+        name: "Largest, dense", type: "scatter", symbol: "triangle", symbolSize: 15, z: 4, itemStyle: { color: theme.ink }, data: [xy(data.dense)],
+        tooltip: { formatter: function (i) { return tip("Largest network, dense", [[y.name, value(y, i.value[1])], [x.name, value(x, i.value[0])]]); } }
+      });
+    }
+    var low = Math.min.apply(null, all.map(function (e) { return e.y; }).concat(data.bicubic ? [data.bicubic] : []));
+    return Object.assign(base(theme), {
+      legend: { top: 0, left: 0, right: narrow ? 0 : 60, type: "scroll", textStyle: { color: theme.ink }, pageTextStyle: { color: theme.quiet }, pageIconColor: theme.quiet, inactiveColor: theme.line },
+      grid: { left: 8, right: 24, top: 76, bottom: 38, containLabel: true },
+      toolbox: { right: 0, top: narrow ? 28 : 0, itemSize: 16, iconStyle: { borderColor: theme.quiet }, feature: { dataZoom: { title: { zoom: "Zoom into an area", back: "Zoom back" }, brushStyle: { color: theme.front, opacity: 0.15 } }, restore: { title: "Whole chart" } } },
+      xAxis: axis(theme, label(x), { scale: x.key !== "latency_ms", min: x.key === "latency_ms" ? 0 : undefined }),
+      yAxis: yaxis(theme, label(y), { min: function (v) { return Math.min(v.min, low); } }),
+      series: series
+    });
+  }
+
+  function latency(theme) {
+    var winners = data.winners || [];
+    var top = Math.max.apply(null, winners.map(function (w) { return Math.max(w.high, w.p90, w.predicted, w.median); })) * 1.08 || 1;
+    var bars = [];
+    winners.forEach(function (w) {
+      bars.push([w.low, w.median], [w.high, w.median], [null, null], [w.predicted, w.median], [w.predicted, w.p90], [null, null]);
+    });
+    return Object.assign(base(theme), {
+      xAxis: axis(theme, "Predicted, ms", { min: 0, max: Math.ceil(top) }), yAxis: yaxis(theme, "Measured, ms", { min: 0, max: Math.ceil(top) }),
+      series: [
+        { type: "line", data: [[0, 0], [Math.ceil(top), Math.ceil(top)]], showSymbol: false, silent: true, lineStyle: { type: "dashed", color: theme.quiet, width: 1.5 }, tooltip: { show: false } },
+        { type: "line", data: bars, showSymbol: false, silent: true, connectNulls: false, lineStyle: { color: theme.front, width: 2, opacity: 0.7 }, tooltip: { show: false } },
+        {
+          type: "scatter", symbolSize: 15, z: 4, itemStyle: { color: theme.win, borderColor: theme.card, borderWidth: 2 },
+          data: winners.map(function (w) { return { value: [w.predicted, w.median], p: w }; }),
+          label: { show: true, position: "top", formatter: function (i) { return i.data.p.letter; }, color: theme.ink, fontWeight: 600 },
+          tooltip: {
+            formatter: function (i) {
+              var w = i.data.p;
+              return tip("Winner " + w.letter, [["predicted", number(w.predicted, 2) + " ms (" + number(w.low, 2) + " to " + number(w.high, 2) + ")"], ["median", number(w.median, 2) + " ms"], ["90th percentile", number(w.p90, 2) + " ms"]]);
+            }
+          }
+        }
+      ]
+    });
+  }
+
+  function curve(theme, points, xname, yname, options) {
+    return Object.assign(base(theme), {
+      tooltip: Object.assign(base(theme).tooltip, { trigger: "axis", valueFormatter: options.format }),
+      xAxis: axis(theme, xname, { scale: false }), yAxis: yaxis(theme, yname, options.y),
+      series: [{ type: "line", name: yname, step: options.step, showSymbol: points.length < 3, data: points, lineStyle: { color: theme.front, width: 2 }, itemStyle: { color: theme.front }, areaStyle: options.area ? { color: theme.front, opacity: 0.08 } : undefined }]
+    });
+  }
+
+  function hypervolume(theme) {
+    return curve(theme, data.hypervolume, "Evaluations", "Share of the last value", {
+      step: "end", area: true, y: { min: 0, max: 1, axisLabel: { color: theme.quiet, formatter: function (v) { return Math.round(100 * v) + " %"; } } },
+      format: function (v) { return (100 * v).toFixed(1) + " %"; }
+    });
+  }
+
+  function loss(theme) {
+    var points = data.loss, values = points.map(function (p) { return p[1]; }).filter(function (v) { return v > 0; });
+    var log = values.length > 1 && Math.max.apply(null, values) > 8 * Math.min.apply(null, values);
+    return curve(theme, points, "Step", "L1, levels", { y: log ? { type: "log" } : {}, format: function (v) { return Number(v).toFixed(3); } });
+  }
+
+  function draw() {
+    charts.forEach(function (c) { c.dispose(); });
+    charts = [];
+    var theme = {};
+    ["ink", "quiet", "line", "card", "front", "win", "dot"].forEach(function (n) { theme[n] = css("--" + n); });
+    [["chart-front", front], ["chart-latency", latency], ["chart-hypervolume", hypervolume], ["chart-loss", loss]].forEach(function (pair) {
+      var node = document.getElementById(pair[0]);
+      if (!node) return;
+      var chart = echarts.init(node, null, { renderer: "svg" });
+      chart.setOption(pair[1](theme));
+      chart.on("click", function (i) {
+        var card = i.data && i.data.p && document.getElementById("winner-" + i.data.p.id);
+        if (card) card.scrollIntoView();
+      });
+      charts.push(chart);
+    });
+  }
+
+  // cell keeps a spreadsheet from taking text for a formula.
+  function cell(s) {
+    s = String(s);
+    if (/^[=+\-@\t\r]/.test(s) && isNaN(Number(s))) s = "'" + s;
+    return /[",\n\r]/.test(s) ? '"' + s.replace(/"/g, '""') + '"' : s;
+  }
+  function saveCSV() {
+    var rows = [["index", "id", data.y.key, data.x.key, "params", "macs", "within_constraints"]];
+    (data.evaluations || []).forEach(function (e) { rows.push([e.i, e.id, e.y, e.x, e.params, e.macs, !e.bad]); });
+    var link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([rows.map(function (r) { return r.map(cell).join(","); }).join("\n") + "\n"], { type: "text/csv" }));
+    link.download = "evaluations.csv";
+    link.click();
+    URL.revokeObjectURL(link.href);
+  }
+
+  draw();
+  var save = document.getElementById("save-csv");
+  if (save) save.addEventListener("click", saveCSV);
+  window.addEventListener("resize", function () { charts.forEach(function (c) { c.resize(); }); });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  window.addEventListener("beforeprint", function () {
+    document.documentElement.classList.add("print");
+    document.querySelectorAll("details").forEach(function (d) { d.dataset.was = d.open; d.open = true; });
+    draw();
+  });
+  window.addEventListener("afterprint", function () {
+    document.documentElement.classList.remove("print");
+    document.querySelectorAll("details").forEach(function (d) { d.open = d.dataset.was === "true"; });
+    draw();
+  });
+})();

@@ -1,0 +1,125 @@
+package report
+
+import (
+	"math"
+
+	"evosr/runner"
+)
+
+// charts is the data of the page's drawings; page.js reads it as JSON.
+type charts struct {
+	X           axis            `json:"x"`
+	Y           axis            `json:"y"`
+	Evaluations []evaluationDot `json:"evaluations"`
+	Front       []dot           `json:"front"`
+	Winners     []winnerDot     `json:"winners"`
+	Bicubic     float64         `json:"bicubic"` // on the y axis; 0 when unknown
+	Dense       *dot            `json:"dense"`
+	Hypervolume [][2]float64    `json:"hypervolume"` // evaluations, share of the last value
+	HVTotal     float64         `json:"hypervolume_total"`
+	Loss        [][2]float64    `json:"loss"` // step, L1 in 8-bit levels
+}
+
+// axis is an objective as drawn.
+type axis struct {
+	Key  string `json:"key"`
+	Name string `json:"name"`
+	Unit string `json:"unit"`
+}
+
+type dot struct {
+	X      float64 `json:"x"`
+	Y      float64 `json:"y"`
+	ID     string  `json:"id"`
+	Params int     `json:"params"`
+	MACs   int     `json:"macs"`
+}
+
+type evaluationDot struct {
+	dot
+	Index int  `json:"i"`
+	Bad   bool `json:"bad,omitempty"` // violates a constraint
+}
+
+type winnerDot struct {
+	dot           // as searched: inherited weights, predicted
+	Letter string `json:"letter"`
+	Reason string `json:"reason"`
+	// The finished winner on the same axes; equal to X and Y where an axis does
+	// not change.
+	DoneX     float64 `json:"done_x"`
+	DoneY     float64 `json:"done_y"`
+	Predicted float64 `json:"predicted"` // milliseconds
+	Low       float64 `json:"low"`
+	High      float64 `json:"high"`
+	Median    float64 `json:"median"`
+	P90       float64 `json:"p90"`
+}
+
+func axisOf(name string) axis {
+	switch name {
+	case "psnr_db":
+		return axis{name, "PSNR", "dB"}
+	case "ssim":
+		return axis{name, "SSIM", ""}
+	case "params":
+		return axis{name, "Parameters", ""}
+	case "macs":
+		return axis{name, "Multiplications a frame", ""}
+	}
+	return axis{"latency_ms", "Predicted latency", "ms"}
+}
+
+// on reads a point on an axis.
+func (a axis) on(p runner.Point) float64 { return math.Abs(objective(p, a.Key)) }
+
+func newCharts(m *material) charts {
+	names := m.config.Search.Objectives
+	c := charts{X: axisOf("latency_ms"), Y: axisOf("psnr_db")}
+	if len(names) > 1 {
+		c.Y, c.X = axisOf(names[0]), axisOf(names[1])
+	}
+	at := func(p runner.Point) dot { return dot{finite(c.X.on(p)), finite(c.Y.on(p)), p.ID, p.Params, p.MACs} }
+	for _, e := range m.evaluations {
+		if e.Err == "" {
+			c.Evaluations = append(c.Evaluations, evaluationDot{at(e.Point), e.Index, e.Violation > 0})
+		}
+	}
+	for _, p := range m.front {
+		c.Front = append(c.Front, at(p))
+	}
+	for i, w := range m.winners {
+		p := runner.Point{ID: w.ID, PSNR: w.Inherited.PSNR, SSIM: w.Inherited.SSIM, LatencyMS: w.Latency.PredictedMS, Params: w.Params, MACs: w.MACs}
+		for _, f := range m.front {
+			if f.ID == w.ID {
+				p = f
+			}
+		}
+		done := p
+		done.PSNR, done.SSIM, done.LatencyMS = w.Finetuned.PSNR, w.Finetuned.SSIM, w.Latency.MedianMS
+		l := w.Latency
+		c.Winners = append(c.Winners, winnerDot{
+			dot: at(p), Letter: letter(i), Reason: w.Reason, DoneX: finite(c.X.on(done)), DoneY: finite(c.Y.on(done)),
+			Predicted: finite(l.PredictedMS), Low: finite(l.LowMS), High: finite(l.HighMS), Median: finite(l.MedianMS), P90: finite(l.P90MS),
+		})
+		c.Bicubic = finite(c.Y.on(runner.Point{PSNR: w.Bicubic.PSNR, SSIM: w.Bicubic.SSIM}))
+	}
+	if d := m.dense; d != nil && c.X.Key == "latency_ms" {
+		if y := c.Y.on(runner.Point{PSNR: d.PSNR, SSIM: d.SSIM}); y > 0 {
+			c.Dense = &dot{X: finite(d.LatencyMS), Y: finite(y)}
+		}
+	}
+	c.Hypervolume, c.HVTotal = hypervolumeCurve(m.evaluations, names)
+	for _, t := range m.training {
+		c.Loss = append(c.Loss, [2]float64{float64(t.Step), finite(255 * t.Loss)})
+	}
+	return c
+}
+
+// finite keeps JSON possible: what is not a number is drawn at 0.
+func finite(x float64) float64 {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return 0
+	}
+	return x
+}

@@ -1,0 +1,187 @@
+package report
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"os"
+	"slices"
+
+	"evosr/fitness"
+	"evosr/imaging"
+	"evosr/runner"
+	"evosr/sparse"
+)
+
+const (
+	cropSide  = 112 // pixels of high resolution
+	cropCount = 3
+)
+
+// crop is one detail of a validation picture, as bicubic interpolation, some
+// winners and the original show it.
+type crop struct {
+	Name    string
+	Side    int // pixels of high resolution
+	Columns []column
+}
+
+type column struct {
+	Title string
+	Note  string       // PSNR of the crop
+	PNG   template.URL // data: made here from pixels
+}
+
+// beforeAfter runs winners on validation pictures: the fastest and the best.
+// The details are those where bicubic interpolation errs most, each of a
+// picture of its own.
+func beforeAfter(d *runner.Dir, winners []runner.Card) ([]crop, error) {
+	if len(winners) == 0 {
+		return nil, nil
+	}
+	pairs, err := d.Validation()
+	if err != nil {
+		return nil, nil // the pictures may have moved since; the page says it has none
+	}
+	var exhibits []exhibit
+	for _, i := range pickShown(winners) {
+		p, err := openProgram(d.File(winners[i].ID, "model.evosr"))
+		if err != nil {
+			return nil, fmt.Errorf("report: winner %s: %w", winners[i].ID, err)
+		}
+		defer p.Close()
+		exhibits = append(exhibits, exhibit{"Winner " + letter(i), p})
+	}
+	return cropsOf(pairs, exhibits)
+}
+
+// exhibit is an upscaler with the name it has on the page.
+type exhibit struct {
+	title    string
+	upscaler fitness.Upscaler
+}
+
+// pickShown takes the fastest and the best winner, by index. Winners come
+// fastest first.
+func pickShown(winners []runner.Card) []int {
+	best := 0
+	for i, w := range winners {
+		if w.Finetuned.PSNR > winners[best].Finetuned.PSNR {
+			best = i
+		}
+	}
+	if best == 0 {
+		return []int{0}
+	}
+	return []int{0, best}
+}
+
+// letter names the winners A, B, ... in their order, then AA and so on.
+func letter(i int) string {
+	if i >= 26 {
+		return letter(i/26-1) + letter(i%26)
+	}
+	return string(rune('A' + i))
+}
+
+func openProgram(path string) (*sparse.Program, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return sparse.Decode(f)
+}
+
+func cropsOf(pairs []imaging.Pair, exhibits []exhibit) ([]crop, error) {
+	type place struct {
+		pair, x, y int
+		err        float64
+	}
+	var places []place
+	for i, p := range pairs {
+		scale := p.HR.W / p.LR.W
+		x, y, e := worstWindow(imaging.Upscale(p.LR, scale), p.HR, cropSide, scale)
+		places = append(places, place{i, x, y, e})
+	}
+	slices.SortStableFunc(places, func(a, b place) int { return cmp.Compare(b.err, a.err) })
+	var crops []crop
+	for _, at := range places[:min(cropCount, len(places))] {
+		p := pairs[at.pair]
+		scale := p.HR.W / p.LR.W
+		c := crop{Name: p.Name, Side: min(cropSide, p.HR.W, p.HR.H)}
+		truth := p.HR.Crop(at.x, at.y, c.Side, c.Side)
+		add := func(title string, full *imaging.Plane) error {
+			part := full.Crop(at.x, at.y, c.Side, c.Side).Round()
+			note := "original"
+			if full != p.HR {
+				psnr, err := fitness.PSNR(truth, part, 0)
+				if err != nil {
+					return err
+				}
+				note = fmt.Sprintf("%.2f dB", psnr)
+			}
+			url, err := pngURL(part)
+			c.Columns = append(c.Columns, column{title, note, url})
+			return err
+		}
+		if err := add("Bicubic", imaging.Upscale(p.LR, scale)); err != nil {
+			return nil, err
+		}
+		for _, e := range exhibits {
+			sr := imaging.NewPlane(p.HR.W, p.HR.H)
+			if err := e.upscaler.Upscale(sr.Pix, p.LR.Pix, p.LR.W, p.LR.H); err != nil {
+				return nil, fmt.Errorf("report: %s: %w", e.title, err)
+			}
+			if err := add(e.title, sr); err != nil {
+				return nil, err
+			}
+		}
+		if err := add("Original", p.HR); err != nil {
+			return nil, err
+		}
+		crops = append(crops, c)
+	}
+	return crops, nil
+}
+
+// worstWindow finds the side x side window, inside the shaved border, where a
+// differs most from b, on a grid of a quarter of the side.
+func worstWindow(a, b *imaging.Plane, side, shave int) (x, y int, mse float64) {
+	side = min(side, b.W, b.H)
+	step := max(1, side/4)
+	mse = -1
+	for y0 := 0; y0+side <= b.H; y0 += step {
+		for x0 := 0; x0+side <= b.W; x0 += step {
+			sum, n := 0.0, 0
+			for r := max(y0, shave); r < min(y0+side, b.H-shave); r++ {
+				pa, pb := a.Row(r), b.Row(r)
+				for c := max(x0, shave); c < min(x0+side, b.W-shave); c++ {
+					e := float64(pa[c] - pb[c])
+					sum += e * e
+					n++
+				}
+			}
+			if n > 0 && sum/float64(n) > mse {
+				x, y, mse = x0, y0, sum/float64(n)
+			}
+		}
+	}
+	return x, y, mse
+}
+
+// pngURL encodes a luma plane as a data URL. Luma has studio range, which a
+// screen would show flat, so it is stretched to 0..255 as video players do.
+func pngURL(p *imaging.Plane) (template.URL, error) {
+	full := imaging.NewPlane(p.W, p.H)
+	for i, v := range p.Pix {
+		full.Pix[i] = min(max((v*255-16)/219, 0), 1)
+	}
+	var b bytes.Buffer
+	if err := imaging.EncodePNG(&b, &imaging.Picture{Y: full}); err != nil {
+		return "", err
+	}
+	return template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(b.Bytes())), nil
+}

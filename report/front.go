@@ -1,0 +1,119 @@
+package report
+
+import (
+	"cmp"
+	"slices"
+
+	"evosr/evolve"
+	"evosr/runner"
+)
+
+// objective reads one objective of a point as the search minimises it: quality
+// is turned round.
+func objective(p runner.Point, name string) float64 {
+	switch name {
+	case "psnr_db":
+		return -p.PSNR
+	case "ssim":
+		return -p.SSIM
+	case "params":
+		return float64(p.Params)
+	case "macs":
+		return float64(p.MACs)
+	}
+	return p.LatencyMS
+}
+
+func objectives(p runner.Point, names []string) []float64 {
+	f := make([]float64, len(names))
+	for i, n := range names {
+		f[i] = objective(p, n)
+	}
+	return f
+}
+
+func dominates(a, b []float64) bool {
+	better := false
+	for i := range a {
+		if a[i] > b[i] {
+			return false
+		}
+		better = better || a[i] < b[i]
+	}
+	return better
+}
+
+// archive is the set of points that no other point dominates, as points come.
+type archive struct {
+	points []runner.Point
+	f      [][]float64
+}
+
+// add reports whether p entered the archive. Of equal points the first stays.
+func (a *archive) add(p runner.Point, f []float64) bool {
+	for _, other := range a.f {
+		if dominates(other, f) || slices.Equal(other, f) {
+			return false
+		}
+	}
+	n := 0
+	for i := range a.f {
+		if !dominates(f, a.f[i]) {
+			a.f[n], a.points[n] = a.f[i], a.points[i]
+			n++
+		}
+	}
+	a.f, a.points = append(a.f[:n], f), append(a.points[:n], p)
+	return true
+}
+
+// valid says whether an evaluation may stand on the front.
+func valid(e runner.Evaluation) bool { return e.Err == "" && e.Violation <= 0 }
+
+// frontOf is the front of an unfinished search, by latency.
+func frontOf(evaluations []runner.Evaluation, names []string) []runner.Point {
+	var a archive
+	for _, e := range evaluations {
+		if valid(e) {
+			a.add(e.Point, objectives(e.Point, names))
+		}
+	}
+	slices.SortFunc(a.points, func(p, q runner.Point) int {
+		return cmp.Or(cmp.Compare(p.LatencyMS, q.LatencyMS), cmp.Compare(p.ID, q.ID))
+	})
+	return a.points
+}
+
+// hypervolumeCurve gives the hypervolume after each evaluation that raised it,
+// as (evaluations, share of the last value). The reference point is the worst
+// value of each objective among all feasible evaluations, so the curve starts
+// near 0; the share is the same in every unit.
+func hypervolumeCurve(evaluations []runner.Evaluation, names []string) (curve [][2]float64, final float64) {
+	var ref []float64
+	for _, e := range evaluations {
+		if !valid(e) {
+			continue
+		}
+		f := objectives(e.Point, names)
+		if ref == nil {
+			ref = slices.Clone(f)
+		}
+		for i := range f {
+			ref[i] = max(ref[i], f[i])
+		}
+	}
+	var a archive
+	for i, e := range evaluations {
+		if valid(e) && a.add(e.Point, objectives(e.Point, names)) {
+			final = evolve.Hypervolume(a.f, ref)
+			curve = append(curve, [2]float64{float64(i + 1), final})
+		}
+	}
+	if final <= 0 {
+		return nil, 0
+	}
+	for i := range curve {
+		curve[i][1] /= final
+	}
+	return append(curve, [2]float64{float64(len(evaluations)), 1}), final
+}

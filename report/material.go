@@ -1,0 +1,126 @@
+package report
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"evosr/configs"
+	"evosr/deviceprofile"
+	"evosr/runner"
+	"evosr/space"
+	"evosr/sparse"
+)
+
+// material is everything of a run directory that a report shows.
+type material struct {
+	name        string // of the run directory
+	config      *configs.Config
+	status      runner.Status
+	evaluations []runner.Evaluation
+	training    []runner.TrainPoint
+	winners     []runner.Card
+	events      []runner.Event
+	profile     *deviceprofile.Profile // nil before the device is known
+	stale       error                  // why the profile does not describe this machine, or nil
+	front       []runner.Point         // of what is there so far, by latency
+	dense       *reference             // the space's largest network, unpruned; nil when unknown
+	sizes       map[string]int64       // winner/file -> bytes
+	crops       []crop
+	written     time.Time
+}
+
+// reference is a network to compare with.
+type reference struct {
+	LatencyMS float64 // predicted
+	PSNR      float64 // 0 when it was not scored
+	SSIM      float64
+}
+
+// collect reads a run directory. What a run in progress has not made yet stays
+// empty.
+func collect(d *runner.Dir, now time.Time) (*material, error) {
+	abs, err := filepath.Abs(d.Path)
+	if err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
+	m := &material{name: filepath.Base(abs), config: d.Config(), sizes: map[string]int64{}, written: now}
+	if m.status, err = d.Status(); err != nil {
+		return nil, err
+	}
+	if m.evaluations, err = d.Evaluations(); err != nil {
+		return nil, err
+	}
+	if m.training, err = d.Training(); err != nil {
+		return nil, err
+	}
+	if m.winners, err = d.Winners(); err != nil {
+		return nil, err
+	}
+	if m.events, err = d.Events(); err != nil {
+		return nil, err
+	}
+	if m.profile, err = d.Profile(); err != nil {
+		m.profile = nil // not measured yet: Status says how far the run is
+	} else {
+		m.stale = m.profile.Check()
+	}
+	if f, err := d.Front(); err == nil {
+		m.front = f.Points
+	} else {
+		m.front = frontOf(m.evaluations, m.config.Search.Objectives)
+	}
+	for _, w := range m.winners {
+		for name := range w.Files {
+			if info, err := os.Stat(d.File(w.ID, name)); err == nil {
+				m.sizes[w.ID+"/"+name] = info.Size()
+			}
+		}
+	}
+	m.dense = denseReference(m)
+	m.crops, err = beforeAfter(d, m.winners)
+	return m, err
+}
+
+// denseReference predicts the space's largest network. Its quality is on the
+// winners' cards.
+func denseReference(m *material) *reference {
+	if m.profile == nil {
+		return nil
+	}
+	sp := &m.config.Space
+	largest := sp.Largest()
+	r := &reference{}
+	text := largest.String()
+	if i := slices.IndexFunc(m.evaluations, func(e runner.Evaluation) bool { return e.Genome == text && e.Err == "" }); i >= 0 {
+		e := m.evaluations[i]
+		return &reference{e.LatencyMS, e.PSNR, e.SSIM}
+	}
+	for _, w := range m.winners {
+		r.PSNR, r.SSIM = w.Dense.PSNR, w.Dense.SSIM
+	}
+	net := sp.Shape(largest)
+	fill(net)
+	prog, err := sparse.Compile(net, sparse.Options{Threads: 1})
+	if err != nil {
+		return nil
+	}
+	defer prog.Close()
+	r.LatencyMS, _, _ = m.profile.Predict(prog.Layers(), m.config.Device.Width, m.config.Device.Height, sp.Scale)
+	return r
+}
+
+// fill gives a shape weights, so that no channel is dead: time depends on
+// where weights are, not on their values.
+func fill(net *space.Subnet) {
+	for i := range net.Layers {
+		l := &net.Layers[i]
+		l.Weights = make([]float32, l.Size())
+		l.Bias = make([]float32, l.Out)
+		for j := range l.Weights {
+			l.Weights[j] = 1
+		}
+	}
+}

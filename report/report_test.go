@@ -1,0 +1,351 @@
+package report
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/csv"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"image/png"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"evosr/runner"
+)
+
+func pageOf(t *testing.T, m *material) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := writePage(&b, newView(m)); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// ours is the page without the library and the data, where markup is looked
+// for.
+func ours(page string) string {
+	return regexp.MustCompile(`(?s)<script[^>]*>.*?</script>`).ReplaceAllString(page, "")
+}
+
+var sections = []string{"front", "winners", "pictures", "latency", "search", "about"}
+
+func TestPage(t *testing.T) {
+	stale := fixture(t)
+	stale.stale = errors.New("deviceprofile: kernels: avx2, want avx512")
+	empty := young(t, 0)
+	empty.training, empty.profile, empty.events = nil, nil, nil
+	empty.status = runner.Status{Stage: runner.StageData}
+	tests := []struct {
+		name string
+		m    *material
+		want []string
+	}{
+		{"finished", fixture(t), []string{"Winner A", "Winner C", "dB over bicubic", "knee of the front", "Example CPU 2.90GHz", `class="crop"`, "MATLAB bicubic reduction", "winners/", strings.Repeat("5e", 32)}},
+		{"searching", young(t, 40), []string{"in progress", "searching, 40 of 240", "No winner is finished yet", "The front as a table"}},
+		{"just begun", empty, []string{"in progress", "at stage data", "No network has been scored yet", "Training has not begun"}},
+		{"stale profile", stale, []string{"Read with care", "kernels: avx2, want avx512"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			page := pageOf(t, tt.m)
+			wellFormed(t, ours(page))
+			offline(t, page)
+			for _, id := range sections {
+				if !strings.Contains(page, `<section id="`+id+`"`) {
+					t.Errorf("no section %q", id)
+				}
+			}
+			for _, text := range tt.want {
+				if !strings.Contains(ours(page), text) {
+					t.Errorf("the page does not say %q", text)
+				}
+			}
+			if strings.Contains(ours(page), "ZgotmplZ") || strings.Contains(ours(page), "NaN") {
+				t.Error("the page shows a value that could not be written")
+			}
+		})
+	}
+}
+
+// wellFormed holds every tag of the page against a stack.
+func wellFormed(t *testing.T, page string) {
+	t.Helper()
+	void := []string{"meta", "img", "br", "rect", "circle", "path"}
+	body := regexp.MustCompile(`(?s)<style>.*?</style>`).ReplaceAllString(page, "")
+	ids := map[string]bool{}
+	var open []string
+	for _, tag := range regexp.MustCompile(`<(/?)([a-zA-Z0-9]+)((?:[^<>"]|"[^"]*")*)>`).FindAllStringSubmatch(body, -1) {
+		name := tag[2]
+		if id := regexp.MustCompile(`\sid="([^"]*)"`).FindStringSubmatch(tag[3]); id != nil {
+			if ids[id[1]] {
+				t.Errorf("id %q twice", id[1])
+			}
+			ids[id[1]] = true
+		}
+		switch {
+		case slices.Contains(void, name):
+		case tag[1] == "":
+			open = append(open, name)
+		case len(open) == 0 || open[len(open)-1] != name:
+			t.Fatalf("</%s> closes %v", name, open)
+		default:
+			open = open[:len(open)-1]
+		}
+	}
+	if len(open) != 0 {
+		t.Errorf("never closed: %v", open)
+	}
+	for _, link := range regexp.MustCompile(`href="#([^"]*)"`).FindAllStringSubmatch(body, -1) {
+		if !ids[link[1]] {
+			t.Errorf("a link leads to #%s, which is not there", link[1])
+		}
+	}
+	if strings.Count(body, "<img") != strings.Count(body, " alt=\"") {
+		t.Error("a picture has no text beside it")
+	}
+}
+
+// offline looks for anything that would make a browser ask the network.
+func offline(t *testing.T, page string) {
+	t.Helper()
+	markup := ours(page)
+	for _, re := range []string{`(?i)\b(?:src|href|srcset|action|poster|data)\s*=\s*["']?\s*(?:https?:)?//`, `(?i)url\(\s*["']?(?:https?:)?//`, `(?i)@import`, `(?i)<(?:link|iframe|object|embed|base)\b`} {
+		if got := regexp.MustCompile(re).FindString(markup); got != "" {
+			t.Errorf("the page refers to the outside: %q", got)
+		}
+	}
+	if strings.Contains(page, "<script src") {
+		t.Error("a script is not in the page")
+	}
+	if !strings.Contains(page, `Content-Security-Policy" content="default-src &#39;none&#39;`) && !strings.Contains(page, `Content-Security-Policy" content="default-src 'none'`) {
+		t.Error("no content security policy")
+	}
+}
+
+// TestEscape puts markup wherever a run directory holds text.
+func TestEscape(t *testing.T) {
+	const evil = `</script><img src=x onerror=alert(1)>"'&`
+	m := fixture(t)
+	m.name = evil
+	m.profile.CPU, m.profile.Date, m.profile.Governor = evil, evil, evil
+	m.stale = errors.New(evil)
+	m.config.Data.Train = evil
+	m.config.Search.Mode = evil
+	m.status.Stage = evil
+	m.events[0].Text, m.events[0].Stage = evil, evil
+	m.training[0].Loss = 1
+	for i := range m.winners {
+		w := &m.winners[i]
+		w.Genome, w.Reason, w.Metric, w.Latency.Kernels = evil, evil, evil, evil
+		w.Layers[0].Name, w.Layers[0].Scheme = evil, evil
+		w.Files = map[string]string{evil: evil}
+	}
+	m.front[0].Genome, m.front[0].ID = evil, evil
+	m.evaluations[0].ID, m.evaluations[0].Genome = evil, evil
+	m.crops[0].Name, m.crops[0].Columns[0].Title, m.crops[0].Columns[0].Note = evil, evil, evil
+	page := pageOf(t, m)
+	if strings.Contains(page, "<img src=x") {
+		t.Error("text of the run directory became markup")
+	}
+	if got := strings.Count(page, "</script>"); got != 3 {
+		t.Errorf("%d scripts end, want 3", got)
+	}
+	wellFormed(t, ours(page))
+	if svg := frontSVG(newView(m)); strings.Contains(svg, "<img") {
+		t.Error("text of the run directory became markup in the SVG")
+	}
+}
+
+// TestData reads the charts' JSON out of the page again.
+func TestData(t *testing.T) {
+	m := fixture(t)
+	text := regexp.MustCompile(`(?s)<script type="application/json" id="data">(.*?)</script>`).FindStringSubmatch(pageOf(t, m))
+	if text == nil {
+		t.Fatal("no data in the page")
+	}
+	var c charts
+	if err := json.Unmarshal([]byte(text[1]), &c); err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Evaluations) != len(m.evaluations)-1 || len(c.Front) != len(m.front) || len(c.Winners) != 3 || len(c.Loss) != len(m.training) {
+		t.Errorf("%d evaluations, %d front, %d winners, %d losses", len(c.Evaluations), len(c.Front), len(c.Winners), len(c.Loss))
+	}
+	if c.X.Key != "latency_ms" || c.Y.Key != "psnr_db" || c.Bicubic != 26.84 || c.Dense == nil {
+		t.Errorf("axes %v, %v, bicubic %v, dense %v", c.X, c.Y, c.Bicubic, c.Dense)
+	}
+	if c.Evaluations[0].ID != m.evaluations[0].ID || c.Evaluations[0].X != m.evaluations[0].LatencyMS {
+		t.Errorf("first evaluation %+v, want %+v", c.Evaluations[0], m.evaluations[0])
+	}
+	for i := 1; i < len(c.Hypervolume); i++ {
+		if c.Hypervolume[i][1] < c.Hypervolume[i-1][1] {
+			t.Fatalf("hypervolume falls at %v", c.Hypervolume[i])
+		}
+	}
+}
+
+func TestFrontOf(t *testing.T) {
+	point := func(id string, psnr, ms float64) runner.Evaluation {
+		return runner.Evaluation{Point: runner.Point{ID: id, Genome: id, PSNR: psnr, LatencyMS: ms}}
+	}
+	over := point("over", 50, 0.1)
+	over.Violation = 2
+	failed := point("failed", 60, 0)
+	failed.Err = "no"
+	got := frontOf([]runner.Evaluation{point("b", 30, 3), point("a", 28, 1), point("dominated", 27, 2), over, failed, point("twin", 30, 3), point("c", 31, 9)}, []string{"psnr_db", "latency_ms"})
+	var ids []string
+	for _, p := range got {
+		ids = append(ids, p.ID)
+	}
+	if want := []string{"a", "b", "c"}; !slices.Equal(ids, want) {
+		t.Errorf("front %v, want %v", ids, want)
+	}
+	// The reference point is (27 dB, 9 ms): 2x1 over b's edge, 6x3 and nothing
+	// for c, whose latency is the worst.
+	_, hv := hypervolumeCurve([]runner.Evaluation{point("b", 30, 3), point("a", 28, 1), point("dominated", 27, 2), point("c", 31, 9)}, []string{"psnr_db", "latency_ms"})
+	if want := 2.0*1 + 6*3; hv != want {
+		t.Errorf("hypervolume %v, want %v", hv, want)
+	}
+}
+
+func TestCSV(t *testing.T) {
+	m := fixture(t)
+	m.evaluations[3].Err = "=cmd()"
+	var b bytes.Buffer
+	if err := writeCSV(&b, m); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(&b).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) != len(m.evaluations)+1 {
+		t.Errorf("%d rows, want %d", len(rows), len(m.evaluations)+1)
+	}
+	front := 0
+	for i, r := range rows[1:] {
+		if r[0] != fmt.Sprint(i) || r[2] != m.evaluations[i].Genome {
+			t.Fatalf("row %d is %v", i, r)
+		}
+		if r[9] == "true" {
+			front++
+		}
+	}
+	if front < len(m.front) {
+		t.Errorf("%d rows on the front, want at least %d", front, len(m.front))
+	}
+	if got := rows[4][10]; got != "'=cmd()" {
+		t.Errorf("a formula is written as %q", got)
+	}
+}
+
+func TestSVG(t *testing.T) {
+	for _, m := range []*material{fixture(t), young(t, 1), young(t, 0)} {
+		v := newView(m)
+		svg := frontSVG(v)
+		dec := xml.NewDecoder(strings.NewReader(svg))
+		circles := 0
+		for {
+			tok, err := dec.Token()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatalf("%v in %s", err, svg)
+			}
+			if s, ok := tok.(xml.StartElement); ok && s.Name.Local == "circle" {
+				circles++
+			}
+		}
+		if want := len(v.Charts.Evaluations) + len(v.Charts.Front) + len(v.Charts.Winners); circles != want {
+			t.Errorf("%d circles, want %d", circles, want)
+		}
+		if strings.Contains(svg, "NaN") || strings.Contains(svg, "Inf") {
+			t.Errorf("a place is not a number: %s", svg)
+		}
+	}
+}
+
+func TestCrops(t *testing.T) {
+	pairs := fixturePairs(2)
+	crops, err := cropsOf(pairs, []exhibit{{"Winner A", nearest(2)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(crops) != cropCount {
+		t.Fatalf("%d crops, want %d", len(crops), cropCount)
+	}
+	for _, c := range crops {
+		if len(c.Columns) != 3 {
+			t.Fatalf("%d columns, want bicubic, winner, original", len(c.Columns))
+		}
+		for _, col := range c.Columns {
+			raw, ok := strings.CutPrefix(string(col.PNG), "data:image/png;base64,")
+			if !ok {
+				t.Fatalf("picture is %.40q", col.PNG)
+			}
+			img, err := png.Decode(base64.NewDecoder(base64.StdEncoding, strings.NewReader(raw)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b := img.Bounds(); b.Dx() != c.Side || b.Dy() != c.Side {
+				t.Errorf("%s is %v, want side %d", col.Title, b, c.Side)
+			}
+		}
+	}
+	if small, err := cropsOf(pairs[:1], nil); err != nil || len(small) != 1 {
+		t.Errorf("one picture gives %d crops, %v", len(small), err)
+	}
+}
+
+func TestWriteAll(t *testing.T) {
+	dir := t.TempDir()
+	path, err := writeAll(dir, fixture(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if path != filepath.Join(dir, "report.html") {
+		t.Errorf("path %q", path)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if want := []string{"evaluations.csv", "front.svg", "report.html"}; !slices.Equal(names, want) {
+		t.Errorf("files %v, want %v", names, want)
+	}
+	if keep := os.Getenv("EVOSR_KEEP_REPORT"); keep != "" { // to look at the page in a browser
+		if _, err := writeAll(keep, fixture(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := writeAll(filepath.Join(dir, "missing"), fixture(t)); err == nil {
+		t.Error("no error for a folder that is not there")
+	}
+}
+
+func TestFormat(t *testing.T) {
+	tests := []struct{ got, want string }{
+		{count(1234567), "1\u202f234\u202f567"}, {count(-1234), "−1\u202f234"}, {count(12), "12"},
+		{signed(1.234), "+1.23"}, {signed(-0.5), "−0.50"}, {signed(-0.001), "+0.00"},
+		{milliseconds(0.1234), "0.12"}, {milliseconds(12.34), "12.3"}, {milliseconds(345.6), "346"},
+		{short(1234), "1.23 k"}, {short(2.5e9), "2.5 G"}, {short(999.9e3), "1 M"}, {short(12), "12"},
+		{size(999), "999 B"}, {size(48123), "48.1 kB"}, {size(2_500_000), "2.5 MB"}, {letter(0), "A"}, {letter(27), "AB"},
+	}
+	for _, tt := range tests {
+		if tt.got != tt.want {
+			t.Errorf("got %q, want %q", tt.got, tt.want)
+		}
+	}
+}

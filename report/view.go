@@ -1,0 +1,254 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"evosr/fitness"
+	"evosr/runner"
+)
+
+// view is the page in words and formatted numbers; the template adds nothing
+// but tags.
+type view struct {
+	Title, Lead string
+	Written     string
+	Finished    bool
+	Progress    string // where an unfinished run is
+	Metric      string
+	Tiles       []tile
+	Warnings    []string
+	Winners     []winner
+	Crops       []crop
+	FrontRows   []frontRow
+	Training    []runner.TrainPoint // thinned, for the table
+	About       []group
+	Config      string // resolved YAML
+	Events      []eventRow
+	Charts      charts
+	FrontSVG    string
+}
+
+type tile struct{ Value, Unit, Label, Note string }
+
+type fact struct{ Name, Value string }
+
+type group struct {
+	Title string
+	Facts []fact
+}
+
+type frontRow struct {
+	ID, Letter, Genome       string
+	PSNR, SSIM, Latency      string
+	Params, MACs, Violations string
+}
+
+type eventRow struct{ At, Stage, Text string }
+
+func newView(m *material) *view {
+	v := &view{
+		Title:    m.name,
+		Lead:     lead(m),
+		Written:  m.written.Format("2 January 2006, 15:04"),
+		Finished: m.status.Stage == "done",
+		Progress: progress(m.status),
+		Metric:   metric(m),
+		Tiles:    tiles(m),
+		Warnings: warnings(m),
+		Crops:    m.crops,
+		About:    about(m),
+		Config:   string(m.config.YAML()),
+		Charts:   newCharts(m),
+	}
+	for i, w := range m.winners {
+		v.Winners = append(v.Winners, newWinner(m, i, w))
+	}
+	for _, p := range m.front {
+		v.FrontRows = append(v.FrontRows, frontRow{
+			ID: p.ID, Letter: letterOf(m.winners, p.ID), Genome: p.Genome,
+			PSNR: decibel(p.PSNR), SSIM: ssim(p.SSIM), Latency: milliseconds(p.LatencyMS),
+			Params: count(p.Params), MACs: short(float64(p.MACs)),
+		})
+	}
+	v.Training = thin(m.training, 12)
+	for _, e := range m.events {
+		v.Events = append(v.Events, eventRow{e.At.Format(time.DateTime), e.Stage, e.Text})
+	}
+	v.FrontSVG = frontSVG(v)
+	return v
+}
+
+func letterOf(winners []runner.Card, id string) string {
+	if i := slices.IndexFunc(winners, func(w runner.Card) bool { return w.ID == id }); i >= 0 {
+		return letter(i)
+	}
+	return ""
+}
+
+func metric(m *material) string {
+	for _, w := range m.winners {
+		if w.Metric != "" {
+			return w.Metric
+		}
+	}
+	return fitness.Definition
+}
+
+func lead(m *material) string {
+	c := m.config
+	device := "this device"
+	if m.profile != nil && m.profile.CPU != "" {
+		device = m.profile.CPU
+	}
+	return fmt.Sprintf("Super-resolution ×%d, %d×%d to %d×%d pixels, for %s.", c.Space.Scale, c.Device.Width, c.Device.Height,
+		c.Device.Width*c.Space.Scale, c.Device.Height*c.Space.Scale, device)
+}
+
+func progress(s runner.Status) string {
+	switch {
+	case s.Stage == "done":
+		return ""
+	case s.Stage == runner.StageSupernet:
+		return fmt.Sprintf("training the supernet, step %s of %s", count(s.TrainStep), count(s.TrainSteps))
+	case s.Stage == runner.StageSearch:
+		return fmt.Sprintf("searching, %s of %s networks scored", count(s.Evaluations), count(s.Budget))
+	case s.Stage == runner.StageWinners:
+		return fmt.Sprintf("finishing winners, %d of %d", s.Winners, s.WinnersWant)
+	}
+	return "at stage " + s.Stage
+}
+
+func tiles(m *material) []tile {
+	var t []tile
+	if len(m.winners) > 0 {
+		best, fast := m.winners[0], m.winners[0]
+		for _, w := range m.winners {
+			if w.Finetuned.PSNR > best.Finetuned.PSNR {
+				best = w
+			}
+			if w.Latency.MedianMS < fast.Latency.MedianMS {
+				fast = w
+			}
+		}
+		t = append(t,
+			tile{decibel(best.Finetuned.PSNR), "dB", "Best picture",
+				fmt.Sprintf("winner %s, %s dB over bicubic", letterOf(m.winners, best.ID), signed(best.Finetuned.PSNR-best.Bicubic.PSNR))},
+			tile{milliseconds(fast.Latency.MedianMS), "ms", "Fastest",
+				fmt.Sprintf("winner %s, %s frames a second at %d×%d", letterOf(m.winners, fast.ID), rate(fast.Latency.MedianMS), fast.Latency.Width, fast.Latency.Height)})
+	}
+	if n := len(m.front); n > 0 {
+		note := fmt.Sprintf("%s to %s ms", milliseconds(m.front[0].LatencyMS), milliseconds(m.front[n-1].LatencyMS))
+		t = append(t, tile{count(n), "", "Points on the front", note})
+	}
+	if n := len(m.evaluations); n > 0 {
+		failed := 0
+		for _, e := range m.evaluations {
+			if e.Err != "" {
+				failed++
+			}
+		}
+		note := fmt.Sprintf("of a budget of %s", count(max(m.status.Budget, n)))
+		if failed > 0 {
+			note = fmt.Sprintf("%d could not be scored", failed)
+		}
+		t = append(t, tile{count(n), "", "Networks scored", note})
+	}
+	if n := len(m.training); n > 0 && len(t) < 4 {
+		last := m.training[n-1]
+		t = append(t, tile{count(last.Step), "", "Training steps", fmt.Sprintf("loss %.4g", last.Loss)})
+	}
+	return t
+}
+
+// noisy is the ratio of the 90th percentile to the median from which a
+// measurement is called unsteady.
+const noisy = 1.25
+
+func warnings(m *material) []string {
+	var list []string
+	if m.stale != nil {
+		list = append(list, "The device profile does not describe the machine that wrote this report: "+m.stale.Error()+". Latencies are those of the profile's machine.")
+	}
+	if m.profile != nil && m.profile.Kernels == "go" {
+		list = append(list, "The profile was measured with the portable Go kernels, not with SIMD ones: latencies are many times those of a build that uses the processor's vector instructions.")
+	}
+	for i, w := range m.winners {
+		l := w.Latency
+		if l.MedianMS > 0 && l.P90MS > noisy*l.MedianMS {
+			list = append(list, fmt.Sprintf("Winner %s was measured on an unsteady machine: one frame in ten took %s ms or more, the median is %s ms.", letter(i), milliseconds(l.P90MS), milliseconds(l.MedianMS)))
+		}
+		if l.HighMS > 0 && (l.MedianMS > l.HighMS || l.MedianMS < l.LowMS) {
+			list = append(list, fmt.Sprintf("Winner %s took %s ms, outside the predicted interval of %s to %s ms: measure the profile again on a quiet machine.", letter(i), milliseconds(l.MedianMS), milliseconds(l.LowMS), milliseconds(l.HighMS)))
+		}
+		if w.Finetuned.PSNR < w.Bicubic.PSNR {
+			list = append(list, fmt.Sprintf("Winner %s is worse than bicubic interpolation: train longer.", letter(i)))
+		}
+	}
+	return list
+}
+
+func about(m *material) []group {
+	c := m.config
+	folder := func(s string) string {
+		if s == "procedural" {
+			return "procedural pictures"
+		}
+		return s
+	}
+	objectives := strings.Join(c.Search.Objectives, ", ")
+	limits := "none"
+	if c.Search.BudgetMS > 0 || c.Search.MaxParams > 0 {
+		var parts []string
+		if c.Search.BudgetMS > 0 {
+			parts = append(parts, milliseconds(c.Search.BudgetMS)+" ms")
+		}
+		if c.Search.MaxParams > 0 {
+			parts = append(parts, count(c.Search.MaxParams)+" parameters")
+		}
+		limits = strings.Join(parts, ", ")
+	}
+	groups := []group{
+		{"Search", []fact{
+			{"Seed", fmt.Sprint(c.Seed)},
+			{"Mode", c.Search.Mode},
+			{"Objectives", objectives},
+			{"Budget", count(c.Search.Evaluations) + " evaluations, population " + count(c.Search.Population)},
+			{"Constraints", limits},
+			{"Space", fmt.Sprintf("%d slots, width %s", len(c.Space.Slots), joinInts(c.Space.Widths))},
+		}},
+		{"Training", []fact{
+			{"Pictures", folder(c.Data.Train)},
+			{"Validation", fmt.Sprintf("%s, %d crops of %d×%d", folder(c.Data.Validation), c.Data.ValidationCrops, c.Data.ValidationSize, c.Data.ValidationSize)},
+			{"Supernet", fmt.Sprintf("%s steps of %d patches, %d×%d", count(c.Train.Steps), c.Train.Batch, c.Train.Patch, c.Train.Patch)},
+			{"Fine-tuning", count(c.Winners.Finetune) + " steps a winner"},
+		}},
+	}
+	device := group{"Device", []fact{{"Profile", "not measured yet"}}}
+	if p := m.profile; p != nil {
+		device.Facts = []fact{
+			{"Processor", cmp.Or(p.CPU, "unknown")},
+			{"Kernels", p.Kernels},
+			{"Threads", fmt.Sprint(p.Threads)},
+			{"Governor", cmp.Or(p.Governor, "unknown")},
+			{"Measured", p.Date},
+			{"Runtime", "version " + p.Version + ", " + p.Go},
+		}
+	}
+	return append(groups, device)
+}
+
+// thin keeps at most n points, the last one always.
+func thin(points []runner.TrainPoint, n int) []runner.TrainPoint {
+	if len(points) <= n {
+		return points
+	}
+	var out []runner.TrainPoint
+	for i := 1; i <= n; i++ {
+		out = append(out, points[i*len(points)/n-1])
+	}
+	return out
+}
