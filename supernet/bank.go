@@ -1,0 +1,84 @@
+package supernet
+
+import (
+	"evosr/internal/kernel"
+	"evosr/space"
+)
+
+// tensor is one convolution inside a bank: weights (out, in, k, k) from data[w],
+// biases from data[b].
+type tensor struct {
+	name       string
+	out, in, k int
+	w, b       int
+}
+
+// bank is named convolutions in one slice, so that the optimizer, the average
+// and a snapshot are each one loop or copy. Every part starts on a cache line;
+// the floats between are zero and stay so.
+type bank struct {
+	tensors []tensor
+	data    []float32
+}
+
+// newBank lays out tensors of the given names and sizes, zeroed.
+func newBank(tensors []tensor) *bank {
+	n := 0
+	next := func(size int) int {
+		at := n
+		n += (size + kernel.Lanes - 1) / kernel.Lanes * kernel.Lanes
+		return at
+	}
+	b := &bank{tensors: tensors}
+	for i := range tensors {
+		t := &tensors[i]
+		t.w, t.b = next(t.out*t.in*t.k*t.k), next(t.out)
+	}
+	b.data = kernel.Aligned(n)
+	return b
+}
+
+func (b *bank) weights(t *tensor) []float32 { return b.data[t.w:][:t.out*t.in*t.k*t.k] }
+func (b *bank) bias(t *tensor) []float32    { return b.data[t.b:][:t.out] }
+
+// cut copies the first channels of a tensor in data into the weights and biases
+// of l, whose slices must have l's sizes.
+func (t *tensor) cut(l *space.Layer, data []float32) {
+	row, wide := l.In*l.Kernel*l.Kernel, t.in*t.k*t.k
+	for o := range l.Out {
+		copy(l.Weights[o*row:(o+1)*row], data[t.w+o*wide:])
+	}
+	copy(l.Bias, data[t.b:])
+}
+
+// prune sets l's mask by l.Prune from its own weights and clears what the mask
+// removes: single weights and, where the scheme removes whole channels, their
+// biases. l.Mask must have the length of l.Weights unless l.Prune is dense,
+// where it becomes nil.
+func prune(l *space.Layer, m *space.Masker) {
+	if l.Prune.Scheme == space.Dense {
+		l.Mask = nil
+		return
+	}
+	m.Mask(l.Mask, l.Weights, l.Out, l.In, l.Kernel, l.Prune)
+	applyMask(l)
+}
+
+// applyMask clears what l.Mask removes.
+func applyMask(l *space.Layer) {
+	for i, keep := range l.Mask {
+		if keep == 0 {
+			l.Weights[i] = 0
+		}
+	}
+	for o := range l.Bias {
+		if pruned(l, o) {
+			l.Bias[o] = 0
+		}
+	}
+}
+
+// pruned says whether output channel o is gone as a whole, bias included.
+func pruned(l *space.Layer, o int) bool {
+	return l.Prune.Scheme == space.Filter && l.Mask != nil && l.Mask[o*l.In*l.Kernel*l.Kernel] == 0
+}

@@ -1,0 +1,112 @@
+package supernet
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+const formatTraining = "training/1"
+
+// progress is the part of a checkpoint that is not tensors.
+type progress struct {
+	Options  fingerprint `json:"options"`
+	Step     int         `json:"step"`
+	Updates  int         `json:"updates"`
+	Factor   float64     `json:"factor"`
+	Refusals int         `json:"refusals"`
+	Losses   []float64   `json:"losses"`
+	Norms    []float64   `json:"norms"`
+}
+
+// fingerprint is the options that a run cannot change half-way: threads and
+// kernels are not among them.
+type fingerprint struct {
+	Steps   int     `json:"steps"`
+	Batch   int     `json:"batch"`
+	Patch   int     `json:"patch"`
+	Subnets int     `json:"subnets"`
+	Rate    float64 `json:"rate"`
+	Distill float64 `json:"distill"`
+	Seed    uint64  `json:"seed"`
+}
+
+func (o *Options) fingerprint() fingerprint {
+	return fingerprint{o.Steps, o.Batch, o.Patch, o.Subnets, o.Rate, o.Distill, o.Seed}
+}
+
+// Save writes everything that the next steps depend on, atomically. It also
+// makes the present weights the ones that a bad step rolls back to, so that a
+// restored run and the one that went on cannot part.
+func (t *Trainer) Save(path string) error {
+	o := &t.engine.opt
+	o.snapshot()
+	text, err := json.Marshal(progress{
+		Options: t.o.fingerprint(), Step: t.step, Updates: o.updates, Factor: t.factor, Refusals: t.refusals,
+		Losses: o.losses, Norms: o.norms,
+	})
+	if err != nil {
+		return fmt.Errorf("supernet: save %s: %w", path, err)
+	}
+	var tensors []stored
+	for _, part := range o.parts() {
+		tensors = append(tensors, o.bank.stored(part.name, part.data)...)
+	}
+	return writeTensors(path, tensors, map[string]string{
+		metaFormat: formatTraining, metaSpace: string(spaceText(t.net.Space)), metaTraining: string(text),
+	})
+}
+
+type part struct {
+	name string
+	data []float32
+}
+
+// parts lists what a step changes, by the prefix of its tensors in a file.
+func (s *state) parts() []part {
+	return []part{{"weights/", s.weights}, {"m/", s.m}, {"v/", s.v}, {"average/", s.average}}
+}
+
+// Restore continues where the trainer that saved the file was. A file of
+// another space or other options is refused and leaves the trainer as it was.
+func (t *Trainer) Restore(path string) error {
+	tensors, meta, err := readTensors(path)
+	if err != nil {
+		return err
+	}
+	bad := func(format string, args ...any) error {
+		return fmt.Errorf("supernet: restore %s: "+format, append([]any{path}, args...)...)
+	}
+	if got := meta[metaFormat]; got != formatTraining {
+		return bad("format: %q, want %q", got, formatTraining)
+	}
+	if got, want := meta[metaSpace], string(spaceText(t.net.Space)); got != want {
+		return bad("space: %s, want %s", got, want)
+	}
+	var p progress
+	if err := json.Unmarshal([]byte(meta[metaTraining]), &p); err != nil {
+		return bad("training: %w", err)
+	}
+	if want := t.o.fingerprint(); p.Options != want {
+		return bad("options: %+v, want %+v", p.Options, want)
+	}
+	if p.Step < 0 || p.Step > t.steps || p.Updates < 0 || p.Updates > p.Step || !(p.Factor > 0 && p.Factor <= 1) ||
+		p.Refusals < 0 || p.Refusals >= maxRefusals || len(p.Losses) > history || len(p.Norms) != len(p.Losses) {
+		return bad("training: step %d of %d with %d updates, rate factor %v, %d refusals is no state of a training", p.Step, t.steps, p.Updates, p.Factor, p.Refusals)
+	}
+	o := &t.engine.opt
+	for _, part := range o.parts() {
+		if err := fits(o.bank.tensors, part.name, tensors); err != nil {
+			return bad("%w", err)
+		}
+	}
+	for _, part := range o.parts() {
+		o.bank.fill(part.name, tensors, part.data)
+	}
+	o.updates = p.Updates
+	o.losses = append(o.losses[:0], p.Losses...)
+	o.norms = append(o.norms[:0], p.Norms...)
+	o.snapshot()
+	t.step, t.factor, t.refusals = p.Step, p.Factor, p.Refusals
+	t.feed.drop()
+	return nil
+}

@@ -1,0 +1,78 @@
+package supernet
+
+import (
+	"fmt"
+	"math"
+)
+
+// Stats is what one step did.
+type Stats struct {
+	Step       int     // steps done, this one included
+	Loss       float64 // mean absolute error of the largest subnet on this step's patches, in [0, 1]
+	Rate       float64 // learning rate of this step
+	RolledBack bool    // the step was refused: the weights are the last good ones, the rate is halved from now on
+}
+
+// descent is the part of training that does not know what is trained: patches,
+// learning rate, steps and what happens to bad ones.
+type descent struct {
+	engine *engine
+	feed   *feed
+	steps  int
+	rate   float64
+
+	step     int     // done
+	factor   float64 // of the rate: halved by every refused step
+	refusals int     // in a row
+}
+
+const (
+	snapshotEvery = 50 // steps
+	maxRefusals   = 8  // in a row, until training gives up
+)
+
+// schedule is the learning rate of a step: a linear rise over the first
+// hundredth (at most 100 steps), then half a cosine down to nearly zero.
+func (d *descent) schedule(step int) float64 {
+	warm := min(100, max(1, d.steps/100))
+	if step < warm {
+		return d.rate * float64(step+1) / float64(warm)
+	}
+	x := float64(step-warm) / float64(max(1, d.steps-warm))
+	return d.rate * (0.005 + 0.995*(1+math.Cos(math.Pi*x))/2)
+}
+
+// keep is how much of the average stays in a step: it remembers a twentieth of
+// the training, 10 to 1000 steps.
+func (d *descent) keep() float64 {
+	return 1 - 1/min(max(float64(d.steps)/20, 10), 1000)
+}
+
+// advance makes one step.
+func (d *descent) advance() (Stats, error) {
+	if d.step >= d.steps {
+		return Stats{}, fmt.Errorf("supernet: train: step %d, want at most %d", d.step+1, d.steps)
+	}
+	e := d.engine
+	e.lr, e.hr = d.feed.take(d.step, d.step+1 == d.steps)
+	stats := Stats{Rate: d.factor * d.schedule(d.step)}
+	stats.Loss = e.gradient()
+	usual := e.opt.usual(e.opt.losses)
+	good := e.opt.update(stats.Loss, stats.Rate, d.keep())
+	d.step++
+	stats.Step = d.step
+	if good {
+		d.refusals = 0
+		if d.step%snapshotEvery == 0 && stats.Loss <= 2*usual {
+			e.opt.snapshot()
+		}
+		return stats, nil
+	}
+	e.opt.rollback()
+	stats.RolledBack = true
+	d.factor /= 2
+	if d.refusals++; d.refusals == maxRefusals {
+		return stats, fmt.Errorf("supernet: train: step %d: loss %v, and %d steps in a row were no numbers or exploded: lower the rate or look at the pictures", d.step, stats.Loss, maxRefusals)
+	}
+	return stats, nil
+}

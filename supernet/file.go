@@ -1,0 +1,150 @@
+package supernet
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"evosr/space"
+)
+
+const formatWeights = "supernet/1"
+
+// Save writes the weights and the space as a safetensors file, atomically: for
+// every shared convolution NAME.weight (output, input, row, column) and
+// NAME.bias, float32. meta is kept beside them; keys that start with "evosr."
+// are reserved.
+func (s *Supernet) Save(path string, meta map[string]string) error {
+	own := map[string]string{metaFormat: formatWeights, metaSpace: string(spaceText(s.Space))}
+	maps.Copy(own, meta)
+	own[metaFormat], own[metaSpace] = formatWeights, string(spaceText(s.Space))
+	return writeTensors(path, s.bank.stored("", s.bank.data), own)
+}
+
+// Load reads what Save wrote, and the metadata that was given to Save.
+func Load(path string) (*Supernet, map[string]string, error) {
+	tensors, meta, err := readTensors(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	bad := func(err error) (*Supernet, map[string]string, error) {
+		return nil, nil, fmt.Errorf("supernet: load %s: %w", path, err)
+	}
+	if got := meta[metaFormat]; got != formatWeights && got != "" {
+		return bad(fmt.Errorf("format: %q, want %q", got, formatWeights))
+	}
+	sp, err := parseSpace([]byte(meta[metaSpace]))
+	if err != nil {
+		return bad(err)
+	}
+	list, index := tensorsOf(sp)
+	if err := fits(list, "", tensors); err != nil {
+		return bad(err)
+	}
+	if len(tensors) != 2*len(list) {
+		return bad(fmt.Errorf("tensors: %d, want %d", len(tensors), 2*len(list)))
+	}
+	s := &Supernet{Space: sp, index: index, bank: newBank(list)}
+	s.bank.fill("", tensors, s.bank.data)
+	delete(meta, metaFormat)
+	delete(meta, metaSpace)
+	return s, meta, nil
+}
+
+// stored lists the tensors of data, which is laid out as b's own, under names
+// with a prefix.
+func (b *bank) stored(prefix string, data []float32) []stored {
+	var list []stored
+	of := bank{b.tensors, data}
+	for i := range b.tensors {
+		t := &b.tensors[i]
+		list = append(list,
+			stored{prefix + t.name + ".weight", []int{t.out, t.in, t.k, t.k}, of.weights(t)},
+			stored{prefix + t.name + ".bias", []int{t.out}, of.bias(t)})
+	}
+	return list
+}
+
+// fits reports the first tensor that is missing in a file or has another shape.
+func fits(tensors []tensor, prefix string, file map[string]stored) error {
+	for i := range tensors {
+		t := &tensors[i]
+		for name, want := range map[string][]int{".weight": {t.out, t.in, t.k, t.k}, ".bias": {t.out}} {
+			name = prefix + t.name + name
+			got, has := file[name]
+			if !has {
+				return fmt.Errorf("tensor %q: missing", name)
+			}
+			if !slices.Equal(got.shape, want) {
+				return fmt.Errorf("tensor %q: shape %v, want %v", name, got.shape, want)
+			}
+		}
+	}
+	return nil
+}
+
+// fill copies a file's tensors, which fit, into data.
+func (b *bank) fill(prefix string, file map[string]stored, data []float32) {
+	for _, dst := range b.stored(prefix, data) {
+		copy(dst.data, file[dst.name].data)
+	}
+}
+
+// spaceFile is a space as it stands in a file.
+type spaceFile struct {
+	Scale    int        `json:"scale"`
+	Colors   int        `json:"colors"`
+	Widths   []int      `json:"widths"`
+	Slots    []slotFile `json:"slots"`
+	Schemes  []string   `json:"schemes"`
+	Percents []int      `json:"percents"`
+}
+
+type slotFile struct {
+	Skip  bool      `json:"skip,omitempty"`
+	Wide  []float64 `json:"wide,omitempty"`
+	Plain []float64 `json:"plain,omitempty"`
+	Lean  bool      `json:"lean,omitempty"`
+}
+
+// spaceText writes a space as canonical JSON.
+func spaceText(sp *space.Space) []byte {
+	f := spaceFile{Scale: sp.Scale, Colors: sp.Colors, Widths: sp.Widths, Percents: sp.Percents}
+	for _, s := range sp.Slots {
+		f.Slots = append(f.Slots, slotFile(s))
+	}
+	for _, s := range sp.Schemes {
+		f.Schemes = append(f.Schemes, s.String())
+	}
+	text, err := json.Marshal(f)
+	if err != nil {
+		panic("supernet: space: " + err.Error()) // only a NaN expansion, which Validate refuses
+	}
+	return text
+}
+
+func parseSpace(text []byte) (*space.Space, error) {
+	var f spaceFile
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&f); err != nil {
+		return nil, fmt.Errorf("space: %w", err)
+	}
+	sp := &space.Space{Scale: f.Scale, Colors: f.Colors, Widths: f.Widths, Percents: f.Percents}
+	for _, s := range f.Slots {
+		sp.Slots = append(sp.Slots, space.Slot(s))
+	}
+	for _, name := range f.Schemes {
+		s, err := space.ParseScheme(name)
+		if err != nil {
+			return nil, err
+		}
+		sp.Schemes = append(sp.Schemes, s)
+	}
+	if err := sp.Validate(); err != nil {
+		return nil, err
+	}
+	return sp, nil
+}

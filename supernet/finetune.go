@@ -1,0 +1,152 @@
+package supernet
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"evosr/internal/kernel"
+	"evosr/space"
+)
+
+// FineTuneOptions says how one network is fine-tuned; see Options.
+type FineTuneOptions struct {
+	Steps, Batch, Patch, Threads int
+	Rate, Distill                float64
+	Seed                         uint64
+	Kernels                      *kernel.Set
+}
+
+// candidates is how many times a fine-tuning is validated, its end included.
+const candidates = 5
+
+// FineTune trains the kept weights of net, masks fixed, and returns the best
+// network it met as a new one: by validate (higher is better), among them net
+// as it came; without validate, the average at the end. teacher may be nil; its
+// output is what Distill of the loss is measured against.
+//
+// When ctx ends, its error is returned.
+func FineTune(ctx context.Context, net, teacher *space.Subnet, src Source, validate func(*space.Subnet) (float64, error), o FineTuneOptions) (*space.Subnet, error) {
+	t, err := newTuner(net, teacher, src, o)
+	if err != nil {
+		return nil, err
+	}
+	defer t.feed.drop() // the source is the caller's again
+	best, score := t.subnet(t.engine.opt.weights), 0.0
+	if validate != nil {
+		if score, err = validate(best); err != nil {
+			return nil, fmt.Errorf("supernet: fine-tune: validate: %w", err)
+		}
+	}
+	for t.step < t.steps {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if _, err := t.advance(); err != nil {
+			return nil, fmt.Errorf("supernet: fine-tune: %w", err)
+		}
+		// The last of equal parts of the training end at its last step.
+		if t.step*candidates/t.steps == (t.step-1)*candidates/t.steps {
+			continue
+		}
+		now := t.subnet(t.engine.opt.average)
+		if validate == nil {
+			best = now
+			continue
+		}
+		got, err := validate(now)
+		if err != nil {
+			return nil, fmt.Errorf("supernet: fine-tune: validate: %w", err)
+		}
+		if got > score {
+			best, score = now, got
+		}
+	}
+	return best, nil
+}
+
+// tuner is a training whose bank holds one network's own tensors.
+type tuner struct {
+	descent
+	net   *space.Subnet
+	masks [][]uint8
+}
+
+func newTuner(subnet, teacher *space.Subnet, src Source, o FineTuneOptions) (*tuner, error) {
+	opts := Options{Steps: o.Steps, Batch: o.Batch, Patch: o.Patch, Rate: o.Rate, Distill: o.Distill}
+	if err := opts.check(); err != nil {
+		return nil, err
+	}
+	if err := subnet.Validate(); err != nil {
+		return nil, fmt.Errorf("supernet: fine-tune: %w", err)
+	}
+	t := &tuner{net: subnet}
+	b, sh, masks := bankOf(subnet)
+	t.masks = masks
+	shards := shardsOf(o.Batch)
+	student := newNet([]*shape{sh}, shards)
+	student.fixed = true
+	nets, shapes := []*net{student}, []*shape{sh}
+	numbers := []*bank{b}
+	allMasks := [][][]uint8{masks}
+	if teacher != nil && o.Distill > 0 {
+		if err := teacher.Validate(); err != nil {
+			return nil, fmt.Errorf("supernet: fine-tune: teacher: %w", err)
+		}
+		if teacher.Scale != subnet.Scale || teacher.Colors != subnet.Colors {
+			return nil, fmt.Errorf("supernet: fine-tune: teacher: scale %d and %d colors, want %d and %d", teacher.Scale, teacher.Colors, subnet.Scale, subnet.Colors)
+		}
+		tb, tsh, tmasks := bankOf(teacher)
+		master := newNet([]*shape{tsh}, shards)
+		master.fixed, master.trained = true, false
+		student.distill = o.Distill
+		nets, shapes = []*net{master, student}, []*shape{tsh, sh}
+		numbers, allMasks = []*bank{tb, b}, [][][]uint8{tmasks, masks}
+	}
+	e := newEngine(o.Kernels, shapes, nets, b, subnet.Scale, subnet.Colors, o.Batch, o.Patch, o.Threads)
+	e.judged = len(nets) - 1
+	e.prepare = func(i int) {
+		if n := nets[i]; n.trained || !n.built {
+			n.take(shapes[i], numbers[i].tensors, numbers[i].data, 1, allMasks[i])
+		}
+	}
+	t.descent = descent{
+		engine: e, feed: newFeed(src, o.Seed, o.Batch, o.Patch, subnet.Colors, subnet.Scale),
+		steps: o.Steps, rate: o.Rate, factor: 1,
+	}
+	return t, nil
+}
+
+// bankOf copies a network's tensors into a bank of their own.
+func bankOf(net *space.Subnet) (*bank, *shape, [][]uint8) {
+	var tensors []tensor
+	var refs []int
+	var masks [][]uint8
+	for i := range net.Layers {
+		l := &net.Layers[i]
+		tensors = append(tensors, tensor{name: l.Name, out: l.Out, in: l.In, k: l.Kernel})
+		refs = append(refs, i)
+		masks = append(masks, slices.Clone(l.Mask))
+	}
+	b := newBank(tensors)
+	for i := range net.Layers {
+		// What a mask removes is zero and gets no gradient, so it stays zero.
+		l := net.Layers[i]
+		l.Weights, l.Bias = b.weights(&b.tensors[i]), b.bias(&b.tensors[i])
+		copy(l.Weights, net.Layers[i].Weights)
+		copy(l.Bias, net.Layers[i].Bias)
+		applyMask(&l)
+	}
+	return b, newShape(net.Layers, refs), masks
+}
+
+// subnet is the network with the numbers of data.
+func (t *tuner) subnet(data []float32) *space.Subnet {
+	s := &space.Subnet{Scale: t.net.Scale, Colors: t.net.Colors, Genome: t.net.Genome.Clone(), Layers: slices.Clone(t.net.Layers)}
+	for i := range s.Layers {
+		l := &s.Layers[i]
+		l.Weights, l.Bias, l.Mask = make([]float32, l.Size()), make([]float32, l.Out), slices.Clone(t.masks[i])
+		t.engine.opt.bank.tensors[i].cut(l, data)
+	}
+	return s
+}

@@ -1,0 +1,222 @@
+package supernet
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"evosr/internal/check"
+	"evosr/internal/kernel"
+	"evosr/space"
+)
+
+// differences computes the gradient of sum(d * output) by central differences
+// in float64, for every parameter of sub. Between two kinks of a ReLU the output
+// is linear in each parameter, so the step may be small without loss.
+func differences(sub *space.Subnet, lr, d []float32, w, h int) []float32 {
+	pic := make([]float64, len(lr))
+	for i, v := range lr {
+		pic[i] = float64(v)
+	}
+	numbers := weights64(sub)
+	loss := func() float64 {
+		outs := reference(sub, numbers, pic, w, h)
+		sum := 0.0
+		for i, v := range outs[len(outs)-1] {
+			sum += v * float64(d[i])
+		}
+		return sum
+	}
+	const step = 1e-6
+	var grads []float32
+	slope := func(x *float64) float32 {
+		was := *x
+		*x = was + step
+		up := loss()
+		*x = was - step
+		down := loss()
+		*x = was
+		return float32((up - down) / (2 * step))
+	}
+	for i := range sub.Layers {
+		l := &sub.Layers[i]
+		for j := range l.Weights {
+			g := float32(0)
+			if l.Mask == nil || l.Mask[j] != 0 {
+				g = slope(&numbers[i].weights[j])
+			}
+			grads = append(grads, g)
+		}
+		for o := range l.Bias {
+			g := float32(0)
+			if !pruned(l, o) {
+				g = slope(&numbers[i].bias[o])
+			}
+			grads = append(grads, g)
+		}
+	}
+	return grads
+}
+
+// TestGradient holds the gradient of whole subnets, every parameter of them,
+// against finite differences: all kinds, scales, colours and masks.
+func TestGradient(t *testing.T) {
+	forScales(t, func(t *testing.T, sp *space.Space) {
+		rng := check.Rand(t)
+		sp.Widths = []int{4}
+		s := noisy(sp, rng.Uint64())
+		for i := range 2 {
+			g := sp.Random(rng)
+			if i == 0 { // a block of every kind
+				g.Slots[0].Kind, g.Slots[0].Expansion = space.Lean, 0
+				g.Slots[1].Kind, g.Slots[1].Expansion = space.Wide, 3
+				g.Slots[2].Kind, g.Slots[2].Expansion = space.Plain, 2
+			}
+			sub, err := s.Extract(legal(g))
+			if err != nil {
+				t.Fatal(err)
+			}
+			const w, h = 5, 4
+			lr := randomPlanes(rng, sp.Colors*w*h)
+			d := randomPlanes(rng, sp.Colors*sp.Scale*sp.Scale*w*h)
+			want := differences(sub, lr, d, w, h)
+			for _, set := range kernel.Sets() {
+				r := newRunner(set, s, sub.Genome, w, h)
+				r.w.load(0, lr, nil, sp.Scale)
+				t.Log(set.Name, sub.Genome)
+				check.Close(t, r.gradients(d), want, 1e-4)
+			}
+		}
+	})
+}
+
+// legal takes prunings out that the space forbids for a block's kernels.
+func legal(g space.Genome) space.Genome {
+	for i := range g.Slots {
+		s := &g.Slots[i]
+		for j := range s.Prune {
+			if j >= s.Kind.Convs() || s.Prune[j].Scheme == space.Pattern && s.Kind == space.Wide && j < 2 {
+				s.Prune[j] = space.Prune{}
+			}
+		}
+	}
+	return g
+}
+
+// operators are the smallest networks that hold one operator of the backward
+// pass each, beside the first layer that they need.
+var operators = []struct {
+	name   string
+	layers []space.Layer
+}{
+	{"conv1x1", []space.Layer{{In: 1, Out: 4, Kernel: 3, Src: space.Picture, Add: space.None}, {In: 4, Out: 4, Kernel: 1, Add: space.None}}},
+	{"conv3x3", []space.Layer{{In: 1, Out: 4, Kernel: 3, Src: space.Picture, Add: space.None}, {In: 4, Out: 4, Kernel: 3, Add: space.None}}},
+	{"conv5x5", []space.Layer{{In: 1, Out: 4, Kernel: 3, Src: space.Picture, Add: space.None}, {In: 4, Out: 4, Kernel: 5, Add: space.None}}},
+	{"relu", []space.Layer{{In: 1, Out: 8, Kernel: 3, Src: space.Picture, Add: space.None, ReLU: true}, {In: 8, Out: 4, Kernel: 3, Add: space.None}}},
+	{"relu at the end", []space.Layer{{In: 1, Out: 4, Kernel: 5, Src: space.Picture, Add: space.None, ReLU: true}}},
+	{"residual", []space.Layer{
+		{In: 1, Out: 4, Kernel: 3, Src: space.Picture, Add: space.None},
+		{In: 4, Out: 4, Kernel: 3, Add: 0},
+	}},
+	{"residual over a relu", []space.Layer{
+		{In: 1, Out: 4, Kernel: 3, Src: space.Picture, Add: space.None, ReLU: true},
+		{In: 4, Out: 6, Kernel: 1, Add: space.None, ReLU: true},
+		{In: 6, Out: 4, Kernel: 3, Src: 1, Add: 0, ReLU: true},
+		{In: 4, Out: 4, Kernel: 1, Src: 2, Add: 0},
+	}},
+	{"only added, over a relu", []space.Layer{
+		{In: 1, Out: 4, Kernel: 5, Src: space.Picture, Add: space.None, ReLU: true},
+		{In: 1, Out: 4, Kernel: 3, Src: space.Picture, Add: 0},
+	}},
+	{"one that nothing reads", []space.Layer{
+		{In: 1, Out: 4, Kernel: 3, Src: space.Picture, Add: space.None, ReLU: true},
+		{In: 4, Out: 4, Kernel: 3, Src: 0, Add: 0},
+		{In: 4, Out: 4, Kernel: 1, Src: 0, Add: space.None},
+	}},
+}
+
+// TestOperators holds every operator, and the topologies that only networks
+// from elsewhere have, against finite differences.
+func TestOperators(t *testing.T) {
+	for _, set := range kernel.Sets() {
+		for _, op := range operators {
+			t.Run(set.Name+"/"+op.name, func(t *testing.T) {
+				rng := check.Rand(t)
+				sub := &space.Subnet{Scale: 2, Colors: 1, Layers: op.layers}
+				sub = withNumbers(sub, rng)
+				if err := sub.Validate(); err != nil {
+					t.Fatal(err)
+				}
+				const w, h = 7, 5
+				lr, d := randomPlanes(rng, w*h), randomPlanes(rng, 4*w*h)
+				b, sh, masks := bankOf(sub)
+				r := newRunnerOf(set, sh, b, masks, 2, 1, w, h)
+				r.w.load(0, lr, nil, 2)
+				out := r.w.forward(r.net, 0)
+				check.Close(t, shuffled(out, 2), Reference(sub, lr, w, h), 1e-5)
+				check.Close(t, r.gradients(d), differences(sub, lr, d, w, h), 1e-4)
+			})
+		}
+	}
+}
+
+// withNumbers returns the network with random weights and biases.
+func withNumbers(net *space.Subnet, rng *rand.Rand) *space.Subnet {
+	sub := &space.Subnet{Scale: net.Scale, Colors: net.Colors}
+	for i, l := range net.Layers {
+		l.Name = fmt.Sprint("layer", i)
+		l.Weights, l.Bias = make([]float32, l.Size()), make([]float32, l.Out)
+		for j := range l.Weights {
+			l.Weights[j] = float32(rng.NormFloat64() / math.Sqrt(float64(l.In*l.Kernel*l.Kernel)))
+		}
+		for j := range l.Bias {
+			l.Bias[j] = float32(rng.NormFloat64()) / 4
+		}
+		sub.Layers = append(sub.Layers, l)
+	}
+	return sub
+}
+
+// TestLoss holds the mixed loss and its gradient against their formulas.
+func TestLoss(t *testing.T) {
+	rng := check.Rand(t)
+	sp := smallSpace(3, 1)
+	s := noisy(sp, 1)
+	const w, h = 6, 5
+	r := newRunner(kernel.Best(), s, sp.Largest(), w, h)
+	lr, hr := randomPlanes(rng, w*h), randomPlanes(rng, 9*w*h)
+	r.w.load(0, lr, hr, 3)
+	out := r.w.forward(r.net, 0)
+	pic := shuffled(out, 3)
+	taught := randomPlanes(rng, 9*w*h)
+	for c := range 9 {
+		r.w.taught[0].Set(c, taught[c*w*h:])
+	}
+	shuffledTaught := shuffled(r.w.taught[0], 3)
+	const scale = 1.0 / (9 * w * h)
+	for _, distill := range []float64{0, 0.3, 1} {
+		r.net.distill = distill
+		got := r.w.loss(r.net, 0, scale)
+		want, grad := 0.0, make([]float32, len(pic))
+		for i, v := range pic {
+			want += math.Abs(float64(v-hr[i])) * scale
+			g := (1-distill)*sign(v-hr[i]) + distill*sign(v-shuffledTaught[i])
+			grad[i] = float32(g * scale)
+		}
+		if distill < 1 {
+			check.Close(t, []float64{got}, []float64{want}, 1e-5)
+		}
+		check.Close(t, shuffled(r.w.register(0, 9), 3), grad, 1e-5)
+	}
+}
+
+func sign(x float32) float64 {
+	switch {
+	case x > 0:
+		return 1
+	case x < 0:
+		return -1
+	}
+	return 0
+}

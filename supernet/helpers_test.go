@@ -1,0 +1,147 @@
+package supernet
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"evosr/internal/kernel"
+	"evosr/space"
+)
+
+// smallSpace has every kind of block and every scheme.
+func smallSpace(scale, colors int) *space.Space {
+	return &space.Space{
+		Scale: scale, Colors: colors, Widths: []int{8, 12, 16},
+		Slots: []space.Slot{
+			{Skip: true, Wide: []float64{2, 4}, Plain: []float64{0.5, 1}, Lean: true},
+			{Wide: []float64{1, 3}, Plain: []float64{1}, Lean: true},
+			{Skip: true, Wide: []float64{2}, Plain: []float64{1, 2}, Lean: true},
+		},
+		Schemes:  space.Schemes(),
+		Percents: []int{25, 50, 75},
+	}
+}
+
+// noisy makes a supernet whose every weight and bias matters.
+func noisy(sp *space.Space, seed uint64) *Supernet {
+	s := New(sp, seed)
+	rng := rand.New(rand.NewPCG(seed, 99))
+	for i := range s.bank.tensors {
+		t := &s.bank.tensors[i]
+		std := 1 / math.Sqrt(float64(t.in*t.k*t.k))
+		for _, part := range [][]float32{s.bank.weights(t), s.bank.bias(t)} {
+			for j := range part {
+				part[j] += float32(std * rng.NormFloat64())
+			}
+		}
+	}
+	return s
+}
+
+// waves is a Source of smooth pictures with edges: enough to learn from.
+type waves struct{ scale, colors int }
+
+func (s waves) Patch(rng *rand.Rand, size int, lr, hr []float32) {
+	n := size * s.scale
+	for c := range s.colors {
+		out := hr[c*n*n : (c+1)*n*n]
+		ax, ay, bx, by := 2*rng.Float64()-1, 2*rng.Float64()-1, 2*rng.Float64()-1, 2*rng.Float64()-1
+		at, step := rng.Float64()*float64(n), rng.Float64()-0.5
+		for y := range n {
+			for x := range n {
+				u, v := float64(x), float64(y)
+				val := 0.5 + 0.15*math.Sin(ax*u+ay*v) + 0.1*math.Sin(bx*u*0.5+by*v*0.5)
+				if ax*(u-at)+by*(v-at) > 0 {
+					val += 0.3 * step
+				}
+				out[y*n+x] = float32(val)
+			}
+		}
+		low := lr[c*size*size : (c+1)*size*size]
+		for y := range size {
+			for x := range size {
+				var sum float32
+				for i := range s.scale {
+					for j := range s.scale {
+						sum += out[(y*s.scale+i)*n+x*s.scale+j]
+					}
+				}
+				low[y*size+x] = sum / float32(s.scale*s.scale)
+			}
+		}
+	}
+}
+
+// runner is one network in one worker, for tests of the passes themselves.
+type runner struct {
+	net *net
+	w   *worker
+	geo geometry
+}
+
+func newRunner(set *kernel.Set, s *Supernet, g space.Genome, w, h int) *runner {
+	sub := s.Space.Shape(g)
+	return newRunnerOf(set, newShape(sub.Layers, s.refs(sub)), s.bank, nil, s.Space.Scale, s.Space.Colors, w, h)
+}
+
+func newRunnerOf(set *kernel.Set, sh *shape, b *bank, masks [][]uint8, scale, colors, w, h int) *runner {
+	shapes := []*shape{sh}
+	r := &runner{net: newNet(shapes, 1), geo: newGeometry(h, w, shapes)}
+	r.w = newWorker(set, r.geo, shapes, colors, colors*scale*scale, 1)
+	r.net.take(sh, b.tensors, b.data, 1, masks)
+	r.net.lower(&r.geo)
+	r.w.place(r.net)
+	return r
+}
+
+// gradients runs the network that was loaded forward and back from the output
+// gradient d, (channels, height, width), and returns those of all parameters,
+// layer by layer.
+func (r *runner) gradients(d []float32) []float32 {
+	out := r.w.forward(r.net, 0)
+	dy := r.w.register(0, out.C)
+	for c := range dy.C {
+		dy.Set(c, d[c*dy.H*dy.W:])
+	}
+	clear(r.net.partial(0))
+	r.w.backward(r.net, 0, r.net.partial(0))
+	r.net.gather(r.w.set)
+	size := 0
+	for i := range r.net.layers {
+		size += r.net.layers[i].Size() + r.net.layers[i].Out
+	}
+	return r.net.grads[:size]
+}
+
+// shuffled turns a network's output into pictures.
+func shuffled(out *kernel.Tensor, scale int) []float32 {
+	w, h := out.W, out.H
+	dst := make([]float32, out.C*w*h)
+	for ch := range out.C {
+		c, i, j := ch/(scale*scale), ch/scale%scale, ch%scale
+		for y := range h {
+			for x, v := range out.At(ch, y) {
+				dst[((c*h+y)*scale+i)*w*scale+x*scale+j] = v
+			}
+		}
+	}
+	return dst
+}
+
+func randomPlanes(rng *rand.Rand, n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = rng.Float32()
+	}
+	return x
+}
+
+func forScales(t *testing.T, f func(t *testing.T, sp *space.Space)) {
+	for _, scale := range []int{2, 3, 4} {
+		for _, colors := range []int{1, 3} {
+			t.Run(fmt.Sprintf("x%d/%d", scale, colors), func(t *testing.T) { f(t, smallSpace(scale, colors)) })
+		}
+	}
+}

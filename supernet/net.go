@@ -1,0 +1,279 @@
+package supernet
+
+import (
+	"math"
+
+	"evosr/internal/kernel"
+	"evosr/space"
+)
+
+// geometry is where the pixels of a patch lie: every tensor of a worker but the
+// picture has these strides, so that one list of offsets fits all of them.
+type geometry struct {
+	h, w, border           int
+	row, plane, origin     int
+	pictureRow, picturePla int
+}
+
+// The picture's edge is repeated for the 5x5 skip; see kernel.Tensor.EdgeBorder
+// for why its border is twice that.
+const (
+	pictureReach  = 2
+	pictureBorder = 2 * pictureReach
+)
+
+// newGeometry has the border that any layer of the shapes reaches.
+func newGeometry(h, w int, shapes []*shape) geometry {
+	g := geometry{h: h, w: w, border: 1}
+	for _, sh := range shapes {
+		for i := range sh.layers {
+			if l := &sh.layers[i]; l.Src >= 0 {
+				g.border = max(g.border, l.Kernel/2)
+			}
+		}
+	}
+	g.row, g.plane, g.origin, _ = kernel.Layout(1, h, w, g.border)
+	g.pictureRow, g.picturePla, _, _ = kernel.Layout(1, h, w, pictureBorder)
+	return g
+}
+
+// net is a shape with the numbers of one training step: weights cut out of the
+// bank, masks, the lists that the kernels run, and gradients. All memory is
+// sized once for the largest shape it will take.
+type net struct {
+	*shape
+	layers  []space.Layer // shape's layers with their numbers
+	fwd     [][]kernel.Block
+	back    [][]kernel.Block
+	weights []float32 // numbers of layers
+	masks   []uint8
+	grads   []float32 // gradient of every layer's weights and biases, laid out as weights
+	masker  space.Masker
+
+	offsets  []int32 // memory of the lists
+	values   []float32
+	indices  []int32
+	blocks   []kernel.Block
+	partials [][]float32 // by shard: for every layer the gradients in the order of its lists, then biases
+	starts   []int       // where a layer's part of a partial begins; one more for the end
+	losses   []float64   // by shard
+
+	trained bool    // false: only the output counts, the weights are somebody else's
+	fixed   bool    // masks never change: lists are built once and then only refilled
+	built   bool    // fixed lists stand
+	distill float64 // share of the loss against the first net's output
+	share   float64 // weight of this net's loss in the gradient
+}
+
+// newNet allocates for any of the shapes.
+func newNet(shapes []*shape, shards int) *net {
+	layers, size, channels := 0, 0, 0
+	for _, sh := range shapes {
+		n, c := 0, 0
+		for i := range sh.layers {
+			l := &sh.layers[i]
+			n += l.Size() + l.Out
+			c += l.Out + l.In
+		}
+		layers, size, channels = max(layers, len(sh.layers)), max(size, n), max(channels, c)
+	}
+	n := &net{
+		layers: make([]space.Layer, layers), fwd: make([][]kernel.Block, layers), back: make([][]kernel.Block, layers),
+		weights: make([]float32, size), masks: make([]uint8, size), grads: make([]float32, size),
+		offsets: make([]int32, 2*size), indices: make([]int32, 2*size),
+		values: make([]float32, 2*size+channels), blocks: make([]kernel.Block, channels),
+		losses: make([]float64, shards), starts: make([]int, 0, layers+1), trained: true, share: 1,
+	}
+	for range shards {
+		n.partials = append(n.partials, kernel.Aligned(size))
+	}
+	return n
+}
+
+// take makes n a network of shape sh with the numbers of data, pruned as the
+// layers say with their percents scaled by ramp in [0, 1]. mask gives fixed
+// masks by layer instead; nil has them computed.
+func (n *net) take(sh *shape, tensors []tensor, data []float32, ramp float64, mask [][]uint8) {
+	n.shape = sh
+	n.layers = append(n.layers[:0], sh.layers...)
+	w, m := n.weights, n.masks
+	for i := range n.layers {
+		l := &n.layers[i]
+		size := l.Size()
+		l.Weights, l.Bias, w = w[:size:size], w[size:size+l.Out:size+l.Out], w[size+l.Out:]
+		l.Mask, m = m[:size:size], m[size:]
+		tensors[sh.refs[i]].cut(l, data)
+		if mask != nil {
+			l.Mask = mask[i]
+			applyMask(l)
+			continue
+		}
+		if l.Prune.Percent = int(math.Round(ramp * float64(l.Prune.Percent))); l.Prune.Percent == 0 {
+			l.Prune = space.Prune{}
+		}
+		prune(l, &n.masker)
+	}
+}
+
+// lower builds the lists of all layers, or refills them where the masks are
+// those of last time.
+func (n *net) lower(g *geometry) {
+	if n.fixed && n.built {
+		n.refill()
+		return
+	}
+	n.built = true
+	n.starts = append(n.starts[:0], 0)
+	offsets, values, indices, blocks := n.offsets, n.values, n.indices, n.blocks
+	// carve gives a layer's blocks capacity for their full lists, so that
+	// kernel.Lower never allocates.
+	carve := func(outs, taps, b int) []kernel.Block {
+		first := blocks[:0]
+		for done := 0; done < outs; {
+			size := b
+			for size > outs-done {
+				size /= 2
+			}
+			blocks[0] = kernel.Block{
+				Off: offsets[:0:taps], W: values[: 0 : taps*size], Index: indices[: 0 : taps*size],
+				Bias: values[taps*size : taps*size : taps*size+size],
+			}
+			offsets, indices, values, blocks = offsets[taps:], indices[taps*size:], values[taps*size+size:], blocks[1:]
+			first = first[:len(first)+1]
+			done += size
+		}
+		return first[:len(first):len(first)]
+	}
+	for i := range n.layers {
+		l := &n.layers[i]
+		s := kernel.Shape{Out: l.Out, In: l.In, Kernel: l.Kernel, Row: g.row, Plane: g.plane}
+		if l.Src == space.Picture {
+			s.Row, s.Plane = g.pictureRow, g.picturePla
+		}
+		kk := l.Kernel * l.Kernel
+		b := blockSize(l.Prune, false)
+		n.fwd[i] = kernel.Lower(carve(l.Out, l.In*kk, b), s, l.Weights, l.Bias, l.Mask, b, false)
+		n.starts = append(n.starts, n.starts[i]+listed(n.fwd[i])+l.Out)
+		if l.Src >= 0 && n.trained {
+			s.Row, s.Plane = g.row, g.plane
+			b := blockSize(l.Prune, true)
+			n.back[i] = kernel.Lower(carve(l.In, l.Out*kk, b), s, l.Weights, l.Bias, l.Mask, b, true)
+		}
+	}
+}
+
+// refill puts the weights of today into the lists.
+func (n *net) refill() {
+	for i := range n.layers {
+		l := &n.layers[i]
+		for j := range n.fwd[i] {
+			b := &n.fwd[i][j]
+			copy(b.Bias, l.Bias[b.Out:])
+			pick(b, l.Weights)
+		}
+		if l.Src >= 0 && n.trained {
+			for j := range n.back[i] {
+				pick(&n.back[i][j], l.Weights)
+			}
+		}
+	}
+}
+
+func pick(b *kernel.Block, w []float32) {
+	for i, at := range b.Index {
+		if at >= 0 {
+			b.W[i] = w[at]
+		}
+	}
+}
+
+// speed is how many multiplications of a list a kernel of 1, 2, 4 or 8 output
+// channels does in a unit of time, relative to the fastest.
+var speed = [4]float64{0.3, 0.55, 0.9, 1}
+
+// blockSize chooses how many output channels a list computes together: few
+// follow a mask closely, many are faster by the multiplication. It expects
+// groups of a mask to be kept independently of each other.
+func blockSize(p space.Prune, transpose bool) int {
+	density := 1 - float64(p.Percent)/100
+	group := 1 // outputs of this list that a mask keeps or removes together
+	switch {
+	case p.Scheme == space.Dense || p.Scheme == space.Filter && transpose:
+		return 8
+	case transpose || p.Scheme == space.Unstructured || p.Scheme == space.Filter:
+	case p.Scheme == space.Pattern:
+		group = 4
+	default:
+		group = 2 << (p.Scheme - space.Block2)
+	}
+	best, least := 8, math.Inf(1)
+	for i, v := range speed {
+		b := 1 << i
+		// The part of taps that any output of the block keeps.
+		part := 1 - math.Pow(1-density, math.Max(1, float64(b)/float64(group)))
+		if cost := part / v; cost < least {
+			best, least = b, cost
+		}
+	}
+	return best
+}
+
+// gather sums the shards' gradients in their order and spreads them over grads.
+func (n *net) gather(set *kernel.Set) {
+	sum := n.partial(0)
+	for shard := range n.partials[1:] {
+		set.Axpy(sum, 1, n.partial(shard+1))
+	}
+	grads := n.grads
+	for i := range n.layers {
+		l := &n.layers[i]
+		w, bias := grads[:l.Size()], grads[l.Size():l.Size()+l.Out]
+		grads = grads[l.Size()+l.Out:]
+		if l.Mask != nil {
+			clear(w)
+		}
+		for j := range n.fwd[i] {
+			b := &n.fwd[i][j]
+			for k, at := range b.Index {
+				if at >= 0 {
+					w[at] = sum[k]
+				}
+			}
+			sum = sum[len(b.W):]
+		}
+		copy(bias, sum[:l.Out])
+		sum = sum[l.Out:]
+		for o := range bias {
+			if pruned(l, o) {
+				bias[o] = 0
+			}
+		}
+	}
+}
+
+// listed counts the weights of a layer's lists.
+func listed(blocks []kernel.Block) int {
+	size := 0
+	for i := range blocks {
+		size += len(blocks[i].W)
+	}
+	return size
+}
+
+// partial is shard's gradients of the network that n is now.
+func (n *net) partial(shard int) []float32 { return n.partials[shard][:n.starts[len(n.layers)]] }
+
+// spread adds grads to the gradient of the shared tensors.
+func (n *net) spread(set *kernel.Set, tensors []tensor, shared []float32) {
+	grads := n.grads
+	for i := range n.layers {
+		l, t := &n.layers[i], &tensors[n.refs[i]]
+		row, wide := l.In*l.Kernel*l.Kernel, t.in*t.k*t.k
+		for o := range l.Out {
+			set.Axpy(shared[t.w+o*wide:][:row], 1, grads[o*row:])
+		}
+		grads = grads[l.Size():]
+		set.Axpy(shared[t.b:][:l.Out], 1, grads)
+		grads = grads[l.Out:]
+	}
+}

@@ -1,0 +1,211 @@
+package supernet
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+
+	"evosr/space"
+)
+
+// Supernet is the shared weights of every network of a space. It is safe for
+// concurrent use: nothing here changes it, a Trainer works on a copy.
+type Supernet struct {
+	Space *space.Space
+	bank  *bank
+	index map[string]int // tensor by name, such as "slot3/wide/expand"
+}
+
+// New makes an untrained supernet: a bicubic upscaler up to a small noise. The
+// space must be valid (Validate).
+func New(sp *space.Space, seed uint64) *Supernet {
+	s := empty(sp)
+	for i := range s.bank.tensors {
+		s.initialise(&s.bank.tensors[i], rand.New(rand.NewPCG(seed, uint64(i))))
+	}
+	return s
+}
+
+// empty makes a supernet of zeros.
+func empty(sp *space.Space) *Supernet {
+	tensors, index := tensorsOf(sp)
+	return &Supernet{Space: sp, bank: newBank(tensors), index: index}
+}
+
+// tensorsOf lists the shared tensors of a space, and where each name is.
+func tensorsOf(sp *space.Space) ([]tensor, map[string]int) {
+	var tensors []tensor
+	index := map[string]int{}
+	add := func(g space.Genome) {
+		for _, l := range sp.Shape(g).Layers {
+			name := tensorName(l.Name, g)
+			if _, has := index[name]; !has {
+				index[name] = len(tensors)
+				tensors = append(tensors, tensor{name: name, out: l.Out, in: l.In, k: l.Kernel})
+			}
+		}
+	}
+	add(space.Genome{Width: sp.MaxTrunk()}) // skip, head and tail
+	for i, slot := range sp.Slots {
+		// The slot at its largest, all others left out.
+		g := space.Genome{Width: sp.MaxTrunk(), Slots: make([]space.Gene, len(sp.Slots))}
+		fill := func(gene space.Gene) {
+			g.Slots[i] = gene
+			add(g)
+		}
+		if len(slot.Wide) > 0 {
+			fill(space.Gene{Kind: space.Wide, Expansion: slices.Max(slot.Wide)})
+		}
+		if len(slot.Plain) > 0 {
+			fill(space.Gene{Kind: space.Plain, Expansion: slices.Max(slot.Plain)})
+		}
+		if slot.Lean {
+			fill(space.Gene{Kind: space.Lean})
+		}
+	}
+	return tensors, index
+}
+
+// tensorName names the shared tensor of a genome's layer: "slot3/conv" of a
+// wide block is "slot3/wide/conv".
+func tensorName(layer string, g space.Genome) string {
+	slot, rest, ok := strings.Cut(layer, "/")
+	if !ok {
+		return layer
+	}
+	i, err := strconv.Atoi(strings.TrimPrefix(slot, "slot"))
+	if err != nil || i < 1 || i > len(g.Slots) {
+		panic("supernet: layer name " + layer)
+	}
+	return slot + "/" + g.Slots[i-1].Kind.String() + "/" + rest
+}
+
+// refs gives the tensor of every layer of a genome's shape.
+func (s *Supernet) refs(net *space.Subnet) []int {
+	refs := make([]int, len(net.Layers))
+	for i := range net.Layers {
+		refs[i] = s.index[tensorName(net.Layers[i].Name, net.Genome)]
+	}
+	return refs
+}
+
+// Initialisation. Inner convolutions follow He et al. (arXiv:1502.01852); what
+// adds to the trunk or the picture starts small, so that depth does not amplify.
+const (
+	branchGain = 0.1  // last convolution of a residual branch
+	tailGain   = 0.01 // tail: its output adds to the bicubic picture
+	meanLuma   = 0.45 // of usual pictures; the head starts blind to it
+)
+
+func (s *Supernet) initialise(t *tensor, rng *rand.Rand) {
+	w := s.bank.weights(t)
+	if t.name == "skip" {
+		bicubic(w, s.Space.Colors, s.Space.Scale)
+		return
+	}
+	std := math.Sqrt(2 / float64(t.in*t.k*t.k))
+	_, layer, inSlot := strings.Cut(t.name, "/")
+	switch {
+	case t.name == "tail":
+		std *= tailGain
+	case inSlot && (layer == "wide/conv" || layer == "plain/conv2"):
+		std *= branchGain
+	}
+	for i := range w {
+		w[i] = float32(std * rng.NormFloat64())
+	}
+	if t.name == "head" {
+		bias, row := s.bank.bias(t), len(w)/t.out
+		for o := range bias {
+			for _, x := range w[o*row : (o+1)*row] {
+				bias[o] -= meanLuma * x
+			}
+		}
+	}
+}
+
+// bicubic writes the 5x5 polyphase filters of bicubic interpolation (Keys 1981,
+// a = -0.5, pixel centres at halves) into w, (colors*scale², colors, 5, 5).
+func bicubic(w []float32, colors, scale int) {
+	// taps[j][t] weighs source pixel x+t-2 for output pixel scale*x+j.
+	var taps [4][5]float64
+	for j := range scale {
+		at := (float64(j)+0.5)/float64(scale) - 0.5
+		for t := range 5 {
+			taps[j][t] = keys(math.Abs(at - float64(t-2)))
+		}
+	}
+	clear(w)
+	for c := range colors {
+		for i := range scale {
+			for j := range scale {
+				o := (c*scale+i)*scale + j
+				f := w[(o*colors+c)*25:][:25]
+				for t := range f {
+					f[t] = float32(taps[i][t/5] * taps[j][t%5])
+				}
+			}
+		}
+	}
+}
+
+// keys is the cubic convolution kernel with a = -0.5 at distance x >= 0.
+func keys(x float64) float64 {
+	switch {
+	case x <= 1:
+		return (1.5*x-2.5)*x*x + 1
+	case x < 2:
+		return ((-0.5*x+2.5)*x-4)*x + 2
+	}
+	return 0
+}
+
+// Extract cuts the network of a genome out: the first channels of every shared
+// tensor, pruned by the genome's schemes on the weights as they are. The subnet
+// shares no memory with the supernet.
+func (s *Supernet) Extract(g space.Genome) (*space.Subnet, error) {
+	if err := s.Space.Check(g); err != nil {
+		return nil, fmt.Errorf("supernet: extract: %w", err)
+	}
+	net := s.Space.Shape(g)
+	refs := s.refs(net)
+	var masker space.Masker
+	for i := range net.Layers {
+		l := &net.Layers[i]
+		l.Weights, l.Bias = make([]float32, l.Size()), make([]float32, l.Out)
+		s.bank.tensors[refs[i]].cut(l, s.bank.data)
+		if l.Prune.Scheme != space.Dense {
+			l.Mask = make([]uint8, l.Size())
+		}
+		prune(l, &masker)
+	}
+	return net, nil
+}
+
+// Hash is a content hash of the space and all weights: 64 hexadecimal digits.
+func (s *Supernet) Hash() string {
+	h := sha256.New()
+	h.Write(spaceText(s.Space))
+	buf := make([]byte, 0, 1<<16)
+	for i := range s.bank.tensors {
+		t := &s.bank.tensors[i]
+		h.Write([]byte(t.name))
+		for _, part := range [][]float32{s.bank.weights(t), s.bank.bias(t)} {
+			buf = appendFloats(buf[:0], part)
+			h.Write(buf)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// clone returns a supernet over a copy of data, laid out as s's own.
+func (s *Supernet) clone(data []float32) *Supernet {
+	c := empty(s.Space)
+	copy(c.bank.data, data)
+	return c
+}

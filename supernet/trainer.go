@@ -1,0 +1,146 @@
+package supernet
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"evosr/internal/kernel"
+	"evosr/space"
+)
+
+// Options says how a supernet is trained.
+type Options struct {
+	Steps   int     // in all
+	Batch   int     // patches a step
+	Patch   int     // side of a patch, low-resolution pixels
+	Subnets int     // random subnets a step, beside the largest and the smallest
+	Rate    float64 // peak learning rate of Adam
+	Distill float64 // share of a subnet's loss against the largest one's output, in [0, 1]
+	Seed    uint64
+	Threads int         // 0 means GOMAXPROCS; it never changes the result
+	Kernels *kernel.Set // nil means the fastest of this processor
+}
+
+// Bounds of what may be asked for: far above use, below what would not fit.
+const (
+	maxBatch   = 1024
+	maxPatch   = 512
+	maxSubnets = 64
+	minPatch   = 4
+)
+
+func (o *Options) check() error {
+	var errs []error
+	bad := func(what string, got any, want string) {
+		errs = append(errs, fmt.Errorf("supernet: train: %s: %v, want %s", what, got, want))
+	}
+	if o.Steps < 1 {
+		bad("steps", o.Steps, "at least 1")
+	}
+	if o.Batch < 1 || o.Batch > maxBatch {
+		bad("batch", o.Batch, fmt.Sprintf("1 to %d patches", maxBatch))
+	}
+	if o.Patch < minPatch || o.Patch > maxPatch {
+		bad("patch", o.Patch, fmt.Sprintf("%d to %d pixels", minPatch, maxPatch))
+	}
+	if o.Subnets < 0 || o.Subnets > maxSubnets {
+		bad("subnets", o.Subnets, fmt.Sprintf("0 to %d", maxSubnets))
+	}
+	if !(o.Rate > 0 && o.Rate <= 1) {
+		bad("rate", o.Rate, "above 0 and at most 1")
+	}
+	if !(o.Distill >= 0 && o.Distill <= 1) {
+		bad("distill", o.Distill, "0 to 1")
+	}
+	return errors.Join(errs...)
+}
+
+// Trainer trains a copy of a supernet by the sandwich rule. It serves one
+// goroutine at a time.
+//
+// Step k depends on the weights, the seed and k alone, so that a run that is
+// saved and restored goes on bit for bit as if it had never stopped.
+type Trainer struct {
+	net *Supernet // what is trained
+	o   Options
+	descent
+	largest, smallest *shape
+	pool              []*shape
+}
+
+const (
+	// poolSize is how many random genomes are drawn, once, for the random
+	// subnets to come from: enough that none is seen often, and planned before
+	// the first step so that no step allocates.
+	poolSize = 1024
+	// rampPart is the part of the steps over which pruning grows to what the
+	// genomes say.
+	rampPart = 0.3
+)
+
+// NewTrainer plans the training of a copy of s.
+func NewTrainer(s *Supernet, src Source, o Options) (*Trainer, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	t := &Trainer{net: s.clone(s.bank.data), o: o}
+	t.largest = t.shapeOf(s.Space.Largest())
+	t.smallest = t.shapeOf(s.Space.Smallest())
+	all := []*shape{t.largest, t.smallest}
+	rng := rand.New(rand.NewPCG(o.Seed, streamPool))
+	for range min(poolSize, o.Subnets*poolSize) {
+		t.pool = append(t.pool, t.shapeOf(s.Space.Random(rng)))
+	}
+	all = append(all, t.pool...)
+	shards := shardsOf(o.Batch)
+	nets := []*net{newNet(all[:1], shards), newNet(all[1:2], shards)}
+	nets[0].fixed = true
+	for range o.Subnets {
+		nets = append(nets, newNet(t.pool, shards))
+	}
+	for _, n := range nets[1:] {
+		n.distill = o.Distill
+	}
+	sp := s.Space
+	e := newEngine(o.Kernels, all, nets, t.net.bank, sp.Scale, sp.Colors, o.Batch, o.Patch, o.Threads)
+	e.prepare = t.prepare
+	t.descent = descent{
+		engine: e, feed: newFeed(src, o.Seed, o.Batch, o.Patch, sp.Colors, sp.Scale),
+		steps: o.Steps, rate: o.Rate, factor: 1,
+	}
+	return t, nil
+}
+
+func (t *Trainer) shapeOf(g space.Genome) *shape {
+	net := t.net.Space.Shape(g)
+	return newShape(net.Layers, t.net.refs(net))
+}
+
+// prepare makes net i what it is in this step.
+func (t *Trainer) prepare(i int) {
+	sh := t.largest
+	switch {
+	case i == 1:
+		sh = t.smallest
+	case i > 1:
+		draw := mix(mix(t.o.Seed, streamDraws), uint64(t.step)*maxSubnets+uint64(i-2))
+		sh = t.pool[draw%uint64(len(t.pool))]
+	}
+	ramp := math.Min(1, float64(t.step+1)/(rampPart*float64(t.o.Steps)))
+	t.engine.nets[i].take(sh, t.net.bank.tensors, t.net.bank.data, ramp, nil)
+}
+
+// Step trains the largest, the smallest and Options.Subnets random subnets on
+// one batch. A loss that is no number or explodes is no error but a step
+// refused (Stats.RolledBack); many in a row are an error, and so is a step
+// beyond Options.Steps.
+func (t *Trainer) Step() (Stats, error) { return t.advance() }
+
+// StepIndex is the number of steps done.
+func (t *Trainer) StepIndex() int { return t.step }
+
+// Averaged returns the exponential average of the weights over the last steps,
+// which scores better than the weights of any one step.
+func (t *Trainer) Averaged() *Supernet { return t.net.clone(t.engine.opt.average) }

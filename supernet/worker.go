@@ -1,0 +1,199 @@
+package supernet
+
+import (
+	"evosr/internal/kernel"
+	"evosr/space"
+)
+
+// worker is the memory in which one goroutine runs patches forward and back.
+//
+// All tensors lie in an arena whose planes (channels) have one size, so that
+// the zero borders between them stay borders whichever network is placed in it.
+type worker struct {
+	set   *kernel.Set
+	geo   geometry
+	arena []float32
+	acts  []kernel.Tensor // output of every layer
+	regs  []kernel.Tensor // gradients
+	epi   kernel.Epilogue
+	views [][]float32
+
+	pictures []*kernel.Tensor // by patch of a shard: the low-resolution picture,
+	goals    []*kernel.Tensor // the high-resolution one, unshuffled,
+	taught   []*kernel.Tensor // and what the teaching network made of it
+	spare    *kernel.Tensor
+}
+
+// newWorker allocates for any of the shapes and patches patches a shard.
+func newWorker(set *kernel.Set, g geometry, shapes []*shape, colors, outs, patches int) *worker {
+	layers, total, regs, width, blocks := 0, 0, 0, 0, 0
+	for _, sh := range shapes {
+		layers, total = max(layers, len(sh.layers)), max(total, sh.total)
+		regs, width = max(regs, sh.regs), max(width, sh.width)
+	}
+	for _, sh := range shapes {
+		for i := range sh.layers {
+			blocks = max(blocks, sh.layers[i].Out)
+		}
+	}
+	w := &worker{set: set, geo: g, acts: make([]kernel.Tensor, layers), views: make([][]float32, blocks)}
+	_, _, _, size := kernel.Layout(total+regs*width, g.h, g.w, g.border)
+	w.arena = kernel.Aligned(size)
+	for i := range regs {
+		w.regs = append(w.regs, w.tensor(total+i*width, width))
+	}
+	for range patches {
+		w.pictures = append(w.pictures, kernel.NewTensor(colors, g.h, g.w, pictureBorder))
+		w.goals = append(w.goals, kernel.NewTensor(outs, g.h, g.w, g.border))
+		w.taught = append(w.taught, kernel.NewTensor(outs, g.h, g.w, g.border))
+	}
+	w.spare = kernel.NewTensor(outs, g.h, g.w, g.border)
+	return w
+}
+
+// tensor is the planes [first, first+c) of the arena.
+func (w *worker) tensor(first, c int) kernel.Tensor {
+	g := &w.geo
+	return kernel.Tensor{C: c, H: g.h, W: g.w, Border: g.border, Row: g.row, Plane: g.plane,
+		Origin: g.origin + first*g.plane, Data: w.arena}
+}
+
+// body is all planes of a tensor from its first pixel on, borders between them
+// included.
+func body(t *kernel.Tensor) []float32 { return t.Data[t.Origin:][:t.C*t.Plane] }
+
+// load takes a patch in: lr and hr are Colors planes, hr scale times as large.
+func (w *worker) load(patch int, lr, hr []float32, scale int) {
+	pic, goal := w.pictures[patch], w.goals[patch]
+	g := &w.geo
+	for c := range pic.C {
+		pic.Set(c, lr[c*g.h*g.w:])
+	}
+	pic.EdgeBorder(pictureReach)
+	if hr == nil {
+		return
+	}
+	var rows [4][]float32
+	for c := range pic.C {
+		for y := range g.h * scale {
+			for j := range scale {
+				rows[j] = goal.At((c*scale+y%scale)*scale+j, y/scale)
+			}
+			w.set.Unshuffle(rows, hr[(c*g.h*scale+y)*g.w*scale:][:g.w*scale], scale)
+		}
+	}
+}
+
+// place lays the outputs of a network's layers into the arena.
+func (w *worker) place(n *net) {
+	for i := range n.layers {
+		w.acts[i] = w.tensor(n.planes[i], n.layers[i].Out)
+	}
+}
+
+// forward runs the network that was placed on a loaded patch and returns its
+// output before the pixel shuffle.
+func (w *worker) forward(n *net, patch int) *kernel.Tensor {
+	for i := range n.layers {
+		l := &n.layers[i]
+		w.epi = kernel.Epilogue{ReLU: l.ReLU}
+		if l.Add >= 0 {
+			w.epi.Residual = &w.acts[l.Add]
+		}
+		w.set.Conv(&w.acts[i], w.source(l, patch), n.fwd[i], &w.epi, 0, w.geo.h)
+	}
+	return &w.acts[len(n.layers)-1]
+}
+
+func (w *worker) source(l *space.Layer, patch int) *kernel.Tensor {
+	if l.Src == space.Picture {
+		return w.pictures[patch]
+	}
+	return &w.acts[l.Src]
+}
+
+// backward adds the gradients of the network that ran last to partial, from the
+// gradient of its output in register 0.
+func (w *worker) backward(n *net, patch int, partial []float32) {
+	last := len(n.layers) - 1
+	if n.layers[last].ReLU {
+		w.gated(&w.regs[0], &w.regs[0], nil, &w.acts[last])
+	}
+	for s := range n.shape.back {
+		step := &n.shape.back[s]
+		l := &n.layers[step.layer]
+		dy := w.register(step.dy, l.Out)
+		at := n.starts[step.layer]
+		views := w.views[:0]
+		for j := range n.fwd[step.layer] {
+			size := len(n.fwd[step.layer][j].W)
+			views = append(views, partial[at:at+size:at+size])
+			at += size
+		}
+		w.set.WeightGrad(views, partial[at:at+l.Out], dy, w.source(l, patch), n.fwd[step.layer])
+		if step.sum >= 0 {
+			w.gated(w.register(step.sum, l.Out), dy, w.register(step.base2, l.Out), w.output(step.gate2))
+		}
+		if step.dst >= 0 {
+			w.epi = kernel.Epilogue{Residual: w.register(step.base, l.In), Gate: w.output(step.gate)}
+			w.set.Conv(w.register(step.dst, l.In), dy, n.back[step.layer], &w.epi, 0, w.geo.h)
+		}
+	}
+}
+
+// register returns a gradient register as a tensor of c channels, nil for -1.
+func (w *worker) register(id, c int) *kernel.Tensor {
+	if id < 0 {
+		return nil
+	}
+	w.regs[id].C = c
+	return &w.regs[id]
+}
+
+// output returns the output of a layer, nil for -1.
+func (w *worker) output(layer int) *kernel.Tensor {
+	if layer < 0 {
+		return nil
+	}
+	return &w.acts[layer]
+}
+
+// gated writes dst = gate(a + b); b and gate may be nil. Only networks from
+// elsewhere need it: those of a space fuse it into convolutions.
+func (w *worker) gated(dst, a, b, gate *kernel.Tensor) {
+	for c := range a.C {
+		for y := range a.H {
+			to, from := dst.At(c, y), a.At(c, y)
+			copy(to, from)
+			if b != nil {
+				w.set.Axpy(to, 1, b.At(c, y))
+			}
+			if gate != nil {
+				for x, v := range gate.At(c, y) {
+					if !(v > 0) {
+						to[x] = 0
+					}
+				}
+			}
+		}
+	}
+}
+
+// loss returns the mean absolute error of the network that ran last against the
+// high-resolution patch, scale being 1 / values of the batch, and leaves the
+// gradient of its mixed loss in register 0.
+func (w *worker) loss(n *net, patch int, scale float64) (truth float64) {
+	out := &w.acts[len(n.layers)-1]
+	d := w.register(0, out.C)
+	own, taught := n.share*(1-n.distill), n.share*n.distill
+	if own > 0 {
+		truth = w.set.AbsGrad(body(d), body(out), body(w.goals[patch]), float32(scale*own)) / own
+	} else {
+		clear(body(d))
+	}
+	if taught > 0 {
+		w.set.AbsGrad(body(w.spare), body(out), body(w.taught[patch]), float32(scale*taught))
+		w.set.Axpy(body(d), 1, body(w.spare))
+	}
+	return truth
+}
