@@ -32,10 +32,14 @@ type Shape struct {
 // 180 degrees; bias is not used then.
 func Lower(blocks []Block, s Shape, w, bias []float32, mask []uint8, b int, transpose bool) []Block {
 	outs, ins := s.Out, s.In
+	kk := s.Kernel * s.Kernel
+	// Strides of the dense weights from output to output, input to input.
+	stepO, stepI := ins*kk, kk
 	if transpose {
-		outs, ins = s.In, s.Out
+		outs, ins = ins, outs
+		stepO, stepI = kk, outs*kk
+		bias = nil
 	}
-	k, kk, r := s.Kernel, s.Kernel*s.Kernel, s.Kernel/2
 	blocks = blocks[:0]
 	for first := 0; first < outs; {
 		n := b
@@ -49,47 +53,109 @@ func Lower(blocks []Block, s Shape, w, bias []float32, mask []uint8, b int, tran
 		}
 		bl := &blocks[len(blocks)-1]
 		bl.B, bl.Out = n, first
-		bl.Off, bl.W, bl.Index, bl.Bias = bl.Off[:0], bl.W[:0], bl.Index[:0], bl.Bias[:0]
-		for j := range n {
-			var v float32
-			if bias != nil && !transpose {
-				v = bias[first+j]
-			}
-			bl.Bias = append(bl.Bias, v)
+		bl.Bias = sized(bl.Bias, n)
+		clear(bl.Bias)
+		if bias != nil {
+			copy(bl.Bias, bias[first:])
 		}
-		// at is the dense index of weight (output o, input i, tap t).
-		stepO, stepI := ins*kk, kk
-		if transpose {
-			stepO, stepI = kk, outs*kk
-		}
-		for i := range ins {
-			for t := range kk {
-				tap := t
-				if transpose {
-					tap = kk - 1 - t
-				}
-				at := first*stepO + i*stepI + tap
-				if mask != nil {
-					any := uint8(0)
-					for j := range n {
-						any |= mask[at+j*stepO]
-					}
-					if any == 0 {
-						continue
-					}
-				}
-				bl.Off = append(bl.Off, int32(i*s.Plane+(t/k-r)*s.Row+t%k-r))
-				for j := range n {
-					d := at + j*stepO
-					if mask == nil || mask[d] != 0 {
-						bl.W, bl.Index = append(bl.W, w[d]), append(bl.Index, int32(d))
-					} else {
-						bl.W, bl.Index = append(bl.W, 0), append(bl.Index, -1)
-					}
-				}
-			}
-		}
+		bl.Off, bl.Index = sized(bl.Off, ins*kk), sized(bl.Index, ins*kk*n)
+		taps := bl.offsets(s, ins, first*stepO, stepO, stepI, mask, transpose)
+		bl.Off, bl.Index, bl.W = bl.Off[:taps], bl.Index[:taps*n], sized(bl.W, taps*n)
+		bl.fill(w, mask, stepO)
 		first += n
 	}
 	return blocks
+}
+
+// offsets writes the offset of every tap that a weight of the block needs, and
+// the dense index of its first weight into the tap's first Index; it returns
+// their number. base is the dense index of the block's first weight.
+func (bl *Block) offsets(s Shape, ins, base, stepO, stepI int, mask []uint8, transpose bool) (taps int) {
+	k, r := s.Kernel, s.Kernel/2
+	at, step := base, 1 // filters turn by running backwards
+	if transpose {
+		step = -1
+	}
+	for i := range ins {
+		at = base + i*stepI
+		if transpose {
+			at += k*k - 1
+		}
+		for y := range k {
+			off := i*s.Plane + (y-r)*s.Row - r
+			for range k {
+				if mask == nil || anyKept(mask[at:], bl.B, stepO) {
+					bl.Off[taps], bl.Index[taps*bl.B] = int32(off), int32(at)
+					taps++
+				}
+				at += step
+				off++
+			}
+		}
+	}
+	return taps
+}
+
+// anyKept says whether one of n weights, step apart, is kept.
+func anyKept(mask []uint8, n, step int) bool {
+	any := uint8(0)
+	for j := range n {
+		any |= mask[j*step]
+	}
+	return any != 0
+}
+
+// fill completes Index from each tap's first one and gathers the weights.
+func (bl *Block) fill(w []float32, mask []uint8, stepO int) {
+	n := bl.B
+	for t := range bl.Off {
+		weights, index := bl.W[t*n:][:n], bl.Index[t*n:][:n]
+		at := int(index[0])
+		for j := range index {
+			if mask == nil || mask[at] != 0 {
+				weights[j], index[j] = w[at], int32(at)
+			} else {
+				weights[j], index[j] = 0, -1
+			}
+			at += stepO
+		}
+	}
+}
+
+// Repack takes the values of the same layer's weights and bias (nil: keep)
+// anew into blocks that Lower made; which weights are in the lists stays.
+func Repack(blocks []Block, w, bias []float32) {
+	for i := range blocks {
+		b := &blocks[i]
+		weights := b.W[:len(b.Index)]
+		for k, at := range b.Index {
+			if at >= 0 {
+				weights[k] = w[at]
+			}
+		}
+		if bias != nil {
+			copy(b.Bias, bias[b.Out:b.Out+b.B])
+		}
+	}
+}
+
+// Scatter adds the gradients of the blocks' weights, as WeightGrad made them,
+// to dw, the gradient of the dense weights. What fills up a tap goes nowhere.
+func Scatter(dw []float32, blocks []Block, grad [][]float32) {
+	for i := range blocks {
+		g := grad[i][:len(blocks[i].Index)]
+		for k, at := range blocks[i].Index {
+			if at >= 0 {
+				dw[at] += g[k]
+			}
+		}
+	}
+}
+
+// sized is s with length n and any contents, its memory used again if enough.
+func sized[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	return s[:n]
 }
