@@ -145,3 +145,18 @@ func forScales(t *testing.T, f func(t *testing.T, sp *space.Space)) {
 		}
 	}
 }
+
+// cached is a Source that repeats its first patch, so that it costs nothing.
+type cached struct {
+	from   Source
+	lr, hr []float32
+}
+
+func (c *cached) Patch(rng *rand.Rand, size int, lr, hr []float32) {
+	if c.lr == nil {
+		c.from.Patch(rng, size, lr, hr)
+		c.lr, c.hr = append(c.lr, lr...), append(c.hr, hr...)
+	}
+	copy(lr, c.lr)
+	copy(hr, c.hr)
+}

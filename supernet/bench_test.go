@@ -1,0 +1,95 @@
+package supernet
+
+import (
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"evosr/internal/kernel"
+	"evosr/space"
+)
+
+// benchSpace is one network: 8 wide blocks of 16 channels, six times expanded.
+func benchSpace() *space.Space {
+	sp := &space.Space{Scale: 2, Colors: 1, Widths: []int{16}}
+	for range 8 {
+		sp.Slots = append(sp.Slots, space.Slot{Wide: []float64{6}})
+	}
+	return sp
+}
+
+// timed wraps a Set so that the time inside its functions is added up.
+func timed(set *kernel.Set, total *atomic.Int64) *kernel.Set {
+	t := *set
+	t.Conv = func(dst, src *kernel.Tensor, blocks []kernel.Block, e *kernel.Epilogue, y0, y1 int) {
+		start := time.Now()
+		set.Conv(dst, src, blocks, e, y0, y1)
+		total.Add(int64(time.Since(start)))
+	}
+	t.WeightGrad = func(grad [][]float32, bias []float32, dy, src *kernel.Tensor, blocks []kernel.Block) {
+		start := time.Now()
+		set.WeightGrad(grad, bias, dy, src, blocks)
+		total.Add(int64(time.Since(start)))
+	}
+	t.Adam = func(w, m, v, g []float32, rate, b1, b2, eps float32) {
+		start := time.Now()
+		set.Adam(w, m, v, g, rate, b1, b2, eps)
+		total.Add(int64(time.Since(start)))
+	}
+	t.AbsGrad = func(dst, a, b []float32, s float32) float64 {
+		start := time.Now()
+		defer func() { total.Add(int64(time.Since(start))) }()
+		return set.AbsGrad(dst, a, b, s)
+	}
+	t.Unshuffle = func(dst [4][]float32, src []float32, n int) {
+		start := time.Now()
+		set.Unshuffle(dst, src, n)
+		total.Add(int64(time.Since(start)))
+	}
+	return &t
+}
+
+// benchTuner is a training of the dense network of benchSpace: batch 16 of
+// 48x48 patches.
+func benchTuner(b testing.TB, set *kernel.Set, threads, steps int) *tuner {
+	s := noisy(benchSpace(), 1)
+	sub, err := s.Extract(s.Space.Largest())
+	if err != nil {
+		b.Fatal(err)
+	}
+	t, err := newTuner(sub, nil, waves{2, 1}, FineTuneOptions{Steps: steps, Batch: 16, Patch: 48, Threads: threads, Rate: 1e-3, Kernels: set})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return t
+}
+
+// BenchmarkStep measures one plain training step of a fixed dense network on
+// one thread, and what part of it is spent outside the kernels (Axpy counts as
+// outside: its calls are too short to be timed). The patches are fetched by
+// another goroutine; "cached" patches leave it no work.
+func BenchmarkStep(b *testing.B) {
+	for _, set := range kernel.Sets() {
+		b.Run(set.Name, func(b *testing.B) {
+			var inside atomic.Int64
+			t := benchTuner(b, timed(set, &inside), 1, 1<<30)
+			t.feed.src = &cached{from: t.feed.src}
+			if _, err := t.advance(); err != nil {
+				b.Fatal(err)
+			}
+			inside.Store(0)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := t.advance(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			_, macs := t.net.MACs()
+			// Forward, input gradient and weight gradient.
+			flops := 3 * 2 * float64(macs) * 16 * 48 * 48 * float64(b.N)
+			b.ReportMetric(flops/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			b.ReportMetric(100*(1-float64(inside.Load())/float64(b.Elapsed())), "%outside")
+			t.feed.drop()
+		})
+	}
+}
