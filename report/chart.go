@@ -25,6 +25,7 @@ type axis struct {
 	Key  string `json:"key"`
 	Name string `json:"name"`
 	Unit string `json:"unit"`
+	Log  bool   `json:"log,omitempty"` // drawn by powers of two
 }
 
 type dot struct {
@@ -59,15 +60,15 @@ type winnerDot struct {
 func axisOf(name string) axis {
 	switch name {
 	case "psnr_db":
-		return axis{name, "PSNR", "dB"}
+		return axis{Key: name, Name: "PSNR", Unit: "dB"}
 	case "ssim":
-		return axis{name, "SSIM", ""}
+		return axis{Key: name, Name: "SSIM"}
 	case "params":
-		return axis{name, "Parameters", ""}
+		return axis{Key: name, Name: "Parameters"}
 	case "macs":
-		return axis{name, "Multiplications a frame", ""}
+		return axis{Key: name, Name: "Multiplications a frame"}
 	}
-	return axis{"latency_ms", "Predicted latency", "ms"}
+	return axis{Key: "latency_ms", Name: "Predicted latency", Unit: "ms"}
 }
 
 // on reads a point on an axis.
@@ -109,11 +110,22 @@ func newCharts(m *material) charts {
 			c.Dense = &dot{X: finite(d.LatencyMS), Y: finite(y)}
 		}
 	}
+	c.X.Log = c.wide()
 	c.Hypervolume, c.HVTotal = hypervolumeCurve(m.evaluations, names)
 	for _, t := range m.training {
 		c.Loss = append(c.Loss, [2]float64{float64(t.Step), finite(255 * t.Loss)})
 	}
 	return c
+}
+
+// wide says whether costs spread over more than a factor of eight, so that a
+// linear axis would press the front against its left end.
+func (c *charts) wide() bool {
+	lo, hi := math.Inf(1), 0.0
+	for _, e := range c.Evaluations {
+		lo, hi = min(lo, e.X), max(hi, e.X)
+	}
+	return lo > 0 && hi > 8*lo
 }
 
 // finite keeps JSON possible: what is not a number is drawn at 0.

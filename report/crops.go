@@ -115,7 +115,7 @@ func cropsOf(pairs []imaging.Pair, exhibits []exhibit) ([]crop, error) {
 		truth := p.HR.Crop(at.x, at.y, c.Side, c.Side)
 		add := func(title string, full *imaging.Plane) error {
 			part := full.Crop(at.x, at.y, c.Side, c.Side).Round()
-			note := "original"
+			note := ""
 			if full != p.HR {
 				psnr, err := fitness.PSNR(truth, part, 0)
 				if err != nil {

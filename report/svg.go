@@ -36,9 +36,18 @@ func frontSVG(v *view) string {
 	if c.Dense != nil {
 		see(c.Dense.X, c.Dense.Y)
 	}
-	xs, ys := ticks(min(x0, 0), x1*1.04, 6), ticks(y0-0.04*(y1-y0), y1+0.06*(y1-y0), 5)
-	x0, x1, y0, y1 = min(x0, xs[0]), max(x1*1.03, xs[len(xs)-1]), min(y0, ys[0]), max(y1, ys[len(ys)-1])
-	px := func(x float64) string { return coord(left + (x-x0)/span(x0, x1)*(w-left-right)) }
+	xs, ys := ticks(0, x1*1.04, 6), ticks(y0-0.08*(y1-y0), y1+0.08*(y1-y0), 5)
+	y0, y1 = y0-0.08*(y1-y0), y1+0.08*(y1-y0)
+	along := func(x float64) float64 { return x }
+	if c.X.Log {
+		along, xs = math.Log2, octaves(x0, x1)
+		x0, x1 = x0/1.2, x1*1.2
+	} else {
+		x0, x1 = 0, x1*1.04
+	}
+	px := func(x float64) string {
+		return coord(left + (along(x)-along(x0))/span(along(x0), along(x1))*(w-left-right))
+	}
 	py := func(y float64) string { return coord(h - bottom - (y-y0)/span(y0, y1)*(h-top-bottom)) }
 	for _, t := range xs {
 		fmt.Fprintf(&b, `<path class="g" d="M%s %gV%g"/><text class="t" x="%s" y="%g" text-anchor="middle">%s</text>`, px(t), top, h-bottom, px(t), h-bottom+20, tickLabel(t))
@@ -100,6 +109,18 @@ func tickLabel(x float64) string {
 		return short(x)
 	}
 	return strconv.FormatFloat(math.Round(x*1e6)/1e6, 'g', -1, 64)
+}
+
+// octaves gives the powers of two inside [lo, hi], or lo.
+func octaves(lo, hi float64) []float64 {
+	var out []float64
+	for e := math.Ceil(math.Log2(lo)); math.Exp2(e) <= hi; e++ {
+		out = append(out, math.Exp2(e))
+	}
+	if len(out) == 0 {
+		return []float64{lo}
+	}
+	return out
 }
 
 // ticks gives about n round numbers inside [lo, hi], at least one.

@@ -36,7 +36,10 @@ type qualityRow struct {
 }
 
 // gauge places a latency interval and its measurement on a line, percent.
-type gauge struct{ Low, Width, Predicted, Measured float64 }
+type gauge struct {
+	Low, Width, Predicted, Measured float64
+	From, To                        string // ends of the line, milliseconds
+}
 
 type layerRow struct {
 	Name, Shape, Scheme, Density, Tile string
@@ -55,7 +58,7 @@ type block struct {
 }
 
 type conv struct {
-	Label string // scheme@percent
+	Label string // scheme and pruned percent
 	Kept  int    // percent
 }
 
@@ -138,14 +141,16 @@ func plural(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// newGauge scales from 0 to a little over the largest value.
+// newGauge draws a line that is a little longer than what it must show.
 func newGauge(l runner.Latency) gauge {
-	top := 1.1 * max(l.HighMS, l.MedianMS, l.PredictedMS)
-	if !(top > 0) {
-		return gauge{}
+	from, to := min(l.LowMS, l.MedianMS, l.PredictedMS), max(l.HighMS, l.MedianMS, l.PredictedMS)
+	pad := 0.3 * (to - from)
+	from, to = max(0, from-pad), to+pad
+	if !(to > from) {
+		return gauge{From: milliseconds(from), To: milliseconds(to)}
 	}
-	at := func(x float64) float64 { return min(max(100*x/top, 0), 100) }
-	return gauge{Low: at(l.LowMS), Width: at(l.HighMS) - at(l.LowMS), Predicted: at(l.PredictedMS), Measured: at(l.MedianMS)}
+	at := func(x float64) float64 { return 100 * (x - from) / (to - from) }
+	return gauge{Low: at(l.LowMS), Width: at(l.HighMS) - at(l.LowMS), Predicted: at(l.PredictedMS), Measured: at(l.MedianMS), From: milliseconds(from), To: milliseconds(to)}
 }
 
 // drawGenome turns the canonical text into boxes from the picture in to the
@@ -159,13 +164,13 @@ func drawGenome(text string) []block {
 		for _, p := range prunes {
 			c := conv{Label: p.Scheme.String(), Kept: 100 - p.Percent}
 			if p.Scheme != space.Dense {
-				c.Label += " " + strconv.Itoa(p.Percent) + " % off"
+				c.Label += " −" + strconv.Itoa(p.Percent) + " %"
 			}
 			list = append(list, c)
 		}
 		return list
 	}
-	blocks := []block{{Title: "head", Sub: fmt.Sprintf("to %d", g.Width), Convs: one(g.Head)}}
+	blocks := []block{{Title: "head", Sub: plural(g.Width, "channel"), Convs: one(g.Head)}}
 	for i, s := range g.Slots {
 		b := block{Title: s.Kind.String(), Sub: fmt.Sprintf("slot %d", i+1), Skipped: s.Kind == space.Skip, Convs: one(s.Prune[:s.Kind.Convs()]...)}
 		if s.Expansion > 0 {

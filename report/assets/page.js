@@ -77,7 +77,7 @@
     }
     if (winners.length) {
       series.push({
-        name: "Winners as searched", type: "scatter", symbolSize: 17, z: 5, itemStyle: { color: theme.win, borderColor: theme.card, borderWidth: 2 },
+        name: "Winners as searched", type: "scatter", symbolSize: 17, z: 5, itemStyle: { color: theme.win, opacity: 1, borderColor: theme.card, borderWidth: 2 },
         label: { show: true, position: "bottom", formatter: function (i) { return i.data.p.letter; }, color: theme.ink, fontWeight: 600 },
         data: winners.map(xy),
         tooltip: { formatter: function (i) { return describe("Winner " + i.data.p.letter + " as searched", i.data.p); } },
@@ -87,7 +87,7 @@
         }
       });
       series.push({
-        name: "Winners, fine-tuned and measured", type: "scatter", symbol: "diamond", symbolSize: 15, z: 6, itemStyle: { color: theme.card, borderColor: theme.win, borderWidth: 2.5 },
+        name: "Winners, fine-tuned and measured", type: "scatter", symbol: "diamond", symbolSize: 15, z: 6, itemStyle: { color: theme.card, opacity: 1, borderColor: theme.win, borderWidth: 2.5 },
         data: winners.map(function (w) { return { value: [w.done_x, w.done_y], p: w }; }),
         tooltip: {
           formatter: function (i) {
@@ -103,13 +103,14 @@
         tooltip: { formatter: function (i) { return tip("Largest network, dense", [[y.name, value(y, i.value[1])], [x.name, value(x, i.value[0])]]); } }
       });
     }
-    var low = Math.min.apply(null, all.map(function (e) { return e.y; }).concat(data.bicubic ? [data.bicubic] : []));
+    var ys = all.map(function (e) { return e.y; }).concat(data.bicubic ? [data.bicubic] : []);
+    var low = Math.min.apply(null, ys), room = 0.06 * (Math.max.apply(null, ys) - low), unit = y.key === "ssim" ? 100 : 2;
     return Object.assign(base(theme), {
       legend: { top: 0, left: 0, right: narrow ? 0 : 60, type: "scroll", textStyle: { color: theme.ink }, pageTextStyle: { color: theme.quiet }, pageIconColor: theme.quiet, inactiveColor: theme.line },
       grid: { left: 8, right: 24, top: 76, bottom: 38, containLabel: true },
       toolbox: { right: 0, top: narrow ? 28 : 0, itemSize: 16, iconStyle: { borderColor: theme.quiet }, feature: { dataZoom: { title: { zoom: "Zoom into an area", back: "Zoom back" }, brushStyle: { color: theme.front, opacity: 0.15 } }, restore: { title: "Whole chart" } } },
-      xAxis: axis(theme, label(x), { scale: x.key !== "latency_ms", min: x.key === "latency_ms" ? 0 : undefined }),
-      yAxis: yaxis(theme, label(y), { min: function (v) { return Math.min(v.min, low); } }),
+      xAxis: axis(theme, label(x), x.log ? { type: "log", logBase: 2 } : { min: 0 }),
+      yAxis: yaxis(theme, label(y), { min: Math.floor((low - room) * unit) / unit }),
       series: series
     });
   }
@@ -127,7 +128,7 @@
         { type: "line", data: [[0, 0], [Math.ceil(top), Math.ceil(top)]], showSymbol: false, silent: true, lineStyle: { type: "dashed", color: theme.quiet, width: 1.5 }, tooltip: { show: false } },
         { type: "line", data: bars, showSymbol: false, silent: true, connectNulls: false, lineStyle: { color: theme.front, width: 2, opacity: 0.7 }, tooltip: { show: false } },
         {
-          type: "scatter", symbolSize: 15, z: 4, itemStyle: { color: theme.win, borderColor: theme.card, borderWidth: 2 },
+          type: "scatter", symbolSize: 15, z: 4, itemStyle: { color: theme.win, opacity: 1, borderColor: theme.card, borderWidth: 2 },
           data: winners.map(function (w) { return { value: [w.predicted, w.median], p: w }; }),
           label: { show: true, position: "top", formatter: function (i) { return i.data.p.letter; }, color: theme.ink, fontWeight: 600 },
           tooltip: {
@@ -144,7 +145,7 @@
   function curve(theme, points, xname, yname, options) {
     return Object.assign(base(theme), {
       tooltip: Object.assign(base(theme).tooltip, { trigger: "axis", valueFormatter: options.format }),
-      xAxis: axis(theme, xname, { scale: false }), yAxis: yaxis(theme, yname, options.y),
+      xAxis: axis(theme, xname, { scale: false, max: "dataMax" }), yAxis: yaxis(theme, yname, options.y),
       series: [{ type: "line", name: yname, step: options.step, showSymbol: points.length < 3, data: points, lineStyle: { color: theme.front, width: 2 }, itemStyle: { color: theme.front }, areaStyle: options.area ? { color: theme.front, opacity: 0.08 } : undefined }]
     });
   }
