@@ -1,8 +1,12 @@
 package sparse
 
 import (
-	"io"
-	"time"
+	"errors"
+	"fmt"
+	"maps"
+	"runtime"
+	"sync"
+	"sync/atomic"
 
 	"evosr/internal/kernel"
 	"evosr/space"
@@ -12,64 +16,150 @@ import (
 // cost tables or the schedule change so that measured times no longer hold.
 const Version = "1"
 
+// Bounds of what may be asked for.
+const (
+	MaxThreads      = 256
+	defaultMaxBytes = 4 << 30 // activations of one picture
+)
+
 // Options say for what a subnet is compiled.
 type Options struct {
 	Kernels  *kernel.Set // nil for the fastest of this processor
-	Threads  int         // 0 for GOMAXPROCS
-	MaxBytes int64       // memory for activations of one picture; 0 for 4 GiB
+	Threads  int         // 0 for GOMAXPROCS, at most MaxThreads
+	MaxBytes int64       // memory for the activations of one picture; 0 for 4 GiB
+}
+
+// compiled is what clones share: everything that does not change after
+// Compile, and the plans.
+type compiled struct {
+	net         *space.Subnet // what runs
+	info        []LayerInfo   // of net's layers
+	cuts        []cut         // of net's layers
+	params      int           // of the subnet as it was given
+	kept, dense int           // MACs of the subnet as it was given
+	set         *kernel.Set
+	threads     int
+	maxBytes    int64
+
+	mu    sync.Mutex
+	plans []*plan // the last sizes, newest last
 }
 
 // Program is a compiled subnet. It serves one goroutine at a time.
-type Program struct{}
+type Program struct {
+	c           *compiled
+	meta        map[string]string
+	busy        atomic.Bool
+	crew        *crew
+	frame       *frame           // of the last size, nil before the first
+	work, timed func(worker int) // one frame on one thread
+}
 
-// Compile prepares net for this CPU. net is copied where it must be kept.
-func Compile(net *space.Subnet, o Options) (*Program, error) { panic("soon") }
+// ErrInUse says that two goroutines ran one Program, or one ran a closed one.
+var ErrInUse = errors.New("sparse: program: in use by another goroutine or closed, want a Clone for each")
 
-// Upscale reads Colors planes of w x h values from src and writes Colors planes
-// of (w*Scale) x (h*Scale) values to dst, rows without padding. It allocates
-// only on the first call of a size.
-func (p *Program) Upscale(dst, src []float32, w, h int) error { panic("soon") }
+// Compile prepares net for this CPU. Nothing of net is kept.
+func Compile(net *space.Subnet, o Options) (*Program, error) {
+	if err := net.Validate(); err != nil {
+		return nil, fmt.Errorf("sparse: %w", err)
+	}
+	small, from := eliminate(net)
+	c := &compiled{net: sink(small, from), params: net.Params()}
+	c.kept, c.dense = net.MACs()
+	p, err := finish(c, from, o)
+	if err != nil {
+		return nil, err
+	}
+	if g := net.Genome; g.Width > 0 {
+		p.meta["genome"] = g.String()
+	}
+	return p, nil
+}
+
+// finish runs the passes that depend on the device.
+func finish(c *compiled, from []source, o Options) (*Program, error) {
+	if o.Threads == 0 {
+		o.Threads = min(runtime.GOMAXPROCS(0), MaxThreads)
+	}
+	if o.Threads < 1 || o.Threads > MaxThreads {
+		return nil, fmt.Errorf("sparse: threads: %d, want 1 to %d, or 0 for every core", o.Threads, MaxThreads)
+	}
+	if o.MaxBytes < 0 {
+		return nil, fmt.Errorf("sparse: memory: %d bytes, want more than 0, or 0 for the default", o.MaxBytes)
+	}
+	if o.MaxBytes == 0 {
+		o.MaxBytes = defaultMaxBytes
+	}
+	if o.Kernels == nil {
+		o.Kernels = kernel.Best()
+	}
+	c.set, c.threads, c.maxBytes = o.Kernels, o.Threads, o.MaxBytes
+	table := tableFor(c.set.Name)
+	for i := range c.net.Layers {
+		info, k := table.describe(&c.net.Layers[i], from[i])
+		c.info, c.cuts = append(c.info, info), append(c.cuts, k)
+	}
+	return newProgram(c, map[string]string{}), nil
+}
+
+func newProgram(c *compiled, meta map[string]string) *Program {
+	p := &Program{c: c, meta: meta, crew: newCrew(c.threads)}
+	// A Program that was forgotten must not keep its threads for ever.
+	runtime.AddCleanup(p, func(c *crew) { c.stop() }, p.crew)
+	return p
+}
 
 // Clone returns a Program over the same weights and plans with memory and
 // threads of its own, for another goroutine.
-func (p *Program) Clone() *Program { panic("soon") }
+func (p *Program) Clone() *Program { return newProgram(p.c, maps.Clone(p.meta)) }
 
-// Close stops the threads. The Program must not be used after it.
-func (p *Program) Close() { panic("soon") }
+// Close stops the threads and frees the memory. Later runs return ErrInUse.
+func (p *Program) Close() {
+	if !p.busy.CompareAndSwap(false, true) {
+		return // running, or closed before
+	}
+	p.crew.stop()
+	p.frame = nil
+}
 
 // Scale is output pixels / input pixels along one side.
-func (p *Program) Scale() int { panic("soon") }
+func (p *Program) Scale() int { return p.c.net.Scale }
 
 // Colors is the number of planes, 1 or 3.
-func (p *Program) Colors() int { panic("soon") }
+func (p *Program) Colors() int { return p.c.net.Colors }
 
 // Threads is the number of goroutines that a run uses, the caller's included.
-func (p *Program) Threads() int { panic("soon") }
+func (p *Program) Threads() int { return p.c.threads }
 
 // Kernels names the instruction set of the kernels in use.
-func (p *Program) Kernels() string { panic("soon") }
+func (p *Program) Kernels() string { return p.c.set.Name }
 
 // Params counts the kept weights and the biases of the subnet.
-func (p *Program) Params() int { panic("soon") }
+func (p *Program) Params() int { return p.c.params }
 
 // MACs counts multiplications of the subnet per low-resolution pixel: those of
 // kept weights, and those of all weights.
-func (p *Program) MACs() (kept, dense int) { panic("soon") }
+func (p *Program) MACs() (kept, dense int) { return p.c.kept, p.c.dense }
 
 // Subnet returns the network that runs, dead channels removed. Do not change it.
-func (p *Program) Subnet() *space.Subnet { panic("soon") }
+func (p *Program) Subnet() *space.Subnet { return p.c.net }
 
 // Meta is a copy of what is known about the network beside its weights.
-func (p *Program) Meta() map[string]string { panic("soon") }
+func (p *Program) Meta() map[string]string { return maps.Clone(p.meta) }
 
 // SetMeta replaces the metadata that Encode writes.
-func (p *Program) SetMeta(meta map[string]string) { panic("soon") }
+func (p *Program) SetMeta(meta map[string]string) {
+	p.meta = maps.Clone(meta)
+	if p.meta == nil {
+		p.meta = map[string]string{}
+	}
+}
 
 // LayerInfo says what became of one layer of the subnet.
 type LayerInfo struct {
 	Name            string
 	In, Out, Kernel int     // as compiled: channels, side of the filter
-	B               int     // output channels that a micro-kernel computes together
+	B               int     // output channels that most micro-kernels compute together
 	Scheme          string  // as pruned, e.g. "block4"
 	Density         float64 // kept weights / all weights of the subnet's layer
 	Blocks          [4]int  // micro-kernels of 1, 2, 4 and 8 output channels
@@ -84,21 +174,4 @@ type LayerInfo struct {
 
 // Layers describes the compiled layers in the order in which they run. Layers
 // that elimination removed are not there.
-func (p *Program) Layers() []LayerInfo { panic("soon") }
-
-// Timing sums up repeated measurements of one thing.
-type Timing struct{ Median, P90 time.Duration }
-
-// Time runs a w x h picture runs times after a warm-up. frame is wall time; a
-// layer's time is the mean over threads of what they spent in it, so that
-// layers sum up to the frame less waiting, copying and shuffling.
-func (p *Program) Time(w, h, runs int) (frame Timing, layers []Timing, err error) { panic("soon") }
-
-// Encode writes p as a program file.
-func Encode(w io.Writer, p *Program) error { panic("soon") }
-
-// Decode reads a program file and compiles it with default Options.
-func Decode(r io.Reader) (*Program, error) { panic("soon") }
-
-// DecodeFor is Decode with Options.
-func DecodeFor(r io.Reader, o Options) (*Program, error) { panic("soon") }
+func (p *Program) Layers() []LayerInfo { return append([]LayerInfo(nil), p.c.info...) }

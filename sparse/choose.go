@@ -1,0 +1,134 @@
+package sparse
+
+import (
+	"math"
+
+	"evosr/space"
+)
+
+// costs estimate a layer's time on one instruction set, in the time of one
+// multiply-add of a vector in the best tile. Index log2(b) is a micro-kernel of
+// b output channels.
+type costs struct {
+	tap   [4]float64 // one list entry on one vector of pixels
+	block [4]float64 // what a block costs on one vector beside its taps: bias, loads and stores, loop
+}
+
+// tables are the costs by kernel.Set.Name. They were measured with
+// TestCostTable (-v prints it) on layers of 16 to 64 channels.
+var tables = map[string]costs{
+	"avx512": {tap: [4]float64{2.2, 2.8, 4.2, 8}, block: [4]float64{12, 16, 24, 40}},
+	"avx2":   {tap: [4]float64{2.2, 2.8, 4.4, 9}, block: [4]float64{12, 16, 24, 40}},
+	"neon":   {tap: [4]float64{2.0, 2.6, 4.4, 8.4}, block: [4]float64{12, 16, 24, 40}},
+	"go":     {tap: [4]float64{1, 2, 4, 8}, block: [4]float64{2, 4, 8, 16}},
+}
+
+// tableFor falls back to the most widely valid table, so that a Set that is
+// new to this file is compiled well enough.
+func tableFor(set string) costs {
+	if c, ok := tables[set]; ok {
+		return c
+	}
+	return tables["avx2"]
+}
+
+// price is the estimated cost of one vector of pixels.
+func (c *costs) price(blocks, taps [4]int) float64 {
+	var sum float64
+	for i := range 4 {
+		sum += c.tap[i]*float64(taps[i]) + c.block[i]*float64(blocks[i])
+	}
+	return sum
+}
+
+// cut is a layer's partition into micro-kernels.
+type cut struct {
+	first        [4][]int // first output channels of the blocks of 1, 2, 4 and 8
+	blocks, taps [4]int   // their number, and their list entries
+	cost         float64
+}
+
+// choose cuts a layer's output channels into blocks of the lowest estimated
+// cost: every aligned eight is one block or is halved, and so on down to single
+// channels. Rows that agree on what they keep, or keep most, end up together.
+func (c *costs) choose(l *space.Layer) cut {
+	var list cut
+	for first := 0; first < l.Out; first += 8 {
+		list.add(c.halve(l, first, 3))
+	}
+	return list
+}
+
+func (k *cut) add(other cut) {
+	for i := range 4 {
+		k.first[i] = append(k.first[i], other.first[i]...)
+		k.blocks[i] += other.blocks[i]
+		k.taps[i] += other.taps[i]
+	}
+	k.cost += other.cost
+}
+
+// halve finds the best cut of up to 1<<size channels from first on.
+func (c *costs) halve(l *space.Layer, first, size int) cut {
+	whole := cut{cost: math.Inf(1)}
+	if first+1<<size <= l.Out {
+		whole.blocks[size], whole.taps[size] = 1, union(l, first, 1<<size)
+		whole.first[size] = []int{first}
+		whole.cost = c.price(whole.blocks, whole.taps)
+	}
+	if size == 0 || first >= l.Out {
+		if first >= l.Out {
+			return cut{}
+		}
+		return whole
+	}
+	parts := c.halve(l, first, size-1)
+	parts.add(c.halve(l, first+1<<(size-1), size-1))
+	if parts.cost < whole.cost {
+		return parts
+	}
+	return whole
+}
+
+// union counts the input positions at which any of n rows keeps its weight.
+func union(l *space.Layer, first, n int) int {
+	cols := l.In * l.Kernel * l.Kernel
+	if l.Mask == nil {
+		return cols
+	}
+	taps := 0
+	for i := range cols {
+		for r := first; r < first+n; r++ {
+			if l.Mask[r*cols+i] != 0 {
+				taps++
+				break
+			}
+		}
+	}
+	return taps
+}
+
+// describe sums a compiled layer up.
+func (c *costs) describe(l *space.Layer, from source) (LayerInfo, cut) {
+	k := c.choose(l)
+	info := LayerInfo{
+		Name: l.Name, In: l.In, Out: l.Out, Kernel: l.Kernel, Scheme: l.Prune.Scheme.String(),
+		Density: from.density, Blocks: k.blocks, BlockTaps: k.taps, DenseMACs: from.dense,
+		ReLU: l.ReLU, Residual: l.Add != space.None,
+	}
+	most := -1
+	for i := range 4 {
+		info.Taps += k.taps[i]
+		info.MACs += k.taps[i] << i
+		if n := k.blocks[i] << i; n > 0 && n >= most {
+			info.B, most = 1<<i, n
+		}
+	}
+	// Before pruning the layer was as much larger as it has lost weights by
+	// elimination, in the same blocks.
+	full := *l
+	full.Mask = nil
+	info.Speedup = c.choose(&full).cost * float64(from.dense) / float64(l.Size()) / k.cost
+	info.Pays = info.Speedup >= 1.05
+	return info, k
+}

@@ -1,0 +1,50 @@
+package sparse
+
+import "sync"
+
+// crew is a fixed number of workers: goroutines that wait between frames, and
+// the caller as worker 0.
+type crew struct {
+	n       int
+	wake    []chan struct{} // one for each goroutine, nil before the first run
+	job     func(worker int)
+	working sync.WaitGroup
+	once    sync.Once
+}
+
+func newCrew(n int) *crew { return &crew{n: n} }
+
+// run calls job once on every worker and returns when all are done.
+func (c *crew) run(job func(worker int)) {
+	if c.wake == nil && c.n > 1 {
+		c.wake = make([]chan struct{}, c.n-1)
+		for i := range c.wake {
+			c.wake[i] = make(chan struct{}, 1)
+			go c.serve(i+1, c.wake[i])
+		}
+	}
+	c.job = job
+	c.working.Add(len(c.wake))
+	for _, w := range c.wake {
+		w <- struct{}{}
+	}
+	job(0)
+	c.working.Wait()
+	c.job = nil // between frames the goroutines hold nothing of the Program
+}
+
+func (c *crew) serve(worker int, wake chan struct{}) {
+	for range wake {
+		c.job(worker)
+		c.working.Done()
+	}
+}
+
+// stop ends the goroutines.
+func (c *crew) stop() {
+	c.once.Do(func() {
+		for _, w := range c.wake {
+			close(w)
+		}
+	})
+}

@@ -1,0 +1,301 @@
+package sparse
+
+import (
+	"fmt"
+	"math"
+
+	"evosr/internal/kernel"
+	"evosr/space"
+)
+
+// Borders in pixels. The picture's is twice what the skip's 5x5 filter reaches,
+// see kernel.Tensor.EdgeBorder.
+const (
+	pictureReach  = 2
+	pictureBorder = 2 * pictureReach
+)
+
+// cacheBytes is how much of a core's second level cache the tensors of one
+// layer may take within a band: half of 1 MiB, the rest holds lists and what
+// the neighbouring layers leave.
+const cacheBytes = 512 << 10
+
+// plan is how the layers run on pictures of one size. It is not changed after
+// it is made.
+//
+// Bands are the unit of work: band k computes of layer i the rows
+// [k*rows-shift[i], (k+1)*rows-shift[i]), clipped to the picture. A layer that
+// reads a neighbourhood lags behind its source by what it reaches, so that
+// every row it reads was computed by this band or an earlier one, and nothing
+// is computed twice.
+type plan struct {
+	w, h   int
+	rows   int // of a band
+	bands  int
+	shift  []int // by layer: rows that it lags behind the first
+	layers []step
+
+	border  int   // of the pooled tensors, pixels
+	pool    []int // channels of each full-size tensor
+	scratch []int // channels of each band-size tensor, one set for every worker
+	bytes   int64
+}
+
+// step is one layer's part of a plan.
+type step struct {
+	blocks []kernel.Block // offsets for this size; weights are in the plan, too
+	local  bool           // the output is read only by rows of the same band
+	buffer int            // index into pool or, when local, into scratch
+	behind int            // bands before this one that must have finished ...
+	after  int            // ... this many layers before this layer may run
+}
+
+// planFor returns the plan of a size, made now or among the last ones.
+func (c *compiled) planFor(w, h int) (*plan, error) {
+	const remembered = 4
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, p := range c.plans {
+		if p.w == w && p.h == h {
+			copy(c.plans[i:], c.plans[i+1:])
+			c.plans[len(c.plans)-1] = p
+			return p, nil
+		}
+	}
+	p, err := c.newPlan(w, h)
+	if err != nil {
+		return nil, err
+	}
+	if len(c.plans) == remembered {
+		c.plans = append(c.plans[:0], c.plans[1:]...)
+	}
+	c.plans = append(c.plans, p)
+	return p, nil
+}
+
+func (c *compiled) newPlan(w, h int) (*plan, error) {
+	p := &plan{w: w, h: h, shift: shifts(c.net), layers: make([]step, len(c.net.Layers))}
+	p.rows, p.bands = c.bands(w, h, p.shift)
+	p.assign(c.net)
+	if err := p.measure(c); err != nil {
+		return nil, err
+	}
+	for i := range c.net.Layers {
+		p.lower(&c.net.Layers[i], i, c)
+	}
+	return p, nil
+}
+
+// shifts gives every layer its lag: as little as its sources allow, and then as
+// much as its readers allow, so that outputs live shortly.
+func shifts(net *space.Subnet) []int {
+	n := len(net.Layers)
+	shift := make([]int, n)
+	for i := range net.Layers {
+		l := &net.Layers[i]
+		if l.Src >= 0 {
+			shift[i] = shift[l.Src] + l.Kernel/2
+		}
+		if l.Add >= 0 {
+			shift[i] = max(shift[i], shift[l.Add])
+		}
+	}
+	latest := make([]int, n)
+	for i := range latest {
+		latest[i] = math.MaxInt
+	}
+	for i := n - 1; i >= 0; i-- {
+		l := &net.Layers[i]
+		if latest[i] != math.MaxInt { // nothing reads the last layer: it stays
+			shift[i] = latest[i]
+		}
+		if l.Src >= 0 {
+			latest[l.Src] = min(latest[l.Src], shift[i]-l.Kernel/2)
+		}
+		if l.Add >= 0 {
+			latest[l.Add] = min(latest[l.Add], shift[i])
+		}
+	}
+	return shift
+}
+
+// bands chooses how many rows a band has: as many as the widest layer's tensors
+// leave in the cache, but few enough that every thread gets several bands.
+func (c *compiled) bands(w, h int, shift []int) (rows, n int) {
+	channels := 0
+	for i := range c.net.Layers {
+		l := &c.net.Layers[i]
+		sum := l.In + l.Out
+		if l.Add >= 0 {
+			sum += l.Out
+		}
+		channels = max(channels, sum)
+	}
+	total := h + shift[len(shift)-1]
+	rows = cacheBytes / 4 / channels / max(w, 1)
+	if c.threads > 1 {
+		rows = min(rows, total/(4*c.threads))
+	}
+	rows = min(max(rows, 2), h)
+	return rows, (total + rows - 1) / rows
+}
+
+// assign decides which outputs stay within a band, and gives every output a
+// buffer. Two full-size outputs share one when the second is written only after
+// the first was read, in every order in which threads may take bands: the
+// writer must lag behind all readers by what they reach.
+func (p *plan) assign(net *space.Subnet) {
+	all := readers(net)
+	reach := func(reader, src int) int { // rows beyond its own that reader needs of src
+		if net.Layers[reader].Src == src {
+			return net.Layers[reader].Kernel / 2
+		}
+		return 0
+	}
+	p.border = 1
+	for i := range net.Layers {
+		p.layers[i].local = true
+		for _, r := range all[i] {
+			if reach(r, i) > 0 || p.shift[r] != p.shift[i] {
+				p.layers[i].local = false
+			}
+			p.border = max(p.border, reach(r, i))
+		}
+	}
+	var poolLast, scratchLast []int // the output that each buffer holds so far
+	for i := range net.Layers {
+		s := &p.layers[i]
+		l := &net.Layers[i]
+		sizes, last := &p.pool, &poolLast
+		if s.local {
+			sizes, last = &p.scratch, &scratchLast
+		}
+		s.buffer = -1
+		for b, was := range *last {
+			free := true
+			for _, r := range all[was] {
+				free = free && r < i && (s.local || p.shift[i] >= p.shift[r]+reach(r, was))
+			}
+			// The closest in size that needs no growth, else the largest.
+			if better := s.buffer < 0 || fit((*sizes)[b], l.Out) < fit((*sizes)[s.buffer], l.Out); free && better {
+				s.buffer = b
+			}
+		}
+		if l.Src >= 0 && !p.layers[l.Src].local {
+			s.after = l.Src + 1
+		}
+		if l.Add >= 0 && !p.layers[l.Add].local {
+			s.after = max(s.after, l.Add+1)
+		}
+		if s.buffer < 0 {
+			s.buffer = len(*sizes)
+			*sizes, *last = append(*sizes, l.Out), append(*last, i)
+		} else {
+			if !s.local {
+				for _, r := range all[(*last)[s.buffer]] {
+					s.after = max(s.after, r+1)
+				}
+			}
+			(*sizes)[s.buffer] = max((*sizes)[s.buffer], l.Out)
+			(*last)[s.buffer] = i
+		}
+		// No row that this layer touches lies further back than its lag and
+		// its filter reach from the start of the band.
+		s.behind = (p.shift[i]+l.Kernel/2)/p.rows + 1
+	}
+}
+
+// fit orders free buffers for an output: exact first, then the least too large,
+// then the least too small.
+func fit(have, want int) int {
+	if have >= want {
+		return have - want
+	}
+	return math.MaxInt/2 + want - have
+}
+
+// measure computes the memory of a plan and refuses what does not fit, before
+// anything is allocated. Everything is in int64 and far from its end: sides
+// are below 2^24, channels below 2^13.
+func (p *plan) measure(c *compiled) error {
+	const maxSide = 1 << 24
+	if p.w > maxSide || p.h > maxSide {
+		return fmt.Errorf("sparse: picture: %dx%d pixels, want at most %d a side", p.w, p.h, maxSide)
+	}
+	plane := func(h, border int) int64 {
+		return (int64(h)+int64(border))*(int64(p.w)+int64(border)+kernel.Lanes) + kernel.Lanes
+	}
+	tensor := func(channels, h, border int) int64 {
+		rows := int64(border+2) * (int64(p.w) + int64(border) + kernel.Lanes)
+		return 4 * (int64(channels)*plane(h, border) + 2*rows + 16*kernel.Lanes)
+	}
+	p.bytes = tensor(c.net.Colors, p.h, pictureBorder)
+	for _, channels := range p.pool {
+		p.bytes += tensor(channels, p.h, p.border)
+	}
+	for _, channels := range p.scratch {
+		p.bytes += int64(c.threads) * tensor(channels, p.rows, 0)
+	}
+	if p.bytes > c.maxBytes {
+		return fmt.Errorf("sparse: picture: %dx%d pixels need %d bytes, want at most %d", p.w, p.h, p.bytes, c.maxBytes)
+	}
+	for i := range c.net.Layers {
+		l := &c.net.Layers[i]
+		h, border := p.h, p.border
+		switch {
+		case l.Src == space.Picture:
+			border = pictureBorder
+		case p.layers[l.Src].local:
+			h, border = p.rows, 0
+		}
+		if far := int64(l.In+1) * plane(h, border); far > math.MaxInt32 {
+			return fmt.Errorf("sparse: picture: %dx%d pixels put a channel of layer %q %d values away, want less than 2^31",
+				p.w, p.h, l.Name, far)
+		}
+	}
+	return nil
+}
+
+// lower makes the lists of layer i for this size, packed into one stretch of
+// memory in the order in which the kernels walk it.
+func (p *plan) lower(l *space.Layer, i int, c *compiled) {
+	shape := kernel.Shape{Out: l.Out, In: l.In, Kernel: l.Kernel}
+	switch {
+	case l.Src == space.Picture:
+		shape.Row, shape.Plane, _, _ = kernel.Layout(l.In, p.h, p.w, pictureBorder)
+	case p.layers[l.Src].local:
+		shape.Row, shape.Plane, _, _ = kernel.Layout(l.In, p.rows, p.w, 0)
+	default:
+		shape.Row, shape.Plane, _, _ = kernel.Layout(l.In, p.h, p.w, p.border)
+	}
+	var blocks []kernel.Block
+	cols := l.In * l.Kernel * l.Kernel
+	for size := 3; size >= 0; size-- { // kernels take blocks of one size together
+		for _, first := range c.cuts[i].first[size] {
+			n := 1 << size
+			shape.Out = n
+			var mask []uint8
+			if l.Mask != nil {
+				mask = l.Mask[first*cols : (first+n)*cols]
+			}
+			b := kernel.Lower(nil, shape, l.Weights[first*cols:(first+n)*cols], l.Bias[first:first+n], mask, n, false)[0]
+			b.Out = first
+			blocks = append(blocks, b)
+		}
+	}
+	weights := 0
+	for _, b := range blocks {
+		weights += len(b.W)
+	}
+	ws, offs := kernel.Aligned(weights), make([]int32, 0, c.info[i].Taps)
+	for j := range blocks {
+		b := &blocks[j]
+		n := copy(ws, b.W)
+		b.W, ws = ws[:n:n], ws[n:]
+		from := len(offs)
+		offs = append(offs, b.Off...)
+		b.Off = offs[from:len(offs):len(offs)]
+		b.Index = nil // only training needs it
+	}
+	p.layers[i].blocks = blocks
+}

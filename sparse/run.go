@@ -1,0 +1,214 @@
+package sparse
+
+import (
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"evosr/internal/kernel"
+)
+
+// frame is the memory of one Program for one size.
+type frame struct {
+	plan    *plan
+	picture kernel.Tensor
+	workers []worker
+	done    []atomic.Int32 // layers that each band has finished
+	next    atomic.Int32   // the first band that nobody took
+	dst     []float32
+}
+
+// worker is what one thread alone touches.
+type worker struct {
+	out           []kernel.Tensor // of each layer
+	dst, src, add kernel.Tensor   // rows of them, as the kernels see them
+	with, without kernel.Epilogue // add, no add
+	rows          [4][]float32    // channel rows to be shuffled
+	busy          []time.Duration // in each layer, while timed
+	_             [64]byte        // keeps the next worker's lines apart
+}
+
+// Upscale reads Colors planes of w x h values from src and writes Colors planes
+// of (w*Scale) x (h*Scale) values to dst, rows without padding; dst may be the
+// memory of src. It allocates only on the first call of a size.
+func (p *Program) Upscale(dst, src []float32, w, h int) error {
+	return p.run(dst, src, w, h, false)
+}
+
+func (p *Program) run(dst, src []float32, w, h int, timed bool) error {
+	net := p.c.net
+	const maxSide = 1 << 24
+	if w < 1 || h < 1 || w > maxSide || h > maxSide {
+		return fmt.Errorf("sparse: picture: %dx%d pixels, want 1 to %d a side", w, h, maxSide)
+	}
+	pixels := int64(net.Colors) * int64(w) * int64(h)
+	if int64(len(src)) != pixels {
+		return fmt.Errorf("sparse: source: %d values, want %d for %d colors of %dx%d pixels", len(src), pixels, net.Colors, w, h)
+	}
+	if want := pixels * int64(net.Scale*net.Scale); int64(len(dst)) != want {
+		return fmt.Errorf("sparse: destination: %d values, want %d for %d colors of %dx%d pixels", len(dst), want, net.Colors, w*net.Scale, h*net.Scale)
+	}
+	if !p.busy.CompareAndSwap(false, true) {
+		return ErrInUse
+	}
+	defer p.busy.Store(false)
+	if p.frame == nil || p.frame.plan.w != w || p.frame.plan.h != h {
+		plan, err := p.c.planFor(w, h)
+		if err != nil {
+			return err
+		}
+		p.frame = nil // the old size's memory may go first
+		p.frame = newFrame(p.c, plan)
+	}
+	f := p.frame
+	for c := range net.Colors {
+		f.picture.Set(c, src[c*w*h:(c+1)*w*h])
+	}
+	f.picture.EdgeBorder(pictureReach)
+	for i := range f.done {
+		f.done[i].Store(0)
+	}
+	f.next.Store(0)
+	f.dst = dst
+	if p.work == nil {
+		p.work = func(id int) { p.frame.work(p.c, id, false) }
+		p.timed = func(id int) { p.frame.work(p.c, id, true) }
+	}
+	if timed {
+		p.crew.run(p.timed)
+	} else {
+		p.crew.run(p.work)
+	}
+	f.dst = nil
+	return nil
+}
+
+func newFrame(c *compiled, p *plan) *frame {
+	net := c.net
+	f := &frame{plan: p, done: make([]atomic.Int32, p.bands), workers: make([]worker, c.threads)}
+	f.picture = *kernel.NewTensor(net.Colors, p.h, p.w, pictureBorder)
+	place := func(channels, h, border int) []float32 {
+		_, _, _, size := kernel.Layout(channels, h, p.w, border)
+		return kernel.Aligned(size)
+	}
+	var pool [][]float32
+	for _, channels := range p.pool {
+		pool = append(pool, place(channels, p.h, p.border))
+	}
+	for i := range f.workers {
+		w := &f.workers[i]
+		var scratch [][]float32
+		for _, channels := range p.scratch {
+			scratch = append(scratch, place(channels, p.rows, 0))
+		}
+		w.out, w.busy = make([]kernel.Tensor, len(net.Layers)), make([]time.Duration, len(net.Layers))
+		w.with.Residual = &w.add
+		for j := range net.Layers {
+			l, s, t := &net.Layers[j], &p.layers[j], &w.out[j]
+			if s.local {
+				t.Place(scratch[s.buffer], l.Out, p.rows, p.w, 0)
+			} else {
+				t.Place(pool[s.buffer], l.Out, p.h, p.w, p.border)
+			}
+		}
+	}
+	return f
+}
+
+// work takes bands in their order and runs each through all layers, until none
+// is left. A layer waits until the bands before have what it reads and no longer
+// need what it overwrites; a band that is waited for was taken earlier, so some
+// band can always go on.
+func (f *frame) work(c *compiled, id int, timed bool) {
+	p, me := f.plan, &f.workers[id]
+	layers := c.net.Layers
+	for {
+		k := int(f.next.Add(1)) - 1
+		if k >= p.bands {
+			return
+		}
+		for i := range layers {
+			s := &p.layers[i]
+			y0 := max(k*p.rows-p.shift[i], 0)
+			y1 := min((k+1)*p.rows-p.shift[i], p.h)
+			if y0 < y1 {
+				f.await(k, s)
+				start := time.Time{}
+				if timed {
+					start = time.Now()
+				}
+				f.layer(c, me, i, y0, y1)
+				if timed {
+					me.busy[i] += time.Since(start)
+				}
+				if i == len(layers)-1 {
+					f.shuffle(c, me, y0, y1)
+				}
+			}
+			f.done[k].Store(int32(i + 1))
+		}
+	}
+}
+
+// layer computes rows [y0, y1) of layer i.
+func (f *frame) layer(c *compiled, me *worker, i, y0, y1 int) {
+	l := &c.net.Layers[i]
+	f.view(&me.dst, me, i, y0, y1)
+	f.view(&me.src, me, l.Src, y0, y1)
+	e := &me.without
+	if l.Add >= 0 {
+		f.view(&me.add, me, l.Add, y0, y1)
+		e = &me.with
+	}
+	e.ReLU = l.ReLU
+	c.set.Conv(&me.dst, &me.src, f.plan.layers[i].blocks, e, 0, y1-y0)
+}
+
+// view makes t rows [y0, y1) of layer i's output, or of the picture. A local
+// output holds nothing but the rows of this band.
+func (f *frame) view(t *kernel.Tensor, me *worker, i, y0, y1 int) {
+	if i < 0 {
+		*t = f.picture
+	} else {
+		*t = me.out[i]
+	}
+	if i < 0 || !f.plan.layers[i].local {
+		t.Origin += y0 * t.Row
+	}
+	t.H = y1 - y0
+}
+
+// await returns when the bands before k have finished what s needs.
+func (f *frame) await(k int, s *step) {
+	const spins = 4000 // then another program may want this core
+	for b := max(0, k-s.behind); b < k && s.after > 0; b++ {
+		for n := 0; f.done[b].Load() < int32(s.after); n++ {
+			if n%64 == 63 {
+				runtime.Gosched()
+			}
+			if n > spins {
+				time.Sleep(20 * time.Microsecond)
+			}
+		}
+	}
+}
+
+// shuffle writes rows [y0, y1) of the last layer's output into the picture:
+// channel c*Scale²+i*Scale+j becomes row i, column j of color c's cells.
+func (f *frame) shuffle(c *compiled, me *worker, y0, y1 int) {
+	p, scale := f.plan, c.net.Scale
+	t := &me.dst // the last layer's, always local
+	width := p.w * scale
+	for color := range c.net.Colors {
+		for y := y0; y < y1; y++ {
+			for i := range scale {
+				for j := range scale {
+					me.rows[j] = t.At(color*scale*scale+i*scale+j, y-y0)
+				}
+				at := ((color*p.h+y)*scale + i) * width
+				c.set.Shuffle(f.dst[at:at+width], me.rows, scale)
+			}
+		}
+	}
+}
