@@ -104,11 +104,8 @@ func (r *run[G]) evaluate(ctx context.Context) (reason string, err error) {
 		if err := r.launch(); err != nil {
 			return Failed, err
 		}
-		if len(r.all) == len(r.bred) {
-			if r.exhausted {
-				return Exhausted, nil
-			}
-			return Spent, nil
+		if reason := r.ended(); reason != "" {
+			return reason, nil
 		}
 		if result, ok := r.done[len(r.all)]; ok {
 			if reason, err := r.commit(result); reason != "" {
@@ -118,7 +115,7 @@ func (r *run[G]) evaluate(ctx context.Context) (reason string, err error) {
 		}
 		var work chan<- batch[G]
 		var next batch[G]
-		if r.sent < len(r.bred) {
+		if r.sent < len(r.bred) && ctx.Err() == nil {
 			work = crew.work
 			next = batch[G]{from: r.sent, genomes: r.bred[r.sent:min(len(r.bred), r.sent+r.options.Batch)]}
 		}
@@ -149,11 +146,22 @@ func (r *run[G]) evaluate(ctx context.Context) (reason string, err error) {
 				return reason, err
 			}
 		}
-		if len(r.all) == r.options.Evaluations {
-			return Spent, nil
+		if ended := r.ended(); ended != "" {
+			return ended, nil
 		}
 		return reason, err
 	}
+}
+
+// ended says why there is nothing left to do, "" when there is.
+func (r *run[G]) ended() string {
+	switch {
+	case len(r.all) == r.options.Evaluations:
+		return Spent
+	case r.exhausted && len(r.all) == len(r.bred):
+		return Exhausted
+	}
+	return ""
 }
 
 // take remembers the results of a batch.
