@@ -1,0 +1,222 @@
+package onnx
+
+import (
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"math"
+	"strings"
+)
+
+// Model is one ONNX file: a graph of operators with its constants, the operator
+// sets it asks for and its metadata. A decoded Model points into the bytes that
+// it came from. It is never changed, so that goroutines may share it.
+type Model struct {
+	ir                        int64 // version of the file format
+	producer, producerVersion string
+	opsets                    []opset
+	metadata                  map[string]string
+	graph                     graph
+	size                      int // bytes of the file
+}
+
+// Meta gives a copy of the metadata_props.
+func (m *Model) Meta() map[string]string { return maps.Clone(m.metadata) }
+
+// Opset is the version of the standard operators that the file asks for, 0
+// when it asks for none.
+func (m *Model) Opset() int {
+	for _, o := range m.opsets {
+		if o.domain == "" {
+			return int(o.version)
+		}
+	}
+	return 0
+}
+
+type opset struct {
+	domain  string // "" for the standard operators, also known as ai.onnx
+	version int64
+}
+
+type graph struct {
+	name            string
+	nodes           []node // each reads only what came before it
+	initializers    []tensor
+	inputs, outputs []valueInfo
+	infos           []valueInfo // of values in between
+}
+
+type node struct {
+	name, op, domain string
+	inputs, outputs  []string // "" where an optional one is left out
+	attrs            []attribute
+}
+
+// attr finds an attribute of n, nil when it is not given.
+func (n *node) attr(name string) *attribute {
+	for i := range n.attrs {
+		if n.attrs[i].name == name {
+			return &n.attrs[i]
+		}
+	}
+	return nil
+}
+
+// Kinds of attributes, numbered as in onnx.proto. Those beyond the named ones
+// (graphs of If, Loop and Scan, sparse tensors, types) are known by their
+// number only: their content is not read.
+type attrKind int32
+
+const (
+	attrFloat   attrKind = 1
+	attrInt     attrKind = 2
+	attrString  attrKind = 3
+	attrTensor  attrKind = 4
+	attrFloats  attrKind = 6
+	attrInts    attrKind = 7
+	attrStrings attrKind = 8
+)
+
+type attribute struct {
+	name    string
+	kind    attrKind
+	f       float32
+	i       int64
+	s       string
+	t       *tensor
+	floats  []float32
+	ints    []int64
+	strings []string
+}
+
+// valueInfo names a value and says what is known of its type.
+type valueInfo struct {
+	name     string
+	isTensor bool // else a sequence, a map, or not said
+	kind     dataType
+	ranked   bool // dims are given
+	dims     []dim
+}
+
+// dim is one side of a tensor: a number when param is empty and value is not
+// -1, else a name or nothing.
+type dim struct {
+	value int64
+	param string
+}
+
+func (d dim) String() string {
+	switch {
+	case d.param != "":
+		return quote(d.param)
+	case d.value < 0:
+		return "?"
+	}
+	return fmt.Sprint(d.value)
+}
+
+// dataType is the type of a tensor's elements, numbered as in onnx.proto.
+type dataType int32
+
+const (
+	typeFloat    dataType = 1
+	typeInt64    dataType = 7
+	typeFloat16  dataType = 10
+	typeDouble   dataType = 11
+	typeBFloat16 dataType = 16
+)
+
+// elements says of each data type how many bytes an element takes in raw_data,
+// and which field of a TensorProto holds them otherwise. Strings, complex
+// numbers and types below a byte are not read.
+func (t dataType) elements() (name string, bytes int, field protoField) {
+	switch t {
+	case typeFloat:
+		return "float32", 4, tensorFloatData
+	case 2:
+		return "uint8", 1, tensorInt32Data
+	case 3:
+		return "int8", 1, tensorInt32Data
+	case 4:
+		return "uint16", 2, tensorInt32Data
+	case 5:
+		return "int16", 2, tensorInt32Data
+	case 6:
+		return "int32", 4, tensorInt32Data
+	case typeInt64:
+		return "int64", 8, tensorInt64Data
+	case 9:
+		return "bool", 1, tensorInt32Data
+	case typeFloat16:
+		return "float16", 2, tensorInt32Data
+	case typeDouble:
+		return "float64", 8, tensorDoubleData
+	case 12:
+		return "uint32", 4, tensorUint64Data
+	case 13:
+		return "uint64", 8, tensorUint64Data
+	case typeBFloat16:
+		return "bfloat16", 2, tensorInt32Data
+	}
+	return fmt.Sprintf("data type %d", t), 0, 0
+}
+
+func (t dataType) String() string {
+	name, _, _ := t.elements()
+	return name
+}
+
+// tensor is a constant. Its data stay in the file's bytes until floats or ints
+// asks for them.
+type tensor struct {
+	name string
+	kind dataType
+	dims []int64
+	n    int    // elements, the product of dims; as many are there
+	raw  []byte // little endian, rows first; or, when nil,
+	body []byte // the message, whose typed fields hold the data
+}
+
+// floats converts a float32 tensor.
+func (t *tensor) floats() ([]float32, error) {
+	if t.kind != typeFloat {
+		return nil, fmt.Errorf("tensor %s holds %v, want float32", quote(t.name), t.kind)
+	}
+	out := make([]float32, 0, t.n)
+	if t.body == nil {
+		for i := range t.n {
+			out = append(out, math.Float32frombits(binary.LittleEndian.Uint32(t.raw[4*i:])))
+		}
+		return out, nil
+	}
+	err := typedData(t.body, tensorFloatData, func(bits uint64) {
+		out = append(out, math.Float32frombits(uint32(bits)))
+	})
+	return out, err
+}
+
+// ints converts an int64 tensor.
+func (t *tensor) ints() ([]int64, error) {
+	if t.kind != typeInt64 {
+		return nil, fmt.Errorf("tensor %s holds %v, want int64", quote(t.name), t.kind)
+	}
+	out := make([]int64, 0, t.n)
+	if t.body == nil {
+		for i := range t.n {
+			out = append(out, int64(binary.LittleEndian.Uint64(t.raw[8*i:])))
+		}
+		return out, nil
+	}
+	err := typedData(t.body, tensorInt64Data, func(bits uint64) { out = append(out, int64(bits)) })
+	return out, err
+}
+
+// quote makes text of a file fit for an error message.
+func quote(s string) string {
+	const most = 60
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "..."
+	}
+	return fmt.Sprintf("%q", s)
+}

@@ -1,0 +1,135 @@
+package onnx
+
+import (
+	"fmt"
+	"slices"
+)
+
+// The portable form repeats the picture's edge by two multiplications. The
+// picture is taken as a matrix of all rows of all colors,
+//
+//	(colors*height, width) x columns (width, width+2r) -> wider rows
+//	rows (colors*(height+2r), colors*height) x that    -> more rows
+//
+// and both matrices hold a single one in each column or row, so that every sum
+// has one term that is not zero: the result is exact.
+
+// edgeColumns is the matrix that repeats both ends of rows of n pixels r times.
+func edgeColumns(n, r int) []float32 {
+	m := make([]float32, n*(n+2*r))
+	for x := range n + 2*r {
+		m[min(max(x-r, 0), n-1)*(n+2*r)+x] = 1
+	}
+	return m
+}
+
+// edgeRows is the matrix that repeats the first and last row of each of colors
+// planes of n rows r times.
+func edgeRows(n, r, colors int) []float32 {
+	m := make([]float32, colors*(n+2*r)*colors*n)
+	for c := range colors {
+		for y := range n + 2*r {
+			m[(c*(n+2*r)+y)*colors*n+c*n+min(max(y-r, 0), n-1)] = 1
+		}
+	}
+	return m
+}
+
+func (b *builder) portableEdge(name, value string, r int) {
+	c, h, w := b.net.Colors, b.height, b.width
+	columns := b.constant(floatTensor(name+"/columns", edgeColumns(w, r), int64(w), int64(w+2*r)))
+	rows := b.constant(floatTensor(name+"/rows", edgeRows(h, r, c), int64(c*(h+2*r)), int64(c*h)))
+	flat, wide, tall := fresh(b.valueNames, name+"/flat"), fresh(b.valueNames, name+"/wide"), fresh(b.valueNames, name+"/tall")
+	b.reshape(name+"/flatten", inputName, flat, int64(c*h), int64(w))
+	b.add(name+"/widen", "MatMul", []string{flat, columns}, wide)
+	b.add(name+"/heighten", "MatMul", []string{rows, wide}, tall)
+	b.reshape(name, tall, value, 1, int64(c), int64(h+2*r), int64(w+2*r))
+}
+
+// shufflePerm orders (color, cell row, cell column, height, width) as (color,
+// height, cell row, width, cell column).
+func shufflePerm() []int64 { return []int64{0, 3, 1, 4, 2} }
+
+func (b *builder) portableShuffle(value string) {
+	c, s, h, w := int64(b.net.Colors), int64(b.net.Scale), int64(b.height), int64(b.width)
+	cells, moved := fresh(b.valueNames, "shuffle/cells"), fresh(b.valueNames, "shuffle/moved")
+	b.reshape("shuffle/split", value, cells, c, s, s, h, w)
+	b.add("shuffle/move", "Transpose", []string{cells}, moved, intsAttr("perm", shufflePerm()...))
+	b.reshape("shuffle", moved, outputName, 1, c, h*s, w*s)
+}
+
+func (b *builder) reshape(name, src, dst string, dims ...int64) {
+	b.add(name, "Reshape", []string{src, b.constant(intTensor(name+"/shape", dims...))}, dst)
+}
+
+// Reading the portable form back: each step knows which value of this chain it
+// was given.
+
+func (r *recogniser) reshape(n *node, v value) (value, error) {
+	dims, err := r.ints(n, 1)
+	if err != nil {
+		return value{}, err
+	}
+	c, h, w := int64(r.colors), r.height, r.width
+	if h < 1 || w < 1 {
+		return value{}, r.bad(n, "needs an input of fixed height and width")
+	}
+	s := int64(0)
+	if v.kind == layerValue {
+		s = r.scaleOf(v.layer)
+	}
+	e := 2 * int64(v.reach)
+	switch {
+	case v.kind == pictureValue && v.reach == 0 && slices.Equal(dims, []int64{c * h, w}):
+		return value{kind: flatValue, sole: true}, nil
+	case v.kind == tallValue && slices.Equal(dims, []int64{1, c, h + e, w + e}):
+		return value{kind: pictureValue, reach: v.reach, sole: true}, nil
+	case v.kind == layerValue && s > 0 && slices.Equal(dims, []int64{c, s, s, h, w}):
+		v.kind = cellsValue
+		return v, nil
+	case v.kind == movedValue && slices.Equal(dims, []int64{1, c, h * r.scale, w * r.scale}):
+		v.kind = shuffledValue
+		return v, nil
+	}
+	return value{}, r.bad(n, fmt.Sprintf("to %v fits neither the edge of the picture nor the pixel shuffle", dims))
+}
+
+func (r *recogniser) transpose(n *node, v value) (value, error) {
+	perm := n.attr("perm")
+	if v.kind != cellsValue || perm == nil || !slices.Equal(perm.ints, shufflePerm()) {
+		return value{}, r.bad(n, "is not that of a pixel shuffle")
+	}
+	r.scale = r.scaleOf(v.layer)
+	v.kind = movedValue
+	return v, nil
+}
+
+// matmul reads the two products of portableEdge.
+func (r *recogniser) matmul(n *node) (value, error) {
+	side := 1 // which input is the constant
+	if len(n.inputs) == 2 && r.constants[n.inputs[0]] != nil {
+		side = 0
+	}
+	v, err := r.read(n, 1-side)
+	if err != nil {
+		return value{}, err
+	}
+	m, err := r.floats(n, side)
+	if err != nil {
+		return value{}, err
+	}
+	dims := r.constants[n.inputs[side]].dims
+	c, h, w := r.colors, int(r.height), int(r.width)
+	for reach := 1; reach <= 2; reach++ {
+		// The dims first: they bound what the comparison makes.
+		switch {
+		case v.kind == flatValue && side == 1 &&
+			slices.Equal(dims, []int64{int64(w), int64(w + 2*reach)}) && slices.Equal(m, edgeColumns(w, reach)):
+			return value{kind: wideValue, reach: reach, sole: true}, nil
+		case v.kind == wideValue && side == 0 && v.reach == reach &&
+			slices.Equal(dims, []int64{int64(c * (h + 2*reach)), int64(c * h)}) && slices.Equal(m, edgeRows(h, reach, c)):
+			return value{kind: tallValue, reach: reach, sole: true}, nil
+		}
+	}
+	return value{}, r.bad(n, "repeats no edge of the picture")
+}
