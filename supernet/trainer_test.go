@@ -1,0 +1,422 @@
+package supernet
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"evosr/internal/check"
+	"evosr/internal/kernel"
+	"evosr/space"
+)
+
+func options(steps int) Options {
+	return Options{Steps: steps, Batch: 6, Patch: 12, Subnets: 2, Rate: 2e-3, Distill: 0.5, Seed: 7, Threads: 1}
+}
+
+func trainer(t testing.TB, src Source, o Options) *Trainer {
+	t.Helper()
+	tr, err := NewTrainer(New(smallSpace(2, 1), 3), src, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(tr.feed.drop)
+	return tr
+}
+
+func run(t testing.TB, tr *Trainer, steps int) (last Stats) {
+	t.Helper()
+	for range steps {
+		var err error
+		if last, err = tr.Step(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return last
+}
+
+// TestThreads wants the same bits from any number of threads.
+func TestThreads(t *testing.T) {
+	var want []float32
+	for _, threads := range []int{1, 2, 4} {
+		o := options(6)
+		o.Threads = threads
+		tr := trainer(t, waves{2, 1}, o)
+		run(t, tr, 6)
+		if want == nil {
+			want = tr.net.bank.data
+		} else if !slices.Equal(tr.net.bank.data, want) {
+			t.Errorf("%d threads: other weights than with one", threads)
+		}
+	}
+	if slices.Equal(want, New(smallSpace(2, 1), 3).bank.data) {
+		t.Error("the weights did not move")
+	}
+}
+
+// TestSandwich wants every step's gradient to be the sum of its networks' own.
+func TestSandwich(t *testing.T) {
+	tr := trainer(t, waves{2, 1}, options(10))
+	e := tr.engine
+	e.lr, e.hr = tr.feed.take(0, true)
+	e.gradient()
+	all := slices.Clone(e.opt.grad)
+	sum := make([]float32, len(all))
+	for _, n := range e.nets {
+		for i := range n.layers {
+			l, tens := &n.layers[i], &tr.net.bank.tensors[n.refs[i]]
+			if l.Out > tens.out || l.In > tens.in || l.Kernel != tens.k {
+				t.Fatalf("layer %d of (%d, %d, %d) does not fit %+v", i, l.Out, l.In, l.Kernel, *tens)
+			}
+		}
+		n.spread(e.set, tr.net.bank.tensors, sum)
+	}
+	check.Close(t, all, sum, 1e-6)
+	if len(e.nets) != 4 || e.nets[0].distill != 0 || e.nets[1].distill != 0.5 {
+		t.Errorf("%d networks, distilled by %v and %v, want 4, the largest taught by the truth alone", len(e.nets), e.nets[0].distill, e.nets[1].distill)
+	}
+}
+
+// TestSharedGradient holds the gradient that reaches the shared tensors against
+// finite differences of the very loss that a step reports.
+func TestSharedGradient(t *testing.T) {
+	o := options(10)
+	o.Subnets = 0
+	tr := trainer(t, waves{2, 1}, o)
+	e := tr.engine
+	// Away from the start, where L1 has its kinks.
+	copy(tr.net.bank.data, noisy(tr.net.Space, 5).bank.data)
+	e.lr, e.hr = tr.feed.take(0, true)
+	e.nets[1].share = 0 // the largest alone, so that the loss is the one reported
+	e.gradient()
+	grad := slices.Clone(e.opt.grad)
+	rng := check.Rand(t)
+	data := tr.net.bank.data
+	for range 40 {
+		ref := tr.largest.refs[rng.IntN(len(tr.largest.refs))]
+		tens := &tr.net.bank.tensors[ref]
+		i := tens.w + rng.IntN(tens.out*tens.in*tens.k*tens.k)
+		was, step := data[i], float32(2e-3)
+		data[i] = was + step
+		up := e.gradient()
+		data[i] = was - step
+		down := e.gradient()
+		data[i] = was
+		got, want := float64(grad[i]), (up-down)/float64(2*step)
+		if math.Abs(got-want) > 0.02*math.Abs(want)+2e-4 {
+			t.Errorf("%s, value %d: gradient %v, want %v", tens.name, i-tens.w, got, want)
+		}
+	}
+}
+
+// TestResume wants a restored training to go on bit for bit.
+func TestResume(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "training.safetensors")
+	src := &poisoned{Source: waves{2, 1}, patches: []int{4 * 6, 9 * 6}} // steps 4 and 9 are refused
+	one := trainer(t, src, options(20))
+	run(t, one, 7)
+	if err := one.Save(path); err != nil {
+		t.Fatal(err)
+	}
+	run(t, one, 13)
+
+	again := &poisoned{Source: waves{2, 1}, patches: []int{2 * 6}} // it starts at step 7
+	two := trainer(t, again, options(20))
+	if err := two.Restore(path); err != nil {
+		t.Fatal(err)
+	}
+	if two.StepIndex() != 7 {
+		t.Fatalf("restored at step %d, want 7", two.StepIndex())
+	}
+	run(t, two, 13)
+	for i, p := range one.engine.opt.parts() {
+		if !slices.Equal(p.data, two.engine.opt.parts()[i].data) {
+			t.Errorf("%s differs between the run that went on and the one that was restored", p.name)
+		}
+	}
+	if one.factor != 0.25 || two.factor != one.factor {
+		t.Errorf("rate factors %v and %v, want 0.25", one.factor, two.factor)
+	}
+	if one.Averaged().Hash() != two.Averaged().Hash() {
+		t.Error("averaged weights differ")
+	}
+}
+
+func TestRestoreRefuses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "training.safetensors")
+	tr := trainer(t, waves{2, 1}, options(20))
+	run(t, tr, 2)
+	if err := tr.Save(path); err != nil {
+		t.Fatal(err)
+	}
+	o := options(20)
+	o.Rate /= 2
+	if err := trainer(t, waves{2, 1}, o).Restore(path); err == nil || !strings.Contains(err.Error(), "options") {
+		t.Errorf("other options: %v, want an error that names them", err)
+	}
+	other, err := NewTrainer(New(smallSpace(3, 1), 3), waves{3, 1}, options(20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Restore(path); err == nil || !strings.Contains(err.Error(), "space") {
+		t.Errorf("another space: %v, want an error that names it", err)
+	}
+	if err := New(smallSpace(2, 1), 3).Save(path, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := tr.Restore(path); err == nil || !strings.Contains(err.Error(), "format") {
+		t.Errorf("a file of weights: %v, want an error that names the format", err)
+	}
+}
+
+// poisoned puts a NaN into some patches, counted from its first.
+type poisoned struct {
+	Source
+	patches []int
+	every   bool
+	n       int
+}
+
+func (p *poisoned) Patch(rng *rand.Rand, size int, lr, hr []float32) {
+	p.Source.Patch(rng, size, lr, hr)
+	if p.every || slices.Contains(p.patches, p.n) {
+		lr[len(lr)/2] = float32(math.NaN())
+	}
+	p.n++
+}
+
+// TestGuard wants a step with a NaN to be refused, undone and told.
+func TestGuard(t *testing.T) {
+	tr := trainer(t, &poisoned{Source: waves{2, 1}, patches: []int{3 * 6}}, options(20))
+	run(t, tr, 3)
+	good := slices.Clone(tr.engine.opt.good.weights)
+	s := run(t, tr, 1)
+	if !s.RolledBack || s.Step != 4 || tr.factor != 0.5 {
+		t.Errorf("%+v and rate factor %v, want step 4 rolled back and half the rate", s, tr.factor)
+	}
+	if !slices.Equal(tr.net.bank.data, good) {
+		t.Error("weights are not the last good ones")
+	}
+	if s = run(t, tr, 1); s.RolledBack || math.IsNaN(s.Loss) {
+		t.Errorf("%+v after a refused step, want a good one", s)
+	}
+
+	// A loss far beyond the usual is refused even though it is a number.
+	run(t, tr, 14)
+	if tr.engine.opt.update(1e3, 1e-3, 0.9) {
+		t.Error("a loss of 1000 was accepted")
+	}
+
+	tr = trainer(t, &poisoned{Source: waves{2, 1}, every: true}, options(20))
+	var err error
+	steps := 0
+	for ; err == nil && steps < 20; steps++ {
+		_, err = tr.Step()
+	}
+	if err == nil || steps != maxRefusals || !strings.Contains(err.Error(), "in a row") {
+		t.Errorf("nothing but NaN: %v after %d steps, want an error after %d", err, steps, maxRefusals)
+	}
+}
+
+// TestNoAllocation wants steps that allocate nothing after the first: of the
+// whole sandwich with its random subnets, and of one fixed network.
+func TestNoAllocation(t *testing.T) {
+	o := options(200)
+	o.Threads = 2
+	src := &cached{from: waves{2, 1}}
+	tr := trainer(t, src, o)
+	s, err := noisy(smallSpace(2, 1), 1).Extract(tr.net.Space.Largest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tu, err := newTuner(s, nil, &cached{from: waves{2, 1}}, FineTuneOptions{Steps: 200, Batch: 6, Patch: 12, Threads: 2, Rate: 1e-3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tu.feed.drop()
+	for name, step := range map[string]func() (Stats, error){"sandwich": tr.Step, "fixed": tu.advance} {
+		// The runtime itself now and then needs a goroutine more than it has
+		// free, so a few runs may; a step that allocates would always.
+		if n := testing.AllocsPerRun(100, func() {
+			if _, err := step(); err != nil {
+				t.Fatal(err)
+			}
+		}); n >= 1 {
+			t.Errorf("%s: %v allocations a step, want none", name, n)
+		}
+	}
+}
+
+// TestLearns trains a tiny supernet and wants it to beat its bicubic start, the
+// largest network and a pruned one.
+func TestLearns(t *testing.T) {
+	sp := &space.Space{Scale: 2, Colors: 1, Widths: []int{8}, Schemes: []space.Scheme{space.Block4}, Percents: []int{25, 50},
+		Slots: []space.Slot{{Skip: true, Wide: []float64{2}, Plain: []float64{1}}, {Wide: []float64{2}, Lean: true}}}
+	start := New(sp, 1)
+	o := Options{Steps: 250, Batch: 4, Patch: 16, Subnets: 1, Rate: 5e-3, Distill: 0.3, Seed: 1}
+	tr, err := NewTrainer(start, waves{2, 1}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, tr, o.Steps)
+	pruned := sp.Largest()
+	for i := range pruned.Slots {
+		for j := range pruned.Slots[i].Kind.Convs() {
+			pruned.Slots[i].Prune[j] = space.Prune{Scheme: space.Block4, Percent: 50}
+		}
+	}
+	for name, g := range map[string]space.Genome{"largest": sp.Largest(), "pruned": pruned} {
+		before, after := meanSquare(t, start, g), meanSquare(t, tr.Averaged(), g)
+		gain := 10 * math.Log10(before/after)
+		t.Logf("%s: %.2f dB over the start", name, gain)
+		if !(gain > 3) {
+			t.Errorf("%s: %.2f dB over the start, want more than 3", name, gain)
+		}
+	}
+}
+
+// meanSquare is the error of a genome's network on patches it never saw.
+func meanSquare(t *testing.T, s *Supernet, g space.Genome) float64 {
+	sub, err := s.Extract(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(1234, 5))
+	const size = 16
+	lr, hr := make([]float32, size*size), make([]float32, 4*size*size)
+	sum := 0.0
+	for range 8 {
+		waves{2, 1}.Patch(rng, size, lr, hr)
+		for i, v := range Reference(sub, lr, size, size) {
+			sum += float64(v-hr[i]) * float64(v-hr[i])
+		}
+	}
+	return sum
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	o := Options{Steps: 0, Batch: 0, Patch: 1, Subnets: -1, Rate: math.NaN(), Distill: 2}
+	_, err := NewTrainer(New(smallSpace(2, 1), 1), waves{2, 1}, o)
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, what := range []string{"steps", "batch", "patch", "subnets", "rate", "distill"} {
+		if !strings.Contains(err.Error(), what) {
+			t.Errorf("%v does not name %s", err, what)
+		}
+	}
+	tr := trainer(t, waves{2, 1}, options(1))
+	run(t, tr, 1)
+	if _, err := tr.Step(); err == nil {
+		t.Error("a step beyond the last: no error")
+	}
+}
+
+func TestFineTune(t *testing.T) {
+	s := New(smallSpace(2, 1), 3)
+	g := s.Space.Smallest()
+	g.Slots[1].Prune[0] = space.Prune{Scheme: space.Filter, Percent: 50}
+	net, err := s.Extract(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	teacher, err := s.Extract(s.Space.Largest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := net.Layers[0].Weights[0]
+	score := func(n *space.Subnet) (float64, error) {
+		rng := rand.New(rand.NewPCG(77, 5))
+		lr, hr := make([]float32, 144), make([]float32, 4*144)
+		waves{2, 1}.Patch(rng, 12, lr, hr)
+		sum := 0.0
+		for i, v := range Reference(n, lr, 12, 12) {
+			sum -= math.Abs(float64(v - hr[i]))
+		}
+		return sum, nil
+	}
+	o := FineTuneOptions{Steps: 60, Batch: 4, Patch: 12, Rate: 2e-3, Distill: 0.2, Seed: 1, Threads: 2}
+	best, err := FineTune(context.Background(), net, teacher, waves{2, 1}, score, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := best.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := score(net)
+	after, _ := score(best)
+	t.Logf("error %v before, %v after", -before, -after)
+	if after < before*0.9 {
+		t.Errorf("error %v, want less than %v", -after, -before*0.9)
+	}
+	if net.Layers[0].Weights[0] != was {
+		t.Error("the network that came in was changed")
+	}
+	for i := range best.Layers {
+		l := &best.Layers[i]
+		if !slices.Equal(l.Mask, net.Layers[i].Mask) {
+			t.Errorf("layer %s: the mask changed", l.Name)
+		}
+		for j, keep := range l.Mask {
+			if keep == 0 && l.Weights[j] != 0 {
+				t.Fatalf("layer %s: masked weight %d is %v", l.Name, j, l.Weights[j])
+			}
+		}
+		for o := range l.Bias {
+			if pruned(l, o) && l.Bias[o] != 0 {
+				t.Fatalf("layer %s: bias %d of a pruned channel is %v", l.Name, o, l.Bias[o])
+			}
+		}
+	}
+
+	// Nothing better is ever found: the inherited weights come back.
+	calls := 0
+	worse := func(*space.Subnet) (float64, error) { calls++; return -float64(calls), nil }
+	if best, err = FineTune(context.Background(), net, nil, waves{2, 1}, worse, o); err != nil {
+		t.Fatal(err)
+	}
+	if calls != candidates+1 {
+		t.Errorf("%d validations, want %d", calls, candidates+1)
+	}
+	for i := range best.Layers {
+		if !slices.Equal(best.Layers[i].Weights, net.Layers[i].Weights) {
+			t.Fatalf("layer %s: not the inherited weights", best.Layers[i].Name)
+		}
+	}
+
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := FineTune(ctx, net, nil, waves{2, 1}, nil, o); err != context.Canceled {
+		t.Errorf("%v, want %v", err, context.Canceled)
+	}
+}
+
+// TestFineTuneThreads wants the same bits from any number of threads.
+func TestFineTuneThreads(t *testing.T) {
+	net, err := New(smallSpace(2, 3), 3).Extract(smallSpace(2, 3).Largest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want *space.Subnet
+	for _, threads := range []int{1, runtime.NumCPU() + 1} {
+		got, err := FineTune(context.Background(), net, net, waves{2, 3}, nil,
+			FineTuneOptions{Steps: 5, Batch: 20, Patch: 8, Threads: threads, Rate: 1e-3, Distill: 0.5, Kernels: kernel.Best()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want == nil {
+			want = got
+			continue
+		}
+		for i := range got.Layers {
+			if !slices.Equal(got.Layers[i].Weights, want.Layers[i].Weights) || !slices.Equal(got.Layers[i].Bias, want.Layers[i].Bias) {
+				t.Fatalf("layer %s differs with %d threads", got.Layers[i].Name, threads)
+			}
+		}
+	}
+}
