@@ -143,8 +143,9 @@ func bnh() Problem[real] {
 	})
 }
 
-// srn is the constrained problem of Srinivas and Deb. Its front lies on
-// x1 = -2.5, x2 between 2.5 and about 14.79.
+// srn is the constrained problem of Srinivas and Deb. Its front follows the
+// second constraint from x1 = 1.1 to -2.5, then x1 = -2.5 up to the first
+// constraint, then that circle to x1 of about -4.8.
 func srn() Problem[real] {
 	return realProblem(same(2, -20), same(2, 20), func(x real) Result {
 		a, b := x[0], x[1]
