@@ -287,7 +287,9 @@ func (p *plan) lower(l *space.Layer, i int, c *compiled) {
 	for _, b := range blocks {
 		weights += len(b.W)
 	}
-	ws, offs := kernel.Aligned(weights), make([]int32, 0, c.info[i].Taps)
+	// Kernels hold pointers to the end of a list: a value beyond the last one
+	// keeps those inside the allocation.
+	ws, offs := kernel.Aligned(weights+kernel.Lanes), make([]int32, 0, c.info[i].Taps+1)
 	for j := range blocks {
 		b := &blocks[j]
 		n := copy(ws, b.W)

@@ -1,0 +1,176 @@
+package sparse
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/crc32"
+	"io"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"evosr/internal/check"
+)
+
+// sampleFile is a small program file with masks, metadata and dropped layers.
+func sampleFile(t testing.TB, rng *rand.Rand) (*Program, []byte) {
+	t.Helper()
+	sp := general(2, 1)
+	p, err := Compile(randomize(sp.Shape(sp.Random(rng)), rng), Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	meta := p.Meta()
+	meta["psnr_db"], meta["näme"], meta[""] = "31.5", "süß", ""
+	p.SetMeta(meta)
+	var buf bytes.Buffer
+	if err := Encode(&buf, p); err != nil {
+		t.Fatal(err)
+	}
+	return p, buf.Bytes()
+}
+
+func TestFileRoundTrip(t *testing.T) {
+	rng := check.Rand(t)
+	for range 10 {
+		p, file := sampleFile(t, rng)
+		q, err := DecodeFor(bytes.NewReader(file), Options{Threads: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var again bytes.Buffer
+		if err := Encode(&again, q); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(again.Bytes(), file) {
+			t.Fatal("encoding the decoded program gives other bytes")
+		}
+		if !slices.Equal(p.Layers(), q.Layers()) || !maps.Equal(p.Meta(), q.Meta()) || p.Params() != q.Params() || q.Threads() != 2 {
+			t.Errorf("got %+v %v, want %+v %v", q.Layers(), q.Meta(), p.Layers(), p.Meta())
+		}
+		src := picture(rng, 13*5)
+		want, got := make([]float32, 4*len(src)), make([]float32, 4*len(src))
+		if err := p.Upscale(want, src, 13, 5); err != nil {
+			t.Fatal(err)
+		}
+		if err := q.Upscale(got, src, 13, 5); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(got, want) {
+			t.Error("the decoded program gives another picture")
+		}
+		q.Close()
+	}
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	rng := check.Rand(t)
+	_, file := sampleFile(t, rng)
+	for n := range file {
+		if _, err := Decode(bytes.NewReader(file[:n])); err == nil {
+			t.Fatalf("the first %d of %d bytes were taken", n, len(file))
+		}
+	}
+	for range 200 {
+		bad := slices.Clone(file)
+		bad[rng.IntN(len(bad))] ^= 1 << rng.IntN(8)
+		if _, err := Decode(bytes.NewReader(bad)); err == nil {
+			t.Fatal("a file with a flipped bit was taken")
+		}
+	}
+	if _, err := Decode(bytes.NewReader(append(slices.Clone(file), 0))); err == nil {
+		t.Error("a byte after the end was taken")
+	}
+	if _, err := Decode(strings.NewReader("\x89PNG\r\n\x1a\n and so on, for more bytes than a head")); err == nil || !strings.Contains(err.Error(), "starts with") {
+		t.Errorf("a PNG file says %v", err)
+	}
+	p, _ := sampleFile(t, rng)
+	p.c.net.Layers[0].Bias[0] = float32(math.NaN())
+	if err := Encode(io.Discard, p); err == nil {
+		t.Error("a NaN was written")
+	}
+}
+
+// reseal makes a changed file's length and checksum right.
+func reseal(file []byte) []byte {
+	if len(file) < headBytes {
+		return file
+	}
+	file = slices.Clone(file)
+	copy(file, magic)
+	binary.LittleEndian.PutUint32(file[8:], fileVersion)
+	binary.LittleEndian.PutUint32(file[12:], crc32.Checksum(file[headBytes:], castagnoli))
+	binary.LittleEndian.PutUint64(file[16:], uint64(len(file)-headBytes))
+	return file
+}
+
+// TestDecodeMemory: a small file that promises much must not get it.
+func TestDecodeMemory(t *testing.T) {
+	claim := func(layers uint32, in, out uint32, side, flags byte, bits int) []byte {
+		b := binary.LittleEndian
+		f := make([]byte, headBytes)
+		f = append(f, 0, 2, 1, 0)
+		f = append(f, make([]byte, 24)...)
+		f = b.AppendUint32(f, 0)
+		f = b.AppendUint32(f, layers)
+		f = b.AppendUint32(f, 0) // no name
+		f = b.AppendUint32(b.AppendUint32(f, in), out)
+		f = append(f, side, flags, 0, 0)
+		f = b.AppendUint32(b.AppendUint32(f, math.MaxUint32), math.MaxUint32-1)
+		f = append(f, make([]byte, 16+bits)...)
+		return reseal(f)
+	}
+	huge := make([]byte, headBytes)
+	huge = reseal(huge)
+	binary.LittleEndian.PutUint64(huge[16:], maxFile)
+	for name, file := range map[string][]byte{
+		"layers":                    claim(1<<31, 1, 4, 3, 0, 0),
+		"dense weights":             claim(1, 4096, 4096, 5, 0, 1<<10),
+		"masked weights":            claim(1, 4096, 4096, 5, flagMask, 1<<10),
+		"masked weights with masks": claim(1, 4096, 4096, 1, flagMask, 2<<20),
+		"length":                    huge,
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if _, err := Decode(bytes.NewReader(file)); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+		runtime.ReadMemStats(&after)
+		if got, most := after.TotalAlloc-before.TotalAlloc, uint64(8*len(file)+64<<20); got > most {
+			t.Errorf("%s: %d bytes allocated for a file of %d, want at most %d", name, got, len(file), most)
+		}
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	rng := rand.New(rand.NewPCG(7, 7))
+	for range 4 {
+		_, file := sampleFile(f, rng)
+		f.Add(file)
+	}
+	f.Fuzz(func(t *testing.T, file []byte) {
+		for _, file := range [][]byte{file, reseal(file)} {
+			p, err := DecodeFor(bytes.NewReader(file), Options{Threads: 1, MaxBytes: 16 << 20})
+			if err != nil {
+				continue
+			}
+			var again bytes.Buffer
+			if err := Encode(&again, p); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(again.Bytes(), file) {
+				t.Fatal("encoding the decoded program gives other bytes")
+			}
+			src := make([]float32, p.Colors()*3*2)
+			if err := p.Upscale(make([]float32, len(src)*p.Scale()*p.Scale()), src, 3, 2); err != nil {
+				t.Log(err) // memory, told in an error
+			}
+			p.Close()
+		}
+	})
+}
