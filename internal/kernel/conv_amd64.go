@@ -20,267 +20,267 @@ type convArgs struct {
 	taps      int            // negative number of taps
 	rows      int            // rows, at least 1
 	wStep     int            // from tap to tap of the weights
-	srcRow    int            //
-	dstRow    int            //
-	dstPlane  int            //
-	resRow    int            //
-	resPlane  int            //
-	gateRow   int            //
-	gatePlane int            //
-	relu      int            // not 0: negative sums become 0
+	srcRow    int
+	dstRow    int
+	dstPlane  int
+	resRow    int
+	resPlane  int
+	gateRow   int
+	gatePlane int
+	relu      int // not 0: negative sums become 0
 }
 
 // The kernels by number, in the order of convVariants.
 const (
-	tileConv_f32_8x1_avx512 = iota
-	tileConv_f32_8x2_avx512
-	tileConv_f32_8x3_avx512
-	tileConv_f32_4x1_avx512
-	tileConv_f32_4x2_avx512
-	tileConv_f32_4x3_avx512
-	tileConv_f32_4x4_avx512
-	tileConv_f32_4x5_avx512
-	tileConv_f32_4x6_avx512
-	tileConv_f32_2x1_avx512
-	tileConv_f32_2x2_avx512
-	tileConv_f32_2x3_avx512
-	tileConv_f32_2x4_avx512
-	tileConv_f32_2x5_avx512
-	tileConv_f32_2x6_avx512
-	tileConv_f32_2x7_avx512
-	tileConv_f32_2x8_avx512
-	tileConv_f32_2x9_avx512
-	tileConv_f32_2x10_avx512
-	tileConv_f32_2x11_avx512
-	tileConv_f32_2x12_avx512
-	tileConv_f32_1x1_avx512
-	tileConv_f32_1x2_avx512
-	tileConv_f32_1x3_avx512
-	tileConv_f32_1x4_avx512
-	tileConv_f32_1x5_avx512
-	tileConv_f32_1x6_avx512
-	tileConv_f32_1x7_avx512
-	tileConv_f32_1x8_avx512
-	tileConv_f32_1x9_avx512
-	tileConv_f32_1x10_avx512
-	tileConv_f32_1x11_avx512
-	tileConv_f32_1x12_avx512
-	tileConv_f32_1x13_avx512
-	tileConv_f32_1x14_avx512
-	tileConv_f32_1x15_avx512
-	tileConv_f32_1x16_avx512
-	tileConv_f32_1x17_avx512
-	tileConv_f32_1x18_avx512
-	tileConv_f32_1x19_avx512
-	tileConv_f32_1x20_avx512
-	tileConv_f32_4x1_avx2
-	tileConv_f32_4x2_avx2
-	tileConv_f32_4x3_avx2
-	tileConv_f32_2x1_avx2
-	tileConv_f32_2x2_avx2
-	tileConv_f32_2x3_avx2
-	tileConv_f32_2x4_avx2
-	tileConv_f32_2x5_avx2
-	tileConv_f32_2x6_avx2
-	tileConv_f32_1x1_avx2
-	tileConv_f32_1x2_avx2
-	tileConv_f32_1x3_avx2
-	tileConv_f32_1x4_avx2
-	tileConv_f32_1x5_avx2
-	tileConv_f32_1x6_avx2
-	tileConv_f32_1x7_avx2
-	tileConv_f32_1x8_avx2
-	tileConv_f32_1x9_avx2
-	tileConv_f32_1x10_avx2
+	id_conv_f32_8x1_avx512 = iota
+	id_conv_f32_8x2_avx512
+	id_conv_f32_8x3_avx512
+	id_conv_f32_4x1_avx512
+	id_conv_f32_4x2_avx512
+	id_conv_f32_4x3_avx512
+	id_conv_f32_4x4_avx512
+	id_conv_f32_4x5_avx512
+	id_conv_f32_4x6_avx512
+	id_conv_f32_2x1_avx512
+	id_conv_f32_2x2_avx512
+	id_conv_f32_2x3_avx512
+	id_conv_f32_2x4_avx512
+	id_conv_f32_2x5_avx512
+	id_conv_f32_2x6_avx512
+	id_conv_f32_2x7_avx512
+	id_conv_f32_2x8_avx512
+	id_conv_f32_2x9_avx512
+	id_conv_f32_2x10_avx512
+	id_conv_f32_2x11_avx512
+	id_conv_f32_2x12_avx512
+	id_conv_f32_1x1_avx512
+	id_conv_f32_1x2_avx512
+	id_conv_f32_1x3_avx512
+	id_conv_f32_1x4_avx512
+	id_conv_f32_1x5_avx512
+	id_conv_f32_1x6_avx512
+	id_conv_f32_1x7_avx512
+	id_conv_f32_1x8_avx512
+	id_conv_f32_1x9_avx512
+	id_conv_f32_1x10_avx512
+	id_conv_f32_1x11_avx512
+	id_conv_f32_1x12_avx512
+	id_conv_f32_1x13_avx512
+	id_conv_f32_1x14_avx512
+	id_conv_f32_1x15_avx512
+	id_conv_f32_1x16_avx512
+	id_conv_f32_1x17_avx512
+	id_conv_f32_1x18_avx512
+	id_conv_f32_1x19_avx512
+	id_conv_f32_1x20_avx512
+	id_conv_f32_4x1_avx2
+	id_conv_f32_4x2_avx2
+	id_conv_f32_4x3_avx2
+	id_conv_f32_2x1_avx2
+	id_conv_f32_2x2_avx2
+	id_conv_f32_2x3_avx2
+	id_conv_f32_2x4_avx2
+	id_conv_f32_2x5_avx2
+	id_conv_f32_2x6_avx2
+	id_conv_f32_1x1_avx2
+	id_conv_f32_1x2_avx2
+	id_conv_f32_1x3_avx2
+	id_conv_f32_1x4_avx2
+	id_conv_f32_1x5_avx2
+	id_conv_f32_1x6_avx2
+	id_conv_f32_1x7_avx2
+	id_conv_f32_1x8_avx2
+	id_conv_f32_1x9_avx2
+	id_conv_f32_1x10_avx2
 )
 
 // convVariants lists the kernels; see Variants.
 var convVariants = []Variant{
-	{Name: "conv_f32_8x1_avx512", Op: OpConv, ISA: "avx512", B: 8, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_8x1_avx512},
-	{Name: "conv_f32_8x2_avx512", Op: OpConv, ISA: "avx512", B: 8, P: 2, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_8x2_avx512},
-	{Name: "conv_f32_8x3_avx512", Op: OpConv, ISA: "avx512", B: 8, P: 3, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_8x3_avx512},
-	{Name: "conv_f32_4x1_avx512", Op: OpConv, ISA: "avx512", B: 4, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_4x1_avx512},
-	{Name: "conv_f32_4x2_avx512", Op: OpConv, ISA: "avx512", B: 4, P: 2, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_4x2_avx512},
-	{Name: "conv_f32_4x3_avx512", Op: OpConv, ISA: "avx512", B: 4, P: 3, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_4x3_avx512},
-	{Name: "conv_f32_4x4_avx512", Op: OpConv, ISA: "avx512", B: 4, P: 4, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_4x4_avx512},
-	{Name: "conv_f32_4x5_avx512", Op: OpConv, ISA: "avx512", B: 4, P: 5, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_4x5_avx512},
-	{Name: "conv_f32_4x6_avx512", Op: OpConv, ISA: "avx512", B: 4, P: 6, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_4x6_avx512},
-	{Name: "conv_f32_2x1_avx512", Op: OpConv, ISA: "avx512", B: 2, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_2x1_avx512},
-	{Name: "conv_f32_2x2_avx512", Op: OpConv, ISA: "avx512", B: 2, P: 2, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_2x2_avx512},
-	{Name: "conv_f32_2x3_avx512", Op: OpConv, ISA: "avx512", B: 2, P: 3, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_2x3_avx512},
-	{Name: "conv_f32_2x4_avx512", Op: OpConv, ISA: "avx512", B: 2, P: 4, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_2x4_avx512},
-	{Name: "conv_f32_2x5_avx512", Op: OpConv, ISA: "avx512", B: 2, P: 5, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_2x5_avx512},
-	{Name: "conv_f32_2x6_avx512", Op: OpConv, ISA: "avx512", B: 2, P: 6, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_2x6_avx512},
-	{Name: "conv_f32_2x7_avx512", Op: OpConv, ISA: "avx512", B: 2, P: 7, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_2x7_avx512},
-	{Name: "conv_f32_2x8_avx512", Op: OpConv, ISA: "avx512", B: 2, P: 8, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_2x8_avx512},
-	{Name: "conv_f32_2x9_avx512", Op: OpConv, ISA: "avx512", B: 2, P: 9, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_2x9_avx512},
-	{Name: "conv_f32_2x10_avx512", Op: OpConv, ISA: "avx512", B: 2, P: 10, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_2x10_avx512},
-	{Name: "conv_f32_2x11_avx512", Op: OpConv, ISA: "avx512", B: 2, P: 11, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_2x11_avx512},
-	{Name: "conv_f32_2x12_avx512", Op: OpConv, ISA: "avx512", B: 2, P: 12, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_2x12_avx512},
-	{Name: "conv_f32_1x1_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_1x1_avx512},
-	{Name: "conv_f32_1x2_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 2, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_1x2_avx512},
-	{Name: "conv_f32_1x3_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 3, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_1x3_avx512},
-	{Name: "conv_f32_1x4_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 4, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_1x4_avx512},
-	{Name: "conv_f32_1x5_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 5, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_1x5_avx512},
-	{Name: "conv_f32_1x6_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 6, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_1x6_avx512},
-	{Name: "conv_f32_1x7_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 7, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_1x7_avx512},
-	{Name: "conv_f32_1x8_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 8, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_1x8_avx512},
-	{Name: "conv_f32_1x9_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 9, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_1x9_avx512},
-	{Name: "conv_f32_1x10_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 10, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_1x10_avx512},
-	{Name: "conv_f32_1x11_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 11, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_1x11_avx512},
-	{Name: "conv_f32_1x12_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 12, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_1x12_avx512},
-	{Name: "conv_f32_1x13_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 13, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_1x13_avx512},
-	{Name: "conv_f32_1x14_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 14, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_1x14_avx512},
-	{Name: "conv_f32_1x15_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 15, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_1x15_avx512},
-	{Name: "conv_f32_1x16_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 16, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_1x16_avx512},
-	{Name: "conv_f32_1x17_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 17, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_1x17_avx512},
-	{Name: "conv_f32_1x18_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 18, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_1x18_avx512},
-	{Name: "conv_f32_1x19_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 19, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_1x19_avx512},
-	{Name: "conv_f32_1x20_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 20, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileConv_f32_1x20_avx512},
-	{Name: "conv_f32_4x1_avx2", Op: OpConv, ISA: "avx2", B: 4, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: tileConv_f32_4x1_avx2},
-	{Name: "conv_f32_4x2_avx2", Op: OpConv, ISA: "avx2", B: 4, P: 2, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: tileConv_f32_4x2_avx2},
-	{Name: "conv_f32_4x3_avx2", Op: OpConv, ISA: "avx2", B: 4, P: 3, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: tileConv_f32_4x3_avx2},
-	{Name: "conv_f32_2x1_avx2", Op: OpConv, ISA: "avx2", B: 2, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: tileConv_f32_2x1_avx2},
-	{Name: "conv_f32_2x2_avx2", Op: OpConv, ISA: "avx2", B: 2, P: 2, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: tileConv_f32_2x2_avx2},
-	{Name: "conv_f32_2x3_avx2", Op: OpConv, ISA: "avx2", B: 2, P: 3, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: tileConv_f32_2x3_avx2},
-	{Name: "conv_f32_2x4_avx2", Op: OpConv, ISA: "avx2", B: 2, P: 4, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: tileConv_f32_2x4_avx2},
-	{Name: "conv_f32_2x5_avx2", Op: OpConv, ISA: "avx2", B: 2, P: 5, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: tileConv_f32_2x5_avx2},
-	{Name: "conv_f32_2x6_avx2", Op: OpConv, ISA: "avx2", B: 2, P: 6, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: tileConv_f32_2x6_avx2},
-	{Name: "conv_f32_1x1_avx2", Op: OpConv, ISA: "avx2", B: 1, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: tileConv_f32_1x1_avx2},
-	{Name: "conv_f32_1x2_avx2", Op: OpConv, ISA: "avx2", B: 1, P: 2, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: tileConv_f32_1x2_avx2},
-	{Name: "conv_f32_1x3_avx2", Op: OpConv, ISA: "avx2", B: 1, P: 3, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: tileConv_f32_1x3_avx2},
-	{Name: "conv_f32_1x4_avx2", Op: OpConv, ISA: "avx2", B: 1, P: 4, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: tileConv_f32_1x4_avx2},
-	{Name: "conv_f32_1x5_avx2", Op: OpConv, ISA: "avx2", B: 1, P: 5, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: tileConv_f32_1x5_avx2},
-	{Name: "conv_f32_1x6_avx2", Op: OpConv, ISA: "avx2", B: 1, P: 6, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: tileConv_f32_1x6_avx2},
-	{Name: "conv_f32_1x7_avx2", Op: OpConv, ISA: "avx2", B: 1, P: 7, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: tileConv_f32_1x7_avx2},
-	{Name: "conv_f32_1x8_avx2", Op: OpConv, ISA: "avx2", B: 1, P: 8, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: tileConv_f32_1x8_avx2},
-	{Name: "conv_f32_1x9_avx2", Op: OpConv, ISA: "avx2", B: 1, P: 9, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: tileConv_f32_1x9_avx2},
-	{Name: "conv_f32_1x10_avx2", Op: OpConv, ISA: "avx2", B: 1, P: 10, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: tileConv_f32_1x10_avx2},
+	{Name: "conv_f32_8x1_avx512", Op: OpConv, ISA: "avx512", B: 8, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_8x1_avx512},
+	{Name: "conv_f32_8x2_avx512", Op: OpConv, ISA: "avx512", B: 8, P: 2, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_8x2_avx512},
+	{Name: "conv_f32_8x3_avx512", Op: OpConv, ISA: "avx512", B: 8, P: 3, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_8x3_avx512},
+	{Name: "conv_f32_4x1_avx512", Op: OpConv, ISA: "avx512", B: 4, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_4x1_avx512},
+	{Name: "conv_f32_4x2_avx512", Op: OpConv, ISA: "avx512", B: 4, P: 2, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_4x2_avx512},
+	{Name: "conv_f32_4x3_avx512", Op: OpConv, ISA: "avx512", B: 4, P: 3, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_4x3_avx512},
+	{Name: "conv_f32_4x4_avx512", Op: OpConv, ISA: "avx512", B: 4, P: 4, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_4x4_avx512},
+	{Name: "conv_f32_4x5_avx512", Op: OpConv, ISA: "avx512", B: 4, P: 5, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_4x5_avx512},
+	{Name: "conv_f32_4x6_avx512", Op: OpConv, ISA: "avx512", B: 4, P: 6, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_4x6_avx512},
+	{Name: "conv_f32_2x1_avx512", Op: OpConv, ISA: "avx512", B: 2, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_2x1_avx512},
+	{Name: "conv_f32_2x2_avx512", Op: OpConv, ISA: "avx512", B: 2, P: 2, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_2x2_avx512},
+	{Name: "conv_f32_2x3_avx512", Op: OpConv, ISA: "avx512", B: 2, P: 3, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_2x3_avx512},
+	{Name: "conv_f32_2x4_avx512", Op: OpConv, ISA: "avx512", B: 2, P: 4, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_2x4_avx512},
+	{Name: "conv_f32_2x5_avx512", Op: OpConv, ISA: "avx512", B: 2, P: 5, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_2x5_avx512},
+	{Name: "conv_f32_2x6_avx512", Op: OpConv, ISA: "avx512", B: 2, P: 6, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_2x6_avx512},
+	{Name: "conv_f32_2x7_avx512", Op: OpConv, ISA: "avx512", B: 2, P: 7, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_2x7_avx512},
+	{Name: "conv_f32_2x8_avx512", Op: OpConv, ISA: "avx512", B: 2, P: 8, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_2x8_avx512},
+	{Name: "conv_f32_2x9_avx512", Op: OpConv, ISA: "avx512", B: 2, P: 9, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_2x9_avx512},
+	{Name: "conv_f32_2x10_avx512", Op: OpConv, ISA: "avx512", B: 2, P: 10, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_2x10_avx512},
+	{Name: "conv_f32_2x11_avx512", Op: OpConv, ISA: "avx512", B: 2, P: 11, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_2x11_avx512},
+	{Name: "conv_f32_2x12_avx512", Op: OpConv, ISA: "avx512", B: 2, P: 12, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_2x12_avx512},
+	{Name: "conv_f32_1x1_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_1x1_avx512},
+	{Name: "conv_f32_1x2_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 2, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_1x2_avx512},
+	{Name: "conv_f32_1x3_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 3, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_1x3_avx512},
+	{Name: "conv_f32_1x4_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 4, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_1x4_avx512},
+	{Name: "conv_f32_1x5_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 5, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_1x5_avx512},
+	{Name: "conv_f32_1x6_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 6, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_1x6_avx512},
+	{Name: "conv_f32_1x7_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 7, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_1x7_avx512},
+	{Name: "conv_f32_1x8_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 8, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_1x8_avx512},
+	{Name: "conv_f32_1x9_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 9, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_1x9_avx512},
+	{Name: "conv_f32_1x10_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 10, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_1x10_avx512},
+	{Name: "conv_f32_1x11_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 11, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_1x11_avx512},
+	{Name: "conv_f32_1x12_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 12, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_1x12_avx512},
+	{Name: "conv_f32_1x13_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 13, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_1x13_avx512},
+	{Name: "conv_f32_1x14_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 14, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_1x14_avx512},
+	{Name: "conv_f32_1x15_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 15, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_1x15_avx512},
+	{Name: "conv_f32_1x16_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 16, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_1x16_avx512},
+	{Name: "conv_f32_1x17_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 17, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_1x17_avx512},
+	{Name: "conv_f32_1x18_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 18, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_1x18_avx512},
+	{Name: "conv_f32_1x19_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 19, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_1x19_avx512},
+	{Name: "conv_f32_1x20_avx512", Op: OpConv, ISA: "avx512", B: 1, P: 20, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_conv_f32_1x20_avx512},
+	{Name: "conv_f32_4x1_avx2", Op: OpConv, ISA: "avx2", B: 4, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: id_conv_f32_4x1_avx2},
+	{Name: "conv_f32_4x2_avx2", Op: OpConv, ISA: "avx2", B: 4, P: 2, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: id_conv_f32_4x2_avx2},
+	{Name: "conv_f32_4x3_avx2", Op: OpConv, ISA: "avx2", B: 4, P: 3, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: id_conv_f32_4x3_avx2},
+	{Name: "conv_f32_2x1_avx2", Op: OpConv, ISA: "avx2", B: 2, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: id_conv_f32_2x1_avx2},
+	{Name: "conv_f32_2x2_avx2", Op: OpConv, ISA: "avx2", B: 2, P: 2, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: id_conv_f32_2x2_avx2},
+	{Name: "conv_f32_2x3_avx2", Op: OpConv, ISA: "avx2", B: 2, P: 3, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: id_conv_f32_2x3_avx2},
+	{Name: "conv_f32_2x4_avx2", Op: OpConv, ISA: "avx2", B: 2, P: 4, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: id_conv_f32_2x4_avx2},
+	{Name: "conv_f32_2x5_avx2", Op: OpConv, ISA: "avx2", B: 2, P: 5, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: id_conv_f32_2x5_avx2},
+	{Name: "conv_f32_2x6_avx2", Op: OpConv, ISA: "avx2", B: 2, P: 6, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: id_conv_f32_2x6_avx2},
+	{Name: "conv_f32_1x1_avx2", Op: OpConv, ISA: "avx2", B: 1, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: id_conv_f32_1x1_avx2},
+	{Name: "conv_f32_1x2_avx2", Op: OpConv, ISA: "avx2", B: 1, P: 2, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: id_conv_f32_1x2_avx2},
+	{Name: "conv_f32_1x3_avx2", Op: OpConv, ISA: "avx2", B: 1, P: 3, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: id_conv_f32_1x3_avx2},
+	{Name: "conv_f32_1x4_avx2", Op: OpConv, ISA: "avx2", B: 1, P: 4, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: id_conv_f32_1x4_avx2},
+	{Name: "conv_f32_1x5_avx2", Op: OpConv, ISA: "avx2", B: 1, P: 5, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: id_conv_f32_1x5_avx2},
+	{Name: "conv_f32_1x6_avx2", Op: OpConv, ISA: "avx2", B: 1, P: 6, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: id_conv_f32_1x6_avx2},
+	{Name: "conv_f32_1x7_avx2", Op: OpConv, ISA: "avx2", B: 1, P: 7, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: id_conv_f32_1x7_avx2},
+	{Name: "conv_f32_1x8_avx2", Op: OpConv, ISA: "avx2", B: 1, P: 8, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: id_conv_f32_1x8_avx2},
+	{Name: "conv_f32_1x9_avx2", Op: OpConv, ISA: "avx2", B: 1, P: 9, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: id_conv_f32_1x9_avx2},
+	{Name: "conv_f32_1x10_avx2", Op: OpConv, ISA: "avx2", B: 1, P: 10, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: id_conv_f32_1x10_avx2},
 }
 
 // runConv calls a kernel by its number. The calls are direct, so that the arguments
 // may stay on the stack.
 func runConv(id int, a *convArgs) {
 	switch id {
-	case tileConv_f32_8x1_avx512:
+	case id_conv_f32_8x1_avx512:
 		conv_f32_8x1_avx512(a)
-	case tileConv_f32_8x2_avx512:
+	case id_conv_f32_8x2_avx512:
 		conv_f32_8x2_avx512(a)
-	case tileConv_f32_8x3_avx512:
+	case id_conv_f32_8x3_avx512:
 		conv_f32_8x3_avx512(a)
-	case tileConv_f32_4x1_avx512:
+	case id_conv_f32_4x1_avx512:
 		conv_f32_4x1_avx512(a)
-	case tileConv_f32_4x2_avx512:
+	case id_conv_f32_4x2_avx512:
 		conv_f32_4x2_avx512(a)
-	case tileConv_f32_4x3_avx512:
+	case id_conv_f32_4x3_avx512:
 		conv_f32_4x3_avx512(a)
-	case tileConv_f32_4x4_avx512:
+	case id_conv_f32_4x4_avx512:
 		conv_f32_4x4_avx512(a)
-	case tileConv_f32_4x5_avx512:
+	case id_conv_f32_4x5_avx512:
 		conv_f32_4x5_avx512(a)
-	case tileConv_f32_4x6_avx512:
+	case id_conv_f32_4x6_avx512:
 		conv_f32_4x6_avx512(a)
-	case tileConv_f32_2x1_avx512:
+	case id_conv_f32_2x1_avx512:
 		conv_f32_2x1_avx512(a)
-	case tileConv_f32_2x2_avx512:
+	case id_conv_f32_2x2_avx512:
 		conv_f32_2x2_avx512(a)
-	case tileConv_f32_2x3_avx512:
+	case id_conv_f32_2x3_avx512:
 		conv_f32_2x3_avx512(a)
-	case tileConv_f32_2x4_avx512:
+	case id_conv_f32_2x4_avx512:
 		conv_f32_2x4_avx512(a)
-	case tileConv_f32_2x5_avx512:
+	case id_conv_f32_2x5_avx512:
 		conv_f32_2x5_avx512(a)
-	case tileConv_f32_2x6_avx512:
+	case id_conv_f32_2x6_avx512:
 		conv_f32_2x6_avx512(a)
-	case tileConv_f32_2x7_avx512:
+	case id_conv_f32_2x7_avx512:
 		conv_f32_2x7_avx512(a)
-	case tileConv_f32_2x8_avx512:
+	case id_conv_f32_2x8_avx512:
 		conv_f32_2x8_avx512(a)
-	case tileConv_f32_2x9_avx512:
+	case id_conv_f32_2x9_avx512:
 		conv_f32_2x9_avx512(a)
-	case tileConv_f32_2x10_avx512:
+	case id_conv_f32_2x10_avx512:
 		conv_f32_2x10_avx512(a)
-	case tileConv_f32_2x11_avx512:
+	case id_conv_f32_2x11_avx512:
 		conv_f32_2x11_avx512(a)
-	case tileConv_f32_2x12_avx512:
+	case id_conv_f32_2x12_avx512:
 		conv_f32_2x12_avx512(a)
-	case tileConv_f32_1x1_avx512:
+	case id_conv_f32_1x1_avx512:
 		conv_f32_1x1_avx512(a)
-	case tileConv_f32_1x2_avx512:
+	case id_conv_f32_1x2_avx512:
 		conv_f32_1x2_avx512(a)
-	case tileConv_f32_1x3_avx512:
+	case id_conv_f32_1x3_avx512:
 		conv_f32_1x3_avx512(a)
-	case tileConv_f32_1x4_avx512:
+	case id_conv_f32_1x4_avx512:
 		conv_f32_1x4_avx512(a)
-	case tileConv_f32_1x5_avx512:
+	case id_conv_f32_1x5_avx512:
 		conv_f32_1x5_avx512(a)
-	case tileConv_f32_1x6_avx512:
+	case id_conv_f32_1x6_avx512:
 		conv_f32_1x6_avx512(a)
-	case tileConv_f32_1x7_avx512:
+	case id_conv_f32_1x7_avx512:
 		conv_f32_1x7_avx512(a)
-	case tileConv_f32_1x8_avx512:
+	case id_conv_f32_1x8_avx512:
 		conv_f32_1x8_avx512(a)
-	case tileConv_f32_1x9_avx512:
+	case id_conv_f32_1x9_avx512:
 		conv_f32_1x9_avx512(a)
-	case tileConv_f32_1x10_avx512:
+	case id_conv_f32_1x10_avx512:
 		conv_f32_1x10_avx512(a)
-	case tileConv_f32_1x11_avx512:
+	case id_conv_f32_1x11_avx512:
 		conv_f32_1x11_avx512(a)
-	case tileConv_f32_1x12_avx512:
+	case id_conv_f32_1x12_avx512:
 		conv_f32_1x12_avx512(a)
-	case tileConv_f32_1x13_avx512:
+	case id_conv_f32_1x13_avx512:
 		conv_f32_1x13_avx512(a)
-	case tileConv_f32_1x14_avx512:
+	case id_conv_f32_1x14_avx512:
 		conv_f32_1x14_avx512(a)
-	case tileConv_f32_1x15_avx512:
+	case id_conv_f32_1x15_avx512:
 		conv_f32_1x15_avx512(a)
-	case tileConv_f32_1x16_avx512:
+	case id_conv_f32_1x16_avx512:
 		conv_f32_1x16_avx512(a)
-	case tileConv_f32_1x17_avx512:
+	case id_conv_f32_1x17_avx512:
 		conv_f32_1x17_avx512(a)
-	case tileConv_f32_1x18_avx512:
+	case id_conv_f32_1x18_avx512:
 		conv_f32_1x18_avx512(a)
-	case tileConv_f32_1x19_avx512:
+	case id_conv_f32_1x19_avx512:
 		conv_f32_1x19_avx512(a)
-	case tileConv_f32_1x20_avx512:
+	case id_conv_f32_1x20_avx512:
 		conv_f32_1x20_avx512(a)
-	case tileConv_f32_4x1_avx2:
+	case id_conv_f32_4x1_avx2:
 		conv_f32_4x1_avx2(a)
-	case tileConv_f32_4x2_avx2:
+	case id_conv_f32_4x2_avx2:
 		conv_f32_4x2_avx2(a)
-	case tileConv_f32_4x3_avx2:
+	case id_conv_f32_4x3_avx2:
 		conv_f32_4x3_avx2(a)
-	case tileConv_f32_2x1_avx2:
+	case id_conv_f32_2x1_avx2:
 		conv_f32_2x1_avx2(a)
-	case tileConv_f32_2x2_avx2:
+	case id_conv_f32_2x2_avx2:
 		conv_f32_2x2_avx2(a)
-	case tileConv_f32_2x3_avx2:
+	case id_conv_f32_2x3_avx2:
 		conv_f32_2x3_avx2(a)
-	case tileConv_f32_2x4_avx2:
+	case id_conv_f32_2x4_avx2:
 		conv_f32_2x4_avx2(a)
-	case tileConv_f32_2x5_avx2:
+	case id_conv_f32_2x5_avx2:
 		conv_f32_2x5_avx2(a)
-	case tileConv_f32_2x6_avx2:
+	case id_conv_f32_2x6_avx2:
 		conv_f32_2x6_avx2(a)
-	case tileConv_f32_1x1_avx2:
+	case id_conv_f32_1x1_avx2:
 		conv_f32_1x1_avx2(a)
-	case tileConv_f32_1x2_avx2:
+	case id_conv_f32_1x2_avx2:
 		conv_f32_1x2_avx2(a)
-	case tileConv_f32_1x3_avx2:
+	case id_conv_f32_1x3_avx2:
 		conv_f32_1x3_avx2(a)
-	case tileConv_f32_1x4_avx2:
+	case id_conv_f32_1x4_avx2:
 		conv_f32_1x4_avx2(a)
-	case tileConv_f32_1x5_avx2:
+	case id_conv_f32_1x5_avx2:
 		conv_f32_1x5_avx2(a)
-	case tileConv_f32_1x6_avx2:
+	case id_conv_f32_1x6_avx2:
 		conv_f32_1x6_avx2(a)
-	case tileConv_f32_1x7_avx2:
+	case id_conv_f32_1x7_avx2:
 		conv_f32_1x7_avx2(a)
-	case tileConv_f32_1x8_avx2:
+	case id_conv_f32_1x8_avx2:
 		conv_f32_1x8_avx2(a)
-	case tileConv_f32_1x9_avx2:
+	case id_conv_f32_1x9_avx2:
 		conv_f32_1x9_avx2(a)
-	case tileConv_f32_1x10_avx2:
+	case id_conv_f32_1x10_avx2:
 		conv_f32_1x10_avx2(a)
 	default:
 		panic("kernel: no such kernel")

@@ -3,7 +3,6 @@
 package kernel
 
 import (
-	"math"
 	"slices"
 
 	"golang.org/x/sys/cpu"
@@ -21,7 +20,9 @@ var (
 
 // Variants lists the assembly kernels of this build, whether they run here or
 // not. Sets, tests and benchmarks are all made from it.
-func Variants() []Variant { return slices.Concat(convVariants, gradVariants, probeVariants) }
+func Variants() []Variant {
+	return slices.Concat(convVariants, gradVariants, elementVariants, probeVariants)
+}
 
 // sets are the Sets of this processor, the fastest first.
 var sets = func() (all []*Set) {
@@ -51,6 +52,9 @@ func newSet(isa string) *Set {
 			s.peak = v.peak
 		}
 	}
+	e := newElements(own)
+	s.Axpy, s.Blend, s.SumSquares, s.Adam, s.AbsGrad, s.Gate = e.axpy, e.blend, e.sumSquares, e.adam, e.absGrad, e.gate
+	s.Shuffle, s.Unshuffle = e.shuffle, e.unshuffle
 	s.Conv = newConvTiles(own).conv
 	s.WeightGrad = newGradTiles(own).weightGrad
 	return &s
@@ -58,6 +62,6 @@ func newSet(isa string) *Set {
 
 // peak runs a probe's loop; its kernels make twelve multiply-adds a round.
 func (v Variant) peak(rounds int) float64 {
-	runProbe(v.id, &probeArgs{rounds: rounds, scale: math.Float64frombits(uint64(math.Float32bits(0.5)))})
+	runProbe(v.id, &probeArgs{rounds: rounds, scale: [2]float32{0.5}})
 	return float64(rounds) * float64(v.B*v.Lanes) * 2
 }

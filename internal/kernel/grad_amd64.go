@@ -17,332 +17,332 @@ type gradArgs struct {
 	vectors int            // in a row, at least 1
 	dyPlane int            // from output channel to output channel
 	dySkip  int            // from the end of a row's last vector to the next row
-	srcSkip int            //
+	srcSkip int
 }
 
 // The kernels by number, in the order of gradVariants.
 const (
-	tileWeightgrad_f32_4x1_avx512 = iota
-	tileWeightgrad_f32_4x2_avx512
-	tileWeightgrad_f32_4x3_avx512
-	tileWeightgrad_f32_4x4_avx512
-	tileWeightgrad_f32_4x5_avx512
-	tileWeightgrad_f32_4x6_avx512
-	tileWeightgrad_f32_4x0_bias_avx512
-	tileWeightgrad_f32_4x1_bias_avx512
-	tileWeightgrad_f32_4x2_bias_avx512
-	tileWeightgrad_f32_4x3_bias_avx512
-	tileWeightgrad_f32_4x4_bias_avx512
-	tileWeightgrad_f32_4x5_bias_avx512
-	tileWeightgrad_f32_2x1_avx512
-	tileWeightgrad_f32_2x2_avx512
-	tileWeightgrad_f32_2x3_avx512
-	tileWeightgrad_f32_2x4_avx512
-	tileWeightgrad_f32_2x5_avx512
-	tileWeightgrad_f32_2x6_avx512
-	tileWeightgrad_f32_2x7_avx512
-	tileWeightgrad_f32_2x8_avx512
-	tileWeightgrad_f32_2x0_bias_avx512
-	tileWeightgrad_f32_2x1_bias_avx512
-	tileWeightgrad_f32_2x2_bias_avx512
-	tileWeightgrad_f32_2x3_bias_avx512
-	tileWeightgrad_f32_2x4_bias_avx512
-	tileWeightgrad_f32_2x5_bias_avx512
-	tileWeightgrad_f32_2x6_bias_avx512
-	tileWeightgrad_f32_2x7_bias_avx512
-	tileWeightgrad_f32_1x1_avx512
-	tileWeightgrad_f32_1x2_avx512
-	tileWeightgrad_f32_1x3_avx512
-	tileWeightgrad_f32_1x4_avx512
-	tileWeightgrad_f32_1x5_avx512
-	tileWeightgrad_f32_1x6_avx512
-	tileWeightgrad_f32_1x7_avx512
-	tileWeightgrad_f32_1x8_avx512
-	tileWeightgrad_f32_1x0_bias_avx512
-	tileWeightgrad_f32_1x1_bias_avx512
-	tileWeightgrad_f32_1x2_bias_avx512
-	tileWeightgrad_f32_1x3_bias_avx512
-	tileWeightgrad_f32_1x4_bias_avx512
-	tileWeightgrad_f32_1x5_bias_avx512
-	tileWeightgrad_f32_1x6_bias_avx512
-	tileWeightgrad_f32_1x7_bias_avx512
-	tileWeightgrad_f32_4x1_avx2
-	tileWeightgrad_f32_4x2_avx2
-	tileWeightgrad_f32_4x3_avx2
-	tileWeightgrad_f32_4x0_bias_avx2
-	tileWeightgrad_f32_4x1_bias_avx2
-	tileWeightgrad_f32_4x2_bias_avx2
-	tileWeightgrad_f32_2x1_avx2
-	tileWeightgrad_f32_2x2_avx2
-	tileWeightgrad_f32_2x3_avx2
-	tileWeightgrad_f32_2x4_avx2
-	tileWeightgrad_f32_2x5_avx2
-	tileWeightgrad_f32_2x6_avx2
-	tileWeightgrad_f32_2x0_bias_avx2
-	tileWeightgrad_f32_2x1_bias_avx2
-	tileWeightgrad_f32_2x2_bias_avx2
-	tileWeightgrad_f32_2x3_bias_avx2
-	tileWeightgrad_f32_2x4_bias_avx2
-	tileWeightgrad_f32_2x5_bias_avx2
-	tileWeightgrad_f32_1x1_avx2
-	tileWeightgrad_f32_1x2_avx2
-	tileWeightgrad_f32_1x3_avx2
-	tileWeightgrad_f32_1x4_avx2
-	tileWeightgrad_f32_1x5_avx2
-	tileWeightgrad_f32_1x6_avx2
-	tileWeightgrad_f32_1x7_avx2
-	tileWeightgrad_f32_1x8_avx2
-	tileWeightgrad_f32_1x0_bias_avx2
-	tileWeightgrad_f32_1x1_bias_avx2
-	tileWeightgrad_f32_1x2_bias_avx2
-	tileWeightgrad_f32_1x3_bias_avx2
-	tileWeightgrad_f32_1x4_bias_avx2
-	tileWeightgrad_f32_1x5_bias_avx2
-	tileWeightgrad_f32_1x6_bias_avx2
-	tileWeightgrad_f32_1x7_bias_avx2
+	id_weightgrad_f32_4x1_avx512 = iota
+	id_weightgrad_f32_4x2_avx512
+	id_weightgrad_f32_4x3_avx512
+	id_weightgrad_f32_4x4_avx512
+	id_weightgrad_f32_4x5_avx512
+	id_weightgrad_f32_4x6_avx512
+	id_weightgrad_f32_4x0_bias_avx512
+	id_weightgrad_f32_4x1_bias_avx512
+	id_weightgrad_f32_4x2_bias_avx512
+	id_weightgrad_f32_4x3_bias_avx512
+	id_weightgrad_f32_4x4_bias_avx512
+	id_weightgrad_f32_4x5_bias_avx512
+	id_weightgrad_f32_2x1_avx512
+	id_weightgrad_f32_2x2_avx512
+	id_weightgrad_f32_2x3_avx512
+	id_weightgrad_f32_2x4_avx512
+	id_weightgrad_f32_2x5_avx512
+	id_weightgrad_f32_2x6_avx512
+	id_weightgrad_f32_2x7_avx512
+	id_weightgrad_f32_2x8_avx512
+	id_weightgrad_f32_2x0_bias_avx512
+	id_weightgrad_f32_2x1_bias_avx512
+	id_weightgrad_f32_2x2_bias_avx512
+	id_weightgrad_f32_2x3_bias_avx512
+	id_weightgrad_f32_2x4_bias_avx512
+	id_weightgrad_f32_2x5_bias_avx512
+	id_weightgrad_f32_2x6_bias_avx512
+	id_weightgrad_f32_2x7_bias_avx512
+	id_weightgrad_f32_1x1_avx512
+	id_weightgrad_f32_1x2_avx512
+	id_weightgrad_f32_1x3_avx512
+	id_weightgrad_f32_1x4_avx512
+	id_weightgrad_f32_1x5_avx512
+	id_weightgrad_f32_1x6_avx512
+	id_weightgrad_f32_1x7_avx512
+	id_weightgrad_f32_1x8_avx512
+	id_weightgrad_f32_1x0_bias_avx512
+	id_weightgrad_f32_1x1_bias_avx512
+	id_weightgrad_f32_1x2_bias_avx512
+	id_weightgrad_f32_1x3_bias_avx512
+	id_weightgrad_f32_1x4_bias_avx512
+	id_weightgrad_f32_1x5_bias_avx512
+	id_weightgrad_f32_1x6_bias_avx512
+	id_weightgrad_f32_1x7_bias_avx512
+	id_weightgrad_f32_4x1_avx2
+	id_weightgrad_f32_4x2_avx2
+	id_weightgrad_f32_4x3_avx2
+	id_weightgrad_f32_4x0_bias_avx2
+	id_weightgrad_f32_4x1_bias_avx2
+	id_weightgrad_f32_4x2_bias_avx2
+	id_weightgrad_f32_2x1_avx2
+	id_weightgrad_f32_2x2_avx2
+	id_weightgrad_f32_2x3_avx2
+	id_weightgrad_f32_2x4_avx2
+	id_weightgrad_f32_2x5_avx2
+	id_weightgrad_f32_2x6_avx2
+	id_weightgrad_f32_2x0_bias_avx2
+	id_weightgrad_f32_2x1_bias_avx2
+	id_weightgrad_f32_2x2_bias_avx2
+	id_weightgrad_f32_2x3_bias_avx2
+	id_weightgrad_f32_2x4_bias_avx2
+	id_weightgrad_f32_2x5_bias_avx2
+	id_weightgrad_f32_1x1_avx2
+	id_weightgrad_f32_1x2_avx2
+	id_weightgrad_f32_1x3_avx2
+	id_weightgrad_f32_1x4_avx2
+	id_weightgrad_f32_1x5_avx2
+	id_weightgrad_f32_1x6_avx2
+	id_weightgrad_f32_1x7_avx2
+	id_weightgrad_f32_1x8_avx2
+	id_weightgrad_f32_1x0_bias_avx2
+	id_weightgrad_f32_1x1_bias_avx2
+	id_weightgrad_f32_1x2_bias_avx2
+	id_weightgrad_f32_1x3_bias_avx2
+	id_weightgrad_f32_1x4_bias_avx2
+	id_weightgrad_f32_1x5_bias_avx2
+	id_weightgrad_f32_1x6_bias_avx2
+	id_weightgrad_f32_1x7_bias_avx2
 )
 
 // gradVariants lists the kernels; see Variants.
 var gradVariants = []Variant{
-	{Name: "weightgrad_f32_4x1_avx512", Op: OpWeightGrad, ISA: "avx512", B: 4, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: tileWeightgrad_f32_4x1_avx512},
-	{Name: "weightgrad_f32_4x2_avx512", Op: OpWeightGrad, ISA: "avx512", B: 4, P: 2, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: tileWeightgrad_f32_4x2_avx512},
-	{Name: "weightgrad_f32_4x3_avx512", Op: OpWeightGrad, ISA: "avx512", B: 4, P: 3, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: tileWeightgrad_f32_4x3_avx512},
-	{Name: "weightgrad_f32_4x4_avx512", Op: OpWeightGrad, ISA: "avx512", B: 4, P: 4, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: tileWeightgrad_f32_4x4_avx512},
-	{Name: "weightgrad_f32_4x5_avx512", Op: OpWeightGrad, ISA: "avx512", B: 4, P: 5, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: tileWeightgrad_f32_4x5_avx512},
-	{Name: "weightgrad_f32_4x6_avx512", Op: OpWeightGrad, ISA: "avx512", B: 4, P: 6, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: tileWeightgrad_f32_4x6_avx512},
-	{Name: "weightgrad_f32_4x0_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 4, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: tileWeightgrad_f32_4x0_bias_avx512},
-	{Name: "weightgrad_f32_4x1_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 4, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: tileWeightgrad_f32_4x1_bias_avx512},
-	{Name: "weightgrad_f32_4x2_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 4, P: 2, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: tileWeightgrad_f32_4x2_bias_avx512},
-	{Name: "weightgrad_f32_4x3_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 4, P: 3, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: tileWeightgrad_f32_4x3_bias_avx512},
-	{Name: "weightgrad_f32_4x4_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 4, P: 4, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: tileWeightgrad_f32_4x4_bias_avx512},
-	{Name: "weightgrad_f32_4x5_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 4, P: 5, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: tileWeightgrad_f32_4x5_bias_avx512},
-	{Name: "weightgrad_f32_2x1_avx512", Op: OpWeightGrad, ISA: "avx512", B: 2, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: tileWeightgrad_f32_2x1_avx512},
-	{Name: "weightgrad_f32_2x2_avx512", Op: OpWeightGrad, ISA: "avx512", B: 2, P: 2, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: tileWeightgrad_f32_2x2_avx512},
-	{Name: "weightgrad_f32_2x3_avx512", Op: OpWeightGrad, ISA: "avx512", B: 2, P: 3, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: tileWeightgrad_f32_2x3_avx512},
-	{Name: "weightgrad_f32_2x4_avx512", Op: OpWeightGrad, ISA: "avx512", B: 2, P: 4, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: tileWeightgrad_f32_2x4_avx512},
-	{Name: "weightgrad_f32_2x5_avx512", Op: OpWeightGrad, ISA: "avx512", B: 2, P: 5, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: tileWeightgrad_f32_2x5_avx512},
-	{Name: "weightgrad_f32_2x6_avx512", Op: OpWeightGrad, ISA: "avx512", B: 2, P: 6, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: tileWeightgrad_f32_2x6_avx512},
-	{Name: "weightgrad_f32_2x7_avx512", Op: OpWeightGrad, ISA: "avx512", B: 2, P: 7, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: tileWeightgrad_f32_2x7_avx512},
-	{Name: "weightgrad_f32_2x8_avx512", Op: OpWeightGrad, ISA: "avx512", B: 2, P: 8, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: tileWeightgrad_f32_2x8_avx512},
-	{Name: "weightgrad_f32_2x0_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 2, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: tileWeightgrad_f32_2x0_bias_avx512},
-	{Name: "weightgrad_f32_2x1_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 2, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: tileWeightgrad_f32_2x1_bias_avx512},
-	{Name: "weightgrad_f32_2x2_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 2, P: 2, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: tileWeightgrad_f32_2x2_bias_avx512},
-	{Name: "weightgrad_f32_2x3_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 2, P: 3, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: tileWeightgrad_f32_2x3_bias_avx512},
-	{Name: "weightgrad_f32_2x4_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 2, P: 4, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: tileWeightgrad_f32_2x4_bias_avx512},
-	{Name: "weightgrad_f32_2x5_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 2, P: 5, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: tileWeightgrad_f32_2x5_bias_avx512},
-	{Name: "weightgrad_f32_2x6_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 2, P: 6, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: tileWeightgrad_f32_2x6_bias_avx512},
-	{Name: "weightgrad_f32_2x7_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 2, P: 7, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: tileWeightgrad_f32_2x7_bias_avx512},
-	{Name: "weightgrad_f32_1x1_avx512", Op: OpWeightGrad, ISA: "avx512", B: 1, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: tileWeightgrad_f32_1x1_avx512},
-	{Name: "weightgrad_f32_1x2_avx512", Op: OpWeightGrad, ISA: "avx512", B: 1, P: 2, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: tileWeightgrad_f32_1x2_avx512},
-	{Name: "weightgrad_f32_1x3_avx512", Op: OpWeightGrad, ISA: "avx512", B: 1, P: 3, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: tileWeightgrad_f32_1x3_avx512},
-	{Name: "weightgrad_f32_1x4_avx512", Op: OpWeightGrad, ISA: "avx512", B: 1, P: 4, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: tileWeightgrad_f32_1x4_avx512},
-	{Name: "weightgrad_f32_1x5_avx512", Op: OpWeightGrad, ISA: "avx512", B: 1, P: 5, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: tileWeightgrad_f32_1x5_avx512},
-	{Name: "weightgrad_f32_1x6_avx512", Op: OpWeightGrad, ISA: "avx512", B: 1, P: 6, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: tileWeightgrad_f32_1x6_avx512},
-	{Name: "weightgrad_f32_1x7_avx512", Op: OpWeightGrad, ISA: "avx512", B: 1, P: 7, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: tileWeightgrad_f32_1x7_avx512},
-	{Name: "weightgrad_f32_1x8_avx512", Op: OpWeightGrad, ISA: "avx512", B: 1, P: 8, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: tileWeightgrad_f32_1x8_avx512},
-	{Name: "weightgrad_f32_1x0_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 1, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: tileWeightgrad_f32_1x0_bias_avx512},
-	{Name: "weightgrad_f32_1x1_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 1, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: tileWeightgrad_f32_1x1_bias_avx512},
-	{Name: "weightgrad_f32_1x2_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 1, P: 2, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: tileWeightgrad_f32_1x2_bias_avx512},
-	{Name: "weightgrad_f32_1x3_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 1, P: 3, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: tileWeightgrad_f32_1x3_bias_avx512},
-	{Name: "weightgrad_f32_1x4_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 1, P: 4, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: tileWeightgrad_f32_1x4_bias_avx512},
-	{Name: "weightgrad_f32_1x5_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 1, P: 5, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: tileWeightgrad_f32_1x5_bias_avx512},
-	{Name: "weightgrad_f32_1x6_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 1, P: 6, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: tileWeightgrad_f32_1x6_bias_avx512},
-	{Name: "weightgrad_f32_1x7_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 1, P: 7, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: tileWeightgrad_f32_1x7_bias_avx512},
-	{Name: "weightgrad_f32_4x1_avx2", Op: OpWeightGrad, ISA: "avx2", B: 4, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: tileWeightgrad_f32_4x1_avx2},
-	{Name: "weightgrad_f32_4x2_avx2", Op: OpWeightGrad, ISA: "avx2", B: 4, P: 2, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: tileWeightgrad_f32_4x2_avx2},
-	{Name: "weightgrad_f32_4x3_avx2", Op: OpWeightGrad, ISA: "avx2", B: 4, P: 3, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: tileWeightgrad_f32_4x3_avx2},
-	{Name: "weightgrad_f32_4x0_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 4, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: tileWeightgrad_f32_4x0_bias_avx2},
-	{Name: "weightgrad_f32_4x1_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 4, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: tileWeightgrad_f32_4x1_bias_avx2},
-	{Name: "weightgrad_f32_4x2_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 4, P: 2, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: tileWeightgrad_f32_4x2_bias_avx2},
-	{Name: "weightgrad_f32_2x1_avx2", Op: OpWeightGrad, ISA: "avx2", B: 2, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: tileWeightgrad_f32_2x1_avx2},
-	{Name: "weightgrad_f32_2x2_avx2", Op: OpWeightGrad, ISA: "avx2", B: 2, P: 2, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: tileWeightgrad_f32_2x2_avx2},
-	{Name: "weightgrad_f32_2x3_avx2", Op: OpWeightGrad, ISA: "avx2", B: 2, P: 3, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: tileWeightgrad_f32_2x3_avx2},
-	{Name: "weightgrad_f32_2x4_avx2", Op: OpWeightGrad, ISA: "avx2", B: 2, P: 4, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: tileWeightgrad_f32_2x4_avx2},
-	{Name: "weightgrad_f32_2x5_avx2", Op: OpWeightGrad, ISA: "avx2", B: 2, P: 5, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: tileWeightgrad_f32_2x5_avx2},
-	{Name: "weightgrad_f32_2x6_avx2", Op: OpWeightGrad, ISA: "avx2", B: 2, P: 6, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: tileWeightgrad_f32_2x6_avx2},
-	{Name: "weightgrad_f32_2x0_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 2, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: tileWeightgrad_f32_2x0_bias_avx2},
-	{Name: "weightgrad_f32_2x1_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 2, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: tileWeightgrad_f32_2x1_bias_avx2},
-	{Name: "weightgrad_f32_2x2_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 2, P: 2, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: tileWeightgrad_f32_2x2_bias_avx2},
-	{Name: "weightgrad_f32_2x3_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 2, P: 3, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: tileWeightgrad_f32_2x3_bias_avx2},
-	{Name: "weightgrad_f32_2x4_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 2, P: 4, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: tileWeightgrad_f32_2x4_bias_avx2},
-	{Name: "weightgrad_f32_2x5_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 2, P: 5, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: tileWeightgrad_f32_2x5_bias_avx2},
-	{Name: "weightgrad_f32_1x1_avx2", Op: OpWeightGrad, ISA: "avx2", B: 1, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: tileWeightgrad_f32_1x1_avx2},
-	{Name: "weightgrad_f32_1x2_avx2", Op: OpWeightGrad, ISA: "avx2", B: 1, P: 2, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: tileWeightgrad_f32_1x2_avx2},
-	{Name: "weightgrad_f32_1x3_avx2", Op: OpWeightGrad, ISA: "avx2", B: 1, P: 3, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: tileWeightgrad_f32_1x3_avx2},
-	{Name: "weightgrad_f32_1x4_avx2", Op: OpWeightGrad, ISA: "avx2", B: 1, P: 4, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: tileWeightgrad_f32_1x4_avx2},
-	{Name: "weightgrad_f32_1x5_avx2", Op: OpWeightGrad, ISA: "avx2", B: 1, P: 5, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: tileWeightgrad_f32_1x5_avx2},
-	{Name: "weightgrad_f32_1x6_avx2", Op: OpWeightGrad, ISA: "avx2", B: 1, P: 6, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: tileWeightgrad_f32_1x6_avx2},
-	{Name: "weightgrad_f32_1x7_avx2", Op: OpWeightGrad, ISA: "avx2", B: 1, P: 7, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: tileWeightgrad_f32_1x7_avx2},
-	{Name: "weightgrad_f32_1x8_avx2", Op: OpWeightGrad, ISA: "avx2", B: 1, P: 8, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: tileWeightgrad_f32_1x8_avx2},
-	{Name: "weightgrad_f32_1x0_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 1, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: tileWeightgrad_f32_1x0_bias_avx2},
-	{Name: "weightgrad_f32_1x1_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 1, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: tileWeightgrad_f32_1x1_bias_avx2},
-	{Name: "weightgrad_f32_1x2_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 1, P: 2, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: tileWeightgrad_f32_1x2_bias_avx2},
-	{Name: "weightgrad_f32_1x3_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 1, P: 3, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: tileWeightgrad_f32_1x3_bias_avx2},
-	{Name: "weightgrad_f32_1x4_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 1, P: 4, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: tileWeightgrad_f32_1x4_bias_avx2},
-	{Name: "weightgrad_f32_1x5_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 1, P: 5, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: tileWeightgrad_f32_1x5_bias_avx2},
-	{Name: "weightgrad_f32_1x6_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 1, P: 6, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: tileWeightgrad_f32_1x6_bias_avx2},
-	{Name: "weightgrad_f32_1x7_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 1, P: 7, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: tileWeightgrad_f32_1x7_bias_avx2},
+	{Name: "weightgrad_f32_4x1_avx512", Op: OpWeightGrad, ISA: "avx512", B: 4, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: id_weightgrad_f32_4x1_avx512},
+	{Name: "weightgrad_f32_4x2_avx512", Op: OpWeightGrad, ISA: "avx512", B: 4, P: 2, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: id_weightgrad_f32_4x2_avx512},
+	{Name: "weightgrad_f32_4x3_avx512", Op: OpWeightGrad, ISA: "avx512", B: 4, P: 3, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: id_weightgrad_f32_4x3_avx512},
+	{Name: "weightgrad_f32_4x4_avx512", Op: OpWeightGrad, ISA: "avx512", B: 4, P: 4, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: id_weightgrad_f32_4x4_avx512},
+	{Name: "weightgrad_f32_4x5_avx512", Op: OpWeightGrad, ISA: "avx512", B: 4, P: 5, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: id_weightgrad_f32_4x5_avx512},
+	{Name: "weightgrad_f32_4x6_avx512", Op: OpWeightGrad, ISA: "avx512", B: 4, P: 6, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: id_weightgrad_f32_4x6_avx512},
+	{Name: "weightgrad_f32_4x0_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 4, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: id_weightgrad_f32_4x0_bias_avx512},
+	{Name: "weightgrad_f32_4x1_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 4, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: id_weightgrad_f32_4x1_bias_avx512},
+	{Name: "weightgrad_f32_4x2_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 4, P: 2, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: id_weightgrad_f32_4x2_bias_avx512},
+	{Name: "weightgrad_f32_4x3_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 4, P: 3, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: id_weightgrad_f32_4x3_bias_avx512},
+	{Name: "weightgrad_f32_4x4_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 4, P: 4, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: id_weightgrad_f32_4x4_bias_avx512},
+	{Name: "weightgrad_f32_4x5_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 4, P: 5, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: id_weightgrad_f32_4x5_bias_avx512},
+	{Name: "weightgrad_f32_2x1_avx512", Op: OpWeightGrad, ISA: "avx512", B: 2, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: id_weightgrad_f32_2x1_avx512},
+	{Name: "weightgrad_f32_2x2_avx512", Op: OpWeightGrad, ISA: "avx512", B: 2, P: 2, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: id_weightgrad_f32_2x2_avx512},
+	{Name: "weightgrad_f32_2x3_avx512", Op: OpWeightGrad, ISA: "avx512", B: 2, P: 3, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: id_weightgrad_f32_2x3_avx512},
+	{Name: "weightgrad_f32_2x4_avx512", Op: OpWeightGrad, ISA: "avx512", B: 2, P: 4, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: id_weightgrad_f32_2x4_avx512},
+	{Name: "weightgrad_f32_2x5_avx512", Op: OpWeightGrad, ISA: "avx512", B: 2, P: 5, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: id_weightgrad_f32_2x5_avx512},
+	{Name: "weightgrad_f32_2x6_avx512", Op: OpWeightGrad, ISA: "avx512", B: 2, P: 6, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: id_weightgrad_f32_2x6_avx512},
+	{Name: "weightgrad_f32_2x7_avx512", Op: OpWeightGrad, ISA: "avx512", B: 2, P: 7, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: id_weightgrad_f32_2x7_avx512},
+	{Name: "weightgrad_f32_2x8_avx512", Op: OpWeightGrad, ISA: "avx512", B: 2, P: 8, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: id_weightgrad_f32_2x8_avx512},
+	{Name: "weightgrad_f32_2x0_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 2, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: id_weightgrad_f32_2x0_bias_avx512},
+	{Name: "weightgrad_f32_2x1_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 2, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: id_weightgrad_f32_2x1_bias_avx512},
+	{Name: "weightgrad_f32_2x2_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 2, P: 2, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: id_weightgrad_f32_2x2_bias_avx512},
+	{Name: "weightgrad_f32_2x3_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 2, P: 3, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: id_weightgrad_f32_2x3_bias_avx512},
+	{Name: "weightgrad_f32_2x4_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 2, P: 4, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: id_weightgrad_f32_2x4_bias_avx512},
+	{Name: "weightgrad_f32_2x5_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 2, P: 5, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: id_weightgrad_f32_2x5_bias_avx512},
+	{Name: "weightgrad_f32_2x6_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 2, P: 6, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: id_weightgrad_f32_2x6_bias_avx512},
+	{Name: "weightgrad_f32_2x7_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 2, P: 7, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: id_weightgrad_f32_2x7_bias_avx512},
+	{Name: "weightgrad_f32_1x1_avx512", Op: OpWeightGrad, ISA: "avx512", B: 1, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: id_weightgrad_f32_1x1_avx512},
+	{Name: "weightgrad_f32_1x2_avx512", Op: OpWeightGrad, ISA: "avx512", B: 1, P: 2, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: id_weightgrad_f32_1x2_avx512},
+	{Name: "weightgrad_f32_1x3_avx512", Op: OpWeightGrad, ISA: "avx512", B: 1, P: 3, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: id_weightgrad_f32_1x3_avx512},
+	{Name: "weightgrad_f32_1x4_avx512", Op: OpWeightGrad, ISA: "avx512", B: 1, P: 4, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: id_weightgrad_f32_1x4_avx512},
+	{Name: "weightgrad_f32_1x5_avx512", Op: OpWeightGrad, ISA: "avx512", B: 1, P: 5, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: id_weightgrad_f32_1x5_avx512},
+	{Name: "weightgrad_f32_1x6_avx512", Op: OpWeightGrad, ISA: "avx512", B: 1, P: 6, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: id_weightgrad_f32_1x6_avx512},
+	{Name: "weightgrad_f32_1x7_avx512", Op: OpWeightGrad, ISA: "avx512", B: 1, P: 7, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: id_weightgrad_f32_1x7_avx512},
+	{Name: "weightgrad_f32_1x8_avx512", Op: OpWeightGrad, ISA: "avx512", B: 1, P: 8, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: false, id: id_weightgrad_f32_1x8_avx512},
+	{Name: "weightgrad_f32_1x0_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 1, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: id_weightgrad_f32_1x0_bias_avx512},
+	{Name: "weightgrad_f32_1x1_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 1, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: id_weightgrad_f32_1x1_bias_avx512},
+	{Name: "weightgrad_f32_1x2_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 1, P: 2, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: id_weightgrad_f32_1x2_bias_avx512},
+	{Name: "weightgrad_f32_1x3_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 1, P: 3, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: id_weightgrad_f32_1x3_bias_avx512},
+	{Name: "weightgrad_f32_1x4_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 1, P: 4, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: id_weightgrad_f32_1x4_bias_avx512},
+	{Name: "weightgrad_f32_1x5_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 1, P: 5, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: id_weightgrad_f32_1x5_bias_avx512},
+	{Name: "weightgrad_f32_1x6_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 1, P: 6, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: id_weightgrad_f32_1x6_bias_avx512},
+	{Name: "weightgrad_f32_1x7_bias_avx512", Op: OpWeightGrad, ISA: "avx512", B: 1, P: 7, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, Bias: true, id: id_weightgrad_f32_1x7_bias_avx512},
+	{Name: "weightgrad_f32_4x1_avx2", Op: OpWeightGrad, ISA: "avx2", B: 4, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: id_weightgrad_f32_4x1_avx2},
+	{Name: "weightgrad_f32_4x2_avx2", Op: OpWeightGrad, ISA: "avx2", B: 4, P: 2, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: id_weightgrad_f32_4x2_avx2},
+	{Name: "weightgrad_f32_4x3_avx2", Op: OpWeightGrad, ISA: "avx2", B: 4, P: 3, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: id_weightgrad_f32_4x3_avx2},
+	{Name: "weightgrad_f32_4x0_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 4, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: id_weightgrad_f32_4x0_bias_avx2},
+	{Name: "weightgrad_f32_4x1_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 4, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: id_weightgrad_f32_4x1_bias_avx2},
+	{Name: "weightgrad_f32_4x2_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 4, P: 2, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: id_weightgrad_f32_4x2_bias_avx2},
+	{Name: "weightgrad_f32_2x1_avx2", Op: OpWeightGrad, ISA: "avx2", B: 2, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: id_weightgrad_f32_2x1_avx2},
+	{Name: "weightgrad_f32_2x2_avx2", Op: OpWeightGrad, ISA: "avx2", B: 2, P: 2, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: id_weightgrad_f32_2x2_avx2},
+	{Name: "weightgrad_f32_2x3_avx2", Op: OpWeightGrad, ISA: "avx2", B: 2, P: 3, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: id_weightgrad_f32_2x3_avx2},
+	{Name: "weightgrad_f32_2x4_avx2", Op: OpWeightGrad, ISA: "avx2", B: 2, P: 4, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: id_weightgrad_f32_2x4_avx2},
+	{Name: "weightgrad_f32_2x5_avx2", Op: OpWeightGrad, ISA: "avx2", B: 2, P: 5, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: id_weightgrad_f32_2x5_avx2},
+	{Name: "weightgrad_f32_2x6_avx2", Op: OpWeightGrad, ISA: "avx2", B: 2, P: 6, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: id_weightgrad_f32_2x6_avx2},
+	{Name: "weightgrad_f32_2x0_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 2, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: id_weightgrad_f32_2x0_bias_avx2},
+	{Name: "weightgrad_f32_2x1_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 2, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: id_weightgrad_f32_2x1_bias_avx2},
+	{Name: "weightgrad_f32_2x2_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 2, P: 2, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: id_weightgrad_f32_2x2_bias_avx2},
+	{Name: "weightgrad_f32_2x3_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 2, P: 3, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: id_weightgrad_f32_2x3_bias_avx2},
+	{Name: "weightgrad_f32_2x4_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 2, P: 4, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: id_weightgrad_f32_2x4_bias_avx2},
+	{Name: "weightgrad_f32_2x5_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 2, P: 5, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: id_weightgrad_f32_2x5_bias_avx2},
+	{Name: "weightgrad_f32_1x1_avx2", Op: OpWeightGrad, ISA: "avx2", B: 1, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: id_weightgrad_f32_1x1_avx2},
+	{Name: "weightgrad_f32_1x2_avx2", Op: OpWeightGrad, ISA: "avx2", B: 1, P: 2, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: id_weightgrad_f32_1x2_avx2},
+	{Name: "weightgrad_f32_1x3_avx2", Op: OpWeightGrad, ISA: "avx2", B: 1, P: 3, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: id_weightgrad_f32_1x3_avx2},
+	{Name: "weightgrad_f32_1x4_avx2", Op: OpWeightGrad, ISA: "avx2", B: 1, P: 4, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: id_weightgrad_f32_1x4_avx2},
+	{Name: "weightgrad_f32_1x5_avx2", Op: OpWeightGrad, ISA: "avx2", B: 1, P: 5, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: id_weightgrad_f32_1x5_avx2},
+	{Name: "weightgrad_f32_1x6_avx2", Op: OpWeightGrad, ISA: "avx2", B: 1, P: 6, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: id_weightgrad_f32_1x6_avx2},
+	{Name: "weightgrad_f32_1x7_avx2", Op: OpWeightGrad, ISA: "avx2", B: 1, P: 7, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: id_weightgrad_f32_1x7_avx2},
+	{Name: "weightgrad_f32_1x8_avx2", Op: OpWeightGrad, ISA: "avx2", B: 1, P: 8, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: false, id: id_weightgrad_f32_1x8_avx2},
+	{Name: "weightgrad_f32_1x0_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 1, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: id_weightgrad_f32_1x0_bias_avx2},
+	{Name: "weightgrad_f32_1x1_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 1, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: id_weightgrad_f32_1x1_bias_avx2},
+	{Name: "weightgrad_f32_1x2_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 1, P: 2, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: id_weightgrad_f32_1x2_bias_avx2},
+	{Name: "weightgrad_f32_1x3_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 1, P: 3, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: id_weightgrad_f32_1x3_bias_avx2},
+	{Name: "weightgrad_f32_1x4_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 1, P: 4, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: id_weightgrad_f32_1x4_bias_avx2},
+	{Name: "weightgrad_f32_1x5_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 1, P: 5, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: id_weightgrad_f32_1x5_bias_avx2},
+	{Name: "weightgrad_f32_1x6_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 1, P: 6, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: id_weightgrad_f32_1x6_bias_avx2},
+	{Name: "weightgrad_f32_1x7_bias_avx2", Op: OpWeightGrad, ISA: "avx2", B: 1, P: 7, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, Bias: true, id: id_weightgrad_f32_1x7_bias_avx2},
 }
 
 // runGrad calls a kernel by its number. The calls are direct, so that the arguments
 // may stay on the stack.
 func runGrad(id int, a *gradArgs) {
 	switch id {
-	case tileWeightgrad_f32_4x1_avx512:
+	case id_weightgrad_f32_4x1_avx512:
 		weightgrad_f32_4x1_avx512(a)
-	case tileWeightgrad_f32_4x2_avx512:
+	case id_weightgrad_f32_4x2_avx512:
 		weightgrad_f32_4x2_avx512(a)
-	case tileWeightgrad_f32_4x3_avx512:
+	case id_weightgrad_f32_4x3_avx512:
 		weightgrad_f32_4x3_avx512(a)
-	case tileWeightgrad_f32_4x4_avx512:
+	case id_weightgrad_f32_4x4_avx512:
 		weightgrad_f32_4x4_avx512(a)
-	case tileWeightgrad_f32_4x5_avx512:
+	case id_weightgrad_f32_4x5_avx512:
 		weightgrad_f32_4x5_avx512(a)
-	case tileWeightgrad_f32_4x6_avx512:
+	case id_weightgrad_f32_4x6_avx512:
 		weightgrad_f32_4x6_avx512(a)
-	case tileWeightgrad_f32_4x0_bias_avx512:
+	case id_weightgrad_f32_4x0_bias_avx512:
 		weightgrad_f32_4x0_bias_avx512(a)
-	case tileWeightgrad_f32_4x1_bias_avx512:
+	case id_weightgrad_f32_4x1_bias_avx512:
 		weightgrad_f32_4x1_bias_avx512(a)
-	case tileWeightgrad_f32_4x2_bias_avx512:
+	case id_weightgrad_f32_4x2_bias_avx512:
 		weightgrad_f32_4x2_bias_avx512(a)
-	case tileWeightgrad_f32_4x3_bias_avx512:
+	case id_weightgrad_f32_4x3_bias_avx512:
 		weightgrad_f32_4x3_bias_avx512(a)
-	case tileWeightgrad_f32_4x4_bias_avx512:
+	case id_weightgrad_f32_4x4_bias_avx512:
 		weightgrad_f32_4x4_bias_avx512(a)
-	case tileWeightgrad_f32_4x5_bias_avx512:
+	case id_weightgrad_f32_4x5_bias_avx512:
 		weightgrad_f32_4x5_bias_avx512(a)
-	case tileWeightgrad_f32_2x1_avx512:
+	case id_weightgrad_f32_2x1_avx512:
 		weightgrad_f32_2x1_avx512(a)
-	case tileWeightgrad_f32_2x2_avx512:
+	case id_weightgrad_f32_2x2_avx512:
 		weightgrad_f32_2x2_avx512(a)
-	case tileWeightgrad_f32_2x3_avx512:
+	case id_weightgrad_f32_2x3_avx512:
 		weightgrad_f32_2x3_avx512(a)
-	case tileWeightgrad_f32_2x4_avx512:
+	case id_weightgrad_f32_2x4_avx512:
 		weightgrad_f32_2x4_avx512(a)
-	case tileWeightgrad_f32_2x5_avx512:
+	case id_weightgrad_f32_2x5_avx512:
 		weightgrad_f32_2x5_avx512(a)
-	case tileWeightgrad_f32_2x6_avx512:
+	case id_weightgrad_f32_2x6_avx512:
 		weightgrad_f32_2x6_avx512(a)
-	case tileWeightgrad_f32_2x7_avx512:
+	case id_weightgrad_f32_2x7_avx512:
 		weightgrad_f32_2x7_avx512(a)
-	case tileWeightgrad_f32_2x8_avx512:
+	case id_weightgrad_f32_2x8_avx512:
 		weightgrad_f32_2x8_avx512(a)
-	case tileWeightgrad_f32_2x0_bias_avx512:
+	case id_weightgrad_f32_2x0_bias_avx512:
 		weightgrad_f32_2x0_bias_avx512(a)
-	case tileWeightgrad_f32_2x1_bias_avx512:
+	case id_weightgrad_f32_2x1_bias_avx512:
 		weightgrad_f32_2x1_bias_avx512(a)
-	case tileWeightgrad_f32_2x2_bias_avx512:
+	case id_weightgrad_f32_2x2_bias_avx512:
 		weightgrad_f32_2x2_bias_avx512(a)
-	case tileWeightgrad_f32_2x3_bias_avx512:
+	case id_weightgrad_f32_2x3_bias_avx512:
 		weightgrad_f32_2x3_bias_avx512(a)
-	case tileWeightgrad_f32_2x4_bias_avx512:
+	case id_weightgrad_f32_2x4_bias_avx512:
 		weightgrad_f32_2x4_bias_avx512(a)
-	case tileWeightgrad_f32_2x5_bias_avx512:
+	case id_weightgrad_f32_2x5_bias_avx512:
 		weightgrad_f32_2x5_bias_avx512(a)
-	case tileWeightgrad_f32_2x6_bias_avx512:
+	case id_weightgrad_f32_2x6_bias_avx512:
 		weightgrad_f32_2x6_bias_avx512(a)
-	case tileWeightgrad_f32_2x7_bias_avx512:
+	case id_weightgrad_f32_2x7_bias_avx512:
 		weightgrad_f32_2x7_bias_avx512(a)
-	case tileWeightgrad_f32_1x1_avx512:
+	case id_weightgrad_f32_1x1_avx512:
 		weightgrad_f32_1x1_avx512(a)
-	case tileWeightgrad_f32_1x2_avx512:
+	case id_weightgrad_f32_1x2_avx512:
 		weightgrad_f32_1x2_avx512(a)
-	case tileWeightgrad_f32_1x3_avx512:
+	case id_weightgrad_f32_1x3_avx512:
 		weightgrad_f32_1x3_avx512(a)
-	case tileWeightgrad_f32_1x4_avx512:
+	case id_weightgrad_f32_1x4_avx512:
 		weightgrad_f32_1x4_avx512(a)
-	case tileWeightgrad_f32_1x5_avx512:
+	case id_weightgrad_f32_1x5_avx512:
 		weightgrad_f32_1x5_avx512(a)
-	case tileWeightgrad_f32_1x6_avx512:
+	case id_weightgrad_f32_1x6_avx512:
 		weightgrad_f32_1x6_avx512(a)
-	case tileWeightgrad_f32_1x7_avx512:
+	case id_weightgrad_f32_1x7_avx512:
 		weightgrad_f32_1x7_avx512(a)
-	case tileWeightgrad_f32_1x8_avx512:
+	case id_weightgrad_f32_1x8_avx512:
 		weightgrad_f32_1x8_avx512(a)
-	case tileWeightgrad_f32_1x0_bias_avx512:
+	case id_weightgrad_f32_1x0_bias_avx512:
 		weightgrad_f32_1x0_bias_avx512(a)
-	case tileWeightgrad_f32_1x1_bias_avx512:
+	case id_weightgrad_f32_1x1_bias_avx512:
 		weightgrad_f32_1x1_bias_avx512(a)
-	case tileWeightgrad_f32_1x2_bias_avx512:
+	case id_weightgrad_f32_1x2_bias_avx512:
 		weightgrad_f32_1x2_bias_avx512(a)
-	case tileWeightgrad_f32_1x3_bias_avx512:
+	case id_weightgrad_f32_1x3_bias_avx512:
 		weightgrad_f32_1x3_bias_avx512(a)
-	case tileWeightgrad_f32_1x4_bias_avx512:
+	case id_weightgrad_f32_1x4_bias_avx512:
 		weightgrad_f32_1x4_bias_avx512(a)
-	case tileWeightgrad_f32_1x5_bias_avx512:
+	case id_weightgrad_f32_1x5_bias_avx512:
 		weightgrad_f32_1x5_bias_avx512(a)
-	case tileWeightgrad_f32_1x6_bias_avx512:
+	case id_weightgrad_f32_1x6_bias_avx512:
 		weightgrad_f32_1x6_bias_avx512(a)
-	case tileWeightgrad_f32_1x7_bias_avx512:
+	case id_weightgrad_f32_1x7_bias_avx512:
 		weightgrad_f32_1x7_bias_avx512(a)
-	case tileWeightgrad_f32_4x1_avx2:
+	case id_weightgrad_f32_4x1_avx2:
 		weightgrad_f32_4x1_avx2(a)
-	case tileWeightgrad_f32_4x2_avx2:
+	case id_weightgrad_f32_4x2_avx2:
 		weightgrad_f32_4x2_avx2(a)
-	case tileWeightgrad_f32_4x3_avx2:
+	case id_weightgrad_f32_4x3_avx2:
 		weightgrad_f32_4x3_avx2(a)
-	case tileWeightgrad_f32_4x0_bias_avx2:
+	case id_weightgrad_f32_4x0_bias_avx2:
 		weightgrad_f32_4x0_bias_avx2(a)
-	case tileWeightgrad_f32_4x1_bias_avx2:
+	case id_weightgrad_f32_4x1_bias_avx2:
 		weightgrad_f32_4x1_bias_avx2(a)
-	case tileWeightgrad_f32_4x2_bias_avx2:
+	case id_weightgrad_f32_4x2_bias_avx2:
 		weightgrad_f32_4x2_bias_avx2(a)
-	case tileWeightgrad_f32_2x1_avx2:
+	case id_weightgrad_f32_2x1_avx2:
 		weightgrad_f32_2x1_avx2(a)
-	case tileWeightgrad_f32_2x2_avx2:
+	case id_weightgrad_f32_2x2_avx2:
 		weightgrad_f32_2x2_avx2(a)
-	case tileWeightgrad_f32_2x3_avx2:
+	case id_weightgrad_f32_2x3_avx2:
 		weightgrad_f32_2x3_avx2(a)
-	case tileWeightgrad_f32_2x4_avx2:
+	case id_weightgrad_f32_2x4_avx2:
 		weightgrad_f32_2x4_avx2(a)
-	case tileWeightgrad_f32_2x5_avx2:
+	case id_weightgrad_f32_2x5_avx2:
 		weightgrad_f32_2x5_avx2(a)
-	case tileWeightgrad_f32_2x6_avx2:
+	case id_weightgrad_f32_2x6_avx2:
 		weightgrad_f32_2x6_avx2(a)
-	case tileWeightgrad_f32_2x0_bias_avx2:
+	case id_weightgrad_f32_2x0_bias_avx2:
 		weightgrad_f32_2x0_bias_avx2(a)
-	case tileWeightgrad_f32_2x1_bias_avx2:
+	case id_weightgrad_f32_2x1_bias_avx2:
 		weightgrad_f32_2x1_bias_avx2(a)
-	case tileWeightgrad_f32_2x2_bias_avx2:
+	case id_weightgrad_f32_2x2_bias_avx2:
 		weightgrad_f32_2x2_bias_avx2(a)
-	case tileWeightgrad_f32_2x3_bias_avx2:
+	case id_weightgrad_f32_2x3_bias_avx2:
 		weightgrad_f32_2x3_bias_avx2(a)
-	case tileWeightgrad_f32_2x4_bias_avx2:
+	case id_weightgrad_f32_2x4_bias_avx2:
 		weightgrad_f32_2x4_bias_avx2(a)
-	case tileWeightgrad_f32_2x5_bias_avx2:
+	case id_weightgrad_f32_2x5_bias_avx2:
 		weightgrad_f32_2x5_bias_avx2(a)
-	case tileWeightgrad_f32_1x1_avx2:
+	case id_weightgrad_f32_1x1_avx2:
 		weightgrad_f32_1x1_avx2(a)
-	case tileWeightgrad_f32_1x2_avx2:
+	case id_weightgrad_f32_1x2_avx2:
 		weightgrad_f32_1x2_avx2(a)
-	case tileWeightgrad_f32_1x3_avx2:
+	case id_weightgrad_f32_1x3_avx2:
 		weightgrad_f32_1x3_avx2(a)
-	case tileWeightgrad_f32_1x4_avx2:
+	case id_weightgrad_f32_1x4_avx2:
 		weightgrad_f32_1x4_avx2(a)
-	case tileWeightgrad_f32_1x5_avx2:
+	case id_weightgrad_f32_1x5_avx2:
 		weightgrad_f32_1x5_avx2(a)
-	case tileWeightgrad_f32_1x6_avx2:
+	case id_weightgrad_f32_1x6_avx2:
 		weightgrad_f32_1x6_avx2(a)
-	case tileWeightgrad_f32_1x7_avx2:
+	case id_weightgrad_f32_1x7_avx2:
 		weightgrad_f32_1x7_avx2(a)
-	case tileWeightgrad_f32_1x8_avx2:
+	case id_weightgrad_f32_1x8_avx2:
 		weightgrad_f32_1x8_avx2(a)
-	case tileWeightgrad_f32_1x0_bias_avx2:
+	case id_weightgrad_f32_1x0_bias_avx2:
 		weightgrad_f32_1x0_bias_avx2(a)
-	case tileWeightgrad_f32_1x1_bias_avx2:
+	case id_weightgrad_f32_1x1_bias_avx2:
 		weightgrad_f32_1x1_bias_avx2(a)
-	case tileWeightgrad_f32_1x2_bias_avx2:
+	case id_weightgrad_f32_1x2_bias_avx2:
 		weightgrad_f32_1x2_bias_avx2(a)
-	case tileWeightgrad_f32_1x3_bias_avx2:
+	case id_weightgrad_f32_1x3_bias_avx2:
 		weightgrad_f32_1x3_bias_avx2(a)
-	case tileWeightgrad_f32_1x4_bias_avx2:
+	case id_weightgrad_f32_1x4_bias_avx2:
 		weightgrad_f32_1x4_bias_avx2(a)
-	case tileWeightgrad_f32_1x5_bias_avx2:
+	case id_weightgrad_f32_1x5_bias_avx2:
 		weightgrad_f32_1x5_bias_avx2(a)
-	case tileWeightgrad_f32_1x6_bias_avx2:
+	case id_weightgrad_f32_1x6_bias_avx2:
 		weightgrad_f32_1x6_bias_avx2(a)
-	case tileWeightgrad_f32_1x7_bias_avx2:
+	case id_weightgrad_f32_1x7_bias_avx2:
 		weightgrad_f32_1x7_bias_avx2(a)
 	default:
 		panic("kernel: no such kernel")

@@ -6,29 +6,29 @@ package kernel
 
 // probeArgs asks for rounds of arithmetic in registers alone.
 type probeArgs struct {
-	rounds int     // at least 1
-	scale  float64 // float32 in the low half: sums are multiplied by it
+	rounds int        // at least 1
+	scale  [2]float32 // sums are multiplied by the first; the second pads
 }
 
 // The kernels by number, in the order of probeVariants.
 const (
-	tileProbe_f32_12_avx512 = iota
-	tileProbe_f32_12_avx2
+	id_probe_f32_12_avx512 = iota
+	id_probe_f32_12_avx2
 )
 
 // probeVariants lists the kernels; see Variants.
 var probeVariants = []Variant{
-	{Name: "probe_f32_12_avx512", Op: OpProbe, ISA: "avx512", B: 12, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: tileProbe_f32_12_avx512},
-	{Name: "probe_f32_12_avx2", Op: OpProbe, ISA: "avx2", B: 12, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: tileProbe_f32_12_avx2},
+	{Name: "probe_f32_12_avx512", Op: OpProbe, ISA: "avx512", B: 12, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_probe_f32_12_avx512},
+	{Name: "probe_f32_12_avx2", Op: OpProbe, ISA: "avx2", B: 12, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: id_probe_f32_12_avx2},
 }
 
 // runProbe calls a kernel by its number. The calls are direct, so that the arguments
 // may stay on the stack.
 func runProbe(id int, a *probeArgs) {
 	switch id {
-	case tileProbe_f32_12_avx512:
+	case id_probe_f32_12_avx512:
 		probe_f32_12_avx512(a)
-	case tileProbe_f32_12_avx2:
+	case id_probe_f32_12_avx2:
 		probe_f32_12_avx2(a)
 	default:
 		panic("kernel: no such kernel")

@@ -4,8 +4,8 @@ import "math"
 
 // scalar is the reference: plain loops, the meaning of every other Set.
 var scalar = &Set{
-	Name: "go", Conv: convScalar, WeightGrad: weightGradScalar, Axpy: axpyScalar, Adam: adamScalar,
-	AbsGrad: absGradScalar, Shuffle: shuffleScalar, Unshuffle: unshuffleScalar, peak: peakScalar,
+	Name: "go", Conv: convScalar, WeightGrad: weightGradScalar, Axpy: axpyScalar, Blend: blendScalar,
+	SumSquares: sumSquaresScalar, Gate: gateScalar, Adam: adamScalar, AbsGrad: absGradScalar, Shuffle: shuffleScalar, Unshuffle: unshuffleScalar, peak: peakScalar,
 }
 
 func convScalar(dst, src *Tensor, blocks []Block, e *Epilogue, y0, y1 int) {
@@ -78,6 +78,32 @@ func axpyScalar(dst []float32, a float32, x []float32) {
 	}
 }
 
+func blendScalar(dst []float32, a float32, x []float32) {
+	for i, v := range x[:len(dst)] {
+		dst[i] += a * (v - dst[i])
+	}
+}
+
+func sumSquaresScalar(x []float32) (sum float64) {
+	for _, v := range x {
+		sum += float64(v * v)
+	}
+	return sum
+}
+
+func gateScalar(dst, a, b, gate []float32) {
+	for i := range dst {
+		v := a[i]
+		if b != nil {
+			v += b[i]
+		}
+		if gate != nil && !(gate[i] > 0) {
+			v = 0
+		}
+		dst[i] = v
+	}
+}
+
 func adamScalar(w, m, v, g []float32, rate, b1, b2, eps float32) {
 	for i, d := range g[:len(w)] {
 		m[i] = b1*m[i] + (1-b1)*d
@@ -87,7 +113,7 @@ func adamScalar(w, m, v, g []float32, rate, b1, b2, eps float32) {
 }
 
 func absGradScalar(dst, a, b []float32, s float32) float64 {
-	var loss float32
+	var loss float64
 	for i := range dst {
 		d := a[i] - b[i]
 		switch {
@@ -100,9 +126,9 @@ func absGradScalar(dst, a, b []float32, s float32) float64 {
 		default:
 			dst[i] = d // NaN stays visible
 		}
-		loss += float32(math.Abs(float64(d)))
+		loss += math.Abs(float64(d))
 	}
-	return float64(loss * s)
+	return loss * float64(s)
 }
 
 func shuffleScalar(dst []float32, src [4][]float32, n int) {

@@ -42,13 +42,23 @@ type Set struct {
 	// Axpy adds a*x to dst.
 	Axpy func(dst []float32, a float32, x []float32)
 
+	// Blend moves dst towards x: dst += a*(x-dst).
+	Blend func(dst []float32, a float32, x []float32)
+
+	// SumSquares is the sum of x*x; Inf where a square leaves float32.
+	SumSquares func(x []float32) float64
+
+	// Gate writes a+b (a alone where b is nil) into dst, and 0 where not
+	// gate > 0 (everywhere passes where gate is nil). dst may be a or b.
+	Gate func(dst, a, b, gate []float32)
+
 	// Adam makes one step of Kingma & Ba (arXiv:1412.6980) with the moments m
 	// and v and the gradient g: rate is the step already corrected for bias.
 	//	m = b1*m + (1-b1)*g; v = b2*v + (1-b2)*g*g; w -= rate * m / (sqrt(v) + eps)
 	Adam func(w, m, v, g []float32, rate, b1, b2, eps float32)
 
-	// AbsGrad writes sign(a-b)*s into dst, adds s*|a-b| to the loss it returns:
-	// the L1 loss and its gradient.
+	// AbsGrad writes sign(a-b)*s into dst and returns the sum of s*|a-b|: the L1
+	// loss and its gradient. NaN gives NaN in both.
 	AbsGrad func(dst, a, b []float32, s float32) float64
 
 	// Shuffle interleaves n rows of w floats: dst[x*n+i] = src[i][x], n = 2 to 4.

@@ -7,8 +7,15 @@ type Op string
 const (
 	OpConv       Op = "conv"       // B output channels x P vectors of pixels
 	OpWeightGrad Op = "weightgrad" // B output channels x P taps
-	OpElement    Op = "element"    // loops over slices
-	OpProbe      Op = "probe"      // measures the processor
+	OpAxpy       Op = "axpy"
+	OpBlend      Op = "blend"
+	OpSquares    Op = "squares"
+	OpAdam       Op = "adam"
+	OpAbsGrad    Op = "absgrad"
+	OpGate       Op = "gate"      // B is 1 if it adds, P is 1 if it gates
+	OpShuffle    Op = "shuffle"   // B rows
+	OpUnshuffle  Op = "unshuffle" // B rows
+	OpProbe      Op = "probe"     // measures the processor
 )
 
 // Variant is one assembly kernel. Its name is its data sheet: operation, type,

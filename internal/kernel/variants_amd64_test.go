@@ -3,10 +3,48 @@
 package kernel
 
 import (
+	"math/rand/v2"
 	"testing"
 
 	"evosr/internal/check"
 )
+
+// variantTests hold every variant of an operation against the scalar kernel.
+var variantTests = map[Op]func(*testing.T, *rand.Rand, Variant){
+	OpConv:       testConvVariant,
+	OpWeightGrad: testWeightGradVariant,
+	OpAxpy:       testAxpyVariant,
+	OpBlend:      testBlendVariant,
+	OpSquares:    testSquaresVariant,
+	OpAdam:       testAdamVariant,
+	OpAbsGrad:    testAbsGradVariant,
+	OpGate:       testGateVariant,
+	OpShuffle:    testShuffleVariant,
+	OpUnshuffle:  testUnshuffleVariant,
+	OpProbe:      testProbeVariant,
+}
+
+// TestVariants runs every row of the table of variants; a row whose operation
+// has no test fails.
+func TestVariants(t *testing.T) {
+	seen := map[string]bool{}
+	for _, v := range Variants() {
+		t.Run(v.Name, func(t *testing.T) {
+			if seen[v.Name] {
+				t.Error("the name is taken twice")
+			}
+			seen[v.Name] = true
+			test := variantTests[v.Op]
+			if test == nil {
+				t.Fatalf("operation %q has no test", v.Op)
+			}
+			if !v.Runs {
+				t.Skip("this processor lacks " + v.Needs)
+			}
+			test(t, check.Rand(t), v)
+		})
+	}
+}
 
 // only is the variants of v's instruction set without the tiles that would be
 // taken instead of v.
@@ -27,50 +65,65 @@ func columns(v Variant) int {
 	return v.P
 }
 
-// TestConvVariants holds every forward tile against the scalar kernel, on the
-// widths around its edges.
-func TestConvVariants(t *testing.T) {
-	for _, v := range Variants() {
-		if v.Op != OpConv {
-			continue
+// testConvVariant looks at the widths around the tile's edges.
+func testConvVariant(t *testing.T, rng *rand.Rand, v Variant) {
+	conv := newConvTiles(only(v)).conv
+	for _, w := range edges(v.P, v.Lanes) {
+		density := 1.0
+		if rng.IntN(2) == 0 {
+			density = rng.Float64()
 		}
-		t.Run(v.Name, func(t *testing.T) {
-			if !v.Runs {
-				t.Skip("this processor lacks " + v.Needs)
-			}
-			rng := check.Rand(t)
-			conv := newConvTiles(only(v)).conv
-			for _, w := range edges(v.P, v.Lanes) {
-				density := 1.0
-				if rng.IntN(2) == 0 {
-					density = rng.Float64()
-				}
-				l := randomLayer(t, rng, 1+rng.IntN(2*v.B+2), 1+rng.IntN(3), 1+2*rng.IntN(3), 1+rng.IntN(4), w, density)
-				sameConv(t, rng, conv, l, v.B)
-			}
-		})
+		l := randomLayer(t, rng, 1+rng.IntN(2*v.B+2), 1+rng.IntN(3), 1+2*rng.IntN(3), 1+rng.IntN(4), w, density)
+		sameConv(t, rng, conv, l, v.B)
 	}
 }
 
-// TestWeightGradVariants holds every weight-gradient tile against the scalar
-// kernel, on lists around its number of taps and widths around a vector.
-func TestWeightGradVariants(t *testing.T) {
-	for _, v := range Variants() {
-		if v.Op != OpWeightGrad {
-			continue
+// testWeightGradVariant looks at lists around the tile's number of taps and
+// widths around a vector.
+func testWeightGradVariant(t *testing.T, rng *rand.Rand, v Variant) {
+	grads := newGradTiles(only(v)).weightGrad
+	for _, w := range edges(3, v.Lanes) {
+		for _, density := range []float64{0, rng.Float64(), 1} {
+			l := randomLayer(t, rng, 1+rng.IntN(2*v.B+2), 1+rng.IntN(8), 1+2*rng.IntN(3), 1+rng.IntN(4), w, density)
+			sameWeightGrad(t, rng, grads, l, v.B)
 		}
-		t.Run(v.Name, func(t *testing.T) {
-			if !v.Runs {
-				t.Skip("this processor lacks " + v.Needs)
-			}
-			rng := check.Rand(t)
-			grads := newGradTiles(only(v)).weightGrad
-			for _, w := range edges(3, v.Lanes) {
-				for _, density := range []float64{0, rng.Float64(), 1} {
-					l := randomLayer(t, rng, 1+rng.IntN(2*v.B+2), 1+rng.IntN(8), 1+2*rng.IntN(3), 1+rng.IntN(4), w, density)
-					sameWeightGrad(t, rng, grads, l, v.B)
-				}
-			}
-		})
+	}
+}
+
+func testAxpyVariant(t *testing.T, rng *rand.Rand, v Variant) {
+	sameScaled(t, rng, newElements(only(v)).axpy, axpyScalar)
+}
+
+func testBlendVariant(t *testing.T, rng *rand.Rand, v Variant) {
+	sameScaled(t, rng, newElements(only(v)).blend, blendScalar)
+}
+
+func testSquaresVariant(t *testing.T, rng *rand.Rand, v Variant) {
+	sameSquares(t, rng, newElements(only(v)).sumSquares)
+}
+
+func testAdamVariant(t *testing.T, rng *rand.Rand, v Variant) {
+	sameAdam(t, rng, newElements(only(v)).adam)
+}
+
+func testAbsGradVariant(t *testing.T, rng *rand.Rand, v Variant) {
+	sameAbsGrad(t, rng, newElements(only(v)).absGrad)
+}
+
+func testGateVariant(t *testing.T, rng *rand.Rand, v Variant) {
+	sameGate(t, rng, newElements(only(v)).gate, v.B == 1, v.P == 1)
+}
+
+func testShuffleVariant(t *testing.T, rng *rand.Rand, v Variant) {
+	sameShuffle(t, rng, newElements(only(v)).shuffle, v.B)
+}
+
+func testUnshuffleVariant(t *testing.T, rng *rand.Rand, v Variant) {
+	sameUnshuffle(t, rng, newElements(only(v)).unshuffle, v.B)
+}
+
+func testProbeVariant(t *testing.T, _ *rand.Rand, v Variant) {
+	if got, want := v.peak(100), float64(100*2*v.B*v.Lanes); got != want {
+		t.Errorf("100 rounds are %v operations, want %v", got, want)
 	}
 }

@@ -21,7 +21,7 @@ const tags = "amd64 && !noasm"
 // field is one argument of a kernel: eight bytes.
 type field struct{ name, typ, doc string }
 
-// args is a struct of arguments.
+// args is a struct of arguments. A float32 may be the last of them.
 type args struct {
 	name, doc string
 	fields    []field
@@ -39,7 +39,7 @@ func (a *args) at(base reg.Register, name string) Mem {
 // kernel is one entry of the table of variants that the stub file declares.
 type kernel struct {
 	name     string // the Go function
-	constant string // its tile in the switch that calls it
+	constant string // its number in the switch that calls it
 	row      string // its row of the table of variants, Go source
 }
 
@@ -69,7 +69,7 @@ func (f *file) begin(name, row string) {
 	f.ctx.Attributes(4) // NOSPLIT: no frame, so no stack to grow
 	f.ctx.Signature(gotypes.NewSignature(pkg, sig))
 	f.ctx.Load(f.ctx.Param("a"), reg.RDI)
-	f.kernels = append(f.kernels, kernel{name: name, constant: "tile" + string(name[0]-32) + name[1:], row: row})
+	f.kernels = append(f.kernels, kernel{name: name, constant: "id_" + name, row: row})
 }
 
 // row is a kernel's row of the table of variants.
@@ -106,7 +106,11 @@ func (f *file) render() (asm, stub []byte, err error) {
 	}
 	p("// %s %s\ntype %s struct {", f.args.name, f.args.doc, f.args.name)
 	for _, d := range f.args.fields {
-		p("\t%s %s // %s", d.name, d.typ, d.doc)
+		if d.doc == "" {
+			p("\t%s %s", d.name, d.typ)
+		} else {
+			p("\t%s %s // %s", d.name, d.typ, d.doc)
+		}
 	}
 	p("}\n\n// The kernels by number, in the order of %s.\nconst (", f.table)
 	for i, k := range f.kernels {

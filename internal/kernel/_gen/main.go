@@ -16,7 +16,7 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	for _, f := range []*file{convFile(), gradFile(), probeFile()} {
+	for _, f := range []*file{convFile(), gradFile(), elementFile(), probeFile()} {
 		asm, stub, err := f.render()
 		if err != nil {
 			log.Fatalf("_gen: %s: %v", f.name, err)

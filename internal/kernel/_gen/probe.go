@@ -10,7 +10,7 @@ var probeArgs = &args{
 	doc:  "asks for rounds of arithmetic in registers alone.",
 	fields: []field{
 		{"rounds", "int", "at least 1"},
-		{"scale", "float64", "float32 in the low half: sums are multiplied by it"},
+		{"scale", "[2]float32", "sums are multiplied by the first; the second pads"},
 	},
 }
 

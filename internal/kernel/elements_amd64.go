@@ -1,0 +1,217 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+import (
+	"math"
+	"unsafe"
+)
+
+// elements drives the loops over slices of one instruction set. The kernels
+// know whole vectors only; a tail goes through them in padded copies.
+type elements struct {
+	lanes                      int
+	axpyID, blendID, squaresID int
+	adamID, absGradID          int
+	gateID                     [2][2]int // adds, gates
+	shuffleID, unshuffleID     [5]int    // by rows, -1: none
+	shuffleIndex               []int32   // lane numbers for 3 rows
+	weaveIndex, unweaveIndex   []int32
+	unshuffleIndex             []int32
+}
+
+func newElements(variants []Variant) *elements {
+	e := &elements{unshuffleID: [5]int{-1, -1, -1, -1, -1}}
+	for _, v := range variants {
+		switch v.Op {
+		case OpAxpy:
+			e.axpyID, e.lanes = v.id, v.Lanes
+		case OpBlend:
+			e.blendID = v.id
+		case OpSquares:
+			e.squaresID = v.id
+		case OpAdam:
+			e.adamID = v.id
+		case OpAbsGrad:
+			e.absGradID = v.id
+		case OpGate:
+			e.gateID[v.B][v.P] = v.id
+		case OpShuffle:
+			e.shuffleID[v.B] = v.id
+		case OpUnshuffle:
+			e.unshuffleID[v.B] = v.id
+		}
+	}
+	e.makeIndices()
+	return e
+}
+
+// makeIndices writes the lane numbers of the permutations. Two-table ones count
+// the first table's lanes from 0, the second's from lanes.
+func (e *elements) makeIndices() {
+	n := e.lanes
+	for p := range 2 * n {
+		e.weaveIndex = append(e.weaveIndex, int32(p%2*n+p/2))
+		e.unweaveIndex = append(e.unweaveIndex, int32(p%n*2+p/n))
+	}
+	if n == 8 { // one permutation for each row and output vector; a blend picks
+		for range 3 {
+			for p := range 3 * n {
+				e.shuffleIndex = append(e.shuffleIndex, int32(p/3))
+			}
+		}
+		return
+	}
+	first, second := make([]int32, 3*n), make([]int32, 3*n)
+	for p := range first {
+		first[p] = int32(p%3%2*n + p/3)
+		second[p] = int32(p % n)
+		if p%3 == 2 {
+			second[p] = int32(n + p/3)
+		}
+	}
+	e.shuffleIndex = append(first, second...)
+	first, second = make([]int32, 3*n), make([]int32, 3*n)
+	for p := range first {
+		from := 3*(p%n) + p/n // of the three woven vectors
+		first[p], second[p] = int32(from%(2*n)), int32(p%n)
+		if from >= 2*n {
+			second[p] = int32(from - n)
+		}
+	}
+	e.unshuffleIndex = append(first, second...)
+}
+
+// sumFloats is how many values a kernel adds up in float32 lanes before the sum
+// goes on in float64.
+const sumFloats = 4096
+
+// each runs a kernel over slices of n floats: p are dst, a, b, c or nil. It
+// returns the sum of the kernel's sums.
+func (e *elements) each(id, n int, args *elementArgs, p [4][]float32) (sum float64) {
+	whole := n - n%e.lanes
+	for at := 0; at < whole; at += sumFloats {
+		end := min(at+sumFloats, whole)
+		args.n, args.sum = (end-at)/e.lanes, 0
+		args.dst, args.a, args.b, args.c = from(p[0], at, end), from(p[1], at, end), from(p[2], at, end), from(p[3], at, end)
+		runElement(id, args)
+		sum += float64(args.sum)
+	}
+	if whole == n {
+		return sum
+	}
+	var tail [4][Lanes]float32
+	for i, s := range p {
+		if s != nil {
+			copy(tail[i][:], s[whole:n])
+		}
+	}
+	args.n, args.sum = 1, 0
+	args.dst, args.a = unsafe.Pointer(&tail[0]), unsafe.Pointer(&tail[1])
+	args.b, args.c = unsafe.Pointer(&tail[2]), unsafe.Pointer(&tail[3])
+	runElement(id, args)
+	for i, s := range p {
+		if s != nil && (i == 0 || id == e.adamID && i < 3) { // what kernels write
+			copy(s[whole:n], tail[i][:])
+		}
+	}
+	return sum + float64(args.sum)
+}
+
+// from is the address of s[at:end], nil for nil.
+func from(s []float32, at, end int) unsafe.Pointer {
+	if s == nil {
+		return nil
+	}
+	return unsafe.Pointer(unsafe.SliceData(s[at:end]))
+}
+
+func (e *elements) axpy(dst []float32, a float32, x []float32) {
+	e.each(e.axpyID, len(dst), &elementArgs{s0: [2]float32{a}}, [4][]float32{dst, x[:len(dst)]})
+}
+
+func (e *elements) blend(dst []float32, a float32, x []float32) {
+	e.each(e.blendID, len(dst), &elementArgs{s0: [2]float32{a}}, [4][]float32{dst, x[:len(dst)]})
+}
+
+func (e *elements) sumSquares(x []float32) float64 {
+	return e.each(e.squaresID, len(x), &elementArgs{}, [4][]float32{nil, x})
+}
+
+func (e *elements) gate(dst, a, b, gate []float32) {
+	n, adds, gates := len(dst), 0, 0
+	if b != nil {
+		b, adds = b[:n], 1
+	}
+	if gate != nil {
+		gate, gates = gate[:n], 1
+	}
+	if adds+gates == 0 {
+		copy(dst, a[:n])
+		return
+	}
+	e.each(e.gateID[adds][gates], n, &elementArgs{}, [4][]float32{dst, a[:n], b, gate})
+}
+
+func (e *elements) adam(w, m, v, g []float32, rate, b1, b2, eps float32) {
+	n := len(w)
+	e.each(e.adamID, n, &elementArgs{
+		s0: [2]float32{b1}, s1: [2]float32{1 - b1}, s2: [2]float32{b2}, s3: [2]float32{1 - b2},
+		s4: [2]float32{rate}, s5: [2]float32{eps},
+	}, [4][]float32{w, m[:n], v[:n], g[:n]})
+}
+
+func (e *elements) absGrad(dst, a, b []float32, s float32) float64 {
+	const sign = 1 << 31
+	n := len(dst)
+	sum := e.each(e.absGradID, n, &elementArgs{
+		s0: [2]float32{s}, s1: [2]float32{math.Float32frombits(sign)}, s2: [2]float32{math.Float32frombits(sign - 1)},
+	}, [4][]float32{dst, a[:n], b[:n]})
+	return sum * float64(s)
+}
+
+func (e *elements) shuffle(dst []float32, src [4][]float32, n int) {
+	w := len(src[0])
+	whole := w - w%e.lanes
+	if whole > 0 {
+		a := e.woven(dst, &src, n, whole)
+		a.index = unsafe.Pointer(&e.weaveIndex[0])
+		if n == 3 {
+			a.index = unsafe.Pointer(&e.shuffleIndex[0])
+		}
+		runElement(e.shuffleID[n], &a)
+	}
+	for i := range n {
+		src[i] = src[i][whole:w]
+	}
+	shuffleScalar(dst[whole*n:w*n], src, n)
+}
+
+func (e *elements) unshuffle(dst [4][]float32, src []float32, n int) {
+	w := len(dst[0])
+	whole := w - w%e.lanes
+	if e.unshuffleID[n] < 0 {
+		whole = 0
+	}
+	if whole > 0 {
+		a := e.woven(src, &dst, n, whole)
+		a.index = unsafe.Pointer(&e.unweaveIndex[0])
+		if n == 3 {
+			a.index = unsafe.Pointer(&e.unshuffleIndex[0])
+		}
+		runElement(e.unshuffleID[n], &a)
+	}
+	for i := range n {
+		dst[i] = dst[i][whole:w]
+	}
+	unshuffleScalar(dst, src[whole*n:w*n], n)
+}
+
+// woven are the arguments of a shuffle of n rows' first floats.
+func (e *elements) woven(row []float32, rows *[4][]float32, n, floats int) elementArgs {
+	a := elementArgs{n: floats / e.lanes, dst: from(row, 0, n*floats)}
+	for i, p := range []*unsafe.Pointer{&a.a, &a.b, &a.c, &a.d}[:n] {
+		*p = from(rows[i], 0, floats)
+	}
+	return a
+}
