@@ -88,13 +88,13 @@ const sumFloats = 4096
 
 // each runs a kernel over slices of n floats: p are dst, a, b, c or nil. It
 // returns the sum of the kernel's sums.
-func (e *elements) each(id, n int, args *elementArgs, p [4][]float32) (sum float64) {
+func (e *elements) each(id, n int, args elementArgs, p [4][]float32) (sum float64) {
 	whole := n - n%e.lanes
 	for at := 0; at < whole; at += sumFloats {
 		end := min(at+sumFloats, whole)
 		args.n, args.sum = (end-at)/e.lanes, 0
 		args.dst, args.a, args.b, args.c = from(p[0], at, end), from(p[1], at, end), from(p[2], at, end), from(p[3], at, end)
-		runElement(id, args)
+		runElement(id, &args)
 		sum += float64(args.sum)
 	}
 	if whole == n {
@@ -109,7 +109,7 @@ func (e *elements) each(id, n int, args *elementArgs, p [4][]float32) (sum float
 	args.n, args.sum = 1, 0
 	args.dst, args.a = unsafe.Pointer(&tail[0]), unsafe.Pointer(&tail[1])
 	args.b, args.c = unsafe.Pointer(&tail[2]), unsafe.Pointer(&tail[3])
-	runElement(id, args)
+	runElement(id, &args)
 	for i, s := range p {
 		if s != nil && (i == 0 || id == e.adamID && i < 3) { // what kernels write
 			copy(s[whole:n], tail[i][:])
@@ -127,15 +127,15 @@ func from(s []float32, at, end int) unsafe.Pointer {
 }
 
 func (e *elements) axpy(dst []float32, a float32, x []float32) {
-	e.each(e.axpyID, len(dst), &elementArgs{s0: [2]float32{a}}, [4][]float32{dst, x[:len(dst)]})
+	e.each(e.axpyID, len(dst), elementArgs{s0: [2]float32{a}}, [4][]float32{dst, x[:len(dst)]})
 }
 
 func (e *elements) blend(dst []float32, a float32, x []float32) {
-	e.each(e.blendID, len(dst), &elementArgs{s0: [2]float32{a}}, [4][]float32{dst, x[:len(dst)]})
+	e.each(e.blendID, len(dst), elementArgs{s0: [2]float32{a}}, [4][]float32{dst, x[:len(dst)]})
 }
 
 func (e *elements) sumSquares(x []float32) float64 {
-	return e.each(e.squaresID, len(x), &elementArgs{}, [4][]float32{nil, x})
+	return e.each(e.squaresID, len(x), elementArgs{}, [4][]float32{nil, x})
 }
 
 func (e *elements) gate(dst, a, b, gate []float32) {
@@ -150,12 +150,12 @@ func (e *elements) gate(dst, a, b, gate []float32) {
 		copy(dst, a[:n])
 		return
 	}
-	e.each(e.gateID[adds][gates], n, &elementArgs{}, [4][]float32{dst, a[:n], b, gate})
+	e.each(e.gateID[adds][gates], n, elementArgs{}, [4][]float32{dst, a[:n], b, gate})
 }
 
 func (e *elements) adam(w, m, v, g []float32, rate, b1, b2, eps float32) {
 	n := len(w)
-	e.each(e.adamID, n, &elementArgs{
+	e.each(e.adamID, n, elementArgs{
 		s0: [2]float32{b1}, s1: [2]float32{1 - b1}, s2: [2]float32{b2}, s3: [2]float32{1 - b2},
 		s4: [2]float32{rate}, s5: [2]float32{eps},
 	}, [4][]float32{w, m[:n], v[:n], g[:n]})
@@ -164,7 +164,7 @@ func (e *elements) adam(w, m, v, g []float32, rate, b1, b2, eps float32) {
 func (e *elements) absGrad(dst, a, b []float32, s float32) float64 {
 	const sign = 1 << 31
 	n := len(dst)
-	sum := e.each(e.absGradID, n, &elementArgs{
+	sum := e.each(e.absGradID, n, elementArgs{
 		s0: [2]float32{s}, s1: [2]float32{math.Float32frombits(sign)}, s2: [2]float32{math.Float32frombits(sign - 1)},
 	}, [4][]float32{dst, a[:n], b[:n]})
 	return sum * float64(s)
