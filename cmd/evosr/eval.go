@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"evosr/fitness"
+	"evosr/imaging"
+)
+
+func (a *app) evalCmd() *cobra.Command {
+	var images string
+	var scale, threads, megapixels int
+	c := &cobra.Command{
+		Use:   "eval MODEL --images DIR",
+		Short: "PSNR and SSIM on high-resolution pictures, by the papers' conventions",
+		Long: "Reduces every picture of DIR by MATLAB's bicubic method, enlarges it again with\n" +
+			"MODEL and compares with the original: " + fitness.Definition + ".",
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			u, err := openModel(args[0], scale, threads)
+			if err != nil {
+				return err
+			}
+			defer u.close()
+			score, err := a.evaluate(c.Context(), u, images, limits(megapixels))
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(score)
+			}
+			return a.printScore(u, score)
+		},
+	}
+	c.Flags().StringVar(&images, "images", "", "folder of high-resolution pictures")
+	scaleFlag(c, &scale)
+	threadsFlag(c, &threads)
+	megapixelsFlag(c, &megapixels)
+	if err := c.MarkFlagRequired("images"); err != nil {
+		panic(err)
+	}
+	return a.jsonFlag(c)
+}
+
+// evaluate scores picture by picture, so that a large folder needs no more
+// memory than its largest picture.
+func (a *app) evaluate(ctx context.Context, u *upscaler, folder string, l imaging.Limits) (fitness.SetScore, error) {
+	out := fitness.SetScore{Scale: u.scale}
+	paths, err := imaging.List(folder)
+	if err != nil {
+		return out, dataf("%w", err)
+	}
+	var model fitness.Upscaler // nil is bicubic
+	if u.program != nil {
+		model = u
+	}
+	m := a.meter()
+	defer m.close()
+	for i, path := range paths {
+		m.set(beat{stage: "eval", message: filepath.Base(path), done: float64(i), total: float64(len(paths))})
+		p, err := imaging.Open(path, l)
+		if err != nil {
+			return out, dataf("%w", err)
+		}
+		if p.Y.W < u.scale || p.Y.H < u.scale {
+			return out, dataf("%s: %dx%d pixels, too small to be reduced by %d", path, p.Y.W, p.Y.H, u.scale)
+		}
+		name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+		one, err := fitness.Evaluate(ctx, model, []imaging.Pair{imaging.NewPair(name, p.Luma(), u.scale)}, u.scale)
+		if errors.Is(err, context.Canceled) {
+			return out, err
+		} else if err != nil {
+			return out, dataf("%w", err)
+		}
+		n := float64(len(paths))
+		out.Images = append(out.Images, one.Images...)
+		out.Mean.PSNR += one.Mean.PSNR / n
+		out.Mean.SSIM += one.Mean.SSIM / n
+		out.Bicubic.PSNR += one.Bicubic.PSNR / n
+		out.Bicubic.SSIM += one.Bicubic.SSIM / n
+	}
+	return out, nil
+}
+
+func (a *app) printScore(u *upscaler, s fitness.SetScore) error {
+	w := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
+	fmt.Fprintf(w, "picture\tPSNR dB\tSSIM\n")
+	for _, i := range s.Images {
+		fmt.Fprintf(w, "%s\t%.2f\t%.4f\n", i.Name, i.PSNR, i.SSIM)
+	}
+	fmt.Fprintf(w, "mean\t%.2f\t%.4f\n", s.Mean.PSNR, s.Mean.SSIM)
+	if u.program != nil {
+		fmt.Fprintf(w, "bicubic mean\t%.2f\t%.4f\n", s.Bicubic.PSNR, s.Bicubic.SSIM)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(a.out, "%s, x%d. %s.\n", filepath.Base(u.name), s.Scale, fitness.Definition)
+	return err
+}

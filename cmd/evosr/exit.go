@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"evosr/configs"
+	"evosr/runner"
+)
+
+// Exit codes are a promise to scripts.
+const (
+	exitDone        = 0
+	exitUsage       = 2
+	exitInfeasible  = 3
+	exitData        = 4
+	exitInterrupted = 5
+	exitIntegrity   = 6
+	exitBug         = 70
+)
+
+// coded is an error that knows its exit code.
+type coded struct {
+	code int
+	err  error
+}
+
+func (c *coded) Error() string { return c.err.Error() }
+func (c *coded) Unwrap() error { return c.err }
+
+func usagef(format string, args ...any) error { return &coded{exitUsage, fmt.Errorf(format, args...)} }
+func dataf(format string, args ...any) error  { return &coded{exitData, fmt.Errorf(format, args...)} }
+func integrityf(format string, args ...any) error {
+	return &coded{exitIntegrity, fmt.Errorf(format, args...)}
+}
+
+// codeOf sorts an error. What nobody sorted comes from outside: a file, a disk,
+// a picture.
+func codeOf(err error) int {
+	var c *coded
+	var f *configs.Faults
+	switch {
+	case errors.As(err, &c):
+		return c.code
+	case errors.Is(err, runner.ErrInterrupted), errors.Is(err, context.Canceled):
+		return exitInterrupted
+	case errors.Is(err, runner.ErrInfeasible):
+		return exitInfeasible
+	case errors.Is(err, runner.ErrIntegrity):
+		return exitIntegrity
+	case errors.As(err, &f), errors.Is(err, runner.ErrUsage):
+		return exitUsage
+	}
+	return exitData
+}
+
+// sentence is what a user reads: a config's faults with their lines.
+func sentence(err error) string {
+	var f *configs.Faults
+	if errors.As(err, &f) {
+		return "the config is not valid\n" + f.Long()
+	}
+	if errors.Is(err, context.Canceled) && !errors.Is(err, runner.ErrInterrupted) {
+		return "interrupted"
+	}
+	return strings.ReplaceAll(err.Error(), "\n", "; ")
+}
+
+// printJSON writes v as one indented document.
+func (a *app) printJSON(v any) error {
+	e := json.NewEncoder(a.out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// writeWhole makes path by write, whole or not at all.
+func writeWhole(path string, write func(io.Writer) error) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".evosr-*")
+	if err != nil {
+		return dataf("%s cannot be written: %w", path, reason(err))
+	}
+	defer os.Remove(f.Name()) // fails after the rename, as it should
+	err = write(f)
+	if err == nil {
+		if err = f.Chmod(0o644); err == nil {
+			err = f.Sync()
+		}
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	return err
+}
+
+// reason leaves out the name of a temporary file, which tells a user nothing.
+func reason(err error) error {
+	var p *os.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"evosr/imaging"
+)
+
+// bounded is a whole number within [lo, hi] on the command line.
+type bounded struct {
+	value  *int
+	lo, hi int
+}
+
+func (b bounded) String() string {
+	if b.value == nil {
+		return "0"
+	}
+	return strconv.Itoa(*b.value)
+}
+
+func (b bounded) Type() string { return "int" }
+
+func (b bounded) Set(s string) error {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < b.lo || n > b.hi {
+		return fmt.Errorf("want a whole number from %d to %d", b.lo, b.hi)
+	}
+	*b.value = n
+	return nil
+}
+
+func numberFlag(c *cobra.Command, to *int, name string, lo, hi, preset int, usage string) {
+	*to = preset
+	c.Flags().Var(bounded{to, lo, hi}, name, usage)
+}
+
+func scaleFlag(c *cobra.Command, to *int) {
+	numberFlag(c, to, "scale", 2, 4, 0, "enlargement, 2 to 4 (default the model's own; bicubic needs it)")
+	c.Flags().Lookup("scale").DefValue = ""
+}
+
+func threadsFlag(c *cobra.Command, to *int) {
+	numberFlag(c, to, "threads", 1, 1024, 0, "threads (default every core)")
+	c.Flags().Lookup("threads").DefValue = ""
+}
+
+func megapixelsFlag(c *cobra.Command, to *int) {
+	numberFlag(c, to, "max-megapixels", 1, 4096, 64, "larger pictures are refused")
+}
+
+func limits(megapixels int) imaging.Limits { return imaging.Limits{MaxPixels: megapixels * 1_000_000} }
+
+// size is a WxH on the command line.
+type size struct{ w, h int }
+
+func (s *size) String() string { return fmt.Sprintf("%dx%d", s.w, s.h) }
+func (s *size) Type() string   { return "WxH" }
+
+func (s *size) Set(text string) error {
+	a, b, ok := strings.Cut(strings.ToLower(text), "x")
+	w, errW := strconv.Atoi(a)
+	h, errH := strconv.Atoi(b)
+	if !ok || errW != nil || errH != nil || w < 1 || h < 1 || w > 16384 || h > 16384 {
+		return fmt.Errorf("want WIDTHxHEIGHT in pixels, such as 320x180, each 1 to 16384")
+	}
+	s.w, s.h = w, h
+	return nil
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"evosr/report"
+	"evosr/runner"
+)
+
+// openRun opens a run directory that a user named.
+func openRun(dir string) (*runner.Dir, error) {
+	d, err := runner.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+func (a *app) statusCmd() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "status DIR",
+		Short: "How far a run is",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			d, err := openRun(args[0])
+			if err != nil {
+				return err
+			}
+			defer d.Close()
+			s, err := d.Status()
+			if err != nil {
+				return err
+			}
+			list, err := winners(d)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(struct {
+					Stage       string       `json:"stage"`
+					Running     bool         `json:"running"`
+					TrainStep   int          `json:"train_step"`
+					TrainSteps  int          `json:"train_steps"`
+					Evaluations int          `json:"evaluations"`
+					Budget      int          `json:"budget"`
+					Winners     []winnerJSON `json:"winners"`
+					WinnersWant int          `json:"winners_want"`
+				}{s.Stage, s.Running, s.TrainStep, s.TrainSteps, s.Evaluations, s.Budget, list, s.WinnersWant})
+			}
+			return a.printStatus(s, list)
+		},
+	}
+	return a.jsonFlag(c)
+}
+
+func (a *app) printStatus(s runner.Status, list []winnerJSON) error {
+	w := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
+	state := "stopped"
+	switch {
+	case s.Stage == "done":
+		state = "done"
+	case s.Running:
+		state = "running"
+	}
+	fmt.Fprintf(w, "state\t%s\n", state)
+	if s.Stage != "done" {
+		fmt.Fprintf(w, "stage\t%s\n", s.Stage)
+	}
+	fmt.Fprintf(w, "supernet\t%d of %d steps\n", s.TrainStep, s.TrainSteps)
+	fmt.Fprintf(w, "search\t%d of %d networks scored\n", s.Evaluations, s.Budget)
+	if s.WinnersWant > 0 {
+		fmt.Fprintf(w, "winners\t%d of %d finished\n", s.Winners, s.WinnersWant)
+	}
+	if err := w.Flush(); err != nil || len(list) == 0 {
+		return err
+	}
+	fmt.Fprintln(a.out)
+	return a.printWinners(list)
+}
+
+func (a *app) reportCmd() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "report DIR",
+		Short: "Write a run's report.html, evaluations.csv and front.svg again",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			page, err := report.Write(args[0])
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(map[string]string{"report": page})
+			}
+			_, err = fmt.Fprintln(a.out, page)
+			return err
+		},
+	}
+	return a.jsonFlag(c)
+}
+
+func (a *app) exportCmd() *cobra.Command {
+	var id, format, out string
+	c := &cobra.Command{
+		Use:   "export DIR --winner ID --format onnx|program -o PATH",
+		Short: "Hand a winner over",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			file, ok := map[string]string{"onnx": "model.onnx", "program": "model.evosr"}[format]
+			if !ok {
+				return usagef("--format %q, want onnx or program", format)
+			}
+			d, err := openRun(args[0])
+			if err != nil {
+				return err
+			}
+			defer d.Close()
+			card, err := findWinner(d, id)
+			if err != nil {
+				return err
+			}
+			if err := copyChecked(d.File(card.ID, file), out, card.Files[file]); err != nil {
+				return err
+			}
+			a.say("%s: winner %s, %s, %.2f dB, %.2f ms", out, card.ID, format, card.Finetuned.PSNR, card.Latency.MedianMS)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&id, "winner", "", "the winner, or the first digits of its name")
+	c.Flags().StringVar(&format, "format", "onnx", "onnx, or program for evosr's runtime")
+	c.Flags().StringVarP(&out, "output", "o", "", "file to write")
+	for _, name := range []string{"winner", "output"} {
+		if err := c.MarkFlagRequired(name); err != nil {
+			panic(err)
+		}
+	}
+	return c
+}
+
+// findWinner takes a winner's ID, or a beginning that only one has.
+func findWinner(d *runner.Dir, id string) (*runner.Card, error) {
+	cards, err := d.Winners()
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	var found []*runner.Card
+	for i := range cards {
+		ids = append(ids, cards[i].ID)
+		if id != "" && strings.HasPrefix(cards[i].ID, id) {
+			found = append(found, &cards[i])
+		}
+	}
+	switch {
+	case len(cards) == 0:
+		return nil, usagef("this run has no winner yet: evosr status %s says how far it is", d.Path)
+	case len(found) == 0:
+		return nil, usagef("no winner %q, want one of %s", id, strings.Join(ids, ", "))
+	case len(found) > 1:
+		return nil, usagef("%q is the beginning of more than one winner of %s", id, strings.Join(ids, ", "))
+	}
+	return found[0], nil
+}

@@ -1,0 +1,139 @@
+// Command evosr finds, trains and runs super-resolution networks that fit a
+// device. This package is flags, streams and exit codes; the work is done in
+// the rooms below.
+//
+// Data goes to standard output, talk to standard error. Exit codes: 0 done, 2
+// usage or config, 3 infeasible, 4 data (pictures, files, disks), 5 interrupted
+// and resumable, 6 integrity, 70 a bug of ours. Output files appear whole or not
+// at all.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/vbauerster/mpb/v8/cwriter"
+)
+
+// app is what all commands share.
+type app struct {
+	in       io.Reader
+	out, err io.Writer
+	terminal bool // err is one
+	color    bool
+	json     bool
+	started  bool // a command has its arguments and runs: errors before are usage
+}
+
+func main() {
+	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	a.terminal = cwriter.IsTerminal(int(os.Stderr.Fd())) && os.Getenv("TERM") != "dumb"
+	a.color = a.terminal && os.Getenv("NO_COLOR") == ""
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // the second signal kills
+	os.Exit(a.execute(ctx, os.Args[1:]))
+}
+
+// execute runs one command line and returns its exit code.
+func (a *app) execute(ctx context.Context, args []string) (code int) {
+	defer func() {
+		if r := recover(); r != nil {
+			a.confess(r, debug.Stack())
+			code = exitBug
+		}
+	}()
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitDone
+	}
+	code = codeOf(err)
+	if !a.started {
+		code = exitUsage
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		code = exitInterrupted
+	}
+	text := sentence(err)
+	if code == exitUsage && !a.started {
+		text += fmt.Sprintf("; see %s --help", cmd.CommandPath())
+	}
+	fmt.Fprintf(a.err, "%s %s\n", a.paint("31;1", "evosr:"), text)
+	return code
+}
+
+// confess says that a panic is ours and keeps what is needed to find it.
+func (a *app) confess(what any, stack []byte) {
+	where := "the text below"
+	if f, err := os.CreateTemp("", "evosr-crash-*.txt"); err == nil {
+		fmt.Fprintf(f, "evosr %s %s/%s %s\narguments: %q\n%v\n\n%s", version(), runtime.GOOS, runtime.GOARCH, runtime.Version(), os.Args[1:], what, stack)
+		if f.Close() == nil {
+			where = f.Name()
+		}
+	}
+	fmt.Fprintf(a.err, "%s a bug in evosr: %v; please report it with %s and the command you typed\n", a.paint("31;1", "evosr:"), what, where)
+	if where == "the text below" {
+		a.err.Write(stack)
+	}
+}
+
+// paint colours text on a terminal.
+func (a *app) paint(code, text string) string {
+	if !a.color {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+// say talks to the user.
+func (a *app) say(format string, args ...any) { fmt.Fprintf(a.err, format+"\n", args...) }
+
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
+	}
+	return strings.TrimPrefix(info.Main.Version, "v")
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "evosr",
+		Short: "Evolves super-resolution networks that fit your device",
+		Long: "evosr evolves super-resolution networks that fit a device and a time budget,\n" +
+			"and runs them.\n\n" +
+			"MODEL is an ONNX file, a program file (.evosr) or bicubic.\n\n" +
+			"Exit codes: 0 done, 2 usage or config, 3 infeasible, 4 data, 5 interrupted and\n" +
+			"resumable, 6 integrity, 70 a bug of ours.",
+		Version:       version(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRun: func(*cobra.Command, []string) {
+			a.started = true
+		},
+	}
+	root.SetVersionTemplate("evosr {{.Version}}\n")
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveDefault)
+	root.AddCommand(a.initCmd(), a.doctorCmd(), a.dataCmd(), a.profileCmd(), a.planCmd(), a.runCmd(), a.statusCmd(),
+		a.reportCmd(), a.exportCmd(), a.upscaleCmd(), a.benchCmd(), a.evalCmd())
+	return root
+}
+
+// jsonFlag adds --json.
+func (a *app) jsonFlag(c *cobra.Command) *cobra.Command {
+	c.Flags().BoolVar(&a.json, "json", false, "print JSON on standard output")
+	return c
+}

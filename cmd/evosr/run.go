@@ -1,0 +1,220 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"evosr/configs"
+	"evosr/report"
+	"evosr/runner"
+)
+
+// loadConfig reads the config at a path, or the embedded preset of that name.
+func loadConfig(name string) (*configs.Config, error) {
+	cfg, err := configs.Load(name)
+	if errors.Is(err, os.ErrNotExist) && slices.Contains(configs.Presets(), name) {
+		text, err := configs.Preset(name)
+		if err != nil {
+			return nil, err
+		}
+		return configs.Parse(name+".yaml", text)
+	}
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, usagef("config %s: no such file, nor a preset (%s)", name, strings.Join(configs.Presets(), ", "))
+	}
+	if err != nil {
+		return nil, &coded{exitUsage, err}
+	}
+	return cfg, nil
+}
+
+// runDir is where a run goes unless told otherwise.
+func runDir(config string) string {
+	base := filepath.Base(config)
+	return filepath.Join("runs", strings.TrimSuffix(base, filepath.Ext(base)))
+}
+
+func (a *app) runCmd() *cobra.Command {
+	var dir string
+	var seed uint64
+	var workers int
+	c := &cobra.Command{
+		Use:   "run CONFIG",
+		Short: "Train, search, finish winners, report; the same command resumes",
+		Long: "Carries out CONFIG, a file or the name of a preset (" + strings.Join(configs.Presets(), ", ") + "), in a run\n" +
+			"directory. Stopped at any moment, the same command continues to the same result.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			cfg, err := loadConfig(args[0])
+			if err != nil {
+				return err
+			}
+			if c.Flags().Changed("seed") {
+				cfg.Seed = seed
+			}
+			if dir == "" {
+				dir = runDir(args[0])
+			}
+			m := a.meter()
+			defer m.close()
+			err = runner.Run(c.Context(), cfg, dir, runner.Options{Workers: workers, Report: func(p runner.Progress) { m.set(beatOf(p)) }})
+			m.close()
+			if err != nil {
+				return err
+			}
+			page, err := report.Write(dir)
+			if err != nil {
+				return err
+			}
+			return a.printRun(dir, page)
+		},
+	}
+	c.Flags().StringVar(&dir, "dir", "", "run directory (default runs/<config's name>)")
+	c.Flags().Uint64Var(&seed, "seed", 0, "instead of the config's seed")
+	numberFlag(c, &workers, "workers", 1, 1024, 0, "networks scored at a time (default every core); changes no result")
+	c.Flags().Lookup("workers").DefValue = ""
+	return a.jsonFlag(c)
+}
+
+// beatOf puts a run's progress into words.
+func beatOf(p runner.Progress) beat {
+	b := beat{stage: p.Stage, message: p.Message, done: p.Done, total: p.Total, rate: p.Rate, left: p.Left}
+	switch p.Stage {
+	case runner.StageSupernet:
+		b.unit = "steps"
+	case runner.StageSearch:
+		b.unit = "evaluations"
+		if p.Hypervolume > 0 {
+			b.extra = fmt.Sprintf("hypervolume %.4g", p.Hypervolume)
+		}
+	}
+	return b
+}
+
+// winnerJSON is a winner in the output of run and status.
+type winnerJSON struct {
+	ID        string  `json:"id"`
+	Reason    string  `json:"reason"`
+	PSNR      float64 `json:"psnr_db"`
+	SSIM      float64 `json:"ssim"`
+	Bicubic   float64 `json:"bicubic_psnr_db"`
+	LatencyMS float64 `json:"latency_ms"` // measured
+	Params    int     `json:"params"`
+	Program   string  `json:"program"`
+	ONNX      string  `json:"onnx"`
+}
+
+func winners(d *runner.Dir) ([]winnerJSON, error) {
+	cards, err := d.Winners()
+	list := []winnerJSON{}
+	for _, c := range cards {
+		list = append(list, winnerJSON{c.ID, c.Reason, c.Finetuned.PSNR, c.Finetuned.SSIM, c.Bicubic.PSNR, c.Latency.MedianMS, c.Params,
+			d.File(c.ID, "model.evosr"), d.File(c.ID, "model.onnx")})
+	}
+	return list, err
+}
+
+func (a *app) printRun(dir, page string) error {
+	d, err := runner.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	list, err := winners(d)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(struct {
+			Dir     string       `json:"dir"`
+			Report  string       `json:"report"`
+			Winners []winnerJSON `json:"winners"`
+		}{dir, page, list})
+	}
+	if err := a.printWinners(list); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.out, "\nreport   %s\n", page)
+	return err
+}
+
+func (a *app) printWinners(list []winnerJSON) error {
+	w := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
+	fmt.Fprintf(w, "winner\tPSNR dB\tover bicubic\tms\tparameters\twhy\n")
+	for _, c := range list {
+		fmt.Fprintf(w, "%s\t%.2f\t%+.2f\t%.2f\t%d\t%s\n", c.ID, c.PSNR, c.PSNR-c.Bicubic, c.LatencyMS, c.Params, c.Reason)
+	}
+	return w.Flush()
+}
+
+func (a *app) planCmd() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "plan CONFIG",
+		Short: "Check a config, size its space, estimate time and disk",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			cfg, err := loadConfig(args[0])
+			if err != nil {
+				return err
+			}
+			e, err := runner.Plan(cfg)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				err = a.printJSON(e)
+			} else {
+				err = a.printPlan(args[0], e)
+			}
+			if err == nil && e.Satisfiable == "no" {
+				return fmt.Errorf("%w: %s", runner.ErrInfeasible, e.Why)
+			}
+			return err
+		},
+	}
+	return a.jsonFlag(c)
+}
+
+func (a *app) printPlan(name string, e *runner.Estimate) error {
+	w := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
+	fmt.Fprintf(w, "%s\tvalid\n", name)
+	fmt.Fprintf(w, "networks\t%s (10^%.1f)\n", shorten(e.Genomes), e.Log10)
+	for _, x := range []struct {
+		name string
+		e    runner.Extreme
+	}{{"smallest", e.Smallest}, {"largest", e.Largest}, {"fastest", e.Fastest}} {
+		latency := ""
+		if x.e.LatencyMS > 0 {
+			latency = fmt.Sprintf(", %.2f ms predicted", x.e.LatencyMS)
+		}
+		fmt.Fprintf(w, "%s\t%d parameters, %.1f M multiplications a frame%s\n", x.name, x.e.Params, float64(x.e.MACs)/1e6, latency)
+	}
+	if e.Profile != "" {
+		fmt.Fprintf(w, "profile\t%s\n", e.Profile)
+	}
+	fmt.Fprintf(w, "satisfiable\t%s\t\n", strings.TrimSuffix(e.Satisfiable+", "+e.Why, ", "))
+	var total time.Duration
+	for _, s := range e.Time {
+		fmt.Fprintf(w, "%s\tabout %s\n", s.Stage, s.Time.Round(time.Second))
+		total += s.Time
+	}
+	fmt.Fprintf(w, "in all\tabout %s\n", total.Round(time.Second))
+	fmt.Fprintf(w, "disk\tabout %.1f MB\n", float64(e.Disk)/1e6)
+	return w.Flush()
+}
+
+// shorten keeps a huge number readable.
+func shorten(digits string) string {
+	if len(digits) > 15 {
+		return digits[:6] + "... with " + fmt.Sprint(len(digits)) + " digits"
+	}
+	return digits
+}

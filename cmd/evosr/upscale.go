@@ -1,0 +1,232 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"evosr/imaging"
+)
+
+func (a *app) upscaleCmd() *cobra.Command {
+	var model string
+	var scale, threads, megapixels int
+	c := &cobra.Command{
+		Use:   "upscale -m MODEL IN OUT",
+		Short: "Enlarge pictures, folders of pictures, or Y4M video",
+		Long: "Enlarges IN into OUT. IN is a PNG, JPEG or WebP picture, a folder of them, or a\n" +
+			"Y4M video; - is Y4M on standard input or output. Pictures are written as PNG, a\n" +
+			"folder's under the same names. The model enlarges luma, bicubic interpolation\n" +
+			"colour and transparency.",
+		Example: "  evosr upscale -m model.evosr photo.jpg large.png\n" +
+			"  ffmpeg -i in.mp4 -f yuv4mpegpipe - | evosr upscale -m model.evosr - - | ffplay -",
+		Args: cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			u, err := openModel(model, scale, threads)
+			if err != nil {
+				return err
+			}
+			defer u.close()
+			return a.upscale(c.Context(), u, args[0], args[1], limits(megapixels))
+		},
+	}
+	c.Flags().StringVarP(&model, "model", "m", "", "ONNX file, program file, or bicubic")
+	scaleFlag(c, &scale)
+	threadsFlag(c, &threads)
+	megapixelsFlag(c, &megapixels)
+	if err := c.MarkFlagRequired("model"); err != nil {
+		panic(err)
+	}
+	return c
+}
+
+func (a *app) upscale(ctx context.Context, u *upscaler, in, out string, l imaging.Limits) error {
+	if in == "-" {
+		return a.upscaleVideo(ctx, u, a.in, "standard input", out, l)
+	}
+	info, err := os.Stat(in)
+	if err != nil {
+		return dataf("%s: %w", in, reason(err))
+	}
+	if info.IsDir() {
+		return a.upscaleFolder(ctx, u, in, out, l)
+	}
+	f, err := os.Open(in)
+	if err != nil {
+		return dataf("%s: %w", in, reason(err))
+	}
+	defer f.Close()
+	head := make([]byte, 9)
+	if n, _ := io.ReadFull(f, head); bytes.Equal(head[:n], []byte("YUV4MPEG2")) {
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return dataf("%s: %w", in, reason(err))
+		}
+		if same(in, out) {
+			return usagef("OUT is IN: %s would be overwritten", in)
+		}
+		return a.upscaleVideo(ctx, u, f, in, out, l)
+	}
+	if out == "-" {
+		return usagef("only Y4M video goes to standard output: name a PNG file")
+	}
+	if info, err := os.Stat(out); err == nil && info.IsDir() {
+		out = filepath.Join(out, pngName(in))
+	}
+	return upscalePicture(u, in, out, l)
+}
+
+// upscaleFolder mirrors the pictures of a folder by name.
+func (a *app) upscaleFolder(ctx context.Context, u *upscaler, in, out string, l imaging.Limits) error {
+	paths, err := imaging.List(in)
+	if err != nil {
+		return dataf("%w", err)
+	}
+	if out == "-" {
+		return usagef("only Y4M video goes to standard output: name a folder")
+	}
+	if info, err := os.Stat(out); err == nil && !info.IsDir() {
+		return usagef("%s is a file: IN is a folder, so OUT must be one", out)
+	}
+	from := map[string]string{}
+	for _, p := range paths {
+		name := pngName(p)
+		if other, ok := from[name]; ok {
+			return usagef("%s and %s would both become %s", other, p, name)
+		}
+		from[name] = p
+		for _, q := range paths {
+			if same(q, filepath.Join(out, name)) {
+				return usagef("%s would be overwritten: choose another folder for OUT", q)
+			}
+		}
+	}
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return dataf("%s: %w", out, reason(err))
+	}
+	m := a.meter()
+	defer m.close()
+	for i, p := range paths {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		m.set(beat{stage: "upscale", message: filepath.Base(p), done: float64(i), total: float64(len(paths))})
+		if err := upscalePicture(u, p, filepath.Join(out, pngName(p)), l); err != nil {
+			return err
+		}
+	}
+	m.set(beat{stage: "upscale", done: float64(len(paths)), total: float64(len(paths))})
+	return nil
+}
+
+func pngName(path string) string {
+	base := filepath.Base(path)
+	return strings.TrimSuffix(base, filepath.Ext(base)) + ".png"
+}
+
+// same says whether two paths lead to one file.
+func same(a, b string) bool {
+	x, errX := os.Stat(a)
+	y, errY := os.Stat(b)
+	return errX == nil && errY == nil && os.SameFile(x, y)
+}
+
+func upscalePicture(u *upscaler, in, out string, l imaging.Limits) error {
+	if same(in, out) {
+		return usagef("OUT is IN: %s would be overwritten", in)
+	}
+	if !strings.EqualFold(filepath.Ext(out), ".png") {
+		return usagef("%s: pictures are written as PNG, want a name that ends in .png", out)
+	}
+	p, err := imaging.Open(in, l)
+	if err != nil {
+		return dataf("%w", err)
+	}
+	w, h := p.Y.W*u.scale, p.Y.H*u.scale
+	big := &imaging.Picture{Y: imaging.NewPlane(w, h)}
+	if err := u.Upscale(big.Y.Pix, p.Luma().Pix, p.Y.W, p.Y.H); err != nil {
+		return dataf("%s: %w", in, err)
+	}
+	for _, c := range []struct {
+		from *imaging.Plane
+		to   **imaging.Plane
+	}{{p.Cb, &big.Cb}, {p.Cr, &big.Cr}, {p.Alpha, &big.Alpha}} {
+		if c.from != nil {
+			*c.to = imaging.Resize(c.from, w, h)
+		}
+	}
+	return writeWhole(out, func(f io.Writer) error { return imaging.EncodePNG(f, big) })
+}
+
+// upscaleVideo goes through a stream frame by frame in constant memory.
+func (a *app) upscaleVideo(ctx context.Context, u *upscaler, in io.Reader, name, out string, l imaging.Limits) error {
+	r, err := imaging.NewY4MReader(in, l)
+	if err != nil {
+		return dataf("%s: %w", name, err)
+	}
+	var t tally
+	run := func(w io.Writer) error { return a.frames(ctx, u, r, w, &t) }
+	if out == "-" {
+		err = run(a.out)
+	} else {
+		err = writeWhole(out, run)
+	}
+	if t.frames > 0 {
+		a.say("%d frames, %dx%d to %dx%d, %.1f frames/s (network alone %.1f)", t.frames, r.Header.W, r.Header.H,
+			r.Header.W*u.scale, r.Header.H*u.scale, t.rate(), t.networkRate())
+	}
+	if err != nil && !errors.Is(err, context.Canceled) {
+		return dataf("%s: %w", name, err)
+	}
+	return err
+}
+
+func (a *app) frames(ctx context.Context, u *upscaler, r *imaging.Y4MReader, out io.Writer, t *tally) error {
+	h := r.Header
+	h.W, h.H = h.W*u.scale, h.H*u.scale
+	w, err := imaging.NewY4MWriter(out, h)
+	if err != nil {
+		return err
+	}
+	m := a.meter()
+	defer m.close()
+	in, big := &imaging.Frame{}, &imaging.Frame{Y: imaging.NewPlane(h.W, h.H)}
+	var chroma *imaging.Resizer
+	if cw, ch := r.Header.ChromaSize(); cw > 0 {
+		bw, bh := h.ChromaSize()
+		chroma = imaging.NewResizer(cw, ch, bw, bh)
+		big.Cb, big.Cr = imaging.NewPlane(bw, bh), imaging.NewPlane(bw, bh)
+	}
+	t.start()
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := r.Read(in); err == io.EOF {
+			if t.frames == 0 {
+				return errors.New("the stream holds no frame")
+			}
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if err := t.network(func() error { return u.Upscale(big.Y.Pix, in.Y.Pix, in.Y.W, in.Y.H) }); err != nil {
+			return err
+		}
+		if chroma != nil {
+			chroma.Resize(big.Cb, in.Cb)
+			chroma.Resize(big.Cr, in.Cr)
+		}
+		if err := w.Write(big); err != nil {
+			return err
+		}
+		t.frame()
+		m.set(beat{stage: "upscale", message: fmt.Sprintf("frame %d", t.frames), rate: t.rate(), unit: "frames"})
+	}
+}
