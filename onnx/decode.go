@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"slices"
 	"unsafe"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -468,10 +469,11 @@ func (i *valueInfo) decodeShape(mem *memory, v field) error {
 // product multiplies dims and refuses negative ones and more elements than an
 // int can count, even where another dim is zero.
 func product(dims []int64) (int, error) {
+	// Only the errors may keep dims, or the callers' arrays would leave the stack.
 	n, zero := uint64(1), false
 	for _, d := range dims {
 		if d < 0 {
-			return 0, fmt.Errorf("dims %v: %d, want at least 0", dims, d)
+			return 0, fmt.Errorf("dims %v: %d, want at least 0", slices.Clone(dims), d)
 		}
 		if d == 0 {
 			zero = true
@@ -479,7 +481,7 @@ func product(dims []int64) (int, error) {
 		}
 		hi, lo := bits.Mul64(n, uint64(d))
 		if hi != 0 || lo > math.MaxInt {
-			return 0, fmt.Errorf("dims %v: more elements than can be counted", dims)
+			return 0, fmt.Errorf("dims %v: more elements than can be counted", slices.Clone(dims))
 		}
 		n = lo
 	}

@@ -1,7 +1,9 @@
 package onnx
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"math"
 	"unicode/utf8"
 	"unsafe"
@@ -97,7 +99,7 @@ func walk(message []byte, f func(field) error) error {
 		at := len(message) - len(b)
 		num, typ, n := protowire.ConsumeTag(b)
 		if n < 0 {
-			return fmt.Errorf("byte %d of %d: a field's tag: %w", at, len(message), protowire.ParseError(n))
+			return fmt.Errorf("byte %d of %d: a field's tag %s", at, len(message), fault(n))
 		}
 		v := field{num: num, typ: typ}
 		b = b[n:]
@@ -116,7 +118,7 @@ func walk(message []byte, f func(field) error) error {
 			return fmt.Errorf("byte %d of %d: field %d: wire type %d, want a number or bytes", at, len(message), num, typ)
 		}
 		if n < 0 {
-			return fmt.Errorf("byte %d of %d: field %d: %w", at, len(message), num, protowire.ParseError(n))
+			return fmt.Errorf("byte %d of %d: field %d %s", at, len(message), num, fault(n))
 		}
 		b = b[n:]
 		if err := f(v); err != nil {
@@ -124,6 +126,15 @@ func walk(message []byte, f func(field) error) error {
 		}
 	}
 	return nil
+}
+
+// fault puts a negative length of protowire in words. (The text of protowire's
+// own errors changes from build to build.)
+func fault(n int) string {
+	if errors.Is(protowire.ParseError(n), io.ErrUnexpectedEOF) {
+		return "is cut off"
+	}
+	return "is malformed"
 }
 
 func (v field) want(typ protowire.Type) error {
@@ -209,7 +220,7 @@ func (v field) each(elem protowire.Type, f func(bits uint64)) error {
 			x, n = protowire.ConsumeVarint(b)
 		}
 		if n < 0 {
-			return fmt.Errorf("field %d: %w", v.num, protowire.ParseError(n))
+			return fmt.Errorf("field %d %s", v.num, fault(n))
 		}
 		f(x)
 		b = b[n:]
