@@ -41,7 +41,10 @@ func survivors(t *testing.T, out *Outcome[real]) [][]float64 {
 }
 
 func TestFronts(t *testing.T) {
-	const seeds = 15
+	seeds := 15
+	if raced {
+		seeds = 1 // the same goroutines run for every seed
+	}
 	for _, tt := range fronts {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -57,10 +60,10 @@ func TestFronts(t *testing.T) {
 					t.Errorf("seed %d: hypervolume %.5g, of the whole front %.5g, want at least %.5g and at most %.5g",
 						seed, v, out.Hypervolume, tt.low, tt.most)
 				}
-				mean += v / seeds
-				whole += out.Hypervolume / seeds
+				mean += v / float64(seeds)
+				whole += out.Hypervolume / float64(seeds)
 			}
-			if mean < tt.mean {
+			if mean < tt.mean && !raced {
 				t.Errorf("mean hypervolume %.5g, want at least %.5g", mean, tt.mean)
 			}
 			t.Logf("mean hypervolume of 64 survivors %.5g, of the whole front %.5g, at most %.5g", mean, whole, tt.most)

@@ -52,10 +52,9 @@ func TestHypervolume(t *testing.T) {
 // TestHypervolumeAgainstCells counts the unit cells that rows on a grid
 // dominate.
 func TestHypervolumeAgainstCells(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		const side = 5
-		m := rapid.SampledFrom([]int{1, 2, 3, 4, 5}).Draw(t, "objectives")
-		f := sampledRows(t, 16, m, rapid.SampledFrom([]float64{-1, 0, 1, 2, 3, 4, 4, 4, 5, 6}))
+	const side = 4
+	shapes(t, []int{1, 2, 3, 4, 5}, []int{1, 2, 3, 8, 20}, oneOf(-1, 0, 1, 2, 3, 3, 4, 5), func(t *rapid.T, f [][]float64) {
+		m := len(f[0])
 		ref := slices.Repeat([]float64{side}, m)
 		want := 0
 		cell := slices.Repeat([]float64{-1}, m)
@@ -83,9 +82,9 @@ func TestHypervolumeAgainstCells(t *testing.T) {
 // TestHypervolumeAgainstInclusionExclusion sums the boxes of all subsets of
 // real-valued rows, with alternating signs.
 func TestHypervolumeAgainstInclusionExclusion(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		m := rapid.SampledFrom([]int{1, 2, 3, 4, 5, 6}).Draw(t, "objectives")
-		f := sampledRows(t, 9, m, rapid.Map(rapid.Uint32(), func(v uint32) float64 { return 1.2 * float64(v%99991) / 99991 }))
+	value := rapid.Map(rapid.Uint64(), func(u uint64) float64 { return 1.1 * float64(mix(u)>>11) / (1 << 53) })
+	shapes(t, []int{1, 2, 3, 4, 5, 6}, []int{1, 3, 9}, value, func(t *rapid.T, f [][]float64) {
+		m := len(f[0])
 		want := 0.0
 		for set := 1; set < 1<<len(f); set++ {
 			box, sign := 1.0, -1.0
@@ -113,11 +112,7 @@ func TestHypervolumeAgainstInclusionExclusion(t *testing.T) {
 
 // TestFrontGain holds the running front and its volume against the whole.
 func TestFrontGain(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		f := rows(t, 30, false)
-		if len(f) == 0 {
-			return
-		}
+	shapes(t, []int{1, 2, 3, 4}, []int{1, 3, 10, 40}, coarse(), func(t *rapid.T, f [][]float64) {
 		ref := same(len(f[0]), float64(rapid.IntRange(2, 6).Draw(t, "reference")))
 		running := front{ref: ref}
 		for i, row := range f {

@@ -24,10 +24,9 @@ func evaluated(p *Problem[int], i int, r Result) eaopt.Individual {
 // TestSurvival holds the incremental ranking and the choice of who leaves
 // against sorting and crowding the whole population after every newcomer.
 func TestSurvival(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		f := rows(t, 40, false)
-		cv := rapid.SliceOfN(rapid.SampledFrom([]float64{0, 0, 0, 1, 2}), len(f), len(f)).Draw(t, "cv")
-		s := &survival[int]{size: rapid.SampledFrom([]int{2, 3, 5, 9, 12}).Draw(t, "size")}
+	shapes(t, []int{1, 2, 3}, []int{2, 10, 30, 60}, coarse(), func(t *rapid.T, f [][]float64) {
+		cv := rapid.SliceOfN(oneOf(0, 0, 0, 1, 2), len(f), len(f)).Draw(t, "cv")
+		s := &survival[int]{size: rapid.SampledFrom([]int{5, 12, 9, 3, 2, 25}).Draw(t, "size")}
 		together := rapid.SampledFrom([]int{1, 1, 2, 5}).Draw(t, "newcomers at a time")
 
 		var pop eaopt.Population

@@ -42,21 +42,29 @@ func TestRank(t *testing.T) {
 	}
 }
 
-// rows draws objectives on a coarse grid, so that ties and equal rows are
-// common, with NaN and infinities among them when wild. Lengths are sampled,
-// because rapid's own slices are nearly always short.
-func rows(t *rapid.T, most int, wild bool) [][]float64 {
-	values := []float64{0, 1, 2, 3, 4, 5, 6, 7}
-	if wild {
-		values = append(values, math.NaN(), math.Inf(1), math.Inf(-1), math.MaxFloat64, -math.MaxFloat64)
+// shapes checks a property over drawn rows of every shape that is named. Shapes
+// are not drawn: rapid's own are nearly always small.
+func shapes(t *testing.T, objectives, members []int, value *rapid.Generator[float64], property func(t *rapid.T, f [][]float64)) {
+	for _, m := range objectives {
+		for _, n := range members {
+			t.Run(fmt.Sprintf("%dx%d", n, m), rapid.MakeCheck(func(t *rapid.T) {
+				property(t, rapid.SliceOfN(rapid.SliceOfN(value, m, m), n, n).Draw(t, "f"))
+			}))
+		}
 	}
-	m := rapid.SampledFrom([]int{1, 2, 2, 3, 4}).Draw(t, "objectives")
-	return sampledRows(t, most, m, rapid.SampledFrom(values))
 }
 
-func sampledRows(t *rapid.T, most, m int, value *rapid.Generator[float64]) [][]float64 {
-	n := rapid.SampledFrom([]int{0, 1, 2, 3, most / 4, most / 2, most}).Draw(t, "rows")
-	return rapid.SliceOfN(rapid.SliceOfN(value, m, m), n, n).Draw(t, "f")
+// oneOf draws evenly; rapid.SampledFrom prefers the first values.
+func oneOf(values ...float64) *rapid.Generator[float64] {
+	return rapid.Map(rapid.Uint64(), func(u uint64) float64 { return values[mix(u)%uint64(len(values))] })
+}
+
+// coarse values make ties and equal rows common; wild ones add all that is not
+// a usual number.
+func coarse() *rapid.Generator[float64] { return oneOf(0, 1, 2, 3, 4, 5, 6, 7) }
+
+func wild() *rapid.Generator[float64] {
+	return oneOf(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, math.NaN(), math.Inf(1), math.Inf(-1), math.MaxFloat64, -math.MaxFloat64)
 }
 
 // slowRank peels off one front after the other, by the definition.
@@ -113,9 +121,8 @@ func slowDominates(f []float64, cv float64, g []float64, gcv float64) bool {
 }
 
 func TestRankAgainstPeeling(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		f := rows(t, 24, true)
-		cv := rapid.SliceOfN(rapid.SampledFrom([]float64{0, 0, 0, -1, 1, 2, math.NaN()}), len(f), len(f)).Draw(t, "cv")
+	shapes(t, []int{1, 2, 3, 4}, []int{1, 2, 4, 12, 30}, wild(), func(t *rapid.T, f [][]float64) {
+		cv := rapid.SliceOfN(oneOf(0, 0, 0, -1, 1, 2, math.NaN()), len(f), len(f)).Draw(t, "cv")
 		want := slowRank(f, cv)
 		if got := RankConstrained(f, cv); !slices.Equal(got, want) {
 			t.Fatalf("RankConstrained = %v, want %v", got, want)
@@ -162,8 +169,7 @@ func TestCrowding(t *testing.T) {
 // TestCrowdingAgainstNeighbours looks for every row's neighbours by search
 // instead of by sorting.
 func TestCrowdingAgainstNeighbours(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		f := rows(t, 16, false)
+	shapes(t, []int{1, 2, 3}, []int{1, 2, 3, 6, 16}, coarse(), func(t *rapid.T, f [][]float64) {
 		want := make([]float64, len(f))
 		for i := range f {
 			for k := range f[i] {

@@ -1,0 +1,5 @@
+//go:build race
+
+package evolve
+
+const raced = true // by the race detector, ten times as slow
