@@ -1,0 +1,107 @@
+package sparse
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"evosr/internal/kernel"
+	"evosr/space"
+)
+
+// BenchmarkCosts measures the two numbers of every entry of tables: the time of
+// one list entry and of one block, each on one vector of pixels, from layers of
+// 32 to 32 channels with short and with long lists on a band of 320x16 pixels.
+func BenchmarkCosts(b *testing.B) {
+	const w, h, channels = 320, 16, 32
+	rng := rand.New(rand.NewPCG(1, 1))
+	src, dst := kernel.NewTensor(channels, h, w, 1), kernel.NewTensor(channels, h, w, 1)
+	for c := range channels {
+		src.Set(c, picture(rng, w*h))
+	}
+	for _, set := range kernel.Sets() {
+		for size := 1; size <= 8; size *= 2 {
+			for _, side := range []int{1, 3} {
+				b.Run(fmt.Sprintf("%s/b=%d/%dx%d", set.Name, size, side, side), func(b *testing.B) {
+					var blocks [2][]kernel.Block
+					var taps [2]int
+					for i, percent := range []int{50, 90} {
+						scheme := []space.Scheme{1: space.Unstructured, 2: space.Block2, 4: space.Block4, 8: space.Block8}[size]
+						l := space.Layer{In: channels, Out: channels, Kernel: side, Prune: space.Prune{Scheme: scheme, Percent: percent}}
+						l = randomize(&space.Subnet{Layers: []space.Layer{l}}, rng).Layers[0]
+						shape := kernel.Shape{Out: channels, In: channels, Kernel: side, Row: src.Row, Plane: src.Plane}
+						blocks[i] = kernel.Lower(nil, shape, l.Weights, l.Bias, l.Mask, size, false)
+						for _, bl := range blocks[i] {
+							taps[i] += len(bl.Off)
+						}
+					}
+					var best [2]time.Duration
+					e := kernel.Epilogue{ReLU: true}
+					for b.Loop() {
+						for i := range 2 {
+							start := time.Now()
+							set.Conv(dst, src, blocks[i], &e, 0, h)
+							if d := time.Since(start); best[i] == 0 || d < best[i] {
+								best[i] = d
+							}
+						}
+					}
+					vectors := float64(w / kernel.Lanes * h)
+					tap := float64(best[0]-best[1]) / float64(taps[0]-taps[1]) / vectors
+					block := (float64(best[1])/vectors - tap*float64(taps[1])) / float64(len(blocks[1]))
+					b.ReportMetric(0, "ns/op")
+					b.ReportMetric(tap, "ns/tap")
+					b.ReportMetric(block, "ns/block")
+				})
+			}
+		}
+	}
+}
+
+// BenchmarkUpscale runs whole networks of 320x180 pixels in, x4, at several
+// prunings, on one thread and on two.
+func BenchmarkUpscale(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	for _, net := range []struct {
+		name   string
+		width  int
+		blocks int
+	}{{"wide16x8", 16, 8}, {"wide32x16", 32, 16}} {
+		for _, prune := range []space.Prune{{}, {Scheme: space.Block4, Percent: 75}, {Scheme: space.Block4, Percent: 90}, {Scheme: space.Unstructured, Percent: 75}, {Scheme: space.Filter, Percent: 50}} {
+			sp := &space.Space{Scale: 4, Colors: 1}
+			g := space.Genome{Width: net.width}
+			for range net.blocks {
+				g.Slots = append(g.Slots, space.Gene{Kind: space.Wide, Expansion: 4, Prune: [3]space.Prune{prune, prune, prune}})
+			}
+			subnet := randomize(sp.Shape(g), rng)
+			for _, threads := range []int{1, 2} {
+				b.Run(fmt.Sprintf("%s/%v@%d/threads=%d", net.name, prune.Scheme, prune.Percent, threads), func(b *testing.B) {
+					p, err := Compile(subnet, Options{Threads: threads})
+					if err != nil {
+						b.Fatal(err)
+					}
+					defer p.Close()
+					src := picture(rng, 320*180)
+					dst := make([]float32, 16*len(src))
+					b.ReportAllocs()
+					var times []time.Duration
+					for b.Loop() {
+						start := time.Now()
+						if err := p.Upscale(dst, src, 320, 180); err != nil {
+							b.Fatal(err)
+						}
+						times = append(times, time.Since(start))
+					}
+					executed := 0
+					for _, l := range p.Layers() {
+						executed += l.MACs
+					}
+					median := summary(times).Median
+					b.ReportMetric(median.Seconds()*1e3, "median-ms")
+					b.ReportMetric(2*float64(executed)*320*180/median.Seconds()/1e9, "GFLOP/s")
+				})
+			}
+		}
+	}
+}
