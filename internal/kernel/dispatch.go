@@ -3,7 +3,7 @@ package kernel
 import "fmt"
 
 // Sets lists the Sets that run on this processor, the fastest first.
-func Sets() []*Set { return append(vectorSets(), scalar) }
+func Sets() []*Set { return append(vectorSets(), portable) }
 
 // Best is the fastest Set that runs on this processor.
 func Best() *Set { return Sets()[0] }

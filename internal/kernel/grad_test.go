@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -31,5 +32,40 @@ func sameWeightGrad(t *testing.T, rng *rand.Rand, grads gradFunc, l *layer, b in
 	check.CloseSums(t, bias, wantBias, 1e-5, 1)
 	if !slices.Equal(src, l.src.Data) || !slices.Equal(dy, l.dst.Data) {
 		t.Fatal("the kernel wrote to its input")
+	}
+}
+
+// TestWeightGrad holds the Sets as a whole against the scalar kernel.
+func TestWeightGrad(t *testing.T) {
+	for _, set := range Sets() {
+		t.Run(set.Name, func(t *testing.T) {
+			rng := check.Rand(t)
+			for range 60 {
+				l := randomLayer(t, rng, 1+rng.IntN(24), 1+rng.IntN(6), 1+2*rng.IntN(3), 1+rng.IntN(6), 1+rng.IntN(120), rng.Float64()*1.5)
+				sameWeightGrad(t, rng, set.WeightGrad, l, 1<<rng.IntN(4))
+			}
+		})
+	}
+}
+
+// TestWeightGradNaN: a gradient that is no number stays visible.
+func TestWeightGradNaN(t *testing.T) {
+	for _, set := range Sets() {
+		rng := check.Rand(t)
+		l := randomLayer(t, rng, 8, 2, 3, 3, 20, 1)
+		l.dst.At(5, 1)[7] = float32(nan)
+		blocks := Lower(nil, l.shape, l.w, l.bias, nil, 8, false)
+		grad, bias := [][]float32{make([]float32, len(blocks[0].W))}, make([]float32, 8)
+		set.WeightGrad(grad, bias, l.dst, l.src, blocks)
+		for i, g := range grad[0] {
+			if math.IsNaN(float64(g)) != (i%8 == 5) {
+				t.Fatalf("%s: gradient of tap %d, channel %d is %v", set.Name, i/8, i%8, g)
+			}
+		}
+		for c, g := range bias {
+			if math.IsNaN(float64(g)) != (c == 5) {
+				t.Fatalf("%s: gradient of bias %d is %v", set.Name, c, g)
+			}
+		}
 	}
 }

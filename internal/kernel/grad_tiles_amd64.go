@@ -3,7 +3,6 @@
 package kernel
 
 import (
-	"fmt"
 	"unsafe"
 )
 
@@ -45,7 +44,8 @@ func newGradTiles(variants []Variant) *gradTiles {
 }
 
 func (t *gradTiles) weightGrad(grad [][]float32, bias []float32, dy, src *Tensor, blocks []Block) {
-	width := t.check(grad, bias, dy, src, blocks)
+	checkGrad(grad, bias, dy, src, blocks, t.lanes)
+	width := roundUp(dy.W, t.lanes)
 	var sum [maxGradSums]float32
 	a := gradArgs{
 		vectors: width / t.lanes, dyPlane: 4 * dy.Plane,
@@ -82,27 +82,4 @@ func (t *gradTiles) weightGrad(grad [][]float32, bias []float32, dy, src *Tensor
 			}
 		}
 	}
-}
-
-// check panics where a call would read or write outside its tensors; it
-// returns the whole vectors of a row, in floats.
-func (t *gradTiles) check(grad [][]float32, bias []float32, dy, src *Tensor, blocks []Block) int {
-	if dy.H != src.H || dy.W != src.W || len(bias) < dy.C || len(grad) < len(blocks) {
-		panic(fmt.Sprintf("kernel: WeightGrad: (%d, %d, %d) from %dx%d, %d biases, %d gradients for %d blocks",
-			dy.C, dy.H, dy.W, src.W, src.H, len(bias), len(grad), len(blocks)))
-	}
-	width := roundUp(dy.W, t.lanes)
-	dy.mustHold("WeightGrad: dy", width)
-	last := src.Origin + (src.H-1)*src.Row + width
-	for i := range blocks {
-		b := &blocks[i]
-		b.mustFit("WeightGrad", dy.C)
-		if len(grad[i]) < len(b.W) {
-			panic(fmt.Sprintf("kernel: WeightGrad: block %d: %d gradients for %d weights", i, len(grad[i]), len(b.W)))
-		}
-		if lo, hi := reach(b.Off); src.Origin+int(lo) < 0 || last+int(hi) > len(src.Data) {
-			panic(fmt.Sprintf("kernel: WeightGrad: block %d: offsets %d to %d leave the source", i, lo, hi))
-		}
-	}
-	return width
 }

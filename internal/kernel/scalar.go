@@ -16,11 +16,10 @@ func convScalar(dst, src *Tensor, blocks []Block, e *Epilogue, y0, y1 int) {
 			for y := y0; y < y1; y++ {
 				out := dst.At(c, y)
 				for x := range out {
-					out[x] = b.Bias[j]
-				}
-				if e.Residual != nil {
-					for x, r := range e.Residual.At(c, y) {
-						out[x] += r
+					if e.Residual != nil { // it may be dst
+						out[x] = b.Bias[j] + e.Residual.At(c, y)[x]
+					} else {
+						out[x] = b.Bias[j]
 					}
 				}
 				for t, off := range b.Off {

@@ -18,8 +18,8 @@ package kernel
 //
 //	out = gate(relu(sum + bias + Residual))
 type Epilogue struct {
-	Residual *Tensor // added; nil adds nothing; as many channels and pixels as dst
-	Gate     *Tensor // result becomes 0 where Gate <= 0 (ReLU's gradient); nil passes all
+	Residual *Tensor // added; nil adds nothing; as many channels and pixels as dst, or dst itself
+	Gate     *Tensor // result becomes 0 unless Gate > 0 (ReLU's gradient); nil passes all
 	ReLU     bool
 }
 

@@ -1,0 +1,80 @@
+package kernel
+
+import "fmt"
+
+// checkConv panics where Conv in vectors of that many lanes would read or write
+// outside its tensors.
+func checkConv(dst, src *Tensor, blocks []Block, e *Epilogue, y0, y1, lanes int) {
+	if y0 < 0 || y1 > dst.H || dst.H != src.H || dst.W != src.W {
+		panic(fmt.Sprintf("kernel: Conv: rows [%d, %d) of %dx%d from %dx%d", y0, y1, dst.W, dst.H, src.W, src.H))
+	}
+	width := roundUp(dst.W, lanes)
+	dst.mustHold("Conv: dst", width)
+	for _, side := range []*Tensor{e.Residual, e.Gate} {
+		if side == nil {
+			continue
+		}
+		if side.C != dst.C || side.H != dst.H || side.W != dst.W {
+			panic(fmt.Sprintf("kernel: Conv: residual or gate of (%d, %d, %d), want (%d, %d, %d)",
+				side.C, side.H, side.W, dst.C, dst.H, dst.W))
+		}
+		side.mustHold("Conv: residual or gate", width)
+	}
+	from, to := src.Origin+y0*src.Row, src.Origin+(y1-1)*src.Row+width
+	for i := range blocks {
+		b := &blocks[i]
+		b.mustFit("Conv", dst.C)
+		if lo, hi := reach(b.Off); from+int(lo) < 0 || to+int(hi) > len(src.Data) {
+			panic(fmt.Sprintf("kernel: Conv: block %d: offsets %d to %d leave the source", i, lo, hi))
+		}
+	}
+}
+
+// mustFit panics unless the block's slices and channels agree with its size.
+func (b *Block) mustFit(op string, channels int) {
+	switch b.B {
+	case 1, 2, 4, 8:
+	default:
+		panic(fmt.Sprintf("kernel: %s: block of %d channels, want 1, 2, 4 or 8", op, b.B))
+	}
+	if b.Out < 0 || b.Out+b.B > channels || len(b.W) != len(b.Off)*b.B || len(b.Bias) < b.B {
+		panic(fmt.Sprintf("kernel: %s: block of channels [%d, %d) of %d with %d offsets, %d weights, %d biases",
+			op, b.Out, b.Out+b.B, channels, len(b.Off), len(b.W), len(b.Bias)))
+	}
+}
+
+// mustHold panics unless whole vectors of every row lie inside the data.
+func (t *Tensor) mustHold(what string, width int) {
+	if end := t.Origin + (t.C-1)*t.Plane + (t.H-1)*t.Row + width; t.Origin < 0 || end > len(t.Data) || t.C < 1 || t.H < 1 || t.W < 1 {
+		panic(fmt.Sprintf("kernel: %s: (%d, %d, %d) does not fit %d floats", what, t.C, t.H, t.W, len(t.Data)))
+	}
+}
+
+// checkGrad panics where WeightGrad would.
+func checkGrad(grad [][]float32, bias []float32, dy, src *Tensor, blocks []Block, lanes int) {
+	if dy.H != src.H || dy.W != src.W || len(bias) < dy.C || len(grad) < len(blocks) {
+		panic(fmt.Sprintf("kernel: WeightGrad: (%d, %d, %d) from %dx%d, %d biases, %d gradients for %d blocks",
+			dy.C, dy.H, dy.W, src.W, src.H, len(bias), len(grad), len(blocks)))
+	}
+	width := roundUp(dy.W, lanes)
+	dy.mustHold("WeightGrad: dy", width)
+	last := src.Origin + (src.H-1)*src.Row + width
+	for i := range blocks {
+		b := &blocks[i]
+		b.mustFit("WeightGrad", dy.C)
+		if len(grad[i]) < len(b.W) {
+			panic(fmt.Sprintf("kernel: WeightGrad: block %d: %d gradients for %d weights", i, len(grad[i]), len(b.W)))
+		}
+		if lo, hi := reach(b.Off); src.Origin+int(lo) < 0 || last+int(hi) > len(src.Data) {
+			panic(fmt.Sprintf("kernel: WeightGrad: block %d: offsets %d to %d leave the source", i, lo, hi))
+		}
+	}
+}
+
+// reach is the smallest and the largest offset, (0, 0) when there are none.
+func reach(off []int32) (lo, hi int32) {
+	for _, v := range off {
+		lo, hi = min(lo, v), max(hi, v)
+	}
+	return lo, hi
+}
