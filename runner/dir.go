@@ -1,65 +1,249 @@
 package runner
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"evosr/configs"
 	"evosr/deviceprofile"
-	"evosr/fitness"
 	"evosr/imaging"
-	"evosr/sparse"
 )
 
-// Dir is a run directory open for reading. A run may be going on in it.
+// Dir is a run directory open for reading, by one goroutine. A run may be going
+// on in it meanwhile.
 type Dir struct {
-	Path string
+	Path  string
+	store *store
+	cfg   *configs.Config
 }
 
 // Open opens a run directory for reading.
-func Open(path string) (*Dir, error) { panic("runner: being written") }
+func Open(path string) (*Dir, error) {
+	s, err := openStore(path, false)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %s is no run directory: it has no %s", ErrUsage, path, fileStore)
+	}
+	if err != nil {
+		return nil, err
+	}
+	d := &Dir{Path: path, store: s}
+	if err := d.readConfig(); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return d, nil
+}
+
+func (d *Dir) readConfig() error {
+	v, err := d.store.version()
+	if err != nil {
+		return storeError(err)
+	}
+	if v == 0 {
+		return fmt.Errorf("%w: the run in %s has not begun", ErrUsage, d.Path)
+	}
+	text, err := d.store.meta(metaConfig)
+	if err != nil {
+		return err
+	}
+	if d.cfg, err = configs.Parse(filepath.Join(d.Path, fileConfig), []byte(text)); err != nil {
+		return fmt.Errorf("%w: its config does not read: %w", ErrIntegrity, err)
+	}
+	return nil
+}
 
 // Close lets go of the database.
-func (d *Dir) Close() error { panic("runner: being written") }
+func (d *Dir) Close() error { return d.store.close() }
 
 // Config is the resolved config of the run.
-func (d *Dir) Config() *configs.Config { panic("runner: being written") }
+func (d *Dir) Config() *configs.Config { return d.cfg }
 
 // Status says how far the run is.
-func (d *Dir) Status() (Status, error) { panic("runner: being written") }
+func (d *Dir) Status() (Status, error) {
+	s := Status{TrainSteps: d.cfg.Train.Steps, Budget: d.cfg.Search.Evaluations}
+	facts := map[string]string{}
+	for _, key := range []string{metaValidation, metaProfile, metaSupernet, metaSearchEnd, metaWinnersReady} {
+		v, err := d.store.meta(key)
+		if err != nil {
+			return s, err
+		}
+		facts[key] = v
+	}
+	switch {
+	case facts[metaValidation] == "":
+		s.Stage = StageData
+	case facts[metaProfile] == "":
+		s.Stage = StageProfile
+	case facts[metaSupernet] == "":
+		s.Stage = StageSupernet
+	case facts[metaSearchEnd] == "":
+		s.Stage = StageSearch
+	case facts[metaWinnersReady] == "":
+		s.Stage = StageWinners
+	default:
+		s.Stage = StageDone
+	}
+	curve, err := d.store.training()
+	if err != nil {
+		return s, err
+	}
+	switch {
+	case facts[metaSupernet] != "":
+		s.TrainStep = s.TrainSteps
+	case len(curve) > 0:
+		s.TrainStep = curve[len(curve)-1].Step
+	}
+	if s.Evaluations, err = d.store.count("evaluations"); err != nil {
+		return s, err
+	}
+	chosen, err := d.store.winners()
+	if err != nil {
+		return s, err
+	}
+	s.WinnersWant = len(chosen)
+	for _, c := range chosen {
+		if c.card != "" {
+			s.Winners++
+		}
+	}
+	release, err := lock(d.Path)
+	switch {
+	case errors.Is(err, errLocked):
+		s.Running = true
+	case err == nil:
+		return s, release()
+	}
+	return s, nil
+}
 
 // Front is the content of front.json. It is an error when the search is not
 // finished; see Status.
-func (d *Dir) Front() (*Front, error) { panic("runner: being written") }
+func (d *Dir) Front() (*Front, error) {
+	list, err := d.store.front()
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("runner: %s has no front yet", d.Path)
+	}
+	f := &Front{Objectives: slices.Clone(d.cfg.Search.Objectives)}
+	for _, e := range list {
+		f.Points = append(f.Points, e.Point)
+	}
+	return f, nil
+}
 
 // Evaluations gives every genome scored so far, in launch order.
-func (d *Dir) Evaluations() ([]Evaluation, error) { panic("runner: being written") }
+func (d *Dir) Evaluations() ([]Evaluation, error) { return d.store.evaluations() }
 
 // Training gives the curve of the supernet's training.
-func (d *Dir) Training() ([]TrainPoint, error) { panic("runner: being written") }
+func (d *Dir) Training() ([]TrainPoint, error) { return d.store.training() }
 
-// Winners gives the cards of the finished winners, fastest first.
-func (d *Dir) Winners() ([]Card, error) { panic("runner: being written") }
+// Winners gives the cards of the finished winners, the one predicted fastest
+// first.
+func (d *Dir) Winners() ([]Card, error) {
+	chosen, err := d.store.winners()
+	if err != nil {
+		return nil, err
+	}
+	var cards []Card
+	for _, c := range chosen {
+		if c.card == "" {
+			continue
+		}
+		var card Card
+		if err := json.Unmarshal([]byte(c.card), &card); err != nil {
+			return nil, fmt.Errorf("%w: card of %s: %w", ErrIntegrity, c.id, err)
+		}
+		cards = append(cards, card)
+	}
+	slices.SortStableFunc(cards, func(a, b Card) int {
+		switch {
+		case a.Latency.PredictedMS < b.Latency.PredictedMS:
+			return -1
+		case a.Latency.PredictedMS > b.Latency.PredictedMS:
+			return 1
+		}
+		return 0
+	})
+	return cards, nil
+}
 
 // File is the path of a winner's file, such as "model.onnx".
-func (d *Dir) File(winner, name string) string { panic("runner: being written") }
+func (d *Dir) File(winner, name string) string {
+	return filepath.Join(d.Path, dirWinners, winner, name)
+}
 
 // Events gives the run's diary.
-func (d *Dir) Events() ([]Event, error) { panic("runner: being written") }
+func (d *Dir) Events() ([]Event, error) { return d.store.events() }
 
-// Profile is the device profile of the run.
-func (d *Dir) Profile() (*deviceprofile.Profile, error) { panic("runner: being written") }
+// Profile is the device profile of the run. It is an error when none is
+// measured yet; see Status.
+func (d *Dir) Profile() (*deviceprofile.Profile, error) {
+	text, err := d.store.meta(metaProfile)
+	if err != nil {
+		return nil, err
+	}
+	if text == "" {
+		return nil, fmt.Errorf("runner: %s has no profile yet", d.Path)
+	}
+	return configs.ParseProfile(filepath.Join(d.Path, fileProfile), []byte(text))
+}
+
+// SearchEnd says why the search ended and what hypervolume its front has;
+// "" while it goes on.
+func (d *Dir) SearchEnd() (reason string, hypervolume float64, err error) {
+	if reason, err = d.store.meta(metaSearchEnd); err != nil || reason == "" {
+		return "", 0, err
+	}
+	text, err := d.store.meta(metaHypervolume)
+	if err == nil {
+		_, err = fmt.Sscan(text, &hypervolume)
+	}
+	return reason, hypervolume, err
+}
 
 // Validation loads or draws the run's validation crops again.
-func (d *Dir) Validation() ([]imaging.Pair, error) { panic("runner: being written") }
+func (d *Dir) Validation() ([]imaging.Pair, error) {
+	ctx := context.Background()
+	var pairs []imaging.Pair
+	if d.cfg.Data.Validation == configs.Procedural {
+		var err error
+		if pairs, err = drawValidation(ctx, d.cfg, func(int, int) {}); err != nil {
+			return nil, err
+		}
+	} else {
+		only := *d.cfg
+		only.Data.Train = configs.Procedural
+		p, err := loadFolders(ctx, &only, func(string, int, int) {})
+		if err != nil {
+			return nil, err
+		}
+		pairs = p.val
+	}
+	want, err := d.store.meta(metaValidation)
+	if err != nil {
+		return nil, err
+	}
+	if want != "" && sumPairs(pairs) != want {
+		return nil, fmt.Errorf("%w: the validation pictures are not those of the run", ErrData)
+	}
+	return pairs, nil
+}
 
 // Status is how far a run is.
 type Status struct {
-	Stage       string // the first unfinished one, or "done"
+	Stage       string // the first unfinished one, or StageDone
 	Running     bool   // another process holds the directory now
-	TrainStep   int
+	TrainStep   int    // as of the last checkpoint
 	TrainSteps  int
 	Evaluations int
-	Budget      int
+	Budget      int // of evaluations
 	Winners     int // finished
 	WinnersWant int // 0 before the front stands
 }
@@ -102,51 +286,4 @@ type Event struct {
 	At    time.Time
 	Stage string
 	Text  string
-}
-
-// Card is card.json of a winner.
-type Card struct {
-	ID      string `json:"id"`
-	Genome  string `json:"genome"`
-	Reason  string `json:"reason"` // why this point of the front
-	Scale   int    `json:"scale"`
-	Colors  int    `json:"colors"`
-	Version string `json:"evosr_version"`
-	Config  string `json:"config_hash"`
-
-	Metric    string          `json:"metric"`    // definition of the qualities
-	Inherited fitness.Quality `json:"inherited"` // weights of the supernet
-	Finetuned fitness.Quality `json:"finetuned"`
-	Dense     fitness.Quality `json:"dense"` // largest dense subnet, inherited
-	Bicubic   fitness.Quality `json:"bicubic"`
-
-	Latency   Latency `json:"latency"`
-	Params    int     `json:"params"`
-	MACs      int     `json:"macs"`       // executed, one frame
-	DenseMACs int     `json:"dense_macs"` // of the unpruned winner, one frame
-
-	Layers []CardLayer       `json:"layers"`
-	Files  map[string]string `json:"files"` // name -> SHA-256
-}
-
-// Latency compares what was predicted with what was measured.
-type Latency struct {
-	Width       int     `json:"width"` // input frame, pixels
-	Height      int     `json:"height"`
-	Threads     int     `json:"threads"`
-	Kernels     string  `json:"kernels"`
-	PredictedMS float64 `json:"predicted_ms"`
-	LowMS       float64 `json:"low_ms"`
-	HighMS      float64 `json:"high_ms"`
-	MedianMS    float64 `json:"median_ms"` // measured
-	P90MS       float64 `json:"p90_ms"`
-	Ratio       float64 `json:"measured_over_predicted"`
-	Runs        int     `json:"runs"`
-}
-
-// CardLayer is a layer of a winner as the runtime executes it.
-type CardLayer struct {
-	sparse.LayerInfo
-	MedianMS float64
-	P90MS    float64
 }

@@ -3,18 +3,31 @@ package runner
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
 	"time"
 
 	"evosr/configs"
+	"evosr/deviceprofile"
+	"evosr/imaging"
+	"evosr/internal/kernel"
+	"evosr/supernet"
 )
+
+// Version is evosr's. It stands on every winner.
+const Version = "0.1.0"
 
 // What a run can end with, beside nil. Each has an exit code in cmd/evosr.
 var (
-	ErrUsage       = errors.New("runner: the run cannot start")                      // 2
-	ErrInfeasible  = errors.New("runner: nothing in the space meets the budget")     // 3
-	ErrData        = errors.New("runner: the pictures cannot be used")               // 4
-	ErrInterrupted = errors.New("runner: interrupted; the same command continues")   // 5
-	ErrIntegrity   = errors.New("runner: the run directory does not fit the config") // 6
+	ErrUsage       = errors.New("the run cannot start")                         // 2
+	ErrInfeasible  = errors.New("nothing in the space keeps within the budget") // 3
+	ErrData        = errors.New("the pictures cannot be used")                  // 4
+	ErrInterrupted = errors.New("interrupted; the same command continues")      // 5
+	ErrIntegrity   = errors.New("the run directory cannot be continued")        // 6
 )
 
 // Options say how a run is carried out; nothing in them changes its result.
@@ -30,6 +43,7 @@ const (
 	StageSupernet = "supernet"
 	StageSearch   = "search"
 	StageWinners  = "winners"
+	StageDone     = "done"
 )
 
 // Progress is where a run is.
@@ -42,7 +56,331 @@ type Progress struct {
 	Left        time.Duration
 }
 
-// Run carries cfg out in dir. The same call resumes.
+// run is one call of Run.
+type run struct {
+	cfg      *configs.Config
+	dir      string
+	o        Options
+	report   reporter
+	store    *store
+	pictures *pictures
+	profile  *deviceprofile.Profile
+	net      *supernet.Supernet
+
+	once   sync.Once // guards dealt
+	dealt  *imaging.Dataset
+	dealtE error
+}
+
+// Run carries cfg out in dir. The same call resumes, from whatever the last one
+// left, and leads to the same front.
 func Run(ctx context.Context, cfg *configs.Config, dir string, o Options) error {
-	panic("runner: being written")
+	if err := cfg.Validate(); err != nil {
+		return fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	if o.Workers <= 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	r := &run{cfg: cfg, dir: dir, o: o, report: reporter{to: o.Report}}
+	err := r.run(ctx)
+	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return fmt.Errorf("%w (%s)", ErrInterrupted, dir)
+	}
+	return err
+}
+
+func (r *run) run(ctx context.Context) (err error) {
+	// Everything that can be found wrong is looked at before anything is
+	// written: an existing run first, then the profile, then the pictures.
+	fresh, err := r.look()
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if r.store != nil {
+			err = errors.Join(err, r.store.close())
+		}
+	}()
+	if !fresh {
+		release, err := r.open()
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
+	if err := r.namedProfile(); err != nil {
+		return err
+	}
+	r.pictures, err = loadFolders(ctx, r.cfg, func(what string, done, total int) {
+		r.report.tell(StageData, what, float64(done), float64(total), 0)
+	})
+	if err != nil {
+		return err
+	}
+	if fresh {
+		if err := os.MkdirAll(r.dir, 0o755); err != nil {
+			return fmt.Errorf("%w: %w", ErrUsage, err)
+		}
+		release, err := r.open()
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
+	for _, stage := range []struct {
+		name string
+		do   func(context.Context) error
+	}{
+		{StageData, r.data}, {StageProfile, r.measure}, {StageSupernet, r.train}, {StageSearch, r.search}, {StageWinners, r.winners},
+	} {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := stage.do(ctx); err != nil {
+			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+				return errors.Join(err, r.store.event(stage.name, "interrupted"))
+			}
+			return errors.Join(err, r.store.event(stage.name, "ended: %v", err))
+		}
+	}
+	return nil
+}
+
+// look says whether the directory is fresh, from names only.
+func (r *run) look() (fresh bool, err error) {
+	info, err := os.Stat(r.dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	if !info.IsDir() {
+		return false, fmt.Errorf("%w: %s is a file, want a run directory or a new name", ErrUsage, r.dir)
+	}
+	empty, isRun, err := isRun(r.dir)
+	switch {
+	case err != nil:
+		return false, fmt.Errorf("%w: %w", ErrUsage, err)
+	case isRun:
+		return false, nil
+	case !empty:
+		return false, fmt.Errorf("%w: %s holds files but no %s, want a run directory, an empty folder or a new name", ErrUsage, r.dir, fileStore)
+	}
+	return true, nil
+}
+
+// open takes the directory and makes its database, or checks the one it has.
+func (r *run) open() (release func() error, err error) {
+	release, err = lock(r.dir)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrUsage, r.dir, err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, release())
+		}
+	}()
+	if r.store, err = openStore(r.dir, true); err != nil {
+		return nil, err
+	}
+	v, err := r.store.version()
+	if err != nil {
+		return nil, storeError(err)
+	}
+	text := string(r.cfg.YAML())
+	if v == 0 {
+		err = r.store.create(map[string]string{metaConfig: text, metaConfigHash: r.cfg.Hash(), metaVersion: Version})
+		if err != nil {
+			return nil, err
+		}
+	} else {
+		if err := r.sameConfig(); err != nil {
+			return nil, err
+		}
+		if err := sweep(r.dir); err != nil {
+			return nil, err
+		}
+		text, err = r.store.meta(metaConfig)
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := r.keepFile(fileConfig, []byte(text)); err != nil {
+		return nil, err
+	}
+	return release, r.store.event(StageData, "evosr %s with %d workers, kernels %s", Version, r.o.Workers, kernel.Best().Name)
+}
+
+// sameConfig refuses to continue another experiment, or a damaged one.
+func (r *run) sameConfig() error {
+	if err := r.store.sound(); err != nil {
+		return err
+	}
+	text, err := r.store.meta(metaConfig)
+	if err != nil {
+		return err
+	}
+	was, err := configs.Parse(filepath.Join(r.dir, fileConfig), []byte(text))
+	if err != nil {
+		return fmt.Errorf("%w: its config does not read: %w", ErrIntegrity, err)
+	}
+	if list := configs.Differences(was, r.cfg); len(list) > 0 {
+		return fmt.Errorf("%w: %s was begun with another config: %s; want the same config, or another directory", ErrIntegrity, r.dir, strings.Join(list, "; "))
+	}
+	return nil
+}
+
+// keepFile makes a file of the directory say what the database says.
+func (r *run) keepFile(name string, text []byte) error {
+	path := filepath.Join(r.dir, name)
+	if got, err := os.ReadFile(path); err == nil && string(got) == string(text) {
+		return nil
+	}
+	return writeWhole(path, text)
+}
+
+// data draws what is procedural and holds all pictures against those that the
+// run was begun with.
+func (r *run) data(ctx context.Context) error {
+	p := r.pictures
+	if p.val == nil {
+		var err error
+		p.val, err = drawValidation(ctx, r.cfg, func(done, total int) {
+			r.report.tell(StageData, "drawing validation pictures", float64(done), float64(total), 0)
+		})
+		if err != nil {
+			return err
+		}
+		p.valSum = sumPairs(p.val)
+	}
+	if err := r.sameData(metaValidation, "validation", p.valSum); err != nil {
+		return err
+	}
+	if p.train != nil {
+		return r.sameData(metaTrainData, "training", p.trainSum)
+	}
+	return nil
+}
+
+func (r *run) sameData(key, what, hash string) error {
+	was, err := r.store.meta(key)
+	switch {
+	case err != nil:
+		return err
+	case was == "":
+		return r.store.setMeta(key, hash)
+	case was != hash:
+		return fmt.Errorf("%w: the %s pictures are not those that %s was begun with; want the same pictures, or another directory", ErrIntegrity, what, r.dir)
+	}
+	return nil
+}
+
+// dataset gives the training patches. Procedural pictures are drawn on the
+// first call only, for a finished run needs none.
+func (r *run) dataset(ctx context.Context, stage string) (*imaging.Dataset, error) {
+	r.once.Do(func() { r.dealt, r.dealtE = r.newDataset(ctx, stage) })
+	return r.dealt, r.dealtE
+}
+
+func (r *run) newDataset(ctx context.Context, stage string) (*imaging.Dataset, error) {
+	p := r.pictures
+	if p.train == nil {
+		var err error
+		p.train, err = drawTraining(ctx, r.cfg, func(done, total int) {
+			r.report.tell(stage, "drawing training pictures", float64(done), float64(total), 0)
+		})
+		if err != nil {
+			return nil, err
+		}
+		p.trainSum = sum(p.train)
+		if err := r.sameData(metaTrainData, "training", p.trainSum); err != nil {
+			return nil, err
+		}
+	}
+	set, err := imaging.NewDataset(p.train, r.cfg.Space.Scale)
+	if err != nil {
+		return nil, err
+	}
+	p.train = nil // the dataset has its own copy
+	return set, set.Fits(r.cfg.Train.Patch)
+}
+
+// namedProfile loads the profile that the config names and holds it against
+// this machine.
+func (r *run) namedProfile() error {
+	name := r.cfg.Device.Profile
+	if name == "" {
+		return nil
+	}
+	p, err := configs.LoadProfile(name)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	if err := p.Check(); err != nil && !r.cfg.Device.AllowStale {
+		return fmt.Errorf("%w: profile %s: %w; measure anew with evosr profile, or set device.allow_stale", ErrUsage, name, err)
+	}
+	if n := r.cfg.Threads; n != 0 && n != p.Threads {
+		return fmt.Errorf("%w: profile %s was measured with %d threads, the config wants %d", ErrUsage, name, p.Threads, n)
+	}
+	r.profile = p
+	return nil
+}
+
+// measure makes sure that there is a profile, the one that the run was begun
+// with, and that the budget can be met at all.
+func (r *run) measure(ctx context.Context) error {
+	text, err := r.store.meta(metaProfile)
+	if err != nil {
+		return err
+	}
+	switch {
+	case text == "" && r.profile == nil:
+		if r.profile, err = r.measureNow(ctx); err != nil {
+			return err
+		}
+		fallthrough
+	case text == "":
+		now, err := configs.ProfileYAML(r.profile)
+		if err != nil {
+			return err
+		}
+		text = string(now)
+		if err := r.store.setMeta(metaProfile, text); err != nil {
+			return err
+		}
+	case r.profile != nil:
+		now, err := configs.ProfileYAML(r.profile)
+		if err != nil {
+			return err
+		}
+		if string(now) != text {
+			return fmt.Errorf("%w: profile %s is not the one that %s was begun with; want the same profile, or another directory", ErrIntegrity, r.cfg.Device.Profile, r.dir)
+		}
+	}
+	// What is used is what is kept, so that a resumed run sees the same numbers.
+	if r.profile, err = configs.ParseProfile(filepath.Join(r.dir, fileProfile), []byte(text)); err != nil {
+		return fmt.Errorf("%w: %w", ErrIntegrity, err)
+	}
+	if err := r.profile.Check(); err != nil && !r.cfg.Device.AllowStale {
+		return fmt.Errorf("%w: its profile: %w; continue on the machine that it was begun on, or set device.allow_stale", ErrIntegrity, err)
+	}
+	if err := r.keepFile(fileProfile, []byte(text)); err != nil {
+		return err
+	}
+	return satisfiable(r.cfg, r.profile)
+}
+
+func (r *run) measureNow(ctx context.Context) (*deviceprofile.Profile, error) {
+	threads := r.cfg.Threads
+	if threads == 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	if err := r.store.event(StageProfile, "measuring this machine with %d threads", threads); err != nil {
+		return nil, err
+	}
+	return deviceprofile.Measure(ctx, deviceprofile.MeasureOptions{
+		Threads: threads, Quick: true, Space: &r.cfg.Space, Width: r.cfg.Device.Width, Height: r.cfg.Device.Height,
+		Progress: func(done float64, what string) { r.report.tell(StageProfile, what, done, 1, 0) },
+	})
 }

@@ -1,0 +1,290 @@
+package runner
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+
+	"evosr/configs"
+	"evosr/imaging"
+)
+
+// stream gives an independent seed for each use that a run makes of chance.
+func stream(seed uint64, use string) uint64 {
+	sum := sha256.Sum256(binary.LittleEndian.AppendUint64([]byte("evosr "+use+" "), seed))
+	return binary.LittleEndian.Uint64(sum[:8])
+}
+
+// photo is a decoded picture file.
+type photo struct {
+	name string
+	luma *imaging.Plane
+}
+
+// photos decodes every picture of a folder, in the order of their names. Any
+// file that cannot be read is an error that names it: a silent gap would make
+// another experiment.
+func photos(ctx context.Context, dir string, limit imaging.Limits, tell func(done, total int)) ([]photo, error) {
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		if err == nil {
+			err = errors.New("not a folder")
+		}
+		return nil, fmt.Errorf("%w: folder %s: %v", ErrData, dir, plainPath(err))
+	}
+	paths, err := imaging.List(dir)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %v", ErrData, err)
+	}
+	list := make([]photo, len(paths))
+	errs := make([]error, len(paths))
+	err = each(ctx, len(paths), func(i int) {
+		p, err := imaging.Open(paths[i], limit)
+		if err != nil {
+			errs[i] = err
+			return
+		}
+		list[i] = photo{filepath.Base(paths[i]), p.Luma()}
+	}, tell)
+	if err != nil {
+		return nil, err
+	}
+	var bad []error
+	more := 0
+	for _, err := range errs {
+		if err != nil && len(bad) < 5 {
+			bad = append(bad, err)
+		} else if err != nil {
+			more++
+		}
+	}
+	if more > 0 {
+		bad = append(bad, fmt.Errorf("and %d more files", more))
+	}
+	if len(bad) > 0 {
+		return nil, fmt.Errorf("%w: %w", ErrData, errors.Join(bad...))
+	}
+	return list, nil
+}
+
+func plainPath(err error) error {
+	var p *os.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+// each calls f for 0..n-1 from all cores and tell after every call, from one
+// goroutine at a time.
+func each(ctx context.Context, n int, f func(int), tell func(done, total int)) error {
+	next := make(chan int)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	done := 0
+	for range min(runtime.GOMAXPROCS(0), n) {
+		wg.Go(func() {
+			for i := range next {
+				f(i)
+				mu.Lock()
+				done++
+				tell(done, n)
+				mu.Unlock()
+			}
+		})
+	}
+	for i := 0; i < n && ctx.Err() == nil; i++ {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	return ctx.Err()
+}
+
+// pictures are those of a run.
+type pictures struct {
+	train    []*imaging.Plane // nil when drawn only if needed
+	val      []imaging.Pair
+	trainSum string // content hash; "" until they are loaded
+	valSum   string
+}
+
+// loadFolders decodes and checks what comes from folders, before anything is
+// written. What is procedural stays for later.
+func loadFolders(ctx context.Context, cfg *configs.Config, tell func(what string, done, total int)) (*pictures, error) {
+	p := &pictures{}
+	limit := imaging.Limits{MaxPixels: cfg.Data.MaxMegapixels * 1e6}
+	var train, val []photo
+	var err error
+	if dir := cfg.Data.Train; dir != configs.Procedural {
+		if train, err = photos(ctx, dir, limit, func(d, t int) { tell("reading training pictures", d, t) }); err != nil {
+			return nil, err
+		}
+		if err := large(dir, train, cfg.Train.Patch*cfg.Space.Scale, "a training patch"); err != nil {
+			return nil, err
+		}
+	}
+	if dir := cfg.Data.Validation; dir != configs.Procedural {
+		if val, err = photos(ctx, dir, limit, func(d, t int) { tell("reading validation pictures", d, t) }); err != nil {
+			return nil, err
+		}
+		if err := large(dir, val, cfg.Data.ValidationSize, "a validation crop"); err != nil {
+			return nil, err
+		}
+	}
+	if err := disjoint(train, val); err != nil {
+		return nil, err
+	}
+	if train != nil {
+		for _, ph := range train {
+			p.train = append(p.train, ph.luma)
+		}
+		p.trainSum = sum(p.train)
+	}
+	if val != nil {
+		p.val = crops(cfg, val)
+		p.valSum = sumPairs(p.val)
+	}
+	return p, nil
+}
+
+// large refuses pictures that cannot hold what is cut from them.
+func large(dir string, list []photo, side int, what string) error {
+	var bad []error
+	for _, ph := range list {
+		if (ph.luma.W < side || ph.luma.H < side) && len(bad) < 5 {
+			bad = append(bad, fmt.Errorf("%s: %dx%d pixels, want at least %dx%d for %s", filepath.Join(dir, ph.name), ph.luma.W, ph.luma.H, side, side, what))
+		}
+	}
+	if len(bad) > 0 {
+		return fmt.Errorf("%w: %w", ErrData, errors.Join(bad...))
+	}
+	return nil
+}
+
+// disjoint refuses a validation picture that is trained on: its score would
+// say nothing.
+func disjoint(train, val []photo) error {
+	names := map[string]string{}
+	for _, ph := range train {
+		names[sum([]*imaging.Plane{ph.luma})] = ph.name
+	}
+	for _, ph := range val {
+		if same, ok := names[sum([]*imaging.Plane{ph.luma})]; ok {
+			return fmt.Errorf("%w: validation picture %s is training picture %s, want pictures that are not trained on", ErrData, ph.name, same)
+		}
+	}
+	return nil
+}
+
+// drawTraining draws procedural training pictures.
+func drawTraining(ctx context.Context, cfg *configs.Config, tell func(done, total int)) ([]*imaging.Plane, error) {
+	return draw(ctx, stream(cfg.Seed, "training pictures"), cfg.Data.Pictures, cfg.Data.Size, tell)
+}
+
+// drawValidation draws procedural pictures of another series and cuts the crops.
+func drawValidation(ctx context.Context, cfg *configs.Config, tell func(done, total int)) ([]imaging.Pair, error) {
+	planes, err := draw(ctx, stream(cfg.Seed, "validation pictures"), cfg.Data.ValidationCrops, cfg.Data.Size, tell)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]photo, len(planes))
+	for i, p := range planes {
+		list[i] = photo{fmt.Sprintf("procedural%d", i+1), p}
+	}
+	return crops(cfg, list), nil
+}
+
+func draw(ctx context.Context, seed uint64, n, size int, tell func(done, total int)) ([]*imaging.Plane, error) {
+	planes := make([]*imaging.Plane, n)
+	err := each(ctx, n, func(i int) { planes[i] = imaging.Procedural(seed, i, size) }, tell)
+	return planes, err
+}
+
+// candidates is how many places a validation crop is chosen from.
+const candidates = 8
+
+// crops cuts the validation crops: in turn from every picture, each where there
+// is most detail among a few random places, for empty sky ranks no network.
+func crops(cfg *configs.Config, list []photo) []imaging.Pair {
+	rng := rand.New(rand.NewPCG(stream(cfg.Seed, "validation crops"), 0))
+	size := cfg.Data.ValidationSize
+	pairs := make([]imaging.Pair, cfg.Data.ValidationCrops)
+	for i := range pairs {
+		ph := list[i%len(list)]
+		if n := len(pairs); n < len(list) {
+			ph = list[i*len(list)/n] // spread over the folder
+		}
+		var best *imaging.Plane
+		x, y, most := 0, 0, math.Inf(-1)
+		for range candidates {
+			cx, cy := rng.IntN(ph.luma.W-size+1), rng.IntN(ph.luma.H-size+1)
+			c := ph.luma.Crop(cx, cy, size, size)
+			if d := detail(c); d > most {
+				best, x, y, most = c, cx, cy, d
+			}
+		}
+		pairs[i] = imaging.NewPair(fmt.Sprintf("%s@%d,%d", ph.name, x, y), best, cfg.Space.Scale)
+	}
+	return pairs
+}
+
+// detail is the mean absolute difference of horizontal and vertical neighbours.
+func detail(p *imaging.Plane) float64 {
+	s := 0.0
+	for y := range p.H {
+		row := p.Row(y)
+		for x := range p.W {
+			if x > 0 {
+				s += math.Abs(float64(row[x]) - float64(row[x-1]))
+			}
+			if y > 0 {
+				s += math.Abs(float64(row[x]) - float64(p.Row(y - 1)[x]))
+			}
+		}
+	}
+	return s / float64(p.W*p.H)
+}
+
+// sum is the content hash of pictures in their order, 32 hexadecimal digits.
+func sum(planes []*imaging.Plane) string {
+	h := sha256.New()
+	for _, p := range planes {
+		sumPlane(h, p)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+func sumPairs(pairs []imaging.Pair) string {
+	h := sha256.New()
+	for _, p := range pairs {
+		sumPlane(h, p.HR)
+		sumPlane(h, p.LR)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+func sumPlane(h hash.Hash, p *imaging.Plane) {
+	b := binary.LittleEndian.AppendUint32(nil, uint32(p.W))
+	b = binary.LittleEndian.AppendUint32(b, uint32(p.H))
+	for _, v := range p.Pix {
+		b = append(b, imaging.Code(v))
+	}
+	h.Write(b)
+}
+
+// byLatency orders a front: fastest first, better pictures before worse ones.
+func byLatency(a, b Evaluation) int {
+	return cmp.Or(cmp.Compare(a.LatencyMS, b.LatencyMS), cmp.Compare(b.PSNR, a.PSNR), cmp.Compare(b.SSIM, a.SSIM), slices.Compare([]byte(a.ID), []byte(b.ID)))
+}

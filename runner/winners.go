@@ -1,0 +1,336 @@
+package runner
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"evosr/fitness"
+	"evosr/onnx"
+	"evosr/space"
+	"evosr/sparse"
+	"evosr/supernet"
+)
+
+// winners finishes the chosen points of the front, one after the other; each
+// stands on its own, so that a resumed run makes only those that are missing.
+func (r *run) winners(ctx context.Context) error {
+	chosen, err := r.chosen()
+	if err != nil {
+		return err
+	}
+	var j *joinery
+	for i, c := range chosen {
+		if c.card != "" {
+			sound, err := r.sound(c)
+			if err != nil {
+				return err
+			}
+			if sound {
+				continue
+			}
+			if err := r.store.setCard(c.id, ""); err != nil {
+				return err
+			}
+			if err := r.store.event(StageWinners, "%s: its files are not those of its card; it is made again", c.id); err != nil {
+				return err
+			}
+		}
+		if j == nil {
+			if j, err = r.newJoinery(ctx); err != nil {
+				return err
+			}
+		}
+		tell := func(what string, part float64) {
+			r.report.tell(StageWinners, fmt.Sprintf("%s: %s", c.id, what), float64(i)+part, float64(len(chosen)), 0)
+		}
+		card, err := j.finish(ctx, c, tell)
+		if err != nil {
+			return err
+		}
+		if err := r.store.setCard(c.id, card); err != nil {
+			return err
+		}
+		if err := r.store.event(StageWinners, "%s finished: %s", c.id, c.reason); err != nil {
+			return err
+		}
+	}
+	r.report.tell(StageWinners, "done", float64(len(chosen)), float64(len(chosen)), 0)
+	return r.store.setMeta(metaWinnersReady, "yes")
+}
+
+// chosen gives the winners, choosing them when the front is new.
+func (r *run) chosen() ([]choice, error) {
+	list, err := r.store.winners()
+	if err != nil || len(list) > 0 {
+		return list, err
+	}
+	front, err := r.store.front()
+	if err != nil {
+		return nil, err
+	}
+	points := make([]Point, len(front))
+	for i, e := range front {
+		points[i] = e.Point
+	}
+	list = choose(points, r.quality(), r.cfg.Winners.BudgetsMS, r.cfg.Winners.Count)
+	return list, r.store.setWinners(list)
+}
+
+// quality is what the config maximises.
+func (r *run) quality() func(Point) float64 {
+	if r.cfg.Search.Objectives[0] == "ssim" {
+		return func(p Point) float64 { return p.SSIM }
+	}
+	return func(p Point) float64 { return p.PSNR }
+}
+
+// sound says whether a finished winner's files are what its card says.
+func (r *run) sound(c choice) (bool, error) {
+	var card Card
+	if err := json.Unmarshal([]byte(c.card), &card); err != nil {
+		return false, fmt.Errorf("%w: card of %s: %w", ErrIntegrity, c.id, err)
+	}
+	dir := filepath.Join(r.dir, dirWinners, c.id)
+	for name, want := range card.Files {
+		if got, err := hashFile(filepath.Join(dir, name)); err != nil || got != want {
+			return false, nil
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(dir, fileCard))
+	return err == nil && string(text) == c.card, nil
+}
+
+// joinery is what all winners share.
+type joinery struct {
+	*run
+	scorer  *fitness.Scorer
+	source  supernet.Source // nil without fine-tuning
+	genomes map[string]Evaluation
+	teacher *space.Subnet
+	dense   fitness.Quality
+	bicubic fitness.Quality
+}
+
+func (r *run) newJoinery(ctx context.Context) (*joinery, error) {
+	j := &joinery{run: r, genomes: map[string]Evaluation{}}
+	var err error
+	if j.scorer, err = r.scorer(); err != nil {
+		return nil, err
+	}
+	front, err := r.store.front()
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range front {
+		j.genomes[e.ID] = e
+	}
+	if j.teacher, err = r.net.Extract(r.cfg.Space.Largest()); err != nil {
+		return nil, err
+	}
+	score, err := j.scorer.Subnet(j.teacher)
+	if err != nil {
+		return nil, err
+	}
+	j.dense = score.Quality
+	set, err := fitness.Evaluate(ctx, nil, r.pictures.val, r.cfg.Space.Scale)
+	if err != nil {
+		return nil, err
+	}
+	j.bicubic = set.Mean
+	if r.cfg.Winners.Finetune > 0 {
+		if j.source, err = r.dataset(ctx, StageWinners); err != nil {
+			return nil, err
+		}
+	}
+	return j, nil
+}
+
+// finish makes winners/<id> whole and gives its card.
+func (j *joinery) finish(ctx context.Context, c choice, tell func(what string, part float64)) (string, error) {
+	point, ok := j.genomes[c.id]
+	if !ok {
+		return "", fmt.Errorf("%w: winner %s is not on the front", ErrIntegrity, c.id)
+	}
+	g, err := space.ParseGenome(point.Genome)
+	if err != nil {
+		return "", fmt.Errorf("%w: winner %s: %w", ErrIntegrity, c.id, err)
+	}
+	net, err := j.net.Extract(g)
+	if err != nil {
+		return "", err
+	}
+	inherited, err := j.scorer.Subnet(net)
+	if err != nil {
+		return "", err
+	}
+	tuned, score, err := j.tune(ctx, c.id, net, inherited, tell)
+	if err != nil {
+		return "", err
+	}
+	prog, err := sparse.Compile(tuned, sparse.Options{Threads: j.profile.Threads})
+	if err != nil {
+		return "", err
+	}
+	defer prog.Close()
+	card := &Card{
+		ID: c.id, Genome: point.Genome, Reason: c.reason, Scale: tuned.Scale, Colors: tuned.Colors, Version: Version, Config: j.cfg.Hash(),
+		Metric: fitness.Definition, Inherited: inherited.Quality, Finetuned: score.Quality, Dense: j.dense, Bicubic: j.bicubic,
+		Params: score.Params, MACs: score.MACs, Files: map[string]string{},
+	}
+	tell("measuring", 0.9)
+	if err := j.time(card, prog, score); err != nil {
+		return "", err
+	}
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	tell("exporting", 0.97)
+	return j.export(card, prog)
+}
+
+// tune fine-tunes a winner, distilling from the largest subnet; its score is
+// that of the weights that ship.
+func (j *joinery) tune(ctx context.Context, id string, net *space.Subnet, inherited fitness.Score, tell func(string, float64)) (*space.Subnet, fitness.Score, error) {
+	if j.source == nil {
+		return net, inherited, nil
+	}
+	c := &j.cfg.Train
+	steps := j.cfg.Winners.Finetune
+	quality := j.quality()
+	validate := func(s *space.Subnet) (float64, error) {
+		score, err := j.scorer.Subnet(s)
+		return quality(Point{PSNR: score.PSNR, SSIM: score.SSIM}), err
+	}
+	source := &counted{Source: j.source, tell: func(patches int) {
+		tell("fine-tuning", 0.9*min(1, float64(patches)/float64(steps*c.Batch)))
+	}}
+	tuned, err := supernet.FineTune(ctx, net, j.teacher, source, validate, supernet.FineTuneOptions{
+		Steps: steps, Batch: c.Batch, Patch: c.Patch, Rate: c.Rate / 2, Distill: c.Distill, Seed: stream(j.cfg.Seed, "fine-tuning "+id),
+	})
+	if err != nil {
+		return nil, fitness.Score{}, err
+	}
+	score, err := j.scorer.Subnet(tuned)
+	return tuned, score, err
+}
+
+// time measures a winner on this machine and writes what it found on the card.
+func (j *joinery) time(card *Card, prog *sparse.Program, score fitness.Score) error {
+	w, h, runs := j.cfg.Device.Width, j.cfg.Device.Height, j.cfg.Winners.MeasureRuns
+	frame, layers, err := prog.Time(w, h, runs)
+	if err != nil {
+		return err
+	}
+	_, dense := prog.MACs()
+	card.DenseMACs = dense * w * h
+	card.Latency = Latency{
+		Width: w, Height: h, Threads: prog.Threads(), Kernels: prog.Kernels(), Runs: runs,
+		PredictedMS: score.LatencyMS, LowMS: score.LowMS, HighMS: score.HighMS,
+		MedianMS: frame.Median.Seconds() * 1000, P90MS: frame.P90.Seconds() * 1000,
+	}
+	if score.LatencyMS > 0 {
+		card.Latency.Ratio = card.Latency.MedianMS / score.LatencyMS
+	}
+	if err := j.profile.Check(); err != nil {
+		card.Latency.Stale = err.Error()
+	}
+	for i, info := range prog.Layers() {
+		card.Layers = append(card.Layers, CardLayer{LayerInfo: info, MedianMS: layers[i].Median.Seconds() * 1000, P90MS: layers[i].P90.Seconds() * 1000})
+	}
+	return nil
+}
+
+// export writes model, program and card into a folder of its own, which gets
+// its name when all are there.
+func (j *joinery) export(card *Card, prog *sparse.Program) (text string, err error) {
+	parent := filepath.Join(j.dir, dirWinners)
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp(parent, ".tmp-*")
+	if err != nil {
+		return "", err
+	}
+	defer func() {
+		if err != nil {
+			os.RemoveAll(dir)
+		}
+	}()
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return "", err
+	}
+	meta := j.meta(card)
+	prog.SetMeta(meta)
+	for _, f := range []struct {
+		name  string
+		write func(io.Writer) error
+	}{
+		{fileONNX, func(w io.Writer) error { return onnx.Export(w, prog.Subnet(), onnx.ExportOptions{Meta: meta}) }},
+		{fileProgram, func(w io.Writer) error { return sparse.Encode(w, prog) }},
+	} {
+		var b bytes.Buffer
+		if err := f.write(&b); err != nil {
+			return "", err
+		}
+		path := filepath.Join(dir, f.name)
+		if err := writeWhole(path, b.Bytes()); err != nil {
+			return "", err
+		}
+		if card.Files[f.name], err = hashFile(path); err != nil {
+			return "", err
+		}
+	}
+	out, err := json.MarshalIndent(card, "", "  ")
+	if err != nil {
+		return "", err
+	}
+	out = append(out, '\n')
+	if err := writeWhole(filepath.Join(dir, fileCard), out); err != nil {
+		return "", err
+	}
+	final := filepath.Join(parent, card.ID)
+	if err := os.RemoveAll(final); err != nil { // of a card that the database does not know
+		return "", err
+	}
+	return string(out), os.Rename(dir, final)
+}
+
+// meta is what a winner's files say about it.
+func (j *joinery) meta(card *Card) map[string]string {
+	return map[string]string{
+		"evosr_version":   Version,
+		"config_hash":     card.Config,
+		"id":              card.ID,
+		"genome":          card.Genome,
+		"scale":           strconv.Itoa(card.Scale),
+		"color_space":     "studio luma (BT.601), code/255",
+		"metric":          card.Metric,
+		"psnr_db":         fixed(card.Finetuned.PSNR, 4),
+		"ssim":            fixed(card.Finetuned.SSIM, 6),
+		"bicubic_psnr_db": fixed(card.Bicubic.PSNR, 4),
+		"params":          strconv.Itoa(card.Params),
+		"supernet_hash":   j.net.Hash(),
+		"validation_hash": j.pictures.valSum,
+	}
+}
+
+// counted tells how many patches were taken from a source.
+type counted struct {
+	supernet.Source
+	n    int
+	tell func(int)
+}
+
+// Patch passes a patch on. Like any Source it serves one goroutine at a time.
+func (c *counted) Patch(rng *rand.Rand, size int, lr, hr []float32) {
+	c.Source.Patch(rng, size, lr, hr)
+	c.n++
+	c.tell(c.n)
+}
