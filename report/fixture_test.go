@@ -71,7 +71,7 @@ func fixture(t testing.TB) *material {
 		m.sizes[w.ID+"/model.onnx"], m.sizes[w.ID+"/model.evosr"] = 48_123, 31_777
 	}
 	m.dense = &reference{m.evaluations[0].LatencyMS, m.evaluations[0].PSNR, m.evaluations[0].SSIM}
-	m.status = runner.Status{Stage: "done", TrainStep: cfg.Train.Steps, TrainSteps: cfg.Train.Steps, Evaluations: 240, Budget: 240, Winners: 3, WinnersWant: 3}
+	m.status = runner.Status{Stage: runner.StageDone, TrainStep: cfg.Train.Steps, TrainSteps: cfg.Train.Steps, Evaluations: 240, Budget: 240, Winners: 3, WinnersWant: 3}
 	m.events = []runner.Event{{At: m.written.Add(-time.Hour), Stage: runner.StageData, Text: "64 procedural pictures"}, {At: m.written, Stage: runner.StageWinners, Text: "3 winners finished"}}
 	m.crops, err = cropsOf(fixturePairs(cfg.Space.Scale), []exhibit{{"Winner A", nearest(cfg.Space.Scale)}, {"Winner C", nearest(cfg.Space.Scale)}})
 	if err != nil {

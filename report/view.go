@@ -54,7 +54,7 @@ func newView(m *material) *view {
 		Title:    m.name,
 		Lead:     lead(m),
 		Written:  m.written.Format("2 January 2006, 15:04"),
-		Finished: m.status.Stage == "done",
+		Finished: m.status.Stage == runner.StageDone,
 		Progress: progress(m.status),
 		Metric:   metric(m),
 		Tiles:    tiles(m),
@@ -110,7 +110,7 @@ func lead(m *material) string {
 
 func progress(s runner.Status) string {
 	switch {
-	case s.Stage == "done":
+	case s.Stage == runner.StageDone:
 		return ""
 	case s.Stage == runner.StageSupernet:
 		return fmt.Sprintf("training the supernet, step %s of %s", count(s.TrainStep), count(s.TrainSteps))
@@ -170,7 +170,14 @@ const noisy = 1.25
 
 func warnings(m *material) []string {
 	var list []string
-	if m.stale != nil {
+	stale := ""
+	for _, w := range m.winners {
+		stale = cmp.Or(stale, w.Latency.Stale)
+	}
+	switch {
+	case stale != "":
+		list = append(list, "The device profile does not describe the machine that measured the winners: "+stale+". Predicted and measured latencies are not of the same machine.")
+	case m.stale != nil:
 		list = append(list, "The device profile does not describe the machine that wrote this report: "+m.stale.Error()+". Latencies are those of the profile's machine.")
 	}
 	if m.profile != nil && m.profile.Kernels == "go" {
@@ -181,8 +188,8 @@ func warnings(m *material) []string {
 		if l.MedianMS > 0 && l.P90MS > noisy*l.MedianMS {
 			list = append(list, fmt.Sprintf("Winner %s was measured on an unsteady machine: one frame in ten took %s ms or more, the median is %s ms.", letter(i), milliseconds(l.P90MS), milliseconds(l.MedianMS)))
 		}
-		if l.HighMS > 0 && (l.MedianMS > l.HighMS || l.MedianMS < l.LowMS) {
-			list = append(list, fmt.Sprintf("Winner %s took %s ms, outside the predicted interval of %s to %s ms: measure the profile again on a quiet machine.", letter(i), milliseconds(l.MedianMS), milliseconds(l.LowMS), milliseconds(l.HighMS)))
+		if l.Stale == "" && l.HighMS > 0 && (l.MedianMS > l.HighMS || l.MedianMS < l.LowMS) {
+			list = append(list, fmt.Sprintf("Winner %s took %s ms, outside the predicted interval of %s to %s ms: one of the two was measured while the machine was busy, or the profile misses something.", letter(i), milliseconds(l.MedianMS), milliseconds(l.LowMS), milliseconds(l.HighMS)))
 		}
 		if w.Finetuned.PSNR < w.Bicubic.PSNR {
 			list = append(list, fmt.Sprintf("Winner %s is worse than bicubic interpolation: train longer.", letter(i)))

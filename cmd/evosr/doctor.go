@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"evosr/internal/kernel"
+	"evosr/runner"
 	"evosr/space"
 	"evosr/sparse"
 )
@@ -73,7 +74,7 @@ func (a *app) doctorCmd() *cobra.Command {
 func examine(dir string) (*doctorReport, error) {
 	best := kernel.Best()
 	r := &doctorReport{
-		Version: version(), Go: runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH, CPU: cpuName(),
+		Version: runner.Version, Go: runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH, CPU: cpuName(),
 		Kernels: best.Name, Cores: runtime.NumCPU(), Threads: runtime.GOMAXPROCS(0),
 		PeakGFLOPS: best.PeakGFLOPS(300 * time.Millisecond), MemoryGBs: kernel.MemoryGBs(256<<20, 300*time.Millisecond),
 		DiskFree: diskFree(dir), Warnings: []string{}, Faults: []string{},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -14,10 +15,10 @@ import (
 // openRun opens a run directory that a user named.
 func openRun(dir string) (*runner.Dir, error) {
 	d, err := runner.Open(dir)
-	if err != nil {
-		return nil, err
+	if errors.Is(err, runner.ErrUsage) { // nothing is to be started here
+		return nil, usagef("%s", strings.TrimPrefix(err.Error(), runner.ErrUsage.Error()+": "))
 	}
-	return d, nil
+	return d, err
 }
 
 func (a *app) statusCmd() *cobra.Command {
@@ -61,13 +62,13 @@ func (a *app) printStatus(s runner.Status, list []winnerJSON) error {
 	w := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
 	state := "stopped"
 	switch {
-	case s.Stage == "done":
+	case s.Stage == runner.StageDone:
 		state = "done"
 	case s.Running:
 		state = "running"
 	}
 	fmt.Fprintf(w, "state\t%s\n", state)
-	if s.Stage != "done" {
+	if s.Stage != runner.StageDone {
 		fmt.Fprintf(w, "stage\t%s\n", s.Stage)
 	}
 	fmt.Fprintf(w, "supernet\t%d of %d steps\n", s.TrainStep, s.TrainSteps)
@@ -88,6 +89,13 @@ func (a *app) reportCmd() *cobra.Command {
 		Short: "Write a run's report.html, evaluations.csv and front.svg again",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			d, err := openRun(args[0])
+			if err != nil {
+				return err
+			}
+			if err := d.Close(); err != nil {
+				return err
+			}
 			page, err := report.Write(args[0])
 			if err != nil {
 				return err

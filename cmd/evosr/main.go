@@ -17,11 +17,12 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/vbauerster/mpb/v8/cwriter"
+
+	"evosr/runner"
 )
 
 // app is what all commands share.
@@ -79,7 +80,7 @@ func (a *app) execute(ctx context.Context, args []string) (code int) {
 func (a *app) confess(what any, stack []byte) {
 	where := "the text below"
 	if f, err := os.CreateTemp("", "evosr-crash-*.txt"); err == nil {
-		fmt.Fprintf(f, "evosr %s %s/%s %s\narguments: %q\n%v\n\n%s", version(), runtime.GOOS, runtime.GOARCH, runtime.Version(), os.Args[1:], what, stack)
+		fmt.Fprintf(f, "evosr %s %s/%s %s\narguments: %q\n%v\n\n%s", runner.Version, runtime.GOOS, runtime.GOARCH, runtime.Version(), os.Args[1:], what, stack)
 		if f.Close() == nil {
 			where = f.Name()
 		}
@@ -101,14 +102,6 @@ func (a *app) paint(code, text string) string {
 // say talks to the user.
 func (a *app) say(format string, args ...any) { fmt.Fprintf(a.err, format+"\n", args...) }
 
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(devel)"
-	}
-	return strings.TrimPrefix(info.Main.Version, "v")
-}
-
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "evosr",
@@ -118,18 +111,29 @@ func (a *app) root() *cobra.Command {
 			"MODEL is an ONNX file, a program file (.evosr) or bicubic.\n\n" +
 			"Exit codes: 0 done, 2 usage or config, 3 infeasible, 4 data, 5 interrupted and\n" +
 			"resumable, 6 integrity, 70 a bug of ours.",
-		Version:       version(),
+		Version:       runner.Version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		PersistentPreRun: func(*cobra.Command, []string) {
-			a.started = true
-		},
 	}
 	root.SetVersionTemplate("evosr {{.Version}}\n")
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveDefault)
 	root.AddCommand(a.initCmd(), a.doctorCmd(), a.dataCmd(), a.profileCmd(), a.planCmd(), a.runCmd(), a.statusCmd(),
 		a.reportCmd(), a.exportCmd(), a.upscaleCmd(), a.benchCmd(), a.evalCmd())
+	a.mark(root)
 	return root
+}
+
+// mark makes every command note that it runs: what fails before is usage.
+func (a *app) mark(c *cobra.Command) {
+	if run := c.RunE; run != nil {
+		c.RunE = func(c *cobra.Command, args []string) error {
+			a.started = true
+			return run(c, args)
+		}
+	}
+	for _, sub := range c.Commands() {
+		a.mark(sub)
+	}
 }
 
 // jsonFlag adds --json.

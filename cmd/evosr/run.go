@@ -165,7 +165,7 @@ func (a *app) planCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			e, err := runner.Plan(cfg)
+			e, err := runner.Plan(c.Context(), cfg)
 			if err != nil {
 				return err
 			}
@@ -190,7 +190,7 @@ func (a *app) printPlan(name string, e *runner.Estimate) error {
 	for _, x := range []struct {
 		name string
 		e    runner.Extreme
-	}{{"smallest", e.Smallest}, {"largest", e.Largest}, {"fastest", e.Fastest}} {
+	}{{"smallest", e.Smallest}, {"centre", e.Centre}, {"largest", e.Largest}, {"fastest", e.Fastest}} {
 		latency := ""
 		if x.e.LatencyMS > 0 {
 			latency = fmt.Sprintf(", %.2f ms predicted", x.e.LatencyMS)
@@ -201,12 +201,10 @@ func (a *app) printPlan(name string, e *runner.Estimate) error {
 		fmt.Fprintf(w, "profile\t%s\n", e.Profile)
 	}
 	fmt.Fprintf(w, "satisfiable\t%s\t\n", strings.TrimSuffix(e.Satisfiable+", "+e.Why, ", "))
-	var total time.Duration
 	for _, s := range e.Time {
-		fmt.Fprintf(w, "%s\tabout %s\n", s.Stage, s.Time.Round(time.Second))
-		total += s.Time
+		fmt.Fprintf(w, "%s\tabout %s\n", s.Stage, time.Duration(s.Seconds*float64(time.Second)).Round(time.Second))
 	}
-	fmt.Fprintf(w, "in all\tabout %s\n", total.Round(time.Second))
+	fmt.Fprintf(w, "in all\tabout %s\n", e.Total().Round(time.Second))
 	fmt.Fprintf(w, "disk\tabout %.1f MB\n", float64(e.Disk)/1e6)
 	return w.Flush()
 }
