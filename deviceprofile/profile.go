@@ -1,65 +1,169 @@
 // Package deviceprofile measures the runtime's own kernels on a device and
 // predicts from that what a compiled subnet costs there.
+//
+// Measure compiles random subnets of a space, times them as they will ship, and
+// fits two small models with coefficients that are times and never negative:
+//
+//	layer = Σ over its micro-kernels of (taps and blocks of each size) x vectors of pixels
+//	        + channels read, written and added x vectors + rows + 1
+//	frame = Σ layers x waiting + output vectors + 1
+//
+// It predicts compiled layers (sparse.LayerInfo), after dead channels are gone
+// and block sizes are chosen: what the compiler does is part of the prediction.
+//
+// Times are lower quartiles of interleaved runs: neighbours on the machine only
+// ever make a run slower. Where they were so busy that even those vary, the
+// profile says that it is not quiet.
 package deviceprofile
 
 import (
-	"context"
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+	"strings"
 
-	"evosr/space"
+	"evosr/internal/kernel"
 	"evosr/sparse"
 )
 
 // Profile is what one device was measured to cost. It is plain data; Predict
 // is a pure function of it.
 type Profile struct {
-	CPU      string `yaml:"cpu"`      // model name of the processor
+	CPU      string `yaml:"cpu"`      // model of the processor
 	Governor string `yaml:"governor"` // frequency governor, or "unknown"
 	Kernels  string `yaml:"kernels"`  // instruction set of the kernels, e.g. "avx512"
 	Version  string `yaml:"version"`  // sparse.Version that was measured
-	Go       string `yaml:"go"`       // Go version and architecture
+	Go       string `yaml:"go"`       // Go version and platform, e.g. "go1.26.0 linux/amd64"
 	Date     string `yaml:"date"`     // of the measurement, RFC 3339
-	Threads  int    `yaml:"threads"`
+	Threads  int    `yaml:"threads"`  // of a run
+	Width    int    `yaml:"width"`    // pixels of the input picture that was timed
+	Height   int    `yaml:"height"`
+
+	Quiet   bool    `yaml:"quiet"`   // nothing else used the machine much
+	Noise   float64 `yaml:"noise"`   // median over networks of: median time / lower quartile - 1
+	Seconds float64 `yaml:"seconds"` // that the measurement took
+
+	Layer LayerCost `yaml:"layer"`
+	Frame FrameCost `yaml:"frame"`
+
+	// Low and High times a prediction are the interval that 90 % of the
+	// measured networks fell into when others predicted them (cross-validation).
+	Low  float64 `yaml:"low"`
+	High float64 `yaml:"high"`
+
+	Nets    []NetSample   `yaml:"nets"`    // the whole networks that were timed
+	Samples []LayerSample `yaml:"samples"` // of their layers, an even choice over all times
 }
 
-// MeasureOptions say what to measure.
-type MeasureOptions struct {
-	Threads       int          // 0 for GOMAXPROCS
-	Quick         bool         // at most 30 s instead of 5 minutes
-	Space         *space.Space // whose layers are measured; nil for a general one
-	Width, Height int          // input picture, pixels; 0 for 320x180
-	Progress      func(done float64, what string)
+// LayerCost are a layer's coefficients. A vector is 16 pixels of one row, the
+// last one of a row counted whole. Lists are by micro-kernels of 1, 2, 4 and 8
+// output channels.
+type LayerCost struct {
+	Tap1NS     []float64 `yaml:"tap1_ns"`  // a list entry on a vector, filters of 1x1
+	Tap3NS     []float64 `yaml:"tap3_ns"`  // the same, larger filters: their loads cross cache lines
+	FarNS      []float64 `yaml:"far_ns"`   // more, for an entry of a layer whose input rows leave the first level cache
+	BlockNS    []float64 `yaml:"block_ns"` // a micro-kernel on a vector beside its taps
+	ReadNS     float64   `yaml:"read_ns"`  // a vector of an input channel that comes into the cache
+	WriteNS    float64   `yaml:"write_ns"` // a vector of an output channel
+	AddNS      float64   `yaml:"add_ns"`   // a vector of an output channel that something is added to
+	RowNS      float64   `yaml:"row_ns"`   // a row of a micro-kernel
+	LineNS     float64   `yaml:"line_ns"`  // a row of the layer
+	ConstantNS float64   `yaml:"constant_ns"`
 }
 
-// Measure times the runtime on this machine.
-func Measure(ctx context.Context, o MeasureOptions) (*Profile, error) { panic("soon") }
+// FrameCost are the coefficients of a whole picture.
+type FrameCost struct {
+	Waiting    float64 `yaml:"waiting"`     // frame time / sum of the layers' times
+	OutputNS   float64 `yaml:"output_ns"`   // a vector of the output picture: copying in, shuffling out
+	LayerNS    float64 `yaml:"layer_ns"`    // a layer's share of starting and waiting
+	ConstantNS float64 `yaml:"constant_ns"` // a picture
+}
+
+// NetSample is one timed network.
+type NetSample struct {
+	Genome      string  `yaml:"genome"`
+	MS          float64 `yaml:"ms"`           // lower quartile of its frames
+	PredictedMS float64 `yaml:"predicted_ms"` // by models that did not see it
+	MedianMS    float64 `yaml:"median_ms"`    // of its frames
+	Runs        int     `yaml:"runs"`         // frames
+}
+
+// LayerSample is one timed layer within a network, at the profile's picture
+// size and threads.
+type LayerSample struct {
+	Kernel   int     `yaml:"kernel"` // side of the filter
+	In       int     `yaml:"in"`     // channels
+	Out      int     `yaml:"out"`
+	Blocks   []int   `yaml:"blocks,flow"` // micro-kernels of 1, 2, 4, 8 output channels
+	Taps     []int   `yaml:"taps,flow"`   // their list entries
+	Residual bool    `yaml:"residual"`
+	NS       float64 `yaml:"ns"`        // lower quartile over Runs
+	MedianNS float64 `yaml:"median_ns"` // over Runs
+	Runs     int     `yaml:"runs"`
+}
 
 // Predict gives the milliseconds a frame of w x h input pixels takes for a
 // network of these layers, and the interval that 90 % of networks fall into.
 func (p *Profile) Predict(layers []sparse.LayerInfo, w, h, scale int) (ms, low, high float64) {
-	panic("soon")
+	var sum float64
+	for i := range layers {
+		sum += dot(p.Layer.vector(), layerFeatures(&layers[i], w, h))
+	}
+	ms = dot(p.Frame.vector(), frameFeatures(sum, layers, w, h)) / 1e6
+	return ms, ms * p.Low, ms * p.High
 }
 
-// Check reports why p does not describe this machine and runtime, or nil.
-func (p *Profile) Check() error { panic("soon") }
-
-// Report is how well a profile predicts networks that it never saw.
-type Report struct {
-	Nets       []Net
-	Within5    float64 // share predicted within 5 %
-	Within10   float64 // share predicted within 10 %
-	RMSPE      float64 // root mean square of (predicted-measured)/measured
-	KendallTau float64
-	MACs       struct{ Within5, Within10, RMSPE, KendallTau float64 } // a line through MACs alone, fitted to these very nets
+// PredictLayer gives the milliseconds of one layer, waiting not included.
+func (p *Profile) PredictLayer(l sparse.LayerInfo, w, h int) float64 {
+	return dot(p.Layer.vector(), layerFeatures(&l, w, h)) / 1e6
 }
 
-// Net is one network of a Report.
-type Net struct {
-	Genome              string
-	Predicted, Measured float64 // milliseconds
-	MACs                int     // per input pixel, kept
+// ErrMismatch says that a profile describes another machine or runtime.
+var ErrMismatch = errors.New("deviceprofile: the profile is of another device")
+
+// Check reports why p does not describe this machine and runtime, or nil. The
+// error wraps ErrMismatch.
+func (p *Profile) Check() error {
+	var is []string
+	differ := func(what, profile, here string) {
+		if profile != here {
+			is = append(is, fmt.Sprintf("%s %q, here it is %q", what, profile, here))
+		}
+	}
+	differ("cpu", p.CPU, cpuModel())
+	differ("kernels", p.Kernels, kernel.Best().Name)
+	differ("version", p.Version, sparse.Version)
+	if n := runtime.NumCPU(); p.Threads > n {
+		is = append(is, fmt.Sprintf("threads %d, here are %d cores", p.Threads, n))
+	}
+	if is != nil {
+		return fmt.Errorf("%w: %s; measure this one with evosr profile", ErrMismatch, strings.Join(is, "; "))
+	}
+	return nil
 }
 
-// Accuracy predicts and measures n random networks of a space.
-func Accuracy(ctx context.Context, p *Profile, sp *space.Space, n int, seed uint64) (*Report, error) {
-	panic("soon")
+// Validate reports the first value that no measurement gives, so that a profile
+// from a file is safe to predict with.
+func (p *Profile) Validate() error {
+	if p.Threads < 1 || p.Threads > sparse.MaxThreads {
+		return fmt.Errorf("deviceprofile: threads: %d, want 1 to %d", p.Threads, sparse.MaxThreads)
+	}
+	for _, list := range []struct {
+		name   string
+		values []float64
+	}{{"tap1_ns", p.Layer.Tap1NS}, {"tap3_ns", p.Layer.Tap3NS}, {"far_ns", p.Layer.FarNS}, {"block_ns", p.Layer.BlockNS}} {
+		if len(list.values) != 4 {
+			return fmt.Errorf("deviceprofile: %s: %d values, want 4, for micro-kernels of 1, 2, 4 and 8 channels", list.name, len(list.values))
+		}
+	}
+	for _, v := range append(p.Layer.vector(), p.Frame.vector()...) {
+		if !(v >= 0 && v < 1e15) {
+			return fmt.Errorf("deviceprofile: a cost of %v, want 0 or more nanoseconds", v)
+		}
+	}
+	if !(p.Low > 0 && p.Low <= 1 && p.High >= 1 && p.High < math.Inf(1)) {
+		return fmt.Errorf("deviceprofile: interval from %v to %v times the prediction, want 1 within it", p.Low, p.High)
+	}
+	return nil
 }
