@@ -71,7 +71,7 @@
     var bad = all.filter(function (e) { return e.bad; });
     if (bad.length) {
       series.push({
-        name: "Over budget", type: "scatter", symbolSize: 6, symbol: "emptyCircle", itemStyle: { color: theme.dot, opacity: 0.5 }, data: bad.map(xy),
+        name: "Over budget", type: "scatter", symbolSize: 6, itemStyle: { color: "transparent", borderColor: theme.dot, opacity: 0.6 }, data: bad.map(xy),
         tooltip: { formatter: function (i) { return describe("Over budget, " + i.data.p.id, i.data.p); } }
       });
     }
@@ -204,12 +204,10 @@
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   window.addEventListener("beforeprint", function () {
     document.documentElement.classList.add("print");
-    document.querySelectorAll("details").forEach(function (d) { d.dataset.was = d.open; d.open = true; });
     draw();
   });
   window.addEventListener("afterprint", function () {
     document.documentElement.classList.remove("print");
-    document.querySelectorAll("details").forEach(function (d) { d.open = d.dataset.was === "true"; });
     draw();
   });
 })();
