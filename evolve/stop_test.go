@@ -337,3 +337,51 @@ func TestOptionsAreChecked(t *testing.T) {
 		t.Errorf("defaults: error %v", err)
 	}
 }
+
+// TestOthersAreCancelled lets one batch fail or the search stall while the other
+// batches wait for the end of their context.
+func TestOthersAreCancelled(t *testing.T) {
+	whole, _ := journaled(t, grid(nil), gridOptions())
+	for _, stall := range []bool{false, true} {
+		var waiting atomic.Int64
+		p := grid(nil)
+		inner, last := p.Evaluate, p.Key(whole.All[60].Genome)
+		ahead := map[string]bool{} // launched before 60 is committed
+		for _, e := range whole.All[61:64] {
+			ahead[p.Key(e.Genome)] = true
+		}
+		p.Evaluate = func(ctx context.Context, gs [][]int) ([]Result, error) {
+			switch key := p.Key(gs[0]); {
+			case ahead[key]:
+				waiting.Add(1)
+				select {
+				case <-ctx.Done():
+					return nil, ctx.Err()
+				case <-time.After(20 * time.Second):
+					t.Error("a batch was left to run when the search had ended")
+				}
+			case key == last:
+				for began := time.Now(); waiting.Load() < 3 && time.Since(began) < 20*time.Second; {
+					time.Sleep(100 * time.Microsecond)
+				}
+				if !stall {
+					return nil, errors.New("broken")
+				}
+			}
+			return inner(ctx, gs)
+		}
+		o := gridOptions()
+		o.Workers, o.Batch = 4, 1
+		want := Failed
+		if stall {
+			// No growth is enough, counted from the first feasible entry on.
+			first := slices.IndexFunc(whole.All, func(e Entry[[]int]) bool { return e.Result.CV == 0 })
+			o.Stall, o.StallGain, want = 60-first, 1e9, Stalled
+			o.Reference = []float64{1000, 1000}
+		}
+		out, err := Run(context.Background(), p, o)
+		if out.Reason != want || (err == nil) != stall || waiting.Load() != 3 {
+			t.Errorf("stall %v: reason %q, error %v, %d waited", stall, out.Reason, err, waiting.Load())
+		}
+	}
+}
