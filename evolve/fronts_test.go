@@ -14,17 +14,18 @@ import (
 var fronts = []struct {
 	name      string
 	p         func() Problem[real]
+	seeds     int
 	reference []float64
 	most      float64
 	mean      float64 // at least, over the seeds
 	low       float64 // at least, of every seed
 }{
-	{"ZDT1", zdt1, real{1.1, 1.1}, 1.21 - 1.0/3, 0.866, 0.860},
-	{"ZDT2", zdt2, real{1.1, 1.1}, 1.21 - 2.0/3, 0.530, 0.525},
-	{"ZDT3", zdt3, real{1.1, 1.1}, 1.33177, 1.315, 1.230},
-	{"DTLZ2", dtlz2, real{1.1, 1.1, 1.1}, 1.331 - math.Pi/6, 0.675, 0.660},
-	{"BNH", bnh, real{140, 50}, 5285.34, 5240, 5230},
-	{"SRN", srn, real{250, 0}, 30694.9, 30200, 30100},
+	{"ZDT1", zdt1, 15, real{1.1, 1.1}, 1.21 - 1.0/3, 0.866, 0.860},
+	{"ZDT2", zdt2, 5, real{1.1, 1.1}, 1.21 - 2.0/3, 0.530, 0.525},
+	{"ZDT3", zdt3, 5, real{1.1, 1.1}, 1.33177, 1.315, 1.230},
+	{"DTLZ2", dtlz2, 5, real{1.1, 1.1, 1.1}, 1.331 - math.Pi/6, 0.675, 0.660},
+	{"BNH", bnh, 5, real{140, 50}, 5285.34, 5240, 5230},
+	{"SRN", srn, 5, real{250, 0}, 30694.9, 30200, 30100},
 }
 
 // survivors gives the objectives of the population, all of them feasible.
@@ -41,7 +42,7 @@ func survivors(t *testing.T, out *Outcome[real]) [][]float64 {
 }
 
 func TestFronts(t *testing.T) {
-	seeds := 15
+	seeds := tt.seeds
 	if raced {
 		seeds = 1 // the same goroutines run for every seed
 	}
