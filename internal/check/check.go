@@ -95,9 +95,9 @@ func Close[F float32 | float64](t testing.TB, got, want []F, rel float64) {
 	CloseSums(t, got, want, rel, 0)
 }
 
-// CloseSums is Close for sums whose terms are of size term: where few sums are
-// compared and all of them may cancel, no tolerance falls below rel*term.
-func CloseSums[F float32 | float64](t testing.TB, got, want []F, rel, term float64) {
+// CloseSums is Close for sums that are usually of size usual: where few are
+// compared and all of them may cancel, no tolerance falls below rel*usual.
+func CloseSums[F float32 | float64](t testing.TB, got, want []F, rel, usual float64) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Fatalf("check: %d values, want %d", len(got), len(want))
@@ -109,7 +109,7 @@ func CloseSums[F float32 | float64](t testing.TB, got, want []F, rel, term float
 			n++
 		}
 	}
-	floor := max(term, math.Sqrt(sum/float64(max(n, 1))))
+	floor := max(usual, math.Sqrt(sum/float64(max(n, 1))))
 	worst, at, bad := 0.0, 0, 0
 	for i := range want {
 		g, w := float64(got[i]), float64(want[i])

@@ -18,6 +18,8 @@ var (
 	hasAVX2   = cpu.X86.HasAVX2 && cpu.X86.HasFMA
 )
 
+//go:generate go run -C _gen .
+
 // Variants lists the assembly kernels of this build, whether they run here or
 // not. Sets, tests and benchmarks are all made from it.
 func Variants() []Variant {

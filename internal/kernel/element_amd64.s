@@ -60,8 +60,8 @@ vector:
 	ADDQ          $+64, SI
 	DECQ          CX
 	JNZ           vector
-	VEXTRACTF64X4 $0x01, Z0, Y1
-	VADDPS        Y0, Y1, Y1
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPS        Y0, Y2, Y1
 	VEXTRACTF32X4 $0x01, Y1, X2
 	VADDPS        X1, X2, X1
 	VPERMILPS     $0x0e, X1, X2
@@ -144,8 +144,8 @@ vector:
 	ADDQ          $+64, BX
 	DECQ          CX
 	JNZ           vector
-	VEXTRACTF64X4 $0x01, Z3, Y5
-	VADDPS        Y3, Y5, Y5
+	VEXTRACTF64X4 $0x01, Z3, Y6
+	VADDPS        Y3, Y6, Y5
 	VEXTRACTF32X4 $0x01, Y5, X6
 	VADDPS        X5, X6, X5
 	VPERMILPS     $0x0e, X5, X6
@@ -517,8 +517,8 @@ vector:
 	ADDQ         $+32, SI
 	DECQ         CX
 	JNZ          vector
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPS       X0, X1, X1
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPS       X0, X2, X1
 	VPERMILPS    $0x0e, X1, X2
 	VADDPS       X1, X2, X1
 	VPERMILPS    $0x01, X1, X2
@@ -600,8 +600,8 @@ vector:
 	ADDQ         $+32, BX
 	DECQ         CX
 	JNZ          vector
-	VEXTRACTF128 $0x01, Y3, X5
-	VADDPS       X3, X5, X5
+	VEXTRACTF128 $0x01, Y3, X6
+	VADDPS       X3, X6, X5
 	VPERMILPS    $0x0e, X5, X6
 	VADDPS       X5, X6, X5
 	VPERMILPS    $0x01, X5, X6

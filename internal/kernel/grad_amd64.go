@@ -9,15 +9,17 @@ import "unsafe"
 // gradArgs is one tile of a weight gradient: b output channels by
 // q taps, over all pixels. Strides are in bytes.
 type gradArgs struct {
-	dy      unsafe.Pointer // first pixel of the first output channel's gradient
-	src     unsafe.Pointer // source pixel that offset 0 means there
-	off     unsafe.Pointer // q offsets (int32, floats)
-	sum     unsafe.Pointer // gets q*b sums, tap-major, then b sums of dy if the kernel makes them
-	rows    int            // at least 1; the kernel counts it down
-	vectors int            // in a row, at least 1
-	dyPlane int            // from output channel to output channel
-	dySkip  int            // from the end of a row's last vector to the next row
-	srcSkip int
+	dy       unsafe.Pointer // first pixel of the first output channel's gradient
+	src      unsafe.Pointer // source pixel that offset 0 means there
+	off      unsafe.Pointer // q offsets (int32, floats)
+	grad     unsafe.Pointer // b gradients of the first tap, which are added to
+	bias     unsafe.Pointer // b sums of dy, likewise, if the kernel makes them
+	rows     int            // at least 1; the kernel counts it down
+	vectors  int            // in a row, at least 1
+	dyPlane  int            // from output channel to output channel
+	dySkip   int            // from the end of a row's last vector to the next row
+	srcSkip  int
+	gradStep int // from tap to tap of the gradients
 }
 
 // The kernels by number, in the order of gradVariants.

@@ -14,9 +14,6 @@ type gradTiles struct {
 	high  [9]int   // high[B] channels of a block of B are computed at a time
 }
 
-// maxGradSums is the most sums that one tile makes.
-const maxGradSums = 32
-
 func newGradTiles(variants []Variant) *gradTiles {
 	t := new(gradTiles)
 	for _, v := range variants {
@@ -46,7 +43,6 @@ func newGradTiles(variants []Variant) *gradTiles {
 func (t *gradTiles) weightGrad(grad [][]float32, bias []float32, dy, src *Tensor, blocks []Block) {
 	checkGrad(grad, bias, dy, src, blocks, t.lanes)
 	width := roundUp(dy.W, t.lanes)
-	var sum [maxGradSums]float32
 	a := gradArgs{
 		vectors: width / t.lanes, dyPlane: 4 * dy.Plane,
 		dySkip: 4 * (dy.Row - width), srcSkip: 4 * (src.Row - width),
@@ -57,6 +53,7 @@ func (t *gradTiles) weightGrad(grad [][]float32, bias []float32, dy, src *Tensor
 		most := len(t.plain[high]) - 1
 		columns := len(b.Off) + 1 // the bias comes first
 		for j := 0; j < b.B; j += high {
+			a.bias, a.gradStep = unsafe.Pointer(&bias[b.Out+j]), 4*b.B
 			for i := range strips(columns, most) {
 				from, to := strip(columns, most, i)
 				ids, first, q := t.plain[high], from-1, to-from
@@ -65,20 +62,8 @@ func (t *gradTiles) weightGrad(grad [][]float32, bias []float32, dy, src *Tensor
 				}
 				a.dy, a.src, a.rows = at(dy, b.Out+j, 0, 0), at(src, 0, 0, 0), dy.H
 				a.off = unsafe.Add(unsafe.Pointer(unsafe.SliceData(b.Off)), 4*first)
-				a.sum = unsafe.Pointer(&sum)
+				a.grad = unsafe.Add(unsafe.Pointer(unsafe.SliceData(grad[bi])), 4*(first*b.B+j))
 				runGrad(ids[q], &a)
-				for k := range q {
-					out := grad[bi][(first+k)*b.B+j:][:high]
-					for c, s := range sum[k*high:][:high] {
-						out[c] += s
-					}
-				}
-				if i == 0 {
-					out := bias[b.Out+j:][:high]
-					for c, s := range sum[q*high:][:high] {
-						out[c] += s
-					}
-				}
 			}
 		}
 	}

@@ -1,5 +1,10 @@
 package kernel
 
+import (
+	"fmt"
+	"math"
+)
+
 // Block is one group of output channels that a micro-kernel computes together,
 // as a list of taps: tap i adds W[i*B+j] times the source pixel at Off[i] to
 // output channel Out+j. A weight that is not in the list costs nothing; a dense
@@ -39,6 +44,9 @@ func Lower(blocks []Block, s Shape, w, bias []float32, mask []uint8, b int, tran
 		outs, ins = ins, outs
 		stepO, stepI = kk, outs*kk
 		bias = nil
+	}
+	if ins*s.Plane > math.MaxInt32 {
+		panic(fmt.Sprintf("kernel: Lower: %d channels of %d floats, want offsets below 2^31", ins, s.Plane))
 	}
 	blocks = blocks[:0]
 	for first := 0; first < outs; {

@@ -127,3 +127,35 @@ func testProbeVariant(t *testing.T, _ *rand.Rand, v Variant) {
 		t.Errorf("100 rounds are %v operations, want %v", got, want)
 	}
 }
+
+// BenchmarkVariants runs every tile of the table on a picture as wide as itself
+// that stays in the first-level caches: what the tile alone can reach.
+func BenchmarkVariants(b *testing.B) {
+	const in, height = 8, 8
+	for _, v := range Variants() {
+		if v.Op != OpConv && v.Op != OpWeightGrad {
+			continue
+		}
+		b.Run(v.Name, func(b *testing.B) {
+			if !v.Runs {
+				b.Skip("this processor lacks " + v.Needs)
+			}
+			set := newSet(v.ISA)
+			vectors := v.P
+			if v.Op == OpWeightGrad {
+				vectors = 3
+			}
+			l := randomLayer(b, rand.New(rand.NewPCG(1, 2)), v.B, in, 3, height, vectors*v.Lanes, 1)
+			blocks := Lower(nil, l.shape, l.w, l.bias, nil, v.B, false)
+			grad := [][]float32{make([]float32, len(l.w))}
+			flops := 2 * float64(len(l.w)*l.dst.H*l.dst.W)
+			if v.Op == OpWeightGrad {
+				tiles := newGradTiles(only(v))
+				run(b, set, flops, func() { tiles.weightGrad(grad, l.bias, l.dst, l.src, blocks) })
+			} else {
+				tiles, e := newConvTiles(only(v)), new(Epilogue)
+				run(b, set, flops, func() { tiles.conv(l.dst, l.src, blocks, e, 0, height) })
+			}
+		})
+	}
+}

@@ -15,12 +15,14 @@ var gradArgs = &args{
 		{"dy", "unsafe.Pointer", "first pixel of the first output channel's gradient"},
 		{"src", "unsafe.Pointer", "source pixel that offset 0 means there"},
 		{"off", "unsafe.Pointer", "q offsets (int32, floats)"},
-		{"sum", "unsafe.Pointer", "gets q*b sums, tap-major, then b sums of dy if the kernel makes them"},
+		{"grad", "unsafe.Pointer", "b gradients of the first tap, which are added to"},
+		{"bias", "unsafe.Pointer", "b sums of dy, likewise, if the kernel makes them"},
 		{"rows", "int", "at least 1; the kernel counts it down"},
 		{"vectors", "int", "in a row, at least 1"},
 		{"dyPlane", "int", "from output channel to output channel"},
 		{"dySkip", "int", "from the end of a row's last vector to the next row"},
 		{"srcSkip", "int", ""},
+		{"gradStep", "int", "from tap to tap of the gradients"},
 	},
 }
 
@@ -132,30 +134,73 @@ func (f *file) grad(s isa, b, q int, bias bool) {
 	c.DECQ(f.args.at(reg.RDI, "rows"))
 	c.JNZ(LabelRef("row"))
 
-	f.load("sum", reg.RAX)
-	for i := range free {
-		f.horizontal(s, i, free)
-		c.VMOVSS(s.v(free).AsX(), mem(reg.RAX, 4*i))
+	f.load("grad", reg.RAX)
+	f.load("gradStep", reg.RCX)
+	for i := range columns {
+		if i == q {
+			f.load("bias", reg.RAX)
+		}
+		f.addSums(s, b, i*b, free, reg.RAX)
+		c.ADDQ(reg.RCX, reg.RAX)
 	}
 	f.end()
 }
 
-// horizontal puts the sum of vector from into the first lane of vector to,
-// halving the width each time; to+1 is overwritten.
+// addSums adds the sums of b vectors, from register first on, to b floats at
+// to. Registers from tmp on are overwritten. Lanes are summed in the same tree
+// whatever b is: i and i+8, i and i+4, i and i+2, 0 and 1.
+func (f *file) addSums(s isa, b, first, tmp int, to reg.Register) {
+	c := f.ctx
+	if b != 4 {
+		for j := range b {
+			f.horizontal(s, first+j, tmp)
+			c.VADDSS(mem(to, 4*j), s.v(tmp).AsX(), s.v(tmp).AsX())
+			c.VMOVSS(s.v(tmp).AsX(), mem(to, 4*j))
+		}
+		return
+	}
+	x := func(j int) reg.Register { return s.v(first + j).AsX() }
+	t, u := s.v(tmp).AsX(), s.v(tmp+1).AsX()
+	for j := range 4 {
+		f.halve(s, first+j, first+j, tmp)
+	}
+	pair := func(a, b int) { // a0+a2, b0+b2, a1+a3, b1+b3 into a
+		c.VUNPCKHPS(x(b), x(a), t)
+		c.VUNPCKLPS(x(b), x(a), u)
+		c.VADDPS(t, u, x(a))
+	}
+	pair(0, 1)
+	pair(2, 3)
+	c.VMOVLHPS(x(2), x(0), t)
+	c.VMOVHLPS(x(0), x(2), u)
+	c.VADDPS(t, u, t)
+	c.VADDPS(mem(to, 0), t, t)
+	c.VMOVUPS(t, mem(to, 0))
+}
+
+// halve adds up the quarters of vector from into the first quarter of to.
+func (f *file) halve(s isa, from, to, tmp int) {
+	c := f.ctx
+	v, x, t := s.v(from), s.v(to), s.v(tmp)
+	if s.bytes == 64 {
+		c.VEXTRACTF64X4(Imm(1), v, t.AsY())
+		c.VADDPS(v.AsY(), t.AsY(), x.AsY())
+		c.VEXTRACTF32X4(Imm(1), x.AsY(), t.AsX())
+		c.VADDPS(x.AsX(), t.AsX(), x.AsX())
+		return
+	}
+	c.VEXTRACTF128(Imm(1), v, t.AsX())
+	c.VADDPS(v.AsX(), t.AsX(), x.AsX())
+}
+
+// horizontal puts the sum of vector from into the first lane of vector to;
+// to+1 is overwritten.
 func (f *file) horizontal(s isa, from, to int) {
 	c := f.ctx
-	v, x, y := s.v(from), s.v(to), s.v(to+1)
-	if s.bytes == 64 {
-		c.VEXTRACTF64X4(Imm(1), v, x.AsY())
-		c.VADDPS(v.AsY(), x.AsY(), x.AsY())
-		c.VEXTRACTF32X4(Imm(1), x.AsY(), y.AsX())
-		c.VADDPS(x.AsX(), y.AsX(), x.AsX())
-	} else {
-		c.VEXTRACTF128(Imm(1), v, x.AsX())
-		c.VADDPS(v.AsX(), x.AsX(), x.AsX())
-	}
-	c.VPERMILPS(Imm(0b1110), x.AsX(), y.AsX())
-	c.VADDPS(x.AsX(), y.AsX(), x.AsX())
-	c.VPERMILPS(Imm(1), x.AsX(), y.AsX())
-	c.VADDSS(x.AsX(), y.AsX(), x.AsX())
+	x, t := s.v(to).AsX(), s.v(to+1).AsX()
+	f.halve(s, from, to, to+1)
+	c.VPERMILPS(Imm(0b1110), x, t)
+	c.VADDPS(x, t, x)
+	c.VPERMILPS(Imm(1), x, t)
+	c.VADDSS(x, t, x)
 }
