@@ -42,13 +42,13 @@ func survivors(t *testing.T, out *Outcome[real]) [][]float64 {
 }
 
 func TestFronts(t *testing.T) {
-	seeds := tt.seeds
-	if raced {
-		seeds = 1 // the same goroutines run for every seed
-	}
 	for _, tt := range fronts {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
+			seeds := tt.seeds
+			if raced {
+				seeds = 1 // the same goroutines run for every seed
+			}
 			mean, whole := 0.0, 0.0
 			for seed := range uint64(seeds) {
 				o := Options[real]{Population: 64, Evaluations: 6400, Workers: 1, Seed: seed, Reference: tt.reference}
