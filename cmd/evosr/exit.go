@@ -64,7 +64,7 @@ func codeOf(err error) int {
 func sentence(err error) string {
 	var f *configs.Faults
 	if errors.As(err, &f) {
-		return "the config is not valid\n" + f.Long()
+		return f.List[0].File + " is not valid\n" + f.Long()
 	}
 	if errors.Is(err, context.Canceled) && !errors.Is(err, runner.ErrInterrupted) {
 		return "interrupted"
