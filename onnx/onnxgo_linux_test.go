@@ -1,0 +1,118 @@
+package onnx
+
+import (
+	"encoding/binary"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"evosr/internal/check"
+
+	onnxgo "github.com/owulveryck/onnx-go"
+	"github.com/owulveryck/onnx-go/backend/x/gorgonnx"
+	gorgonia "gorgonia.org/tensor"
+)
+
+// Names of the variables that make a test binary run a file in onnx-go.
+const (
+	childJob  = "EVOSR_ONNXGO_JOB" // model, input and output file, colors, height, width
+	childSize = 4 << 30            // bytes of address space
+)
+
+// TestOnnxGo runs files of portable form in onnx-go with its Gorgonia backend,
+// an implementation that shares nothing with ours, and compares. Each run has a
+// process and a memory limit of its own, because onnx-go trusts what it reads.
+func TestOnnxGo(t *testing.T) {
+	rng := check.Rand(t)
+	dir := t.TempDir()
+	worst := 0.0
+	for i, genome := range []string{
+		"w4;head;skip;tail",
+		"w8;head=block4@50;wide2=block4@50,dense,pattern@50;plain1.5;tail=unstructured@50",
+		"w8;head;lean=filter@50;wide1;tail",
+	} {
+		for _, form := range [][2]int{{2, 1}, {3, 1}, {4, 3}} { // scale, colors
+			net := netOf(t, rng, genome, form[0], form[1])
+			w, h := 5+rng.IntN(8), 5+rng.IntN(8)
+			base := filepath.Join(dir, strconv.Itoa(10*i+form[0]))
+			src := picture(rng, net.Colors, w, h)
+			data := export(t, net, ExportOptions{Width: w, Height: h, Portable: true})
+			for name, b := range map[string][]byte{".onnx": data, ".in": floatBytes(src)} {
+				if err := os.WriteFile(base+name, b, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestOnnxGoChild$", "-test.count=1")
+			cmd.Env = append(os.Environ(), childJob+"="+strings.Join([]string{
+				base + ".onnx", base + ".in", base + ".out", strconv.Itoa(net.Colors), strconv.Itoa(h), strconv.Itoa(w),
+			}, "\n"))
+			if talk, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("%s, x%d, %d colors: %v\n%s", genome, form[0], form[1], err, talk)
+			}
+			out, err := os.ReadFile(base + ".out")
+			if err != nil {
+				t.Fatal(err)
+			}
+			diff := difference(t, out, forward(net, src, w, h))
+			if worst = max(worst, diff); !(diff <= agreement) {
+				t.Errorf("%s, x%d, %d colors, %dx%d: differs by %g, want at most %g", genome, form[0], form[1], w, h, diff, agreement)
+			}
+		}
+	}
+	t.Logf("largest difference %.2g", worst)
+}
+
+// TestOnnxGoChild is the other side of TestOnnxGo.
+func TestOnnxGoChild(t *testing.T) {
+	job := strings.Split(os.Getenv(childJob), "\n")
+	if len(job) != 6 {
+		t.Skip("the child of TestOnnxGo, which does nothing by itself")
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_AS, &syscall.Rlimit{Cur: childSize, Max: childSize}); err != nil {
+		t.Fatal(err)
+	}
+	shape := make([]int, 4)
+	shape[0] = 1
+	for i, s := range job[3:] {
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shape[i+1] = n
+	}
+	data, err := os.ReadFile(job[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	input, err := os.ReadFile(job[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := make([]float32, len(input)/4)
+	for i := range values {
+		values[i] = math.Float32frombits(binary.LittleEndian.Uint32(input[4*i:]))
+	}
+	backend := gorgonnx.NewGraph()
+	model := onnxgo.NewModel(backend)
+	if err := model.UnmarshalBinary(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := model.SetInput(0, gorgonia.New(gorgonia.WithShape(shape...), gorgonia.WithBacking(values))); err != nil {
+		t.Fatal(err)
+	}
+	if err := backend.Run(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := model.GetOutputTensors()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(job[2], floatBytes(out[0].Data().([]float32)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
