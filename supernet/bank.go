@@ -1,6 +1,8 @@
 package supernet
 
 import (
+	"math"
+
 	"evosr/internal/kernel"
 	"evosr/space"
 )
@@ -11,6 +13,29 @@ type tensor struct {
 	name       string
 	out, in, k int
 	w, b       int
+	pace       float64 // learning rate / that of the training
+}
+
+// Paces of the tensors that write into the picture itself: Adam moves every
+// weight by about the rate, whatever its size, and what moves all of a picture
+// at once drowns what the others learn. With a pace of 1 for both, a supernet of
+// six slots reached 34.9 dB on Set5 x2 in 800 steps, so 36.6.
+const (
+	skipPace = 0.02
+	tailPace = 0.1
+)
+
+// paceOf is larger where a channel sums few products, whose weights are larger;
+// a 3x3 convolution of 16 channels has 1.
+func paceOf(t *tensor) float64 {
+	pace := math.Sqrt(16 * 9 / float64(t.in*t.k*t.k))
+	switch t.name {
+	case "skip":
+		return skipPace
+	case "tail":
+		return tailPace * pace
+	}
+	return pace
 }
 
 // bank is named convolutions in one slice, so that the optimizer, the average
@@ -33,9 +58,18 @@ func newBank(tensors []tensor) *bank {
 	for i := range tensors {
 		t := &tensors[i]
 		t.w, t.b = next(t.out*t.in*t.k*t.k), next(t.out)
+		t.pace = paceOf(t)
 	}
 	b.data = kernel.Aligned(n)
 	return b
+}
+
+// span is where the numbers of a tensor lie, weights and biases, padding included.
+func (b *bank) span(i int) (from, to int) {
+	if i+1 < len(b.tensors) {
+		return b.tensors[i].w, b.tensors[i+1].w
+	}
+	return b.tensors[i].w, len(b.data)
 }
 
 func (b *bank) weights(t *tensor) []float32 { return b.data[t.w:][:t.out*t.in*t.k*t.k] }

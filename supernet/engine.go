@@ -250,7 +250,10 @@ func (o *optimizer) update(loss, rate, keep float64) bool {
 	o.updates++
 	t := float64(o.updates)
 	rate *= math.Sqrt(1-math.Pow(beta2, t)) / (1 - math.Pow(beta1, t))
-	o.kernels.Adam(o.weights, o.m, o.v, o.grad, float32(rate), beta1, beta2, epsilon)
+	for i := range o.bank.tensors {
+		a, b := o.bank.span(i)
+		o.kernels.Adam(o.weights[a:b], o.m[a:b], o.v[a:b], o.grad[a:b], float32(rate*o.bank.tensors[i].pace), beta1, beta2, epsilon)
+	}
 	// An average that remembers longer than there were steps would remember the
 	// start.
 	keep = min(keep, t/(t+10))
