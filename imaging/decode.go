@@ -79,7 +79,7 @@ func decode(r io.Reader, l Limits, storedGrey bool) (*Picture, error) {
 	rest := io.TeeReader(io.LimitReader(r, maxHeader), &seen)
 	config, err := format.config(io.MultiReader(head, rest))
 	if err != nil {
-		return nil, fault(format.name, "header", err)
+		return nil, fault(format.name, "header", seen.Bytes(), err)
 	}
 	if config.Width < 1 || config.Height < 1 {
 		return nil, fmt.Errorf("%s header: %dx%d pixels, want positive sides", format.name, config.Width, config.Height)
@@ -101,7 +101,7 @@ func decode(r io.Reader, l Limits, storedGrey bool) (*Picture, error) {
 	}
 	m, err := decodePixels(format, seen.Bytes())
 	if err != nil {
-		return nil, fault(format.name, "pixels", err)
+		return nil, fault(format.name, "pixels", seen.Bytes(), err)
 	}
 	if b := m.Bounds(); b.Dx() != config.Width || b.Dy() != config.Height {
 		return nil, fmt.Errorf("%s: %dx%d pixels after a header of %dx%d", format.name, b.Dx(), b.Dy(), config.Width, config.Height)
@@ -119,9 +119,19 @@ func decodePixels(c codec, data []byte) (m image.Image, err error) {
 	return c.pixels(bytes.NewReader(data))
 }
 
-// fault words a decoder's error; a file that ends early is its commonest.
-func fault(format, where string, err error) error {
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+// fault words a decoder's error. A file that ends early is its commonest cause,
+// and the decoders have many words for it.
+func fault(format, where string, data []byte, err error) error {
+	whole := false
+	switch format {
+	case "PNG":
+		whole = bytes.Contains(data, []byte("IEND"))
+	case "JPEG":
+		whole = bytes.Contains(data, []byte{0xff, 0xd9})
+	case "WebP":
+		whole = len(data) >= 8 && int64(len(data))-8 >= int64(binary.LittleEndian.Uint32(data[4:]))
+	}
+	if !whole {
 		return fmt.Errorf("%s %s: the file is cut short: %w", format, where, err)
 	}
 	return fmt.Errorf("%s %s: %w", format, where, err)

@@ -28,10 +28,16 @@ func (l *layer) reset(w, h int) {
 // blur applies three boxes each way, which is close to a Gaussian of that
 // sigma; outside the layer is nothing.
 func (l *layer) blur(sigma float64) {
-	radius := int(math.Round((math.Sqrt(4*sigma*sigma+1) - 1) / 2)) // variance of a box: ((2r+1)² - 1) / 12
-	for range 3 {
-		l.colour, l.scratch = l.pass(l.colour, l.scratch, radius)
-		l.cover, l.scratch = l.pass(l.cover, l.scratch, radius)
+	// A box of radius r has the variance r(r+1)/3; wider of the three are one more.
+	radius := int((math.Sqrt(4*sigma*sigma+1) - 1) / 2)
+	wider := int(math.Round((sigma*sigma - float64(radius*(radius+1))) * 1.5 / float64(radius+1)))
+	for i := range 3 {
+		r := radius
+		if i < wider {
+			r++
+		}
+		l.colour, l.scratch = l.pass(l.colour, l.scratch, r)
+		l.cover, l.scratch = l.pass(l.cover, l.scratch, r)
 	}
 }
 

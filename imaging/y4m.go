@@ -63,10 +63,15 @@ func (h *Y4MHeader) check(l Limits) error {
 	case h.RateNum < 0 || h.RateDen < 0 || h.AspectNum < 0 || h.AspectDen < 0:
 		return fmt.Errorf("imaging: y4m header: rate %d:%d, aspect %d:%d, want no negative number", h.RateNum, h.RateDen, h.AspectNum, h.AspectDen)
 	}
+	extra := 0
 	for _, x := range h.Extra {
+		extra += len(x) + len(" X")
 		if strings.ContainsAny(x, " \n") {
 			return fmt.Errorf("imaging: y4m header: extra parameter %q, want no blank in it", x)
 		}
+	}
+	if extra > maxY4MLine/2 { // leaves room for the others, so that what is read can be written
+		return fmt.Errorf("imaging: y4m header: extra parameters of %d bytes, want at most %d", extra, maxY4MLine/2)
 	}
 	return nil
 }
@@ -263,7 +268,11 @@ func NewY4MWriter(w io.Writer, h Y4MHeader) (*Y4MWriter, error) {
 		size += s[0] * s[1]
 	}
 	y := &Y4MWriter{header: h, w: bufio.NewWriterSize(w, 1<<16), buf: make([]byte, size)}
-	if _, err := y.w.WriteString(h.String() + "\n"); err != nil {
+	_, err := y.w.WriteString(h.String() + "\n")
+	if err == nil {
+		err = y.w.Flush()
+	}
+	if err != nil {
 		return nil, fmt.Errorf("imaging: y4m out: %w", err)
 	}
 	return y, nil
