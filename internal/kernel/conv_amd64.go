@@ -11,15 +11,15 @@ import "unsafe"
 type convArgs struct {
 	dst       unsafe.Pointer // first pixel of the strip, first output channel
 	src       unsafe.Pointer // source pixel that offset 0 means there
-	off       unsafe.Pointer // behind the last offset (int32, floats)
-	w         unsafe.Pointer // weights of the first tap
+	off       unsafe.Pointer // offsets (int32, floats)
+	w         unsafe.Pointer // weights of the first tap, nil without taps
 	bias      unsafe.Pointer // b biases
 	res       unsafe.Pointer // residual's pixel, nil: none
 	gate      unsafe.Pointer // gate's pixel, nil: none
 	mask      unsafe.Pointer // lanes of each row's last vector that are stored (int32), nil: all
-	taps      int            // negative number of taps
-	rows      int            // rows, at least 1
-	wStep     int            // from tap to tap of the weights
+	taps      int
+	rows      int // rows, at least 1
+	wStep     int // from tap to tap of the weights
 	srcRow    int
 	dstRow    int
 	dstPlane  int

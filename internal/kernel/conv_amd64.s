@@ -11,6 +11,8 @@ TEXT ·conv_f32_8x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -54,10 +56,10 @@ row:
 	VADDPS       (AX), Z7, Z7
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -163,6 +165,8 @@ TEXT ·conv_f32_8x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -222,10 +226,10 @@ row:
 	VADDPS       64(AX), Z15, Z15
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -372,6 +376,8 @@ TEXT ·conv_f32_8x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -447,10 +453,10 @@ row:
 	VADDPS       128(AX), Z23, Z23
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -638,6 +644,8 @@ TEXT ·conv_f32_4x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -669,10 +677,10 @@ row:
 	VADDPS       (AX), Z3, Z3
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -746,6 +754,8 @@ TEXT ·conv_f32_4x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -785,10 +795,10 @@ row:
 	VADDPS       64(AX), Z7, Z7
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -883,6 +893,8 @@ TEXT ·conv_f32_4x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -930,10 +942,10 @@ row:
 	VADDPS       128(AX), Z11, Z11
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -1049,6 +1061,8 @@ TEXT ·conv_f32_4x4_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -1104,10 +1118,10 @@ row:
 	VADDPS       192(AX), Z15, Z15
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -1244,6 +1258,8 @@ TEXT ·conv_f32_4x5_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -1307,10 +1323,10 @@ row:
 	VADDPS       256(AX), Z19, Z19
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -1468,6 +1484,8 @@ TEXT ·conv_f32_4x6_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -1539,10 +1557,10 @@ row:
 	VADDPS       320(AX), Z23, Z23
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -1721,6 +1739,8 @@ TEXT ·conv_f32_2x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -1746,10 +1766,10 @@ row:
 	VADDPS       (AX), Z1, Z1
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -1807,6 +1827,8 @@ TEXT ·conv_f32_2x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -1836,10 +1858,10 @@ row:
 	VADDPS       64(AX), Z3, Z3
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -1908,6 +1930,8 @@ TEXT ·conv_f32_2x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -1941,10 +1965,10 @@ row:
 	VADDPS       128(AX), Z5, Z5
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -2024,6 +2048,8 @@ TEXT ·conv_f32_2x4_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -2061,10 +2087,10 @@ row:
 	VADDPS       192(AX), Z7, Z7
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -2155,6 +2181,8 @@ TEXT ·conv_f32_2x5_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -2196,10 +2224,10 @@ row:
 	VADDPS       256(AX), Z9, Z9
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -2301,6 +2329,8 @@ TEXT ·conv_f32_2x6_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -2346,10 +2376,10 @@ row:
 	VADDPS       320(AX), Z11, Z11
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -2462,6 +2492,8 @@ TEXT ·conv_f32_2x7_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -2511,10 +2543,10 @@ row:
 	VADDPS       384(AX), Z13, Z13
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -2638,6 +2670,8 @@ TEXT ·conv_f32_2x8_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -2691,10 +2725,10 @@ row:
 	VADDPS       448(AX), Z15, Z15
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -2829,6 +2863,8 @@ TEXT ·conv_f32_2x9_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -2886,10 +2922,10 @@ row:
 	VADDPS       512(AX), Z17, Z17
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -3035,6 +3071,8 @@ TEXT ·conv_f32_2x10_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -3096,10 +3134,10 @@ row:
 	VADDPS       576(AX), Z19, Z19
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -3256,6 +3294,8 @@ TEXT ·conv_f32_2x11_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -3321,10 +3361,10 @@ row:
 	VADDPS       640(AX), Z21, Z21
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -3492,6 +3532,8 @@ TEXT ·conv_f32_2x12_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -3561,10 +3603,10 @@ row:
 	VADDPS       704(AX), Z23, Z23
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -3743,6 +3785,8 @@ TEXT ·conv_f32_1x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -3765,10 +3809,10 @@ row:
 	VADDPS       (AX), Z0, Z0
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -3817,6 +3861,8 @@ TEXT ·conv_f32_1x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -3841,10 +3887,10 @@ row:
 	VADDPS       64(AX), Z1, Z1
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -3898,6 +3944,8 @@ TEXT ·conv_f32_1x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -3924,10 +3972,10 @@ row:
 	VADDPS       128(AX), Z2, Z2
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -3986,6 +4034,8 @@ TEXT ·conv_f32_1x4_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -4014,10 +4064,10 @@ row:
 	VADDPS       192(AX), Z3, Z3
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -4081,6 +4131,8 @@ TEXT ·conv_f32_1x5_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -4111,10 +4163,10 @@ row:
 	VADDPS       256(AX), Z4, Z4
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -4183,6 +4235,8 @@ TEXT ·conv_f32_1x6_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -4215,10 +4269,10 @@ row:
 	VADDPS       320(AX), Z5, Z5
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -4292,6 +4346,8 @@ TEXT ·conv_f32_1x7_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -4326,10 +4382,10 @@ row:
 	VADDPS       384(AX), Z6, Z6
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -4408,6 +4464,8 @@ TEXT ·conv_f32_1x8_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -4444,10 +4502,10 @@ row:
 	VADDPS       448(AX), Z7, Z7
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -4531,6 +4589,8 @@ TEXT ·conv_f32_1x9_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -4569,10 +4629,10 @@ row:
 	VADDPS       512(AX), Z8, Z8
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -4661,6 +4721,8 @@ TEXT ·conv_f32_1x10_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -4701,10 +4763,10 @@ row:
 	VADDPS       576(AX), Z9, Z9
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -4798,6 +4860,8 @@ TEXT ·conv_f32_1x11_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -4840,10 +4904,10 @@ row:
 	VADDPS       640(AX), Z10, Z10
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -4942,6 +5006,8 @@ TEXT ·conv_f32_1x12_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -4986,10 +5052,10 @@ row:
 	VADDPS       704(AX), Z11, Z11
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -5093,6 +5159,8 @@ TEXT ·conv_f32_1x13_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -5139,10 +5207,10 @@ row:
 	VADDPS       768(AX), Z12, Z12
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -5251,6 +5319,8 @@ TEXT ·conv_f32_1x14_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -5299,10 +5369,10 @@ row:
 	VADDPS       832(AX), Z13, Z13
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -5416,6 +5486,8 @@ TEXT ·conv_f32_1x15_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -5466,10 +5538,10 @@ row:
 	VADDPS       896(AX), Z14, Z14
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -5588,6 +5660,8 @@ TEXT ·conv_f32_1x16_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -5640,10 +5714,10 @@ row:
 	VADDPS       960(AX), Z15, Z15
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -5767,6 +5841,8 @@ TEXT ·conv_f32_1x17_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -5821,10 +5897,10 @@ row:
 	VADDPS       1024(AX), Z16, Z16
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -5953,6 +6029,8 @@ TEXT ·conv_f32_1x18_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -6009,10 +6087,10 @@ row:
 	VADDPS       1088(AX), Z17, Z17
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -6146,6 +6224,8 @@ TEXT ·conv_f32_1x19_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -6204,10 +6284,10 @@ row:
 	VADDPS       1152(AX), Z18, Z18
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -6346,6 +6426,8 @@ TEXT ·conv_f32_1x20_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
+	MOVQ      64(DI), CX
+	LEAQ      (R8)(CX*4), R8
 	MOVQ      24(DI), R9
 	MOVQ      80(DI), R12
 	MOVQ      72(DI), R10
@@ -6406,10 +6488,10 @@ row:
 	VADDPS       1216(AX), Z19, Z19
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -6553,6 +6635,8 @@ TEXT ·conv_f32_4x1_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
+	MOVQ 64(DI), CX
+	LEAQ (R8)(CX*4), R8
 	MOVQ 24(DI), R9
 	MOVQ 80(DI), R12
 	MOVQ 72(DI), R10
@@ -6578,10 +6662,10 @@ row:
 	VADDPS       (AX), Y3, Y3
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -6671,6 +6755,8 @@ TEXT ·conv_f32_4x2_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
+	MOVQ 64(DI), CX
+	LEAQ (R8)(CX*4), R8
 	MOVQ 24(DI), R9
 	MOVQ 80(DI), R12
 	MOVQ 72(DI), R10
@@ -6704,10 +6790,10 @@ row:
 	VADDPS       32(AX), Y7, Y7
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -6822,6 +6908,8 @@ TEXT ·conv_f32_4x3_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
+	MOVQ 64(DI), CX
+	LEAQ (R8)(CX*4), R8
 	MOVQ 24(DI), R9
 	MOVQ 80(DI), R12
 	MOVQ 72(DI), R10
@@ -6863,10 +6951,10 @@ row:
 	VADDPS       64(AX), Y11, Y11
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -7006,6 +7094,8 @@ TEXT ·conv_f32_2x1_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
+	MOVQ 64(DI), CX
+	LEAQ (R8)(CX*4), R8
 	MOVQ 24(DI), R9
 	MOVQ 80(DI), R12
 	MOVQ 72(DI), R10
@@ -7025,10 +7115,10 @@ row:
 	VADDPS       (AX), Y1, Y1
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -7098,6 +7188,8 @@ TEXT ·conv_f32_2x2_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
+	MOVQ 64(DI), CX
+	LEAQ (R8)(CX*4), R8
 	MOVQ 24(DI), R9
 	MOVQ 80(DI), R12
 	MOVQ 72(DI), R10
@@ -7121,10 +7213,10 @@ row:
 	VADDPS       32(AX), Y3, Y3
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -7207,6 +7299,8 @@ TEXT ·conv_f32_2x3_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
+	MOVQ 64(DI), CX
+	LEAQ (R8)(CX*4), R8
 	MOVQ 24(DI), R9
 	MOVQ 80(DI), R12
 	MOVQ 72(DI), R10
@@ -7234,10 +7328,10 @@ row:
 	VADDPS       64(AX), Y5, Y5
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -7333,6 +7427,8 @@ TEXT ·conv_f32_2x4_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
+	MOVQ 64(DI), CX
+	LEAQ (R8)(CX*4), R8
 	MOVQ 24(DI), R9
 	MOVQ 80(DI), R12
 	MOVQ 72(DI), R10
@@ -7364,10 +7460,10 @@ row:
 	VADDPS       96(AX), Y7, Y7
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -7476,6 +7572,8 @@ TEXT ·conv_f32_2x5_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
+	MOVQ 64(DI), CX
+	LEAQ (R8)(CX*4), R8
 	MOVQ 24(DI), R9
 	MOVQ 80(DI), R12
 	MOVQ 72(DI), R10
@@ -7511,10 +7609,10 @@ row:
 	VADDPS       128(AX), Y9, Y9
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -7636,6 +7734,8 @@ TEXT ·conv_f32_2x6_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
+	MOVQ 64(DI), CX
+	LEAQ (R8)(CX*4), R8
 	MOVQ 24(DI), R9
 	MOVQ 80(DI), R12
 	MOVQ 72(DI), R10
@@ -7675,10 +7775,10 @@ row:
 	VADDPS       160(AX), Y11, Y11
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -7813,6 +7913,8 @@ TEXT ·conv_f32_1x1_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
+	MOVQ 64(DI), CX
+	LEAQ (R8)(CX*4), R8
 	MOVQ 24(DI), R9
 	MOVQ 80(DI), R12
 	MOVQ 72(DI), R10
@@ -7829,10 +7931,10 @@ row:
 	VADDPS       (AX), Y0, Y0
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -7891,6 +7993,8 @@ TEXT ·conv_f32_1x2_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
+	MOVQ 64(DI), CX
+	LEAQ (R8)(CX*4), R8
 	MOVQ 24(DI), R9
 	MOVQ 80(DI), R12
 	MOVQ 72(DI), R10
@@ -7909,10 +8013,10 @@ row:
 	VADDPS       32(AX), Y1, Y1
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -7977,6 +8081,8 @@ TEXT ·conv_f32_1x3_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
+	MOVQ 64(DI), CX
+	LEAQ (R8)(CX*4), R8
 	MOVQ 24(DI), R9
 	MOVQ 80(DI), R12
 	MOVQ 72(DI), R10
@@ -7997,10 +8103,10 @@ row:
 	VADDPS       64(AX), Y2, Y2
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -8071,6 +8177,8 @@ TEXT ·conv_f32_1x4_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
+	MOVQ 64(DI), CX
+	LEAQ (R8)(CX*4), R8
 	MOVQ 24(DI), R9
 	MOVQ 80(DI), R12
 	MOVQ 72(DI), R10
@@ -8093,10 +8201,10 @@ row:
 	VADDPS       96(AX), Y3, Y3
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -8173,6 +8281,8 @@ TEXT ·conv_f32_1x5_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
+	MOVQ 64(DI), CX
+	LEAQ (R8)(CX*4), R8
 	MOVQ 24(DI), R9
 	MOVQ 80(DI), R12
 	MOVQ 72(DI), R10
@@ -8197,10 +8307,10 @@ row:
 	VADDPS       128(AX), Y4, Y4
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -8283,6 +8393,8 @@ TEXT ·conv_f32_1x6_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
+	MOVQ 64(DI), CX
+	LEAQ (R8)(CX*4), R8
 	MOVQ 24(DI), R9
 	MOVQ 80(DI), R12
 	MOVQ 72(DI), R10
@@ -8309,10 +8421,10 @@ row:
 	VADDPS       160(AX), Y5, Y5
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -8401,6 +8513,8 @@ TEXT ·conv_f32_1x7_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
+	MOVQ 64(DI), CX
+	LEAQ (R8)(CX*4), R8
 	MOVQ 24(DI), R9
 	MOVQ 80(DI), R12
 	MOVQ 72(DI), R10
@@ -8429,10 +8543,10 @@ row:
 	VADDPS       192(AX), Y6, Y6
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -8527,6 +8641,8 @@ TEXT ·conv_f32_1x8_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
+	MOVQ 64(DI), CX
+	LEAQ (R8)(CX*4), R8
 	MOVQ 24(DI), R9
 	MOVQ 80(DI), R12
 	MOVQ 72(DI), R10
@@ -8557,10 +8673,10 @@ row:
 	VADDPS       224(AX), Y7, Y7
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -8661,6 +8777,8 @@ TEXT ·conv_f32_1x9_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
+	MOVQ 64(DI), CX
+	LEAQ (R8)(CX*4), R8
 	MOVQ 24(DI), R9
 	MOVQ 80(DI), R12
 	MOVQ 72(DI), R10
@@ -8693,10 +8811,10 @@ row:
 	VADDPS       256(AX), Y8, Y8
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -8803,6 +8921,8 @@ TEXT ·conv_f32_1x10_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
+	MOVQ 64(DI), CX
+	LEAQ (R8)(CX*4), R8
 	MOVQ 24(DI), R9
 	MOVQ 80(DI), R12
 	MOVQ 72(DI), R10
@@ -8837,10 +8957,10 @@ row:
 	VADDPS       288(AX), Y9, Y9
 
 taps:
-	MOVQ  64(DI), CX
-	TESTQ CX, CX
-	JZ    store
-	MOVQ  R9, BX
+	MOVQ 64(DI), CX
+	NEGQ CX
+	JZ   store
+	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 
 	"evosr/internal/check"
@@ -155,6 +156,52 @@ func TestConvInPlace(t *testing.T) {
 		set.Conv(want, l.src, blocks, &Epilogue{Residual: l.side}, 0, 5)
 		set.Conv(l.side, l.src, blocks, &Epilogue{Residual: l.side}, 0, 5)
 		check.Close(t, pixels(l.side), pixels(want), 0)
+	}
+}
+
+// TestConvPadding: values beyond the border are read, but never matter.
+func TestConvPadding(t *testing.T) {
+	for _, set := range Sets() {
+		rng := check.Rand(t)
+		for _, w := range []int{1, 15, 17, 40, 77} {
+			l := randomLayer(t, rng, 11, 2, 3, 3, w, 1)
+			blocks := Lower(nil, l.shape, l.w, l.bias, nil, 8, false)
+			set.Conv(l.dst, l.src, blocks, new(Epilogue), 0, 3)
+			want := pixels(l.dst)
+			near := map[int]bool{} // what a pixel's 3x3 neighbourhood touches
+			for c := range l.src.C {
+				for y := -1; y <= l.src.H; y++ {
+					for x := -1; x <= w; x++ {
+						near[l.src.Origin+c*l.src.Plane+y*l.src.Row+x] = true
+					}
+				}
+			}
+			for i := range l.src.Data {
+				if !near[i] {
+					l.src.Data[i] = float32(nan)
+				}
+			}
+			set.Conv(l.dst, l.src, blocks, new(Epilogue), 0, 3)
+			check.Close(t, pixels(l.dst), want, 0)
+		}
+	}
+}
+
+// TestConvThreads: rows may be computed at the same time.
+func TestConvThreads(t *testing.T) {
+	for _, set := range Sets() {
+		rng := check.Rand(t)
+		l := randomLayer(t, rng, 16, 4, 3, 16, 100, 1)
+		blocks := Lower(nil, l.shape, l.w, l.bias, nil, 8, false)
+		e := &Epilogue{ReLU: true, Residual: l.side}
+		set.Conv(l.dst, l.src, blocks, e, 0, 16)
+		want := pixels(l.dst)
+		var all sync.WaitGroup
+		for y := 0; y < 16; y += 2 {
+			all.Go(func() { set.Conv(l.dst, l.src, blocks, e, y, y+2) })
+		}
+		all.Wait()
+		check.Close(t, pixels(l.dst), want, 0)
 	}
 }
 

@@ -82,10 +82,12 @@ func (t *convTiles) conv(dst, src *Tensor, blocks []Block, e *Epilogue, y0, y1 i
 				a.src = at(src, 0, from, x)
 				for bi := range n {
 					b := &blocks[bi]
-					a.taps, a.wStep = -len(b.Off), 4*b.B
-					a.off = unsafe.Add(unsafe.Pointer(unsafe.SliceData(b.Off)), 4*len(b.Off))
+					a.taps, a.wStep = len(b.Off), 4*b.B
+					a.off, a.w = unsafe.Pointer(unsafe.SliceData(b.Off)), nil
 					for j := 0; j < b.B; j += high {
-						a.w = unsafe.Add(unsafe.Pointer(unsafe.SliceData(b.W)), 4*j)
+						if a.taps > 0 {
+							a.w = unsafe.Pointer(&b.W[j])
+						}
 						a.bias = unsafe.Pointer(&b.Bias[j])
 						a.dst = at(dst, b.Out+j, from, x)
 						if e.Residual != nil {

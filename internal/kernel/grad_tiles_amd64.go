@@ -61,8 +61,10 @@ func (t *gradTiles) weightGrad(grad [][]float32, bias []float32, dy, src *Tensor
 					ids, first, q = t.bias[high], 0, q-1
 				}
 				a.dy, a.src, a.rows = at(dy, b.Out+j, 0, 0), at(src, 0, 0, 0), dy.H
-				a.off = unsafe.Add(unsafe.Pointer(unsafe.SliceData(b.Off)), 4*first)
-				a.grad = unsafe.Add(unsafe.Pointer(unsafe.SliceData(grad[bi])), 4*(first*b.B+j))
+				a.off, a.grad = nil, nil
+				if q > 0 { // else a pointer might lie behind its slice
+					a.off, a.grad = unsafe.Pointer(&b.Off[first]), unsafe.Pointer(&grad[bi][first*b.B+j])
+				}
 				runGrad(ids[q], &a)
 			}
 		}

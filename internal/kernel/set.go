@@ -7,11 +7,15 @@
 // full list, and the input gradient is the same kernel over a transposed list.
 // The weight gradient is a reduction over the same lists.
 //
-// Every instruction set is a Set with the same functions; the pure Go one is
-// the reference that the others are tested against. All sums run in the order
-// of the list, one pixel at a time, so that tile shapes, row ranges and threads
-// never change a result; only fused multiply-add against separate rounding
-// makes Sets differ, by the last bits.
+// Every instruction set is a Set with the same functions, made from one table
+// of Variants; plain loops in Go (scalar.go) are what all are tested against. A
+// convolution's sums run in the order of the list for every pixel, so tile
+// shapes, row ranges and threads never change a result. A weight gradient sums
+// each lane of the vectors over the picture, then the lanes, whatever the tile.
+// So Sets differ by the last bits, through fused multiply-adds and numbers of
+// lanes; one Set gives the same bits every time.
+//
+// The assembly is written by _gen, a module of its own.
 package kernel
 
 // Epilogue is what is fused into the store of a convolution:
@@ -30,13 +34,15 @@ type Set struct {
 
 	// Conv computes rows [y0, y1) of all the blocks' output channels of dst from
 	// src, whose strides the offsets were made for. Only pixels inside dst's
-	// width are written. dst must not overlap src.
+	// width are written. dst must not overlap src. It keeps no argument, but as
+	// calls through a field are opaque to the compiler, an Epilogue should lie in
+	// memory that the caller has anyway.
 	Conv func(dst, src *Tensor, blocks []Block, e *Epilogue, y0, y1 int)
 
 	// WeightGrad adds to grad (one slice for each block, len(W) long) the sum
 	// over all pixels of dy[Out+j] times src at the tap's offset, and to bias
 	// (one value for each channel of dy) the sum of dy. dy's border and padding
-	// must be zero.
+	// must be zero, src's padding finite.
 	WeightGrad func(grad [][]float32, bias []float32, dy, src *Tensor, blocks []Block)
 
 	// Axpy adds a*x to dst.

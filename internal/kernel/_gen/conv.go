@@ -14,13 +14,13 @@ var convArgs = &args{
 	fields: []field{
 		{"dst", "unsafe.Pointer", "first pixel of the strip, first output channel"},
 		{"src", "unsafe.Pointer", "source pixel that offset 0 means there"},
-		{"off", "unsafe.Pointer", "behind the last offset (int32, floats)"},
-		{"w", "unsafe.Pointer", "weights of the first tap"},
+		{"off", "unsafe.Pointer", "offsets (int32, floats)"},
+		{"w", "unsafe.Pointer", "weights of the first tap, nil without taps"},
 		{"bias", "unsafe.Pointer", "b biases"},
 		{"res", "unsafe.Pointer", "residual's pixel, nil: none"},
 		{"gate", "unsafe.Pointer", "gate's pixel, nil: none"},
 		{"mask", "unsafe.Pointer", "lanes of each row's last vector that are stored (int32), nil: all"},
-		{"taps", "int", "negative number of taps"},
+		{"taps", "int", ""},
 		{"rows", "int", "rows, at least 1"},
 		{"wStep", "int", "from tap to tap of the weights"},
 		{"srcRow", "int", ""}, {"dstRow", "int", ""}, {"dstPlane", "int", ""},
@@ -61,6 +61,8 @@ func (f *file) conv(s isa, b, p int) {
 	f.load("src", src)
 	f.load("dst", dst)
 	f.load("off", offEnd)
+	f.load("taps", i)
+	c.LEAQ(Mem{Base: offEnd, Index: i, Scale: 4}, offEnd)
 	f.load("w", w0)
 	f.load("wStep", wStep)
 	f.load("rows", rowsLeft)
@@ -102,7 +104,7 @@ func (f *file) conv(s isa, b, p int) {
 
 	c.Label("taps")
 	f.load("taps", i)
-	c.TESTQ(i, i)
+	c.NEGQ(i) // counts up to 0
 	c.JZ(LabelRef("store"))
 	c.MOVQ(w0, w)
 	c.Label("tap")
