@@ -172,13 +172,13 @@ func (r *run) look() (fresh bool, err error) {
 
 // open takes the directory and makes its database, or checks the one it has.
 func (r *run) open() (release func() error, err error) {
-	release, err = lock(r.dir)
+	unlock, err := lock(r.dir)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrUsage, r.dir, err)
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, release())
+			err = errors.Join(err, unlock())
 		}
 	}()
 	if r.store, err = openStore(r.dir, true); err != nil {
@@ -209,7 +209,7 @@ func (r *run) open() (release func() error, err error) {
 	if err := r.keepFile(fileConfig, []byte(text)); err != nil {
 		return nil, err
 	}
-	return release, r.store.event(StageData, "evosr %s with %d workers, kernels %s", Version, r.o.Workers, kernel.Best().Name)
+	return unlock, r.store.event(StageData, "evosr %s with %d workers, kernels %s", Version, r.o.Workers, kernel.Best().Name)
 }
 
 // sameConfig refuses to continue another experiment, or a damaged one.

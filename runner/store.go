@@ -59,7 +59,10 @@ const (
 
 // store is run.db: the truth of a run. A writer is the only one, guaranteed by
 // the directory's lock; readers come and go.
-type store struct{ db *sql.DB }
+type store struct {
+	db     *sql.DB
+	writer bool
+}
 
 // openStore opens dir/run.db for reading, or for writing.
 func openStore(dir string, write bool) (*store, error) {
@@ -86,7 +89,7 @@ func openStore(dir string, write bool) (*store, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	s := &store{db}
+	s := &store{db, write}
 	if err := s.check(); err != nil {
 		db.Close()
 		return nil, err
@@ -158,7 +161,14 @@ func storeError(err error) error {
 	return fmt.Errorf("runner: %s: %w", fileStore, err)
 }
 
-func (s *store) close() error { return s.db.Close() }
+// close lets go of the file. A writer first folds its log in, so that a run
+// that is not going on is one file; where a reader is at work, the log stays.
+func (s *store) close() error {
+	if s.writer {
+		_, _ = s.db.Exec("PRAGMA busy_timeout = 0; PRAGMA journal_mode = DELETE")
+	}
+	return s.db.Close()
+}
 
 func putMeta(tx *sql.Tx, key, value string) error {
 	_, err := tx.Exec("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, value)

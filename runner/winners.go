@@ -310,7 +310,6 @@ func (j *joinery) meta(card *Card) map[string]string {
 		"id":              card.ID,
 		"genome":          card.Genome,
 		"scale":           strconv.Itoa(card.Scale),
-		"color_space":     "studio luma (BT.601), code/255",
 		"metric":          card.Metric,
 		"psnr_db":         fixed(card.Finetuned.PSNR, 4),
 		"ssim":            fixed(card.Finetuned.SSIM, 6),

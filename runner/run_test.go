@@ -1,0 +1,370 @@
+package runner
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"evosr/configs"
+	"evosr/internal/check"
+)
+
+// childDir names the run directory in which this binary, started again, carries
+// the smoke config out instead of running tests.
+const childDir = "EVOSR_TEST_RUN_DIR"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childDir); dir != "" {
+		cfg, err := configs.Load(filepath.Join("configs", "smoke.yaml"))
+		if err == nil {
+			err = Run(context.Background(), cfg, dir, Options{})
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	flag.Parse()
+	os.Exit(m.Run())
+}
+
+// smoke is the smoke config with a change.
+func smoke(t *testing.T, change string) *configs.Config {
+	t.Helper()
+	text, err := configs.Preset("smoke")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := configs.Parse(filepath.Join(t.TempDir(), "smoke.yaml"), text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if change != "" {
+		// The change is a config of its own; its keys replace those of smoke.
+		for line := range strings.SplitSeq(change, "\n") {
+			apply(t, cfg, line)
+		}
+	}
+	return cfg
+}
+
+func apply(t *testing.T, cfg *configs.Config, line string) {
+	t.Helper()
+	path, value, _ := strings.Cut(line, "=")
+	var err error
+	switch path {
+	case "seed":
+		_, err = fmt.Sscan(value, &cfg.Seed)
+	case "train":
+		cfg.Data.Train = value
+	case "validation":
+		cfg.Data.Validation = value
+	case "profile":
+		cfg.Device.Profile = value
+	case "budget_ms":
+		_, err = fmt.Sscan(value, &cfg.Search.BudgetMS)
+	case "max_params":
+		_, err = fmt.Sscan(value, &cfg.Search.MaxParams)
+	case "mode":
+		cfg.Search.Mode = value
+	case "objectives":
+		cfg.Search.Objectives = strings.Split(value, ",")
+	case "steps":
+		_, err = fmt.Sscan(value, &cfg.Train.Steps)
+	case "checkpoint":
+		_, err = fmt.Sscan(value, &cfg.Train.Checkpoint)
+	case "finetune":
+		_, err = fmt.Sscan(value, &cfg.Winners.Finetune)
+	default:
+		t.Fatalf("unknown change %q", line)
+	}
+	if err != nil {
+		t.Fatalf("%s: %v", line, err)
+	}
+}
+
+func mustRun(t *testing.T, cfg *configs.Config, dir string, o Options) []byte {
+	t.Helper()
+	if err := Run(t.Context(), cfg, dir, o); err != nil {
+		t.Fatal(err)
+	}
+	return frontOf(t, dir)
+}
+
+func frontOf(t *testing.T, dir string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, fileFront))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// TestSameFrontForAnyWorkers runs the smoke config with 1, 2 and 4 workers.
+func TestSameFrontForAnyWorkers(t *testing.T) {
+	var want []byte
+	for _, workers := range []int{1, 2, 4} {
+		dir := filepath.Join(t.TempDir(), "run")
+		got := mustRun(t, smoke(t, ""), dir, Options{Workers: workers})
+		if want == nil {
+			want = got
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%d workers give another front:\n%s\nwith 1:\n%s", workers, got, want)
+		}
+	}
+	if n := bytes.Count(want, []byte(`"id"`)); n < 3 {
+		t.Errorf("a front of %d points, want a trade-off:\n%s", n, want)
+	}
+	if got := mustRun(t, smoke(t, "seed=2"), filepath.Join(t.TempDir(), "run"), Options{}); bytes.Equal(got, want) {
+		t.Error("another seed gives the same front")
+	}
+}
+
+// TestKill ends a run with SIGKILL at ten random moments, each time followed by
+// the same command, and wants the front of a run that nobody disturbed.
+func TestKill(t *testing.T) {
+	child := func(dir string) *exec.Cmd {
+		c := exec.Command(os.Args[0])
+		c.Env = append(os.Environ(), childDir+"="+dir)
+		return c
+	}
+	whole := filepath.Join(t.TempDir(), "whole")
+	start := time.Now()
+	if out, err := child(whole).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	length := time.Since(start)
+	want := frontOf(t, whole)
+
+	rng := check.Rand(t)
+	landed := 0
+	dir := filepath.Join(t.TempDir(), "run0")
+	finish := func() {
+		if got := frontOf(t, dir); !bytes.Equal(got, want) {
+			t.Fatalf("after kills the front is\n%s\nwant\n%s", got, want)
+		}
+		dir = filepath.Join(t.TempDir(), "again")
+	}
+	for try := 0; landed < 10 && try < 100; try++ {
+		var talk bytes.Buffer
+		c := child(dir)
+		c.Stderr = &talk
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() { done <- c.Wait() }()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatalf("after %d kills: %v\n%s", landed, err, talk.String())
+			}
+			finish()
+		case <-time.After(time.Duration(rng.Float64() * 0.9 * float64(length))):
+			if err := c.Process.Kill(); err == nil {
+				landed++
+			}
+			<-done
+			if got, err := os.ReadFile(filepath.Join(dir, fileFront)); err == nil && !bytes.Equal(got, want) {
+				t.Fatalf("kill %d left a front.json that is not the front:\n%s", landed, got)
+			}
+		}
+	}
+	if landed < 10 {
+		t.Errorf("only %d kills landed", landed)
+	}
+	if out, err := child(dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	finish()
+}
+
+// TestInterrupt cancels a run in every stage and continues it.
+func TestInterrupt(t *testing.T) {
+	want := mustRun(t, smoke(t, ""), filepath.Join(t.TempDir(), "whole"), Options{})
+	dir := filepath.Join(t.TempDir(), "run")
+	for _, stage := range []string{StageData, StageSupernet, StageSearch, StageWinners} {
+		ctx, cancel := context.WithCancel(t.Context())
+		err := Run(ctx, smoke(t, ""), dir, Options{Report: func(p Progress) {
+			if p.Stage == stage {
+				cancel()
+			}
+		}})
+		cancel()
+		if !errors.Is(err, ErrInterrupted) {
+			t.Fatalf("cancelled in %s: %v, want ErrInterrupted", stage, err)
+		}
+		if stage == StageData {
+			continue
+		}
+		d, err := Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := d.Status()
+		if err != nil || s.Running || s.Stage != stage {
+			t.Errorf("cancelled in %s: status %+v, %v", stage, s, err)
+		}
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := mustRun(t, smoke(t, ""), dir, Options{}); !bytes.Equal(got, want) {
+		t.Errorf("the front is\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestRefusals holds every way in which a run cannot start to its error, its
+// words, and to leaving nothing behind.
+func TestRefusals(t *testing.T) {
+	base := t.TempDir()
+	path := func(parts ...string) string { return filepath.Join(append([]string{base}, parts...)...) }
+	write := func(name string, text []byte) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(path(name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path(name), text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	whole := picture(t, 128, 1)
+	write("good/a.png", whole)
+	write("good/b.png", picture(t, 128, 2))
+	write("cut/a.png", whole)
+	write("cut/half.png", whole[:len(whole)/2])
+	write("small/tiny.png", picture(t, 20, 3))
+	write("none/readme.txt", []byte("no picture"))
+	write("copy/other.png", whole)
+	write("file", nil)
+	write("full/notes.txt", nil)
+	write("profile.yaml", []byte("cpu: 3\nwarp: 9\n"))
+	tests := []struct {
+		name, change, dir string
+		want              error
+		words             []string
+	}{
+		{"missing folder", "train=" + path("nowhere"), "", ErrData, []string{"nowhere", "no such file"}},
+		{"a file for a folder", "train=" + path("file"), "", ErrData, []string{"file", "not a folder"}},
+		{"no pictures", "train=" + path("none"), "", ErrData, []string{"none"}},
+		{"truncated picture", "train=" + path("cut"), "", ErrData, []string{"half.png"}},
+		{"truncated validation picture", "validation=" + path("cut"), "", ErrData, []string{"half.png"}},
+		{"too small for a patch", "train=" + path("small"), "", ErrData, []string{"tiny.png", "20x20", "32x32"}},
+		{"too small for a crop", "validation=" + path("small"), "", ErrData, []string{"tiny.png", "64x64"}},
+		{"trained on the validation", "train=" + path("good") + "\nvalidation=" + path("copy"), "", ErrData, []string{"other.png", "a.png"}},
+		{"no profile", "profile=" + path("nowhere.yaml"), "", ErrUsage, []string{"nowhere.yaml"}},
+		{"bad profile", "profile=" + path("profile.yaml"), "", ErrUsage, []string{"profile.yaml:1:6", "profile.yaml:2:1", "warp"}},
+		{"a file for the directory", "", path("file"), ErrUsage, []string{"is a file"}},
+		{"another full directory", "", path("full"), ErrUsage, []string{"no run.db"}},
+		{"a bad config", "mode=staged", "", ErrUsage, []string{"search.mode"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := tt.dir
+			if dir == "" {
+				dir = filepath.Join(t.TempDir(), "run")
+			}
+			err := Run(t.Context(), smoke(t, tt.change), dir, Options{})
+			if !errors.Is(err, tt.want) {
+				t.Fatalf("error is %v, want %v", err, tt.want)
+			}
+			for _, w := range tt.words {
+				if !strings.Contains(err.Error(), w) {
+					t.Errorf("error %q lacks %q", err, w)
+				}
+			}
+			if tt.dir == "" {
+				if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+					t.Errorf("the run directory is there: %v", err)
+				}
+			}
+		})
+	}
+}
+
+// picture is a PNG of random levels, side x side.
+func picture(t *testing.T, side int, seed uint64) []byte {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(seed, 0))
+	m := image.NewGray(image.Rect(0, 0, side, side))
+	for y := range side {
+		for x := range side {
+			m.SetGray(x, y, color.Gray{Y: uint8(16 + rng.IntN(200))})
+		}
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, m); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestInfeasibleBudgets(t *testing.T) {
+	for _, change := range []string{"budget_ms=0.000001", "max_params=5"} {
+		dir := filepath.Join(t.TempDir(), "run")
+		start := time.Now()
+		err := Run(t.Context(), smoke(t, change), dir, Options{})
+		if !errors.Is(err, ErrInfeasible) {
+			t.Fatalf("%s: %v, want ErrInfeasible", change, err)
+		}
+		name, value, _ := strings.Cut(change, "=")
+		if name == "budget_ms" {
+			name, value = "budget is 1e-06 ms", "fastest genome"
+		}
+		if !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), value) {
+			t.Errorf("%s: %v", change, err)
+		}
+		if _, err := os.Stat(filepath.Join(dir, fileSupernet)); err == nil {
+			t.Errorf("%s: trained for %v before it was refused", change, time.Since(start))
+		}
+	}
+}
+
+// TestBudgetsHold searches under constraints that some of the space meets.
+func TestBudgetsHold(t *testing.T) {
+	free := filepath.Join(t.TempDir(), "free")
+	mustRun(t, smoke(t, "finetune=0"), free, Options{})
+	f := openFront(t, free)
+	last := f.Points[len(f.Points)-1]
+	first := f.Points[0]
+	budget, params := (first.LatencyMS+last.LatencyMS)/2, (first.Params+last.Params)/2
+	dir := filepath.Join(t.TempDir(), "run")
+	mustRun(t, smoke(t, fmt.Sprintf("finetune=0\nobjectives=ssim,params,latency_ms\nbudget_ms=%v\nmax_params=%d", budget, params)), dir, Options{})
+	g := openFront(t, dir)
+	for _, p := range g.Points {
+		if p.LatencyMS > budget || p.Params > params {
+			t.Errorf("%+v breaks %v ms or %d parameters", p, budget, params)
+		}
+	}
+	if len(g.Points) < 2 || g.Objectives[0] != "ssim" {
+		t.Errorf("front %+v", g)
+	}
+}
+
+func openFront(t *testing.T, dir string) *Front {
+	t.Helper()
+	d, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	f, err := d.Front()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
