@@ -45,6 +45,15 @@ func randomLayer(t testing.TB, rng *rand.Rand, out, in, kernel, h, w int, densit
 		w:    check.Guarded(t, rng, out*in*kernel*kernel),
 		bias: check.Guarded(t, rng, out),
 	}
+	for c := range out { // gates are activations: many are exactly 0
+		for y := range h {
+			for x, v := range l.side.At(c, y) {
+				if v < -0.3 {
+					l.side.At(c, y)[x] = 0
+				}
+			}
+		}
+	}
 	l.shape = Shape{Out: out, In: in, Kernel: kernel, Row: l.src.Row, Plane: l.src.Plane}
 	if density < 1 {
 		l.mask = make([]uint8, len(l.w))
