@@ -30,6 +30,10 @@ type SetScore struct {
 
 // Evaluate scores u, or bicubic interpolation when u is nil, on every pair. A
 // mean is that of the pictures' values, as in the papers.
+//
+// A network reads the low resolution rounded to 8 bits, as it would from a
+// file. Bicubic goes down and up without rounding between, because that is what
+// gives the tables' 33.66 dB on Set5 x2; rounding would cost it 0.01 dB.
 func Evaluate(ctx context.Context, u Upscaler, pairs []imaging.Pair, scale int) (SetScore, error) {
 	out := SetScore{Scale: scale}
 	if len(pairs) == 0 {
@@ -47,7 +51,7 @@ func Evaluate(ctx context.Context, u Upscaler, pairs []imaging.Pair, scale int) 
 		if err != nil {
 			return out, fmt.Errorf("%s: %w", p.Name, err)
 		}
-		bicubic, err := truth.Compare(imaging.Upscale(p.LR, scale), &s)
+		bicubic, err := truth.Compare(imaging.Upscale(imaging.Resize(p.HR, p.LR.W, p.LR.H), scale), &s)
 		if err != nil {
 			return out, fmt.Errorf("%s: %w", p.Name, err)
 		}
