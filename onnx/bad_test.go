@@ -242,7 +242,8 @@ func greedy() []badFile {
 // TestAllocation bounds what Decode and Subnet take from the machine.
 func TestAllocation(t *testing.T) {
 	files := append(badFiles(t), greedy()...)
-	files = append(files, badFile{"20,000 nodes", chain(20000), ""}, badFile{"a good file", small(t).encode(), ""})
+	files = append(files, badFile{"20,000 nodes", chain(20000), ""}, badFile{"20,000 layers", tower(20000), "want at most as many"},
+		badFile{"a good file", small(t).encode(), ""})
 	for _, f := range files {
 		limit := 8*uint64(len(f.data)) + 64<<20
 		start := time.Now()

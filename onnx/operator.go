@@ -9,7 +9,14 @@ import (
 
 // The operators that Subnet recognises, one method each.
 
+// maxLayers is far above what runs in real time, and bounds the memory of many
+// tiny layers.
+const maxLayers = 4096
+
 func (r *recogniser) conv(n *node, v value) (value, error) {
+	if len(r.layers) == maxLayers {
+		return value{}, r.bad(n, fmt.Sprintf("follows %d others, want at most as many", maxLayers))
+	}
 	w, err := r.floats(n, 1)
 	if err != nil {
 		return value{}, err
@@ -60,9 +67,11 @@ func (r *recogniser) conv(n *node, v value) (value, error) {
 		l.Bias = make([]float32, l.Out)
 	}
 	l.Mask = maskOfZeros(w)
-	l.Name = n.name
-	if l.Name == "" {
-		l.Name = fmt.Sprintf("conv%d", len(r.layers)+1)
+	if l.Name = n.name; l.Name == "" {
+		l.Name = "conv"
+	}
+	if r.names[l.Name] { // names of nodes need not be unique
+		l.Name = fmt.Sprintf("%s_%d", l.Name, len(r.layers))
 	}
 	l.Name = fresh(r.names, l.Name)
 	r.layers = append(r.layers, found{l, r.at})

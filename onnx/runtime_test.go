@@ -68,14 +68,19 @@ func jobs(t *testing.T, rng *rand.Rand) []job {
 	return list
 }
 
-// TestONNXRuntime runs exported files in ONNX Runtime and compares.
+// TestONNXRuntime runs exported files in ONNX Runtime and compares. With
+// EVOSR_REQUIRE_ORT set, as in CI, it does not skip.
 func TestONNXRuntime(t *testing.T) {
+	skip := t.Skip
+	if os.Getenv("EVOSR_REQUIRE_ORT") != "" {
+		skip = t.Fatal
+	}
 	node, err := exec.LookPath("node")
 	if err != nil {
-		t.Skip("node is not installed: the check by ONNX Runtime is left out")
+		skip("node is not installed: the check by ONNX Runtime is left out")
 	}
 	if _, err := os.Stat(filepath.Join("nodecheck", "node_modules", "onnxruntime-node")); err != nil {
-		t.Skip("onnxruntime-node is not installed (make node-deps): the check by ONNX Runtime is left out")
+		skip("onnxruntime-node is not installed (make node-deps): the check by ONNX Runtime is left out")
 	}
 	list := jobs(t, check.Rand(t))
 	args := []string{filepath.Join("nodecheck", "run.mjs")}

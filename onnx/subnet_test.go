@@ -169,6 +169,14 @@ func TestForeignForms(t *testing.T) {
 				m.graph.inputs = append([]valueInfo{{name: w.name, kind: w.kind}}, m.graph.inputs...)
 			}
 		}},
+		{"pads as an attribute, before opset 11", func(m *Model) {
+			m.opsets[0].version = 10
+			for i, r := range []int64{2, 1} {
+				m.graph.nodes[i].inputs = m.graph.nodes[i].inputs[:1]
+				m.setAttr(i, intsAttr("pads", 0, 0, r, r, 0, 0, r, r))
+			}
+			m.setAttr(nodeShuffle, textAttr("mode", "DCR"))
+		}},
 		{"a dead branch", func(m *Model) {
 			m.insert(nodeTail, node{op: "Conv", name: "dead", inputs: []string{"lr/edge1", "head/weight"}, outputs: []string{"dead"}})
 		}},
@@ -290,5 +298,41 @@ func TestGenome(t *testing.T) {
 		if got := net.Genome.String(); got != tt.want {
 			t.Errorf("%s: genome %s, want %s", tt.text, got, tt.want)
 		}
+	}
+}
+
+// tower is a file of n convolutions in a row, all of one name, that share their
+// weights.
+func tower(n int) []byte {
+	g := graph{initializers: []tensor{floatTensor("w", []float32{1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1}, 4, 4, 1, 1), floatTensor("first", []float32{1, 2, 3, 4}, 4, 1, 1, 1)}}
+	last, weights := inputName, "first"
+	for i := range n {
+		next := fmt.Sprint("v", i)
+		g.nodes = append(g.nodes, node{name: "same", op: "Conv", inputs: []string{last, weights}, outputs: []string{next}})
+		last, weights = next, "w"
+	}
+	g.nodes = append(g.nodes, node{op: "DepthToSpace", inputs: []string{last}, outputs: []string{outputName}, attrs: []attribute{intAttr("blocksize", 2)}})
+	shape := []dim{{value: 1}, {value: 1}, {value: -1, param: "h"}, {value: -1, param: "w"}}
+	g.inputs = []valueInfo{{name: inputName, kind: typeFloat, dims: shape}}
+	g.outputs = []valueInfo{{name: outputName, kind: typeFloat}}
+	m := Model{ir: 7, opsets: []opset{{version: 13}}, graph: g}
+	return m.encode()
+}
+
+// TestTower gives every layer a name of its own, in linear time.
+func TestTower(t *testing.T) {
+	net, _, err := Read(bytes.NewReader(tower(maxLayers)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for i := range net.Layers {
+		names[net.Layers[i].Name] = true
+	}
+	if len(names) != maxLayers || !names["same"] || !names["same_4095"] {
+		t.Errorf("%d names for %d layers", len(names), len(net.Layers))
+	}
+	if _, _, err := Read(bytes.NewReader(tower(maxLayers + 1))); err == nil || !strings.Contains(err.Error(), "follows 4096 others") {
+		t.Errorf("error %v", err)
 	}
 }
