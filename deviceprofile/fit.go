@@ -8,56 +8,68 @@ import (
 	"evosr/sparse"
 )
 
-// nearBytes is about what a first level cache keeps of a layer's input between
-// one micro-kernel and the next: a strip of stripVectors vectors of every row
-// that a filter covers, in every channel.
+// Cache sizes of the features. They need not be the device's: coefficients of
+// zero switch a term off. A micro-kernel of b channels walks over strips of
+// about stripVectors/b vectors.
 const (
-	nearBytes    = 32 << 10
-	stripVectors = 5
+	nearBytes    = 32 << 10 // of a layer's input between one row of a strip and the next
+	bandBytes    = 1 << 20  // of all full-size tensors between a write and the next to the same place
+	sharedBytes  = 16 << 20 // the same, for a cache that cores share
+	stripVectors = 24
 )
 
 // layerTerms is how many coefficients a layer has; vector and layerFeatures
 // have the same order.
-const layerTerms = 16 + 6
+const layerTerms = 16 + 9
 
 func (c *LayerCost) vector() []float64 {
-	return slices.Concat(c.Tap1NS, c.Tap3NS, c.FarNS, c.BlockNS, []float64{c.ReadNS, c.WriteNS, c.AddNS, c.RowNS, c.LineNS, c.ConstantNS})
+	return slices.Concat(c.Tap1NS, c.Tap3NS, c.FarNS, c.BlockNS,
+		[]float64{c.ReadNS, c.WriteNS, c.AddNS, c.SpillNS, c.SpillFarNS, c.SpillAddNS, c.RowNS, c.LineNS, c.ConstantNS})
 }
 
 func layerCost(v []float64) LayerCost {
 	part := func(i int) []float64 { return slices.Clone(v[4*i : 4*i+4]) }
 	return LayerCost{Tap1NS: part(0), Tap3NS: part(1), FarNS: part(2), BlockNS: part(3),
-		ReadNS: v[16], WriteNS: v[17], AddNS: v[18], RowNS: v[19], LineNS: v[20], ConstantNS: v[21]}
+		ReadNS: v[16], WriteNS: v[17], AddNS: v[18], SpillNS: v[19], SpillFarNS: v[20], SpillAddNS: v[21],
+		RowNS: v[22], LineNS: v[23], ConstantNS: v[24]}
 }
 
 // layerFeatures is how often a layer of a w x h picture pays each coefficient.
 func layerFeatures(l *sparse.LayerInfo, w, h int) []float64 {
 	f := make([]float64, layerTerms)
-	vectors := float64((w+kernel.Lanes-1)/kernel.Lanes) * float64(h)
+	row := float64((w + kernel.Lanes - 1) / kernel.Lanes)
+	vectors := row * float64(h)
 	at := 0
 	if l.Kernel > 1 {
 		at = 4
 	}
-	// The share of the input that does not stay near.
-	span := float64(l.In * l.Kernel * stripVectors * kernel.Lanes * 4)
-	far := max(0, 1-nearBytes/span)
 	blocks := 0
 	for i := range 4 {
+		span := float64(l.In*l.Kernel) * min(row, stripVectors/float64(int(1)<<i)) * vectorBytes
 		f[at+i] = float64(l.BlockTaps[i]) * vectors
-		f[8+i] = float64(l.BlockTaps[i]) * vectors * far
+		f[8+i] = float64(l.BlockTaps[i]) * vectors * beyond(nearBytes, span)
 		f[12+i] = float64(l.Blocks[i]) * vectors
 		blocks += l.Blocks[i]
 	}
+	resident := float64(l.Resident) * vectors * vectorBytes
 	f[16] = float64(l.In) * vectors
 	f[17] = float64(l.Out) * vectors
+	f[19] = f[17] * beyond(bandBytes, resident)
+	f[20] = f[17] * beyond(sharedBytes, resident)
 	if l.Residual {
-		f[18] = float64(l.Out) * vectors
+		f[18] = f[17]
+		f[21] = f[19]
 	}
-	f[19] = float64(blocks) * float64(h)
-	f[20] = float64(h)
-	f[21] = 1
+	f[22] = float64(blocks) * float64(h)
+	f[23] = float64(h)
+	f[24] = 1
 	return f
 }
+
+const vectorBytes = 4 * kernel.Lanes
+
+// beyond is the share of size bytes, used in turn, that a cache does not hold.
+func beyond(cache, size float64) float64 { return max(0, 1-cache/max(size, 1)) }
 
 func (c *FrameCost) vector() []float64 {
 	return []float64{c.Waiting, c.OutputNS, c.LayerNS, c.ConstantNS}

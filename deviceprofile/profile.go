@@ -60,15 +60,18 @@ type Profile struct {
 // last one of a row counted whole. Lists are by micro-kernels of 1, 2, 4 and 8
 // output channels.
 type LayerCost struct {
-	Tap1NS     []float64 `yaml:"tap1_ns"`  // a list entry on a vector, filters of 1x1
-	Tap3NS     []float64 `yaml:"tap3_ns"`  // the same, larger filters: their loads cross cache lines
-	FarNS      []float64 `yaml:"far_ns"`   // more, for an entry of a layer whose input rows leave the first level cache
-	BlockNS    []float64 `yaml:"block_ns"` // a micro-kernel on a vector beside its taps
-	ReadNS     float64   `yaml:"read_ns"`  // a vector of an input channel that comes into the cache
-	WriteNS    float64   `yaml:"write_ns"` // a vector of an output channel
-	AddNS      float64   `yaml:"add_ns"`   // a vector of an output channel that something is added to
-	RowNS      float64   `yaml:"row_ns"`   // a row of a micro-kernel
-	LineNS     float64   `yaml:"line_ns"`  // a row of the layer
+	Tap1NS     []float64 `yaml:"tap1_ns"`      // a list entry on a vector, filters of 1x1
+	Tap3NS     []float64 `yaml:"tap3_ns"`      // the same, larger filters: their loads cross cache lines
+	FarNS      []float64 `yaml:"far_ns"`       // more, for an entry of a layer whose input rows leave the first level cache
+	BlockNS    []float64 `yaml:"block_ns"`     // a micro-kernel on a vector beside its taps
+	ReadNS     float64   `yaml:"read_ns"`      // a vector of an input channel that comes into the cache
+	WriteNS    float64   `yaml:"write_ns"`     // a vector of an output channel
+	AddNS      float64   `yaml:"add_ns"`       // a vector of an output channel that something is added to
+	SpillNS    float64   `yaml:"spill_ns"`     // more, for a vector written to a tensor that a core's cache does not hold
+	SpillFarNS float64   `yaml:"spill_far_ns"` // more, for one that no cache holds
+	SpillAddNS float64   `yaml:"spill_add_ns"` // more, for a vector added to such an output
+	RowNS      float64   `yaml:"row_ns"`       // a row of a micro-kernel
+	LineNS     float64   `yaml:"line_ns"`      // a row of the layer
 	ConstantNS float64   `yaml:"constant_ns"`
 }
 
