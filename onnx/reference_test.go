@@ -1,0 +1,25 @@
+package onnx
+
+import (
+	"testing"
+
+	"evosr/internal/check"
+	"evosr/supernet"
+)
+
+// TestReference ties the definition that files are held against to the one of
+// the other rooms, so that ONNX Runtime vouches for both.
+func TestReference(t *testing.T) {
+	rng := check.Rand(t)
+	for _, scale := range []int{2, 3, 4} {
+		for _, colors := range []int{1, 3} {
+			net := randomNet(rng, scale, colors)
+			w, h := 1+rng.IntN(9), 1+rng.IntN(9)
+			src := picture(rng, colors, w, h)
+			got := supernet.Reference(net, src, w, h)
+			if diff := difference(t, floatBytes(got), forward(net, src, w, h)); !(diff <= 1e-5) {
+				t.Errorf("%v, %dx%d: differs by %g", net.Genome, w, h, diff)
+			}
+		}
+	}
+}
