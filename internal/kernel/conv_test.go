@@ -126,15 +126,6 @@ func sameConv(t *testing.T, rng *rand.Rand, conv convFunc, l *layer, b int) {
 // [-1, 1), at least 1: what a sum that happens to cancel is measured by.
 func usualSum(n int) float64 { return max(1, math.Sqrt(float64(n))/3) }
 
-// edges are the widths around every strip up to one vector more than p.
-func edges(p, lanes int) (widths []int) {
-	widths = []int{1, 2, 3}
-	for v := 1; v <= p+1; v++ {
-		widths = append(widths, v*lanes-1, v*lanes, v*lanes+1)
-	}
-	return append(widths, 2*p*lanes+lanes/2, 3*p*lanes)
-}
-
 // TestConv holds the Sets as a whole against the scalar kernel, blocks of all
 // sizes mixed as layers have them, also with values that are no numbers.
 func TestConv(t *testing.T) {

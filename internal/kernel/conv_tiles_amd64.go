@@ -27,7 +27,7 @@ func newConvTiles(variants []Variant) *convTiles {
 		for len(t.ids[v.B]) <= v.P {
 			t.ids[v.B] = append(t.ids[v.B], -1)
 		}
-		t.ids[v.B][v.P] = v.id
+		t.ids[v.B][v.P] = v.ID
 	}
 	for b := 1; b < len(t.high); b++ {
 		for h := b; h > 0 && t.high[b] == 0; h /= 2 {

@@ -64,6 +64,6 @@ func newSet(isa string) *Set {
 
 // peak runs a probe's loop; its kernels make twelve multiply-adds a round.
 func (v Variant) peak(rounds int) float64 {
-	runProbe(v.id, &probeArgs{rounds: rounds, scale: [2]float32{0.5}})
+	runProbe(v.ID, &probeArgs{rounds: rounds, scale: [2]float32{0.5}})
 	return float64(rounds) * float64(v.B*v.Lanes) * 2
 }

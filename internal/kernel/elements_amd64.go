@@ -25,21 +25,21 @@ func newElements(variants []Variant) *elements {
 	for _, v := range variants {
 		switch v.Op {
 		case OpAxpy:
-			e.axpyID, e.lanes = v.id, v.Lanes
+			e.axpyID, e.lanes = v.ID, v.Lanes
 		case OpBlend:
-			e.blendID = v.id
+			e.blendID = v.ID
 		case OpSquares:
-			e.squaresID = v.id
+			e.squaresID = v.ID
 		case OpAdam:
-			e.adamID = v.id
+			e.adamID = v.ID
 		case OpAbsGrad:
-			e.absGradID = v.id
+			e.absGradID = v.ID
 		case OpGate:
-			e.gateID[v.B][v.P] = v.id
+			e.gateID[v.B][v.P] = v.ID
 		case OpShuffle:
-			e.shuffleID[v.B] = v.id
+			e.shuffleID[v.B] = v.ID
 		case OpUnshuffle:
-			e.unshuffleID[v.B] = v.id
+			e.unshuffleID[v.B] = v.ID
 		}
 	}
 	e.makeIndices()

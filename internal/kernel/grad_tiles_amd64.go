@@ -28,7 +28,7 @@ func newGradTiles(variants []Variant) *gradTiles {
 		for len(*ids) <= v.P {
 			*ids = append(*ids, -1)
 		}
-		(*ids)[v.P] = v.id
+		(*ids)[v.P] = v.ID
 	}
 	for b := 1; b < len(t.high); b++ {
 		for h := b; h > 0 && t.high[b] == 0; h /= 2 {

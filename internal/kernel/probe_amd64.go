@@ -18,8 +18,8 @@ const (
 
 // probeVariants lists the kernels; see Variants.
 var probeVariants = []Variant{
-	{Name: "probe_f32_12_avx512", Op: OpProbe, ISA: "avx512", B: 12, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, id: id_probe_f32_12_avx512},
-	{Name: "probe_f32_12_avx2", Op: OpProbe, ISA: "avx2", B: 12, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, id: id_probe_f32_12_avx2},
+	{Name: "probe_f32_12_avx512", Op: OpProbe, ISA: "avx512", B: 12, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_probe_f32_12_avx512},
+	{Name: "probe_f32_12_avx2", Op: OpProbe, ISA: "avx2", B: 12, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_probe_f32_12_avx2},
 }
 
 // runProbe calls a kernel by its number. The calls are direct, so that the arguments

@@ -29,6 +29,5 @@ type Variant struct {
 	Lanes int    // float32 values in a vector
 	Needs string // processor features
 	Runs  bool   // this processor has them
-
-	id int
+	ID    int    // its number among the kernels with the same arguments
 }

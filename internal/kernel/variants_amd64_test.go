@@ -65,6 +65,15 @@ func columns(v Variant) int {
 	return v.P
 }
 
+// edges are the widths around every strip up to one vector more than p.
+func edges(p, lanes int) (widths []int) {
+	widths = []int{1, 2, 3}
+	for v := 1; v <= p+1; v++ {
+		widths = append(widths, v*lanes-1, v*lanes, v*lanes+1)
+	}
+	return append(widths, 2*p*lanes+lanes/2, 3*p*lanes)
+}
+
 // testConvVariant looks at the widths around the tile's edges.
 func testConvVariant(t *testing.T, rng *rand.Rand, v Variant) {
 	conv := newConvTiles(only(v)).conv

@@ -122,7 +122,7 @@ func (f *file) render() (asm, stub []byte, err error) {
 	}
 	p(")\n\n// %s lists the kernels; see Variants.\nvar %s = []Variant{", f.table, f.table)
 	for _, k := range f.kernels {
-		p("\t{Name: %q, %s, id: %s},", k.name, k.row, k.constant)
+		p("\t{Name: %q, %s, ID: %s},", k.name, k.row, k.constant)
 	}
 	p("}\n\n// %s calls a kernel by its number. The calls are direct, so that the arguments\n// may stay on the stack.", f.caller)
 	p("func %s(id int, a *%s) {\n\tswitch id {", f.caller, f.args.name)
