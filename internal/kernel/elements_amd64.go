@@ -54,11 +54,9 @@ func (e *elements) makeIndices() {
 		e.weaveIndex = append(e.weaveIndex, int32(p%2*n+p/2))
 		e.unweaveIndex = append(e.unweaveIndex, int32(p%n*2+p/n))
 	}
-	if n == 8 { // one permutation for each row and output vector; a blend picks
-		for range 3 {
-			for p := range 3 * n {
-				e.shuffleIndex = append(e.shuffleIndex, int32(p/3))
-			}
+	if n == 8 { // one permutation for each output vector, of all rows; a blend picks
+		for p := range 3 * n {
+			e.shuffleIndex = append(e.shuffleIndex, int32(p/3))
 		}
 		return
 	}

@@ -11,7 +11,7 @@ import (
 var rowNames = []string{"a", "b", "c", "d"}
 
 // shuffles writes the weaving of 2 to 4 rows into one and its inverse. For 3
-// rows the lane numbers come from a table in Go, dispatch_amd64.go.
+// rows the lane numbers come from a table in Go, elements_amd64.go.
 func (f *file) shuffles(s isa) {
 	for n := 2; n <= 4; n++ {
 		f.shuffle(s, n)
@@ -60,8 +60,8 @@ func (f *file) shuffle(s isa, n int) {
 		default:
 			for k := range 3 {
 				c.VPERMPS(row(0), s.v(k), s.v(9))
-				c.VPERMPS(row(1), s.v(3+k), s.v(10))
-				c.VPERMPS(row(2), s.v(6+k), s.v(11))
+				c.VPERMPS(row(1), s.v(k), s.v(10))
+				c.VPERMPS(row(2), s.v(k), s.v(11))
 				from := func(i int) (lanes uint64) { // output lanes that row i fills
 					for lane := range 8 {
 						if (8*k+lane)%3 == i {
@@ -133,7 +133,7 @@ func (f *file) indices(s isa, n int, inverse bool) {
 	case n == 3 && s.bytes == 64:
 		count = 6
 	case n == 3 && !inverse:
-		count = 9
+		count = 3
 	case s.bytes == 64:
 		count = 2
 	}
