@@ -16,6 +16,7 @@ const (
 	bandBytes    = 1 << 20  // of all full-size tensors between a write and the next to the same place
 	sharedBytes  = 16 << 20 // the same, for a cache that cores share
 	stripVectors = 24
+	ringRows     = 12 // about, of what is kept between bands
 )
 
 // layerTerms is how many coefficients a layer has; vector and layerFeatures
@@ -51,7 +52,7 @@ func layerFeatures(l *sparse.LayerInfo, w, h int) []float64 {
 		f[12+i] = float64(l.Blocks[i]) * vectors
 		blocks += l.Blocks[i]
 	}
-	resident := float64(l.Resident) * vectors * vectorBytes
+	resident := float64(l.Resident) * row * ringRows * vectorBytes
 	f[16] = float64(l.In) * vectors
 	f[17] = float64(l.Out) * vectors
 	f[19] = f[17] * beyond(bandBytes, resident)

@@ -161,20 +161,28 @@ func TestZerosWithoutMask(t *testing.T) {
 	}
 }
 
-// TestMemoryIsReused: depth must not cost memory.
-func TestMemoryIsReused(t *testing.T) {
+// TestMemory: beyond the picture itself, a picture's height must not cost
+// memory, and the expanded channels of wide blocks, the most by far, must be
+// there once for every thread and not once for every block.
+func TestMemory(t *testing.T) {
 	rng := check.Rand(t)
-	memory := func(slots int) int64 {
+	memory := func(slots, h int) int64 {
 		sp := general(2, 1)
-		sp.Slots = slices.Repeat([]space.Slot{{Wide: []float64{4}}}, slots)
-		plan, err := compile(t, randomize(sp.Shape(sp.Largest()), rng)).c.planFor(64, 64)
+		sp.Widths = []int{16}
+		sp.Slots = slices.Repeat([]space.Slot{{Wide: []float64{8}}}, slots)
+		plan, err := compile(t, randomize(sp.Shape(sp.Largest()), rng)).c.planFor(64, h)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return plan.bytes
 	}
-	if four, sixteen := memory(4), memory(16); sixteen > four {
-		t.Errorf("16 blocks need %d bytes, 4 need %d", sixteen, four)
+	low, high := memory(4, 1000), memory(4, 4000)
+	if most := int64(3000 * 4 * (64 + 64)); high-low > most {
+		t.Errorf("3000 rows more cost %d bytes, want at most %d", high-low, most)
+	}
+	const ring = 128 * 4 * (64 + 64) // bytes of a row of the expanded channels
+	if deep := memory(5, 1000); deep-low > 8*ring {
+		t.Errorf("one block more costs %d bytes, want at most %d", deep-low, 8*ring)
 	}
 }
 

@@ -24,31 +24,45 @@ const cacheBytes = 512 << 10
 // it is made.
 //
 // Bands are the unit of work: band k computes of layer i the rows
-// [k*rows-shift[i], (k+1)*rows-shift[i]), clipped to the picture. A layer that
-// reads a neighbourhood lags behind its source by what it reaches, so that
-// every row it reads was computed by this band or an earlier one, and nothing
-// is computed twice.
+// [k*rows-shift[i], (k+1)*rows-shift[i]), as far as they are in the picture. A
+// layer that reads a neighbourhood lags behind its source by what it reaches,
+// so that every row it reads was computed by this band or an earlier one, and
+// nothing is computed twice.
+//
+// An output that only the same rows read lives in a thread's scratch memory.
+// Any other lives in a ring of bands: row y is at row y+shift of the ring modulo
+// its height. What readers need from before the ring's first row is mirrored
+// there, so that kernels see rows in sequence. Memory therefore does not grow
+// with the picture's height, and less of it leaves the caches.
 type plan struct {
-	w, h   int
-	rows   int // of a band
-	bands  int
-	shift  []int // by layer: rows that it lags behind the first
-	layers []step
-
-	border  int   // of the pooled tensors, pixels
-	pool    []int // channels of each full-size tensor
+	w, h    int
+	rows    int   // of a band
+	bands   int   // of a picture
+	shift   []int // by layer: rows that it lags behind, at least border
+	layers  []step
+	border  int   // of rings, pixels: what filters reach
 	scratch []int // channels of each band-size tensor, one set for every worker
 	bytes   int64
 }
 
 // step is one layer's part of a plan.
 type step struct {
-	blocks []kernel.Block // offsets for this size; weights are in the plan, too
-	local  bool           // the output is read only by rows of the same band
-	buffer int            // index into pool or, when local, into scratch
-	behind int            // bands before this one that must have finished ...
-	after  int            // ... this many layers before this layer may run
+	blocks []kernel.Block // offsets for this size
+	local  bool           // the output is read only by the same rows of the same band
+	buffer int            // index into scratch, when local
+
+	slots  int // bands in the ring, when not local
+	mirror int // rows before the ring
+
+	// Before this layer may run in band k, each of the bands [k-behind, k) must
+	// have finished its first sources layers, and of the bands [k-slots,
+	// k-slots+overlap] its first readers layers.
+	behind, sources  int
+	overlap, readers int
 }
+
+// ring is the height of a ring with its mirror, rows.
+func (p *plan) ring(i int) int { return p.layers[i].mirror + p.layers[i].slots*p.rows }
 
 // planFor returns the plan of a size, made now or among the last ones.
 func (c *compiled) planFor(w, h int) (*plan, error) {
@@ -74,9 +88,10 @@ func (c *compiled) planFor(w, h int) (*plan, error) {
 }
 
 func (c *compiled) newPlan(w, h int) (*plan, error) {
-	p := &plan{w: w, h: h, shift: shifts(c.net), layers: make([]step, len(c.net.Layers))}
+	p := &plan{w: w, h: h, layers: make([]step, len(c.net.Layers))}
+	p.shift, p.border = shifts(c.net)
 	p.rows, p.bands = c.bands(w, h, p.shift)
-	p.assign(c.net)
+	p.assign(c.net, c.threads)
 	if err := p.measure(c); err != nil {
 		return nil, err
 	}
@@ -87,12 +102,21 @@ func (c *compiled) newPlan(w, h int) (*plan, error) {
 }
 
 // shifts gives every layer its lag: as little as its sources allow, and then as
-// much as its readers allow, so that outputs live shortly.
-func shifts(net *space.Subnet) []int {
+// much as its readers allow, so that outputs live shortly. All are at least
+// border, the farthest that a filter reaches into a ring, so that the zeros
+// above the picture have their place in the first band.
+func shifts(net *space.Subnet) (shift []int, border int) {
 	n := len(net.Layers)
-	shift := make([]int, n)
+	shift = make([]int, n)
+	border = 1
+	for i := range net.Layers {
+		if net.Layers[i].Src >= 0 {
+			border = max(border, net.Layers[i].Kernel/2)
+		}
+	}
 	for i := range net.Layers {
 		l := &net.Layers[i]
+		shift[i] = border
 		if l.Src >= 0 {
 			shift[i] = shift[l.Src] + l.Kernel/2
 		}
@@ -116,7 +140,7 @@ func shifts(net *space.Subnet) []int {
 			latest[l.Add] = min(latest[l.Add], shift[i])
 		}
 	}
-	return shift
+	return shift, border
 }
 
 // bands chooses how many rows a band has: as many as the widest layer's tensors
@@ -140,68 +164,55 @@ func (c *compiled) bands(w, h int, shift []int) (rows, n int) {
 	return rows, (total + rows - 1) / rows
 }
 
-// assign decides which outputs stay within a band, and gives every output a
-// buffer. Two full-size outputs share one when the second is written only after
-// the first was read, in every order in which threads may take bands: the
-// writer must lag behind all readers by what they reach.
-func (p *plan) assign(net *space.Subnet) {
+// assign decides which outputs stay within a band, gives those scratch memory
+// that is free by then, and makes the others' rings high enough for what their
+// readers need, and for every thread to be a band ahead.
+func (p *plan) assign(net *space.Subnet, threads int) {
 	all := readers(net)
-	reach := func(reader, src int) int { // rows beyond its own that reader needs of src
+	// back is how many rows before its own first one a reader needs of src.
+	back := func(reader, src int) int {
+		rows := p.shift[reader] - p.shift[src]
 		if net.Layers[reader].Src == src {
-			return net.Layers[reader].Kernel / 2
+			rows += net.Layers[reader].Kernel / 2
 		}
-		return 0
+		return rows
 	}
-	p.border = 1
+	ceil := func(rows int) int { return (rows + p.rows - 1) / p.rows }
+	var last []int // the output that each scratch tensor holds so far
 	for i := range net.Layers {
-		p.layers[i].local = true
+		s, l := &p.layers[i], &net.Layers[i]
 		for _, r := range all[i] {
-			if reach(r, i) > 0 || p.shift[r] != p.shift[i] {
-				p.layers[i].local = false
-			}
-			p.border = max(p.border, reach(r, i))
+			s.mirror = max(s.mirror, back(r, i))
+			s.readers = r + 1 // the last one's, as readers ascend
 		}
-	}
-	var poolLast, scratchLast []int // the output that each buffer holds so far
-	for i := range net.Layers {
-		s := &p.layers[i]
-		l := &net.Layers[i]
-		sizes, last := &p.pool, &poolLast
-		if s.local {
-			sizes, last = &p.scratch, &scratchLast
+		s.local = s.mirror == 0
+		for _, src := range []int{l.Src, l.Add} {
+			if src >= 0 && !p.layers[src].local {
+				s.sources = max(s.sources, src+1)
+				s.behind = max(s.behind, ceil(back(i, src)))
+			}
+		}
+		if !s.local {
+			s.overlap = ceil(s.mirror)
+			s.slots = min(s.overlap+threads, p.bands)
+			continue
 		}
 		s.buffer = -1
-		for b, was := range *last {
+		for b, was := range last {
 			free := true
 			for _, r := range all[was] {
-				free = free && r < i && (s.local || p.shift[i] >= p.shift[r]+reach(r, was))
+				free = free && r < i
 			}
-			// The closest in size that needs no growth, else the largest.
-			if better := s.buffer < 0 || fit((*sizes)[b], l.Out) < fit((*sizes)[s.buffer], l.Out); free && better {
+			if better := s.buffer < 0 || fit(p.scratch[b], l.Out) < fit(p.scratch[s.buffer], l.Out); free && better {
 				s.buffer = b
 			}
 		}
-		if l.Src >= 0 && !p.layers[l.Src].local {
-			s.after = l.Src + 1
-		}
-		if l.Add >= 0 && !p.layers[l.Add].local {
-			s.after = max(s.after, l.Add+1)
-		}
 		if s.buffer < 0 {
-			s.buffer = len(*sizes)
-			*sizes, *last = append(*sizes, l.Out), append(*last, i)
-		} else {
-			if !s.local {
-				for _, r := range all[(*last)[s.buffer]] {
-					s.after = max(s.after, r+1)
-				}
-			}
-			(*sizes)[s.buffer] = max((*sizes)[s.buffer], l.Out)
-			(*last)[s.buffer] = i
+			s.buffer = len(p.scratch)
+			p.scratch, last = append(p.scratch, 0), append(last, i)
 		}
-		// No row that this layer touches lies further back than its lag and
-		// its filter reach from the start of the band.
-		s.behind = (p.shift[i]+l.Kernel/2)/p.rows + 1
+		p.scratch[s.buffer] = max(p.scratch[s.buffer], l.Out)
+		last[s.buffer] = i
 	}
 }
 
@@ -230,8 +241,10 @@ func (p *plan) measure(c *compiled) error {
 		return 4 * (int64(channels)*plane(h, border) + 2*rows + 16*kernel.Lanes)
 	}
 	p.bytes = tensor(c.net.Colors, p.h, pictureBorder)
-	for _, channels := range p.pool {
-		p.bytes += tensor(channels, p.h, p.border)
+	for i := range c.net.Layers {
+		if !p.layers[i].local {
+			p.bytes += tensor(c.net.Layers[i].Out, p.ring(i), p.border)
+		}
 	}
 	for _, channels := range p.scratch {
 		p.bytes += int64(c.threads) * tensor(channels, p.rows, 0)
@@ -241,13 +254,7 @@ func (p *plan) measure(c *compiled) error {
 	}
 	for i := range c.net.Layers {
 		l := &c.net.Layers[i]
-		h, border := p.h, p.border
-		switch {
-		case l.Src == space.Picture:
-			border = pictureBorder
-		case p.layers[l.Src].local:
-			h, border = p.rows, 0
-		}
+		h, border := p.source(l)
 		if far := int64(l.In+1) * plane(h, border); far > math.MaxInt32 {
 			return fmt.Errorf("sparse: picture: %dx%d pixels put a channel of layer %q %d values away, want less than 2^31",
 				p.w, p.h, l.Name, far)
@@ -256,18 +263,23 @@ func (p *plan) measure(c *compiled) error {
 	return nil
 }
 
+// source is the height and border of the tensor that l reads.
+func (p *plan) source(l *space.Layer) (h, border int) {
+	switch {
+	case l.Src == space.Picture:
+		return p.h, pictureBorder
+	case p.layers[l.Src].local:
+		return p.rows, 0
+	}
+	return p.ring(l.Src), p.border
+}
+
 // lower makes the lists of layer i for this size, packed into one stretch of
 // memory in the order in which the kernels walk it.
 func (p *plan) lower(l *space.Layer, i int, c *compiled) {
-	shape := kernel.Shape{Out: l.Out, In: l.In, Kernel: l.Kernel}
-	switch {
-	case l.Src == space.Picture:
-		shape.Row, shape.Plane, _, _ = kernel.Layout(l.In, p.h, p.w, pictureBorder)
-	case p.layers[l.Src].local:
-		shape.Row, shape.Plane, _, _ = kernel.Layout(l.In, p.rows, p.w, 0)
-	default:
-		shape.Row, shape.Plane, _, _ = kernel.Layout(l.In, p.h, p.w, p.border)
-	}
+	shape := kernel.Shape{In: l.In, Kernel: l.Kernel}
+	h, border := p.source(l)
+	shape.Row, shape.Plane, _, _ = kernel.Layout(l.In, h, p.w, border)
 	var blocks []kernel.Block
 	cols := l.In * l.Kernel * l.Kernel
 	for size := 3; size >= 0; size-- { // kernels take blocks of one size together

@@ -99,14 +99,18 @@ func finish(c *compiled, from []source, o Options) (*Program, error) {
 		info, k := table.describe(&c.net.Layers[i], from[i])
 		c.info, c.cuts = append(c.info, info), append(c.cuts, k)
 	}
-	whole := &plan{rows: 1, shift: shifts(c.net), layers: make([]step, len(c.net.Layers))}
-	whole.assign(c.net)
-	for i := range c.info {
-		if whole.layers[i].local {
-			continue
+	whole := &plan{rows: 1, bands: 1, layers: make([]step, len(c.net.Layers))}
+	whole.shift, _ = shifts(c.net)
+	whole.assign(c.net, 1)
+	resident := 0
+	for i, s := range whole.layers {
+		if !s.local {
+			resident += c.info[i].Out
 		}
-		for _, channels := range whole.pool {
-			c.info[i].Resident += channels
+	}
+	for i, s := range whole.layers {
+		if !s.local {
+			c.info[i].Resident = resident
 		}
 	}
 	return newProgram(c, map[string]string{}), nil
@@ -178,7 +182,7 @@ type LayerInfo struct {
 	MACs            int     // multiplications per pixel that run, fill-up zeros included
 	DenseMACs       int     // multiplications per pixel of the subnet's layer unpruned
 	ReLU, Residual  bool
-	Resident        int     // channels of full-size tensors that the program cycles through; 0 when the output stays within a band
+	Resident        int     // channels that the program keeps between bands; 0 when this output is not among them
 	Speedup         float64 // estimated time of the layer unpruned / as compiled
 	Pays            bool    // pruning makes this layer at least 5 % faster, by the same estimate
 }

@@ -92,9 +92,11 @@ func newFrame(c *compiled, p *plan) *frame {
 		_, _, _, size := kernel.Layout(channels, h, p.w, border)
 		return kernel.Aligned(size)
 	}
-	var pool [][]float32
-	for _, channels := range p.pool {
-		pool = append(pool, place(channels, p.h, p.border))
+	rings := make([]kernel.Tensor, len(net.Layers))
+	for i := range net.Layers {
+		if out := net.Layers[i].Out; !p.layers[i].local {
+			rings[i].Place(place(out, p.ring(i), p.border), out, p.ring(i), p.w, p.border)
+		}
 	}
 	for i := range f.workers {
 		w := &f.workers[i]
@@ -109,7 +111,7 @@ func newFrame(c *compiled, p *plan) *frame {
 			if s.local {
 				t.Place(scratch[s.buffer], l.Out, p.rows, p.w, 0)
 			} else {
-				t.Place(pool[s.buffer], l.Out, p.h, p.w, p.border)
+				*t = rings[j]
 			}
 		}
 	}
@@ -130,21 +132,27 @@ func (f *frame) work(c *compiled, id int, timed bool) {
 		}
 		for i := range layers {
 			s := &p.layers[i]
+			f.await(k-s.behind, k, s.sources)
+			if !s.local {
+				f.await(k-s.slots, k-s.slots+s.overlap+1, s.readers)
+			}
+			start := time.Time{}
+			if timed {
+				start = time.Now()
+			}
 			y0 := max(k*p.rows-p.shift[i], 0)
 			y1 := min((k+1)*p.rows-p.shift[i], p.h)
 			if y0 < y1 {
-				f.await(k, s)
-				start := time.Time{}
-				if timed {
-					start = time.Now()
-				}
-				f.layer(c, me, i, y0, y1)
-				if timed {
-					me.busy[i] += time.Since(start)
-				}
-				if i == len(layers)-1 {
-					f.shuffle(c, me, y0, y1)
-				}
+				f.layer(c, me, i, k, y0, y1)
+			}
+			if !s.local {
+				f.surround(me, i, k)
+			}
+			if timed {
+				me.busy[i] += time.Since(start)
+			}
+			if i == len(layers)-1 && y0 < y1 {
+				f.shuffle(c, me, y0, y1)
 			}
 			f.done[k].Store(int32(i + 1))
 		}
@@ -152,42 +160,68 @@ func (f *frame) work(c *compiled, id int, timed bool) {
 }
 
 // layer computes rows [y0, y1) of layer i.
-func (f *frame) layer(c *compiled, me *worker, i, y0, y1 int) {
+func (f *frame) layer(c *compiled, me *worker, i, k, y0, y1 int) {
 	l := &c.net.Layers[i]
-	f.view(&me.dst, me, i, y0, y1)
-	f.view(&me.src, me, l.Src, y0, y1)
+	f.view(&me.dst, me, i, k, y0, y1)
+	f.view(&me.src, me, l.Src, k, y0, y1)
 	e := &me.without
 	if l.Add >= 0 {
-		f.view(&me.add, me, l.Add, y0, y1)
+		f.view(&me.add, me, l.Add, k, y0, y1)
 		e = &me.with
 	}
 	e.ReLU = l.ReLU
 	c.set.Conv(&me.dst, &me.src, f.plan.layers[i].blocks, e, 0, y1-y0)
 }
 
-// view makes t rows [y0, y1) of layer i's output, or of the picture. A local
-// output holds nothing but the rows of this band.
-func (f *frame) view(t *kernel.Tensor, me *worker, i, y0, y1 int) {
+// view makes t rows [y0, y1) of layer i's output, or of the picture, as band k
+// finds them.
+func (f *frame) view(t *kernel.Tensor, me *worker, i, k, y0, y1 int) {
 	if i < 0 {
 		*t = f.picture
+		t.Origin += y0 * t.Row
 	} else {
 		*t = me.out[i]
-	}
-	if i < 0 || !f.plan.layers[i].local {
-		t.Origin += y0 * t.Row
+		if s := &f.plan.layers[i]; !s.local {
+			t.Origin += (s.mirror + y0 + f.plan.shift[i] - k/s.slots*s.slots*f.plan.rows) * t.Row
+		}
 	}
 	t.H = y1 - y0
 }
 
-// await returns when the bands before k have finished what s needs.
-func (f *frame) await(k int, s *step) {
+// surround clears those rows of layer i's ring that band k has outside the
+// picture, as far as filters reach, and mirrors its last rows before the ring.
+func (f *frame) surround(me *worker, i, k int) {
+	p, s, t := f.plan, &f.plan.layers[i], &me.out[i]
+	slot := k % s.slots * p.rows // the band's first row in the ring
+	first := k*p.rows - p.shift[i]
+	for r := range p.rows {
+		y := first + r
+		outside := y < 0 && y >= -p.border || y >= p.h && y < p.h+p.border
+		before := slot + r - s.slots*p.rows // where the row is mirrored, if it is
+		if !outside && before < -s.mirror {
+			continue
+		}
+		for c := range t.C {
+			row := t.At(c, s.mirror+slot+r)
+			if outside {
+				clear(row)
+			}
+			if before >= -s.mirror {
+				copy(t.At(c, s.mirror+before), row)
+			}
+		}
+	}
+}
+
+// await returns when the bands [from, to) have finished their first n layers.
+func (f *frame) await(from, to, n int) {
 	const spins = 4000 // then another program may want this core
-	for b := max(0, k-s.behind); b < k && s.after > 0; b++ {
-		for n := 0; f.done[b].Load() < int32(s.after); n++ {
-			if n%64 == 63 {
+	for b := max(0, from); b < to && n > 0; b++ {
+		for i := 0; f.done[b].Load() < int32(n); i++ {
+			if i%64 == 63 {
 				runtime.Gosched()
 			}
-			if n > spins {
+			if i > spins {
 				time.Sleep(20 * time.Microsecond)
 			}
 		}
