@@ -26,8 +26,10 @@ func milliseconds(x float64) string {
 		return strconv.FormatFloat(x, 'f', 0, 64)
 	case x >= 9.995:
 		return strconv.FormatFloat(x, 'f', 1, 64)
+	case x >= 0.9995:
+		return strconv.FormatFloat(x, 'f', 2, 64)
 	}
-	return strconv.FormatFloat(x, 'f', 2, 64)
+	return strconv.FormatFloat(x, 'g', 3, 64)
 }
 
 // rate writes the frames a second of a frame time in milliseconds.

@@ -108,7 +108,7 @@ func tickLabel(x float64) string {
 	if math.Abs(x) >= 10_000 {
 		return short(x)
 	}
-	return strconv.FormatFloat(math.Round(x*1e6)/1e6, 'g', -1, 64)
+	return strconv.FormatFloat(x, 'g', 4, 64)
 }
 
 // octaves gives the powers of two inside [lo, hi], or lo.

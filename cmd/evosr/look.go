@@ -133,7 +133,7 @@ func (a *app) exportCmd() *cobra.Command {
 			if err := copyChecked(d.File(card.ID, file), out, card.Files[file]); err != nil {
 				return err
 			}
-			a.say("%s: winner %s, %s, %.2f dB, %.2f ms", out, card.ID, format, card.Finetuned.PSNR, card.Latency.MedianMS)
+			a.say("%s: winner %s, %s, %.2f dB, %.3g ms", out, card.ID, format, card.Finetuned.PSNR, card.Latency.MedianMS)
 			return nil
 		},
 	}

@@ -150,7 +150,7 @@ func (a *app) printWinners(list []winnerJSON) error {
 	w := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
 	fmt.Fprintf(w, "winner\tPSNR dB\tover bicubic\tms\tparameters\twhy\n")
 	for _, c := range list {
-		fmt.Fprintf(w, "%s\t%.2f\t%+.2f\t%.2f\t%d\t%s\n", c.ID, c.PSNR, c.PSNR-c.Bicubic, c.LatencyMS, c.Params, c.Reason)
+		fmt.Fprintf(w, "%s\t%.2f\t%+.2f\t%.3g\t%d\t%s\n", c.ID, c.PSNR, c.PSNR-c.Bicubic, c.LatencyMS, c.Params, c.Reason)
 	}
 	return w.Flush()
 }
@@ -193,7 +193,7 @@ func (a *app) printPlan(name string, e *runner.Estimate) error {
 	}{{"smallest", e.Smallest}, {"centre", e.Centre}, {"largest", e.Largest}, {"fastest", e.Fastest}} {
 		latency := ""
 		if x.e.LatencyMS > 0 {
-			latency = fmt.Sprintf(", %.2f ms predicted", x.e.LatencyMS)
+			latency = fmt.Sprintf(", %.3g ms predicted", x.e.LatencyMS)
 		}
 		fmt.Fprintf(w, "%s\t%d parameters, %.1f M multiplications a frame%s\n", x.name, x.e.Params, float64(x.e.MACs)/1e6, latency)
 	}

@@ -7,8 +7,10 @@
 
   function css(name) { return getComputedStyle(document.documentElement).getPropertyValue(name).trim(); }
   function number(v, digits) { return Number(v).toLocaleString("en", { maximumFractionDigits: digits, minimumFractionDigits: digits }); }
+  function ms(v) { return (v >= 100 ? number(v, 0) : String(Number(Number(v).toPrecision(3)))) + " ms"; }
   function value(axis, v) {
-    if (axis.key === "psnr_db" || axis.key === "latency_ms") return number(v, 2) + " " + axis.unit;
+    if (axis.key === "latency_ms") return ms(v);
+    if (axis.key === "psnr_db") return number(v, 2) + " dB";
     if (axis.key === "ssim") return number(v, 4);
     return number(v, 0);
   }
@@ -109,8 +111,8 @@
       legend: { top: 0, left: 0, right: narrow ? 0 : 60, type: "scroll", textStyle: { color: theme.ink }, pageTextStyle: { color: theme.quiet }, pageIconColor: theme.quiet, inactiveColor: theme.line },
       grid: { left: 8, right: 24, top: 76, bottom: 38, containLabel: true },
       toolbox: { right: 0, top: narrow ? 28 : 0, itemSize: 16, iconStyle: { borderColor: theme.quiet }, feature: { dataZoom: { title: { zoom: "Zoom into an area", back: "Zoom back" }, brushStyle: { color: theme.front, opacity: 0.15 } }, restore: { title: "Whole chart" } } },
-      xAxis: axis(theme, label(x), x.log ? { type: "log", logBase: 2 } : { min: 0 }),
-      yAxis: yaxis(theme, label(y), { min: Math.floor((low - room) * unit) / unit }),
+      xAxis: axis(theme, label(x), x.log ? { type: "log", logBase: 2, axisLabel: { color: theme.quiet, hideOverlap: true, formatter: function (v) { return v < 1 ? String(Number(v.toPrecision(2))) : number(v, 0); } } } : { min: 0 }),
+      yAxis: yaxis(theme, label(y), { min: Math.floor((low - room) * unit) / unit, axisLabel: { color: theme.quiet, showMinLabel: false } }),
       series: series
     });
   }
@@ -118,14 +120,15 @@
   function latency(theme) {
     var winners = data.winners || [];
     var top = Math.max.apply(null, winners.map(function (w) { return Math.max(w.high, w.p90, w.predicted, w.median); })) * 1.08 || 1;
+    top = Number(top.toPrecision(2));
     var bars = [];
     winners.forEach(function (w) {
       bars.push([w.low, w.median], [w.high, w.median], [null, null], [w.predicted, w.median], [w.predicted, w.p90], [null, null]);
     });
     return Object.assign(base(theme), {
-      xAxis: axis(theme, "Predicted, ms", { min: 0, max: Math.ceil(top) }), yAxis: yaxis(theme, "Measured, ms", { min: 0, max: Math.ceil(top) }),
+      xAxis: axis(theme, "Predicted, ms", { min: 0, max: top }), yAxis: yaxis(theme, "Measured, ms", { min: 0, max: top }),
       series: [
-        { type: "line", data: [[0, 0], [Math.ceil(top), Math.ceil(top)]], showSymbol: false, silent: true, lineStyle: { type: "dashed", color: theme.quiet, width: 1.5 }, tooltip: { show: false } },
+        { type: "line", data: [[0, 0], [top, top]], showSymbol: false, silent: true, lineStyle: { type: "dashed", color: theme.quiet, width: 1.5 }, tooltip: { show: false } },
         { type: "line", data: bars, showSymbol: false, silent: true, connectNulls: false, lineStyle: { color: theme.front, width: 2, opacity: 0.7 }, tooltip: { show: false } },
         {
           type: "scatter", symbolSize: 15, z: 4, itemStyle: { color: theme.win, opacity: 1, borderColor: theme.card, borderWidth: 2 },
@@ -134,7 +137,7 @@
           tooltip: {
             formatter: function (i) {
               var w = i.data.p;
-              return tip("Winner " + w.letter, [["predicted", number(w.predicted, 2) + " ms (" + number(w.low, 2) + " to " + number(w.high, 2) + ")"], ["median", number(w.median, 2) + " ms"], ["90th percentile", number(w.p90, 2) + " ms"]]);
+              return tip("Winner " + w.letter, [["predicted", ms(w.predicted) + " (" + ms(w.low) + " to " + ms(w.high) + ")"], ["median", ms(w.median)], ["90th percentile", ms(w.p90)]]);
             }
           }
         }
