@@ -109,12 +109,12 @@ func (p *painter) newStyle() style {
 	r := p.rng
 	s := style{
 		kinds:   []kind{disc, rectangle, star, stick},
-		rmin:    uniform(r, 3, 16),
+		rmin:    logUniform(r, 3, 16),
 		rmax:    0.6 * float64(p.side),
 		mean:    uniform(r, 50, 200),
 		sd:      uniform(r, 15, 70),
 		shade:   uniform(r, 4, 24),
-		texture: 6 * math.Exp(0.4*r.NormFloat64()),
+		texture: 6 * math.Exp(0.7*r.NormFloat64()),
 		blurred: r.IntN(2) == 0,
 	}
 	if r.IntN(4) == 0 {

@@ -31,7 +31,7 @@ func (p *painter) newPaint(s *style, cx, cy, radius float64) paint {
 	if r.Float64() >= textureOdds {
 		return t
 	}
-	t.amplitude = float32(min(s.texture*math.Exp(0.6*r.NormFloat64()), 70))
+	t.amplitude = float32(min(s.texture*math.Exp(0.8*r.NormFloat64()), 70))
 	t.a, t.b = p.noise.sample(r), p.noise.sample(r)
 	mix := uniform(r, 0, math.Pi/2)
 	switch kind := r.Float64(); {
@@ -92,7 +92,7 @@ func tanh(x float32) float32 {
 
 const sineSteps = 1024
 
-// noiseBank holds periodic noises for one picture: their amplitude falls with
+// noiseBank holds periodic noises for one picture: their power falls with
 // frequency f as f^-s, s between 0.6 and 2.4.
 type noiseBank struct {
 	bits  int // log2 of a tile's side
@@ -122,9 +122,9 @@ func newNoiseBank(side int) *noiseBank {
 func (n *noiseBank) fill(r *rand.Rand) {
 	side := 1 << n.bits
 	for pair := range noisePairs {
-		exponent := uniform(r, 0.6, 2.4)
-		corner := logUniform(r, 1, 12) // cycles per tile below which the spectrum is flat
-		stretch := 1.0                 // a grain, as of wood or hair
+		exponent := uniform(r, 0.6, 2.4) // of power
+		corner := logUniform(r, 1, 24)   // cycles per tile below which the spectrum is flat
+		stretch := 1.0                   // a grain, as of wood or hair
 		if r.IntN(2) == 0 {
 			stretch = logUniform(r, 1, 6)
 		}
@@ -141,7 +141,7 @@ func (n *noiseBank) fill(r *rand.Rand) {
 					fx -= float64(side)
 				}
 				u, v := (fx*cos+fy*sin)*stretch, (fy*cos-fx*sin)/stretch
-				gain := float32(math.Exp(-exponent / 2 * math.Log(u*u+v*v+corner*corner)))
+				gain := float32(math.Exp(-exponent / 4 * math.Log(u*u+v*v+corner*corner)))
 				spectrum[y*side+x] = complex(gain*float32(r.NormFloat64()), gain*float32(r.NormFloat64()))
 			}
 		}

@@ -31,7 +31,7 @@ func Downscale(p *Plane, scale int) *Plane {
 // Upscale returns p scale times as large, not rounded.
 func Upscale(p *Plane, scale int) *Plane { return Resize(p, p.W*scale, p.H*scale) }
 
-// Resizer resizes planes of one size to another without allocating, for video.
+// Resizer resizes planes of one size to another in memory of its own, for video.
 // It serves one goroutine at a time.
 type Resizer struct {
 	x, y    filter
