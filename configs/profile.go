@@ -39,6 +39,9 @@ func ParseProfile(name string, text []byte) (*deviceprofile.Profile, error) {
 	if root != nil {
 		w := &walker{collector: c, bad: map[string]bool{}}
 		w.plain("", root, reflect.ValueOf(p).Elem())
+		if err := p.Validate(); err != nil && len(c.list) == 0 {
+			c.add(root.Line, root.Column, "%s", strings.TrimPrefix(err.Error(), "deviceprofile: "))
+		}
 	}
 	if err := c.err(); err != nil {
 		return nil, err
