@@ -93,3 +93,27 @@ func BenchmarkStep(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkSandwich is a step of the quick start's training: the largest, the
+// smallest and three random subnets of six slots, masks and lists built anew.
+func BenchmarkSandwich(b *testing.B) {
+	sp := &space.Space{Scale: 2, Colors: 1, Widths: []int{8, 12, 16}, Percents: []int{25, 50, 75, 85},
+		Schemes: []space.Scheme{space.Filter, space.Block4, space.Block8, space.Unstructured}}
+	for range 6 {
+		sp.Slots = append(sp.Slots, space.Slot{Skip: true, Wide: []float64{2, 4, 6}, Plain: []float64{1, 2}, Lean: true})
+	}
+	var inside atomic.Int64
+	t, err := NewTrainer(New(sp, 1), &cached{from: waves{2, 1}}, Options{Steps: 1 << 20, Batch: 8, Patch: 24, Subnets: 3,
+		Rate: 1e-3, Distill: 0.5, Threads: 1, Kernels: timed(kernel.Best(), &inside)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer t.feed.drop()
+	run(b, t, 1)
+	inside.Store(0)
+	b.ReportAllocs()
+	for b.Loop() {
+		run(b, t, 1)
+	}
+	b.ReportMetric(100*(1-float64(inside.Load())/float64(b.Elapsed())), "%outside")
+}
