@@ -32,7 +32,7 @@ type Net struct {
 	Genome        string
 	PredictedMS   float64
 	LowMS, HighMS float64 // the interval of the prediction
-	MeasuredMS    float64 // lower quartile of its frames
+	MeasuredMS    float64 // lowest decile of its frames
 	MACs          int     // per input pixel, of kept weights
 	MACsMS        float64 // what the line through MACs says
 }
@@ -74,7 +74,7 @@ func Accuracy(ctx context.Context, p *Profile, sp *space.Space, n int, seed uint
 	var predicted, measured, line []float64
 	for _, t := range b.nets {
 		ms, low, high := p.Predict(t.layers, p.Width, p.Height, sp.Scale)
-		was := quantile(t.frames, 0.25) / 1e6
+		was := typical(t.frames) / 1e6
 		r.Nets = append(r.Nets, Net{Genome: t.genome.String(), PredictedMS: ms, LowMS: low, HighMS: high, MeasuredMS: was, MACs: t.macs})
 		predicted, measured = append(predicted, ms), append(measured, was)
 		macs = append(macs, []float64{float64(t.macs), 1})

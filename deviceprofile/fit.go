@@ -8,66 +8,76 @@ import (
 	"evosr/sparse"
 )
 
-// Cache sizes of the features. They need not be the device's: coefficients of
-// zero switch a term off. A micro-kernel of b channels walks over strips of
-// about stripVectors/b vectors.
+// Sizes of the features. They need not be the device's: coefficients of zero
+// switch a term off. A micro-kernel of b channels walks over strips of about
+// stripVectors/b vectors.
 const (
+	vectorBytes  = 4 * kernel.Lanes
 	nearBytes    = 32 << 10 // of a layer's input between one row of a strip and the next
-	bandBytes    = 1 << 20  // of all full-size tensors between a write and the next to the same place
-	sharedBytes  = 16 << 20 // the same, for a cache that cores share
+	keptBytes    = 1 << 20  // of what a program keeps between bands
+	keptRows     = 12       // about, of every channel that is kept
 	stripVectors = 24
-	ringRows     = 12 // about, of what is kept between bands
 )
 
-// layerTerms is how many coefficients a layer has; vector and layerFeatures
-// have the same order.
-const layerTerms = 16 + 9
+// layerTerms is how many coefficients a layer has; vector and features have the
+// same order.
+const layerTerms = 16 + 10
 
 func (c *LayerCost) vector() []float64 {
 	return slices.Concat(c.Tap1NS, c.Tap3NS, c.FarNS, c.BlockNS,
-		[]float64{c.ReadNS, c.WriteNS, c.AddNS, c.SpillNS, c.SpillFarNS, c.SpillAddNS, c.RowNS, c.LineNS, c.ConstantNS})
+		[]float64{c.ReadNS, c.WriteNS, c.AddNS, c.SpillNS, c.SpillReadNS, c.RowNS, c.ListNS, c.BandNS, c.ColdNS, c.ConstantNS})
 }
 
 func layerCost(v []float64) LayerCost {
 	part := func(i int) []float64 { return slices.Clone(v[4*i : 4*i+4]) }
 	return LayerCost{Tap1NS: part(0), Tap3NS: part(1), FarNS: part(2), BlockNS: part(3),
-		ReadNS: v[16], WriteNS: v[17], AddNS: v[18], SpillNS: v[19], SpillFarNS: v[20], SpillAddNS: v[21],
-		RowNS: v[22], LineNS: v[23], ConstantNS: v[24]}
+		ReadNS: v[16], WriteNS: v[17], AddNS: v[18], SpillNS: v[19], SpillReadNS: v[20],
+		RowNS: v[21], ListNS: v[22], BandNS: v[23], ColdNS: v[24], ConstantNS: v[25]}
 }
 
-// layerFeatures is how often a layer of a w x h picture pays each coefficient.
-func layerFeatures(l *sparse.LayerInfo, w, h int) []float64 {
-	f := make([]float64, layerTerms)
+// features is how often each layer of a w x h picture pays each coefficient.
+func features(layers []sparse.LayerInfo, w, h, threads int) [][]float64 {
+	bands := math.Ceil(float64(h) / float64(max(sparse.BandRows(layers, w, h, threads), 1)))
 	row := float64((w + kernel.Lanes - 1) / kernel.Lanes)
 	vectors := row * float64(h)
-	at := 0
-	if l.Kernel > 1 {
-		at = 4
+	var list [][]float64
+	for i := range layers {
+		l := &layers[i]
+		f := make([]float64, layerTerms)
+		tap := 0
+		if l.Kernel > 1 {
+			tap = 4
+		}
+		blocks, bytes := 0, 0
+		for size := range 4 {
+			span := float64(l.In*l.Kernel) * min(row, stripVectors/float64(int(1)<<size)) * vectorBytes
+			taps := float64(l.BlockTaps[size]) * vectors
+			f[tap+size] = taps
+			f[8+size] = taps * beyond(nearBytes, span)
+			f[12+size] = float64(l.Blocks[size]) * vectors
+			blocks += l.Blocks[size]
+			bytes += l.BlockTaps[size] * (4 + 4<<size)
+		}
+		cold := beyond(keptBytes, float64(l.Resident)*row*keptRows*vectorBytes)
+		f[16] = float64(l.In) * vectors
+		f[17] = float64(l.Out) * vectors
+		f[20] = f[16] * cold
+		if l.Residual {
+			f[18] = f[17]
+			f[20] += f[17] * cold
+		}
+		if !l.Local {
+			f[19] = f[17] * cold
+		}
+		f[21] = float64(blocks) * float64(h)
+		f[22] = float64(bytes) / 64 * bands
+		f[23] = bands
+		f[24] = bands * cold
+		f[25] = 1
+		list = append(list, f)
 	}
-	blocks := 0
-	for i := range 4 {
-		span := float64(l.In*l.Kernel) * min(row, stripVectors/float64(int(1)<<i)) * vectorBytes
-		f[at+i] = float64(l.BlockTaps[i]) * vectors
-		f[8+i] = float64(l.BlockTaps[i]) * vectors * beyond(nearBytes, span)
-		f[12+i] = float64(l.Blocks[i]) * vectors
-		blocks += l.Blocks[i]
-	}
-	resident := float64(l.Resident) * row * ringRows * vectorBytes
-	f[16] = float64(l.In) * vectors
-	f[17] = float64(l.Out) * vectors
-	f[19] = f[17] * beyond(bandBytes, resident)
-	f[20] = f[17] * beyond(sharedBytes, resident)
-	if l.Residual {
-		f[18] = f[17]
-		f[21] = f[19]
-	}
-	f[22] = float64(blocks) * float64(h)
-	f[23] = float64(h)
-	f[24] = 1
-	return f
+	return list
 }
-
-const vectorBytes = 4 * kernel.Lanes
 
 // beyond is the share of size bytes, used in turn, that a cache does not hold.
 func beyond(cache, size float64) float64 { return max(0, 1-cache/max(size, 1)) }

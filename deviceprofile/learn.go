@@ -21,12 +21,12 @@ func (p *Profile) learn(nets []*timed) {
 				train = append(train, t)
 			}
 		}
-		q := Profile{Low: 1, High: 1}
+		q := Profile{Low: 1, High: 1, Threads: p.Threads}
 		q.fit(train, p.Width, p.Height)
 		for i, t := range nets {
 			if i%folds == fold {
 				predicted[i], _, _ = q.Predict(t.layers, p.Width, p.Height, 0)
-				ratios = append(ratios, quantile(t.frames, 0.25)/1e6/predicted[i])
+				ratios = append(ratios, typical(t.frames)/1e6/predicted[i])
 			}
 		}
 	}
@@ -38,12 +38,12 @@ func (p *Profile) learn(nets []*timed) {
 	p.Nets, p.Samples = nil, nil
 	var all []LayerSample
 	for i, t := range nets {
-		p.Nets = append(p.Nets, NetSample{Genome: t.genome.String(), MS: round(quantile(t.frames, 0.25)/1e6, 4), PredictedMS: round(predicted[i], 4),
+		p.Nets = append(p.Nets, NetSample{Genome: t.genome.String(), MS: round(typical(t.frames)/1e6, 4), PredictedMS: round(predicted[i], 4),
 			MedianMS: round(quantile(t.frames, 0.5)/1e6, 4), Runs: len(t.frames)})
 		for j, l := range t.layers {
 			d := t.byLayer[j]
 			all = append(all, LayerSample{Kernel: l.Kernel, In: l.In, Out: l.Out, Blocks: slices.Clone(l.Blocks[:]), Taps: slices.Clone(l.BlockTaps[:]),
-				Residual: l.Residual, NS: round(quantile(d, 0.25), 4), MedianNS: round(quantile(d, 0.5), 4), Runs: len(d)})
+				Residual: l.Residual, NS: round(typical(d), 4), MedianNS: round(quantile(d, 0.5), 4), Runs: len(d)})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b LayerSample) int { return cmp.Compare(a.NS, b.NS) })
@@ -56,12 +56,12 @@ func (p *Profile) learn(nets []*timed) {
 // fit sets the coefficients: first those of layers from all layers' times, then
 // those of the frame from what the layers are predicted to take.
 func (p *Profile) fit(nets []*timed, w, h int) {
-	var rows [][]float64
-	var want []float64
+	var rows, frames [][]float64
+	var want, wantFrames []float64
 	for _, t := range nets {
-		for i := range t.layers {
-			if ns := quantile(t.byLayer[i], 0.25); ns > 0 {
-				rows, want = append(rows, layerFeatures(&t.layers[i], w, h)), append(want, ns)
+		for i, f := range features(t.layers, w, h, p.Threads) {
+			if ns := typical(t.byLayer[i]); ns > 0 {
+				rows, want = append(rows, f), append(want, ns)
 			}
 		}
 	}
@@ -70,15 +70,14 @@ func (p *Profile) fit(nets []*timed, w, h int) {
 		x[i] = round(x[i], 6)
 	}
 	p.Layer = layerCost(x)
-	rows, want = nil, nil
 	for _, t := range nets {
-		var sum float64
-		for i := range t.layers {
-			sum += dot(x, layerFeatures(&t.layers[i], w, h))
+		sum := 0.0
+		for _, f := range features(t.layers, w, h, p.Threads) {
+			sum += dot(x, f)
 		}
-		rows, want = append(rows, frameFeatures(sum, t.layers, w, h)), append(want, quantile(t.frames, 0.25))
+		frames, wantFrames = append(frames, frameFeatures(sum, t.layers, w, h)), append(wantFrames, typical(t.frames))
 	}
-	y := nonNegative(rows, want)
+	y := nonNegative(frames, wantFrames)
 	for i := range y {
 		y[i] = round(y[i], 6)
 	}

@@ -5,13 +5,13 @@
 // fits two small models with coefficients that are times and never negative:
 //
 //	layer = Σ over its micro-kernels of (taps and blocks of each size) x vectors of pixels
-//	        + channels read, written and added x vectors + rows + 1
+//	        + channels read, written and added x vectors + rows + bands + 1
 //	frame = Σ layers x waiting + output vectors + 1
 //
 // It predicts compiled layers (sparse.LayerInfo), after dead channels are gone
 // and block sizes are chosen: what the compiler does is part of the prediction.
 //
-// Times are lower quartiles of interleaved runs: neighbours on the machine only
+// Times are lowest deciles of interleaved runs: neighbours on the machine only
 // ever make a run slower. Where they were so busy that even those vary, the
 // profile says that it is not quiet.
 package deviceprofile
@@ -41,7 +41,7 @@ type Profile struct {
 	Height   int    `yaml:"height"`
 
 	Quiet   bool    `yaml:"quiet"`   // nothing else used the machine much
-	Noise   float64 `yaml:"noise"`   // median over networks of: median time / lower quartile - 1
+	Noise   float64 `yaml:"noise"`   // median over networks of: median time / lowest decile - 1
 	Seconds float64 `yaml:"seconds"` // that the measurement took
 
 	Layer LayerCost `yaml:"layer"`
@@ -56,23 +56,24 @@ type Profile struct {
 	Samples []LayerSample `yaml:"samples"` // of their layers, an even choice over all times
 }
 
-// LayerCost are a layer's coefficients. A vector is 16 pixels of one row, the
-// last one of a row counted whole. Lists are by micro-kernels of 1, 2, 4 and 8
-// output channels.
+// LayerCost are a layer's coefficients in nanoseconds. A vector is 16 pixels of
+// one row, the last one of a row counted whole. Lists are by micro-kernels of 1,
+// 2, 4 and 8 output channels.
 type LayerCost struct {
-	Tap1NS     []float64 `yaml:"tap1_ns"`      // a list entry on a vector, filters of 1x1
-	Tap3NS     []float64 `yaml:"tap3_ns"`      // the same, larger filters: their loads cross cache lines
-	FarNS      []float64 `yaml:"far_ns"`       // more, for an entry of a layer whose input rows leave the first level cache
-	BlockNS    []float64 `yaml:"block_ns"`     // a micro-kernel on a vector beside its taps
-	ReadNS     float64   `yaml:"read_ns"`      // a vector of an input channel that comes into the cache
-	WriteNS    float64   `yaml:"write_ns"`     // a vector of an output channel
-	AddNS      float64   `yaml:"add_ns"`       // a vector of an output channel that something is added to
-	SpillNS    float64   `yaml:"spill_ns"`     // more, for a vector written to a tensor that a core's cache does not hold
-	SpillFarNS float64   `yaml:"spill_far_ns"` // more, for one that no cache holds
-	SpillAddNS float64   `yaml:"spill_add_ns"` // more, for a vector added to such an output
-	RowNS      float64   `yaml:"row_ns"`       // a row of a micro-kernel
-	LineNS     float64   `yaml:"line_ns"`      // a row of the layer
-	ConstantNS float64   `yaml:"constant_ns"`
+	Tap1NS      []float64 `yaml:"tap1_ns,flow"`  // a list entry on a vector, filters of 1x1
+	Tap3NS      []float64 `yaml:"tap3_ns,flow"`  // the same, larger filters: their loads cross cache lines
+	FarNS       []float64 `yaml:"far_ns,flow"`   // more, for an entry of a layer whose input rows leave the first level cache
+	BlockNS     []float64 `yaml:"block_ns,flow"` // a micro-kernel on a vector beside its taps
+	ReadNS      float64   `yaml:"read_ns"`       // a vector of an input channel
+	WriteNS     float64   `yaml:"write_ns"`      // a vector of an output channel
+	AddNS       float64   `yaml:"add_ns"`        // a vector of an output channel that something is added to
+	SpillNS     float64   `yaml:"spill_ns"`      // more, for a vector written where a core's cache does not hold all that is kept between bands
+	SpillReadNS float64   `yaml:"spill_read_ns"` // the same, for a vector read or added
+	RowNS       float64   `yaml:"row_ns"`        // a row of a micro-kernel
+	ListNS      float64   `yaml:"list_ns"`       // 64 bytes of lists in a band
+	BandNS      float64   `yaml:"band_ns"`       // a band
+	ColdNS      float64   `yaml:"cold_ns"`       // more, for a band after all else went through the cache
+	ConstantNS  float64   `yaml:"constant_ns"`
 }
 
 // FrameCost are the coefficients of a whole picture.
@@ -86,7 +87,7 @@ type FrameCost struct {
 // NetSample is one timed network.
 type NetSample struct {
 	Genome      string  `yaml:"genome"`
-	MS          float64 `yaml:"ms"`           // lower quartile of its frames
+	MS          float64 `yaml:"ms"`           // lowest decile of its frames
 	PredictedMS float64 `yaml:"predicted_ms"` // by models that did not see it
 	MedianMS    float64 `yaml:"median_ms"`    // of its frames
 	Runs        int     `yaml:"runs"`         // frames
@@ -101,7 +102,7 @@ type LayerSample struct {
 	Blocks   []int   `yaml:"blocks,flow"` // micro-kernels of 1, 2, 4, 8 output channels
 	Taps     []int   `yaml:"taps,flow"`   // their list entries
 	Residual bool    `yaml:"residual"`
-	NS       float64 `yaml:"ns"`        // lower quartile over Runs
+	NS       float64 `yaml:"ns"`        // lowest decile over Runs
 	MedianNS float64 `yaml:"median_ns"` // over Runs
 	Runs     int     `yaml:"runs"`
 }
@@ -109,17 +110,21 @@ type LayerSample struct {
 // Predict gives the milliseconds a frame of w x h input pixels takes for a
 // network of these layers, and the interval that 90 % of networks fall into.
 func (p *Profile) Predict(layers []sparse.LayerInfo, w, h, scale int) (ms, low, high float64) {
-	var sum float64
-	for i := range layers {
-		sum += dot(p.Layer.vector(), layerFeatures(&layers[i], w, h))
+	sum := 0.0
+	for _, f := range features(layers, w, h, p.Threads) {
+		sum += dot(p.Layer.vector(), f)
 	}
 	ms = dot(p.Frame.vector(), frameFeatures(sum, layers, w, h)) / 1e6
 	return ms, ms * p.Low, ms * p.High
 }
 
-// PredictLayer gives the milliseconds of one layer, waiting not included.
-func (p *Profile) PredictLayer(l sparse.LayerInfo, w, h int) float64 {
-	return dot(p.Layer.vector(), layerFeatures(&l, w, h)) / 1e6
+// PredictLayers gives the milliseconds of each layer, waiting not included.
+func (p *Profile) PredictLayers(layers []sparse.LayerInfo, w, h int) []float64 {
+	var ms []float64
+	for _, f := range features(layers, w, h, p.Threads) {
+		ms = append(ms, dot(p.Layer.vector(), f)/1e6)
+	}
+	return ms
 }
 
 // ErrMismatch says that a profile describes another machine or runtime.

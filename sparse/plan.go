@@ -90,7 +90,8 @@ func (c *compiled) planFor(w, h int) (*plan, error) {
 func (c *compiled) newPlan(w, h int) (*plan, error) {
 	p := &plan{w: w, h: h, layers: make([]step, len(c.net.Layers))}
 	p.shift, p.border = shifts(c.net)
-	p.rows, p.bands = c.bands(w, h, p.shift)
+	p.rows = BandRows(c.info, w, h, c.threads)
+	p.bands = (h + p.shift[len(p.shift)-1] + p.rows - 1) / p.rows
 	p.assign(c.net, c.threads)
 	if err := p.measure(c); err != nil {
 		return nil, err
@@ -143,25 +144,23 @@ func shifts(net *space.Subnet) (shift []int, border int) {
 	return shift, border
 }
 
-// bands chooses how many rows a band has: as many as the widest layer's tensors
+// BandRows is how many rows a band has: as many as the widest layer's tensors
 // leave in the cache, but few enough that every thread gets several bands.
-func (c *compiled) bands(w, h int, shift []int) (rows, n int) {
-	channels := 0
-	for i := range c.net.Layers {
-		l := &c.net.Layers[i]
+func BandRows(layers []LayerInfo, w, h, threads int) int {
+	channels := 1
+	for i := range layers {
+		l := &layers[i]
 		sum := l.In + l.Out
-		if l.Add >= 0 {
+		if l.Residual {
 			sum += l.Out
 		}
 		channels = max(channels, sum)
 	}
-	total := h + shift[len(shift)-1]
-	rows = cacheBytes / 4 / channels / max(w, 1)
-	if c.threads > 1 {
-		rows = min(rows, total/(4*c.threads))
+	rows := cacheBytes / 4 / channels / max(w, 1)
+	if threads > 1 {
+		rows = min(rows, h/(4*threads))
 	}
-	rows = min(max(rows, 2), h)
-	return rows, (total + rows - 1) / rows
+	return min(max(rows, 2), h)
 }
 
 // assign decides which outputs stay within a band, gives those scratch memory

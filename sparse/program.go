@@ -109,9 +109,7 @@ func finish(c *compiled, from []source, o Options) (*Program, error) {
 		}
 	}
 	for i, s := range whole.layers {
-		if !s.local {
-			c.info[i].Resident = resident
-		}
+		c.info[i].Local, c.info[i].Resident = s.local, resident
 	}
 	return newProgram(c, map[string]string{}), nil
 }
@@ -182,7 +180,8 @@ type LayerInfo struct {
 	MACs            int     // multiplications per pixel that run, fill-up zeros included
 	DenseMACs       int     // multiplications per pixel of the subnet's layer unpruned
 	ReLU, Residual  bool
-	Resident        int     // channels that the program keeps between bands; 0 when this output is not among them
+	Local           bool    // the output is not kept beyond a band of rows
+	Resident        int     // channels that the whole program keeps beyond a band
 	Speedup         float64 // estimated time of the layer unpruned / as compiled
 	Pays            bool    // pruning makes this layer at least 5 % faster, by the same estimate
 }
