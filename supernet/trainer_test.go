@@ -82,6 +82,60 @@ func TestSandwich(t *testing.T) {
 	}
 }
 
+// TestDraws wants other random subnets in every step, and the same for a seed.
+func TestDraws(t *testing.T) {
+	tr := trainer(t, waves{2, 1}, options(50))
+	seen := map[*shape]bool{}
+	for tr.step = range 50 {
+		for i := range tr.engine.nets {
+			tr.prepare(i)
+			if sh := tr.engine.nets[i].shape; i >= 2 {
+				seen[sh] = true
+				was := sh
+				if tr.prepare(i); tr.engine.nets[i].shape != was {
+					t.Fatal("a second draw of the same step differs")
+				}
+			}
+		}
+	}
+	tr.step = 0
+	if len(seen) < 80 {
+		t.Errorf("%d subnets in 100 draws, want nearly 100", len(seen))
+	}
+	if a, b := tr.engine.nets[0].shape, tr.engine.nets[1].shape; a != tr.largest || b != tr.smallest {
+		t.Error("the first two are not the largest and the smallest")
+	}
+}
+
+// TestBatch wants the loss and gradient of a batch to be the mean of its
+// patches', also where a shard holds several.
+func TestBatch(t *testing.T) {
+	rng := check.Rand(t)
+	sub, err := noisy(smallSpace(2, 1), 3).Extract(smallSpace(2, 1).Largest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const batch, size = 21, 6
+	engine := func(n int) *engine {
+		tu, err := newTuner(sub, nil, waves{2, 1}, FineTuneOptions{Steps: 1, Batch: n, Patch: size, Rate: 1e-3, Threads: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tu.engine
+	}
+	all, one := engine(batch), engine(1)
+	all.lr, all.hr = randomPlanes(rng, batch*size*size), randomPlanes(rng, batch*4*size*size)
+	loss := all.gradient()
+	sum, want := make([]float32, len(all.opt.grad)), 0.0
+	for p := range batch {
+		one.lr, one.hr = all.lr[p*size*size:(p+1)*size*size], all.hr[p*4*size*size:(p+1)*4*size*size]
+		want += one.gradient() / batch
+		kernel.Best().Axpy(sum, 1.0/batch, one.opt.grad)
+	}
+	check.Close(t, []float64{loss}, []float64{want}, 1e-5)
+	check.Close(t, all.opt.grad, sum, 1e-4)
+}
+
 // TestSharedGradient holds the gradient that reaches the shared tensors against
 // finite differences of the very loss that a step reports.
 func TestSharedGradient(t *testing.T) {
@@ -138,6 +192,9 @@ func TestResume(t *testing.T) {
 		if !slices.Equal(p.data, two.engine.opt.parts()[i].data) {
 			t.Errorf("%s differs between the run that went on and the one that was restored", p.name)
 		}
+	}
+	if a, b := &one.engine.opt, &two.engine.opt; !slices.Equal(a.losses, b.losses) || !slices.Equal(a.norms, b.norms) {
+		t.Error("what is usual differs between the two")
 	}
 	if one.factor != 0.25 || two.factor != one.factor {
 		t.Errorf("rate factors %v and %v, want 0.25", one.factor, two.factor)
