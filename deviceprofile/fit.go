@@ -111,7 +111,7 @@ func dot(a, b []float64) float64 {
 
 // nonNegative finds x >= 0 with rows·x close to want, by relative error: least
 // squares by coordinate descent, then with rows that are far off counting less
-// (Huber's weights), so that a disturbed measurement does not bend the model.
+// (Cauchy's weights), so that a disturbed measurement does not bend the model.
 func nonNegative(rows [][]float64, want []float64) []float64 {
 	n := len(rows[0])
 	scaled := make([][]float64, len(rows))
@@ -124,16 +124,16 @@ func nonNegative(rows [][]float64, want []float64) []float64 {
 		weight[i] = 1
 	}
 	x := make([]float64, n)
-	for range 6 {
+	for range 10 {
 		x = descend(scaled, weight, x)
 		errs := make([]float64, len(rows))
 		for i, r := range scaled {
 			errs[i] = math.Abs(dot(r, x) - 1)
 		}
 		sorted := slices.Sorted(slices.Values(errs))
-		limit := max(2*sorted[len(sorted)/2], 0.01)
+		limit := max(3*sorted[len(sorted)/2], 0.01)
 		for i, e := range errs {
-			weight[i] = min(1, limit/max(e, 1e-12))
+			weight[i] = 1 / (1 + e*e/(limit*limit))
 		}
 	}
 	return x
