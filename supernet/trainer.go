@@ -75,6 +75,10 @@ const (
 	// subnets to come from: enough that none is seen often, and planned before
 	// the first step so that no step allocates.
 	poolSize = 1024
+	// Genomes hardly ever leave every layer unpruned, yet every front has such
+	// networks at its end: one of denseEvery in the pool is freed of its
+	// prunings.
+	denseEvery = 3
 	// rampPart is the part of the steps over which pruning grows to what the
 	// genomes say.
 	rampPart = 0.3
@@ -90,8 +94,12 @@ func NewTrainer(s *Supernet, src Source, o Options) (*Trainer, error) {
 	t.smallest = t.shapeOf(s.Space.Smallest())
 	all := []*shape{t.largest, t.smallest}
 	rng := rand.New(rand.NewPCG(o.Seed, streamPool))
-	for range min(poolSize, o.Subnets*poolSize) {
-		t.pool = append(t.pool, t.shapeOf(s.Space.Random(rng)))
+	for i := range min(poolSize, o.Subnets*poolSize) {
+		g := s.Space.Random(rng)
+		if i%denseEvery == 0 {
+			g = dense(g)
+		}
+		t.pool = append(t.pool, t.shapeOf(g))
 	}
 	all = append(all, t.pool...)
 	shards := shardsOf(o.Batch)
@@ -111,6 +119,16 @@ func NewTrainer(s *Supernet, src Source, o Options) (*Trainer, error) {
 		steps: o.Steps, rate: o.Rate, factor: 1,
 	}
 	return t, nil
+}
+
+// dense is the genome without its prunings.
+func dense(g space.Genome) space.Genome {
+	g = g.Clone()
+	g.Head, g.Tail = space.Prune{}, space.Prune{}
+	for i := range g.Slots {
+		g.Slots[i].Prune = [3]space.Prune{}
+	}
+	return g
 }
 
 func (t *Trainer) shapeOf(g space.Genome) *shape {

@@ -77,6 +77,12 @@ func TestSandwich(t *testing.T) {
 		n.spread(e.set, tr.net.bank.tensors, sum)
 	}
 	check.Close(t, all, sum, 1e-6)
+	// The students of the last shard were taught by the largest's output.
+	w, largest := e.workers[0], e.nets[0]
+	w.place(largest)
+	if !slices.Equal(body(w.forward(largest, 0)), body(w.taught[0])) {
+		t.Error("what was taught is not the largest's output")
+	}
 	if len(e.nets) != 4 || e.nets[0].distill != 0 || e.nets[1].distill != 0.5 {
 		t.Errorf("%d networks, distilled by %v and %v, want 4, the largest taught by the truth alone", len(e.nets), e.nets[0].distill, e.nets[1].distill)
 	}
@@ -136,34 +142,42 @@ func TestBatch(t *testing.T) {
 	check.Close(t, all.opt.grad, sum, 1e-4)
 }
 
-// TestSharedGradient holds the gradient that reaches the shared tensors against
-// finite differences of the very loss that a step reports.
-func TestSharedGradient(t *testing.T) {
-	o := options(10)
-	o.Subnets = 0
-	tr := trainer(t, waves{2, 1}, o)
-	e := tr.engine
-	// Away from the start, where L1 has its kinks.
-	copy(tr.net.bank.data, noisy(tr.net.Space, 5).bank.data)
-	e.lr, e.hr = tr.feed.take(0, true)
-	e.nets[1].share = 0 // the largest alone, so that the loss is the one reported
-	e.gradient()
-	grad := slices.Clone(e.opt.grad)
+// TestSpread wants a subnet's gradient at the places its weights came from, and
+// nothing elsewhere.
+func TestSpread(t *testing.T) {
 	rng := check.Rand(t)
-	data := tr.net.bank.data
-	for range 40 {
-		ref := tr.largest.refs[rng.IntN(len(tr.largest.refs))]
-		tens := &tr.net.bank.tensors[ref]
-		i := tens.w + rng.IntN(tens.out*tens.in*tens.k*tens.k)
-		was, step := data[i], float32(2e-3)
-		data[i] = was + step
-		up := e.gradient()
-		data[i] = was - step
-		down := e.gradient()
-		data[i] = was
-		got, want := float64(grad[i]), (up-down)/float64(2*step)
-		if math.Abs(got-want) > 0.02*math.Abs(want)+2e-4 {
-			t.Errorf("%s, value %d: gradient %v, want %v", tens.name, i-tens.w, got, want)
+	s := New(smallSpace(2, 1), 3)
+	for range 10 {
+		r := newRunner(kernel.Best(), s, s.Space.Random(rng), 4, 4)
+		check.Fill(rng, r.net.grads)
+		shared := make([]float32, len(s.bank.data))
+		r.net.spread(kernel.Best(), s.bank.tensors, shared)
+		grads := r.net.grads
+		for i := range r.net.layers {
+			l, tens := &r.net.layers[i], &s.bank.tensors[r.net.refs[i]]
+			kk := l.Kernel * l.Kernel
+			for o := range l.Out {
+				for c := range l.In {
+					for k := range kk {
+						at := &shared[tens.w+(o*tens.in+c)*kk+k]
+						if *at != grads[(o*l.In+c)*kk+k] {
+							t.Fatalf("%s (%d, %d, %d): %v, want %v", tens.name, o, c, k, *at, grads[(o*l.In+c)*kk+k])
+						}
+						*at = 0
+					}
+				}
+				if at := &shared[tens.b+o]; *at != grads[l.Size()+o] {
+					t.Fatalf("%s bias %d: %v, want %v", tens.name, o, *at, grads[l.Size()+o])
+				} else {
+					*at = 0
+				}
+			}
+			grads = grads[l.Size()+l.Out:]
+		}
+		for i, v := range shared {
+			if v != 0 {
+				t.Fatalf("value %d is %v, want 0: no layer has it", i, v)
+			}
 		}
 	}
 }
