@@ -34,17 +34,10 @@ type column struct {
 	PNG   template.URL // data: made here from pixels
 }
 
-// beforeAfter runs winners on validation pictures: the fastest and the best.
+// beforeAfter runs some winners on validation pictures.
 // The details are those where bicubic interpolation errs most, each of a
 // picture of its own.
-func beforeAfter(d *runner.Dir, winners []runner.Card) ([]crop, error) {
-	if len(winners) == 0 {
-		return nil, nil
-	}
-	pairs, err := d.Validation()
-	if err != nil {
-		return nil, nil // the pictures may have moved since; the page says it has none
-	}
+func beforeAfter(d *runner.Dir, winners []runner.Card, pairs []imaging.Pair) ([]crop, error) {
 	var exhibits []exhibit
 	for _, i := range pickShown(winners) {
 		p, err := openProgram(d.File(winners[i].ID, "model.evosr"))
@@ -63,8 +56,8 @@ type exhibit struct {
 	upscaler fitness.Upscaler
 }
 
-// pickShown takes the fastest and the best winner, by index. Winners come
-// fastest first.
+// pickShown takes the fastest winner, the best, and the one in the middle of
+// the rest, by index. Winners come fastest first.
 func pickShown(winners []runner.Card) []int {
 	best := 0
 	for i, w := range winners {
@@ -72,10 +65,8 @@ func pickShown(winners []runner.Card) []int {
 			best = i
 		}
 	}
-	if best == 0 {
-		return []int{0}
-	}
-	return []int{0, best}
+	pick := []int{0, best / 2, best}
+	return slices.Compact(pick)
 }
 
 // letter names the winners A, B, ... in their order, then AA and so on.

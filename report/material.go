@@ -24,11 +24,12 @@ type material struct {
 	winners     []runner.Card
 	events      []runner.Event
 	profile     *deviceprofile.Profile // nil before the device is known
-	stale       error                  // why the profile does not describe this machine, or nil
+	stale       error                  // why the profile does not describe this machine or does not read, or nil
 	front       []runner.Point         // of what is there so far, by latency
 	dense       *reference             // the space's largest network, unpruned; nil when unknown
 	sizes       map[string]int64       // winner/file -> bytes
 	crops       []crop
+	noCrops     string // why there are none although winners are finished, or ""
 	written     time.Time
 }
 
@@ -62,10 +63,10 @@ func collect(d *runner.Dir, now time.Time) (*material, error) {
 	if m.events, err = d.Events(); err != nil {
 		return nil, err
 	}
-	if m.profile, err = d.Profile(); err != nil {
-		m.profile = nil // not measured yet: Status says how far the run is
-	} else {
+	if m.profile, err = d.Profile(); err == nil {
 		m.stale = m.profile.Check()
+	} else if m.profile = nil; m.status.Stage != runner.StageData && m.status.Stage != runner.StageProfile {
+		m.stale = err // measured, but by another version of evosr
 	}
 	if f, err := d.Front(); err == nil {
 		m.front = f.Points
@@ -80,8 +81,15 @@ func collect(d *runner.Dir, now time.Time) (*material, error) {
 		}
 	}
 	m.dense = denseReference(m)
-	m.crops, err = beforeAfter(d, m.winners)
-	return m, err
+	if len(m.winners) > 0 {
+		pairs, err := d.Validation()
+		if err != nil { // the pictures may have moved since
+			m.noCrops = err.Error()
+		} else if m.crops, err = beforeAfter(d, m.winners, pairs); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
 }
 
 // denseReference predicts the space's largest network. Its quality is on the

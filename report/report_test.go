@@ -17,6 +17,7 @@ import (
 	"strings"
 	"testing"
 
+	"evosr/fitness"
 	"evosr/runner"
 )
 
@@ -40,6 +41,10 @@ var sections = []string{"front", "winners", "pictures", "latency", "search", "ab
 func TestPage(t *testing.T) {
 	stale := fixture(t)
 	stale.stale = errors.New("deviceprofile: kernels: avx2, want avx512")
+	lost := fixture(t)
+	lost.profile, lost.stale = nil, errors.New("configs: profile.yaml:3:1: unknown key")
+	moved := fixture(t)
+	moved.crops, moved.noCrops = nil, "the validation pictures are not those of the run"
 	empty := young(t, 0)
 	empty.training, empty.profile, empty.events = nil, nil, nil
 	empty.status = runner.Status{Stage: runner.StageData}
@@ -51,6 +56,8 @@ func TestPage(t *testing.T) {
 		{"finished", fixture(t), []string{"Winner A", "Winner C", "dB over bicubic", "knee of the front", "Example CPU 2.90GHz", `class="crop"`, "MATLAB bicubic reduction", "winners/", strings.Repeat("5e", 32)}},
 		{"searching", young(t, 40), []string{"in progress", "searching, 40 of 240", "No winner is finished yet", "The front as a table"}},
 		{"just begun", empty, []string{"in progress", "at stage data", "No network has been scored yet", "Training has not begun"}},
+		{"profile of another version", lost, []string{"device profile does not read: configs: profile.yaml:3:1", "not known"}},
+		{"pictures moved", moved, []string{"no pictures to show: the validation pictures are not those"}},
 		{"stale profile", stale, []string{"Read with care", "kernels: avx2, want avx512"}},
 	}
 	for _, tt := range tests {
@@ -302,6 +309,25 @@ func TestCrops(t *testing.T) {
 	}
 	if small, err := cropsOf(pairs[:1], nil); err != nil || len(small) != 1 {
 		t.Errorf("one picture gives %d crops, %v", len(small), err)
+	}
+}
+
+func TestPickShown(t *testing.T) {
+	tests := []struct {
+		psnr []float64 // fastest first
+		want []int
+	}{
+		{[]float64{30}, []int{0}}, {[]float64{30, 31}, []int{0, 1}}, {[]float64{31, 30}, []int{0}},
+		{[]float64{30, 31, 32}, []int{0, 1, 2}}, {[]float64{30, 31, 32, 33, 32.5}, []int{0, 1, 3}},
+	}
+	for _, tt := range tests {
+		var cards []runner.Card
+		for _, p := range tt.psnr {
+			cards = append(cards, runner.Card{Finetuned: fitness.Quality{PSNR: p}})
+		}
+		if got := pickShown(cards); !slices.Equal(got, tt.want) {
+			t.Errorf("of %v: %v, want %v", tt.psnr, got, tt.want)
+		}
 	}
 }
 

@@ -23,6 +23,7 @@ type view struct {
 	Warnings    []string
 	Winners     []winner
 	Crops       []crop
+	NoCrops     string
 	FrontRows   []frontRow
 	Training    []runner.TrainPoint // thinned, for the table
 	About       []group
@@ -60,6 +61,7 @@ func newView(m *material) *view {
 		Tiles:    tiles(m),
 		Warnings: warnings(m),
 		Crops:    m.crops,
+		NoCrops:  m.noCrops,
 		About:    about(m),
 		Config:   string(m.config.YAML()),
 		Charts:   newCharts(m),
@@ -177,6 +179,9 @@ func warnings(m *material) []string {
 	switch {
 	case stale != "":
 		list = append(list, "The device profile does not describe the machine that measured the winners: "+stale+". Predicted and measured latencies are not of the same machine.")
+	case m.stale != nil && m.profile == nil:
+		why, _, _ := strings.Cut(m.stale.Error(), "\n")
+		list = append(list, "The run's device profile does not read: "+why+".")
 	case m.stale != nil:
 		list = append(list, "The device profile does not describe the machine that wrote this report: "+m.stale.Error()+". Latencies are those of the profile's machine.")
 	}
@@ -234,7 +239,7 @@ func about(m *material) []group {
 			{"Fine-tuning", count(c.Winners.Finetune) + " steps a winner"},
 		}},
 	}
-	device := group{"Device", []fact{{"Profile", "not measured yet"}}}
+	device := group{"Device", []fact{{"Profile", "not known"}}}
 	if p := m.profile; p != nil {
 		device.Facts = []fact{
 			{"Processor", cmp.Or(p.CPU, "unknown")},

@@ -200,7 +200,7 @@ func (a *app) printPlan(name string, e *runner.Estimate) error {
 	if e.Profile != "" {
 		fmt.Fprintf(w, "profile\t%s\n", e.Profile)
 	}
-	fmt.Fprintf(w, "satisfiable\t%s\t\n", strings.TrimSuffix(e.Satisfiable+", "+e.Why, ", "))
+	fmt.Fprintf(w, "satisfiable\t%s\n", strings.TrimSuffix(e.Satisfiable+", "+e.Why, ", "))
 	for _, s := range e.Time {
 		fmt.Fprintf(w, "%s\tabout %s\n", s.Stage, time.Duration(s.Seconds*float64(time.Second)).Round(time.Second))
 	}

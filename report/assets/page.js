@@ -8,6 +8,7 @@
   function css(name) { return getComputedStyle(document.documentElement).getPropertyValue(name).trim(); }
   function number(v, digits) { return Number(v).toLocaleString("en", { maximumFractionDigits: digits, minimumFractionDigits: digits }); }
   function ms(v) { return (v >= 100 ? number(v, 0) : String(Number(Number(v).toPrecision(3)))) + " ms"; }
+  function tick(v) { return v >= 1000 ? number(v, 0) : String(Number(v.toPrecision(3))); }
   function value(axis, v) {
     if (axis.key === "latency_ms") return ms(v);
     if (axis.key === "psnr_db") return number(v, 2) + " dB";
@@ -45,6 +46,10 @@
     return axis(theme, name, Object.assign({
       nameLocation: "end", nameGap: 16, nameTextStyle: { color: theme.quiet, fontSize: 13, align: "left" }
     }, options));
+  }
+  // logAxis has a line at every power of two, or of ten over a wide range.
+  function logAxis(theme, low, high) {
+    return { type: "log", logBase: high > 500 * low ? 10 : 2, splitNumber: 10, axisLabel: { color: theme.quiet, hideOverlap: true, formatter: tick } };
   }
   function xy(p) { return { value: [p.x, p.y], p: p }; }
 
@@ -105,30 +110,36 @@
         tooltip: { formatter: function (i) { return tip("Largest network, dense", [[y.name, value(y, i.value[1])], [x.name, value(x, i.value[0])]]); } }
       });
     }
+    var xs = all.map(function (e) { return e.x; }).concat(winners.map(function (w) { return w.done_x; }), data.dense ? [data.dense.x] : []).filter(function (v) { return v > 0; });
     var ys = all.map(function (e) { return e.y; }).concat(data.bicubic ? [data.bicubic] : []);
     var low = Math.min.apply(null, ys), room = 0.06 * (Math.max.apply(null, ys) - low), unit = y.key === "ssim" ? 100 : 2;
     return Object.assign(base(theme), {
       legend: { top: 0, left: 0, right: narrow ? 0 : 60, type: "scroll", textStyle: { color: theme.ink }, pageTextStyle: { color: theme.quiet }, pageIconColor: theme.quiet, inactiveColor: theme.line },
       grid: { left: 8, right: 24, top: 76, bottom: 38, containLabel: true },
       toolbox: { right: 0, top: narrow ? 28 : 0, itemSize: 16, iconStyle: { borderColor: theme.quiet }, feature: { dataZoom: { title: { zoom: "Zoom into an area", back: "Zoom back" }, brushStyle: { color: theme.front, opacity: 0.15 } }, restore: { title: "Whole chart" } } },
-      xAxis: axis(theme, label(x), x.log ? { type: "log", logBase: 2, axisLabel: { color: theme.quiet, hideOverlap: true, formatter: function (v) { return v < 1 ? String(Number(v.toPrecision(2))) : number(v, 0); } } } : { min: 0 }),
+      xAxis: axis(theme, label(x), x.log ? logAxis(theme, Math.min.apply(null, xs), Math.max.apply(null, xs)) : { min: 0 }),
       yAxis: yaxis(theme, label(y), { min: Math.floor((low - room) * unit) / unit, axisLabel: { color: theme.quiet, showMinLabel: false } }),
       series: series
     });
   }
 
+  // latency draws both axes by powers of two when the winners lie far apart. A
+  // long tail of the measurement is cut, so that it does not set the scale.
   function latency(theme) {
     var winners = data.winners || [];
-    var top = Math.max.apply(null, winners.map(function (w) { return Math.max(w.high, w.p90, w.predicted, w.median); })) * 1.08 || 1;
-    top = Number(top.toPrecision(2));
+    function extreme(f, key) { return f.apply(null, winners.map(function (w) { return key.map(function (k) { return w[k]; }); }).flat().filter(function (v) { return v > 0; })); }
+    var low = extreme(Math.min, ["low", "median", "predicted"]), top = 1.15 * extreme(Math.max, ["high", "median", "predicted"]);
+    var log = top > 8 * low;
+    if (log) low *= 0.9; else { low = 0; top = Number(top.toPrecision(2)); }
+    var scale = log ? logAxis(theme, low, top) : { min: low, max: top, axisLabel: { color: theme.quiet, hideOverlap: true, showMaxLabel: false, formatter: tick } };
     var bars = [];
     winners.forEach(function (w) {
-      bars.push([w.low, w.median], [w.high, w.median], [null, null], [w.predicted, w.median], [w.predicted, w.p90], [null, null]);
+      bars.push([w.low, w.median], [w.high, w.median], [null, null], [w.predicted, w.median], [w.predicted, Math.min(w.p90, top)], [null, null]);
     });
     return Object.assign(base(theme), {
-      xAxis: axis(theme, "Predicted, ms", { min: 0, max: top }), yAxis: yaxis(theme, "Measured, ms", { min: 0, max: top }),
+      xAxis: axis(theme, "Predicted, ms", scale), yAxis: yaxis(theme, "Measured, ms", scale),
       series: [
-        { type: "line", data: [[0, 0], [top, top]], showSymbol: false, silent: true, lineStyle: { type: "dashed", color: theme.quiet, width: 1.5 }, tooltip: { show: false } },
+        { type: "line", data: [[low, low], [top, top]], showSymbol: false, silent: true, lineStyle: { type: "dashed", color: theme.quiet, width: 1.5 }, tooltip: { show: false } },
         { type: "line", data: bars, showSymbol: false, silent: true, connectNulls: false, lineStyle: { color: theme.front, width: 2, opacity: 0.7 }, tooltip: { show: false } },
         {
           type: "scatter", symbolSize: 15, z: 4, itemStyle: { color: theme.win, opacity: 1, borderColor: theme.card, borderWidth: 2 },
@@ -160,10 +171,22 @@
     });
   }
 
+  // smooth is the running mean over a twentieth of the points.
+  function smooth(points) {
+    var n = Math.max(1, Math.round(points.length / 20)), sum = 0;
+    return points.map(function (p, i) {
+      sum += p[1] - (i >= n ? points[i - n][1] : 0);
+      return [p[0], sum / Math.min(n, i + 1)];
+    });
+  }
+
   function loss(theme) {
     var points = data.loss, values = points.map(function (p) { return p[1]; }).filter(function (v) { return v > 0; });
     var log = values.length > 1 && Math.max.apply(null, values) > 8 * Math.min.apply(null, values);
-    return curve(theme, points, "Step", "L1, levels", { y: log ? { type: "log" } : {}, format: function (v) { return Number(v).toFixed(3); } });
+    var chart = curve(theme, smooth(points), "Step", "L1, levels", { y: log ? { type: "log" } : {}, format: function (v) { return Number(v).toFixed(3); } });
+    chart.series[0].name = "mean";
+    chart.series.unshift({ type: "line", name: "loss", showSymbol: false, data: points, lineStyle: { color: theme.dot, width: 1, opacity: 0.6 }, itemStyle: { color: theme.dot } });
+    return chart;
   }
 
   function draw() {
