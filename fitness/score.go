@@ -135,7 +135,6 @@ func (s *Scorer) Subnet(net *space.Subnet) (Score, error) {
 	defer prog.Close()
 	score := s.Cost(prog, net)
 	var scratch Scratch
-	n := float64(len(s.pairs))
 	var sr *imaging.Plane
 	for i, p := range s.pairs {
 		if sr == nil || sr.W != p.HR.W || sr.H != p.HR.H {
@@ -148,9 +147,9 @@ func (s *Scorer) Subnet(net *space.Subnet) (Score, error) {
 		if err != nil {
 			return Score{}, fmt.Errorf("%s: %w", p.Name, err)
 		}
-		score.PSNR += q.PSNR / n
-		score.SSIM += q.SSIM / n
+		score.Quality.add(q)
 	}
+	score.Quality = score.over(float64(len(s.pairs)))
 	if math.IsNaN(score.PSNR) || math.IsNaN(score.SSIM) {
 		return Score{}, fmt.Errorf("fitness: score: the network's output is not a number")
 	}

@@ -22,7 +22,7 @@ const maxHeader = 32 << 20 // bytes
 // against l before memory is allocated for the pixels, and a PNG whose bytes
 // cannot possibly hold so many pixels is refused, too.
 func Decode(r io.Reader, l Limits) (*Picture, error) {
-	p, err := decode(r, l, false)
+	p, err := decode(r, l)
 	if err != nil {
 		return nil, fmt.Errorf("imaging: %w", err)
 	}
@@ -57,9 +57,8 @@ func (c *codec) match(head []byte) bool {
 	return true
 }
 
-// decode is Decode with errors that do not name the room yet. storedGrey says
-// that the picture was grey before it was put into a format that cannot say so.
-func decode(r io.Reader, l Limits, storedGrey bool) (*Picture, error) {
+// decode is Decode with errors that do not name the room yet.
+func decode(r io.Reader, l Limits) (*Picture, error) {
 	var seen bytes.Buffer
 	if _, err := io.CopyN(&seen, r, 12); err != nil && err != io.EOF {
 		return nil, err
@@ -106,7 +105,7 @@ func decode(r io.Reader, l Limits, storedGrey bool) (*Picture, error) {
 	if b := m.Bounds(); b.Dx() != config.Width || b.Dy() != config.Height {
 		return nil, fmt.Errorf("%s: %dx%d pixels after a header of %dx%d", format.name, b.Dx(), b.Dy(), config.Width, config.Height)
 	}
-	return fromImage(m, format.name, storedGrey || greyAlphaPNG(format.name, seen.Bytes())), nil
+	return fromImage(m, format.name, l.Grey || greyAlphaPNG(format.name, seen.Bytes())), nil
 }
 
 // decodePixels turns a panic of a decoder over a broken file into an error.

@@ -35,9 +35,14 @@ func (p *Picture) check() error {
 	return nil
 }
 
-// Limits bounds what a file may ask for.
+// Limits bounds what a file may ask for and says what it cannot say itself.
 type Limits struct {
 	MaxPixels int // width times height; 0 means 64 megapixels
+
+	// Grey takes a picture whose channels are equal for a grey one, whose
+	// values are luma already. Files of grey type need no telling; a grey
+	// picture that was put into a format without such a type does.
+	Grey bool
 }
 
 func (l Limits) maxPixels() int {
@@ -63,21 +68,11 @@ func Open(path string, l Limits) (*Picture, error) {
 	case info.Size() == 0 && info.Mode().IsRegular():
 		return nil, fmt.Errorf("imaging: %s: the file is empty, want a picture", path)
 	}
-	p, err := decode(f, l, storedGrey(path))
+	p, err := decode(f, l)
 	if err != nil {
 		return nil, fmt.Errorf("imaging: %s: %w", path, err)
 	}
 	return p, nil
-}
-
-// storedGrey reports whether path names a benchmark picture whose original file
-// is 8-bit grey, so that its values are luma already. WebP has no grey type and
-// stores the picture as RGB like its neighbours; nothing in the file tells that
-// the papers do not send it through the RGB formula. Set14 has one, "bridge"
-// ("man", as grey, is an RGB file in the original set, too).
-func storedGrey(path string) bool {
-	name := strings.ToLower(filepath.Base(path))
-	return name == "bridge.webp"
 }
 
 // List returns the paths of the picture files in a folder, sorted by name. A
