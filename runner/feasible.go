@@ -132,6 +132,10 @@ func uniform(sp *space.Space, g space.Genome, p space.Prune) space.Genome {
 	return g
 }
 
+// slack is by how much a budget must be missed before anything is trained for
+// a run to end; a closer one is left to the search, which knows the masks.
+const slack = 1.05
+
 // satisfiable ends a run whose constraints nothing in the space can meet.
 func satisfiable(cfg *configs.Config, profile *deviceprofile.Profile) error {
 	s := &cfg.Search
@@ -147,16 +151,17 @@ func satisfiable(cfg *configs.Config, profile *deviceprofile.Profile) error {
 	if err != nil {
 		return err
 	}
-	if why := unmet(s, fastest, smallest); why != "" {
+	if why := unmet(s, slack, fastest, smallest); why != "" {
 		return fmt.Errorf("%w: %s", ErrInfeasible, why)
 	}
 	return nil
 }
 
-// unmet says which constraint cannot be met, or "".
-func unmet(s *configs.Search, fastest, smallest Extreme) string {
+// unmet says which constraint cannot be met, or ""; a latency may be slack times
+// its budget.
+func unmet(s *configs.Search, slack float64, fastest, smallest Extreme) string {
 	switch {
-	case s.BudgetMS > 0 && fastest.LatencyMS > s.BudgetMS:
+	case s.BudgetMS > 0 && fastest.LatencyMS > slack*s.BudgetMS:
 		return fmt.Sprintf("the fastest genome is predicted to take %.3g ms, the budget is %.3g ms (%s)", fastest.LatencyMS, s.BudgetMS, fastest.Genome)
 	case s.MaxParams > 0 && smallest.Params > s.MaxParams:
 		return fmt.Sprintf("the smallest genome has %d parameters, max_params is %d (%s)", smallest.Params, s.MaxParams, smallest.Genome)

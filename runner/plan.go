@@ -133,7 +133,7 @@ func (m *gauge) median(ctx context.Context, sp *space.Space) (Extreme, error) {
 }
 
 func (e *Estimate) judge(s *configs.Search, predicted bool) {
-	e.Why = unmet(s, e.Fastest, e.Smallest)
+	e.Why = unmet(s, 1, e.Fastest, e.Smallest)
 	switch {
 	case e.Why != "":
 		e.Satisfiable = "no"

@@ -306,8 +306,8 @@ func first(s space.Slot) space.Gene {
 	return space.Gene{}
 }
 
-// frontJSON writes front.json with a fixed number of digits: equal fronts have
-// equal bytes.
+// frontJSON writes front.json with a fixed number of digits, more than two points
+// of a front ever share: equal fronts have equal bytes.
 func frontJSON(objectives []string, points []Evaluation) ([]byte, error) {
 	if len(points) == 0 {
 		return nil, errors.New("runner: front: no points")
@@ -324,7 +324,7 @@ func frontJSON(objectives []string, points []Evaluation) ([]byte, error) {
 			return nil, err
 		}
 		fmt.Fprintf(&b, "%s\n{\"id\":%q,\"genome\":%s,\"psnr_db\":%s,\"ssim\":%s,\"latency_ms\":%s,\"params\":%d,\"macs\":%d}",
-			","[:min(i, 1)], p.ID, genome, fixed(p.PSNR, 4), fixed(p.SSIM, 6), fixed(p.LatencyMS, 4), p.Params, p.MACs)
+			","[:min(i, 1)], p.ID, genome, fixed(p.PSNR, 6), fixed(p.SSIM, 8), fixed(p.LatencyMS, 6), p.Params, p.MACs)
 	}
 	b.WriteString("\n]}\n")
 	return []byte(b.String()), nil
