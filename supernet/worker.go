@@ -26,17 +26,12 @@ type worker struct {
 
 // newWorker allocates for any of the shapes and patches patches a shard.
 func newWorker(set *kernel.Set, g geometry, shapes []*shape, colors, outs, patches int) *worker {
-	layers, total, regs, width, blocks := 0, 0, 0, 0, 0
+	layers, total, regs, width := 0, 0, 0, 0
 	for _, sh := range shapes {
 		layers, total = max(layers, len(sh.layers)), max(total, sh.total)
 		regs, width = max(regs, sh.regs), max(width, sh.width)
 	}
-	for _, sh := range shapes {
-		for i := range sh.layers {
-			blocks = max(blocks, sh.layers[i].Out)
-		}
-	}
-	w := &worker{set: set, geo: g, acts: make([]kernel.Tensor, layers), views: make([][]float32, blocks)}
+	w := &worker{set: set, geo: g, acts: make([]kernel.Tensor, layers), views: make([][]float32, 0, width)}
 	_, _, _, size := kernel.Layout(total+regs*width, g.h, g.w, g.border)
 	w.arena = kernel.Aligned(size)
 	for i := range regs {
@@ -123,14 +118,8 @@ func (w *worker) backward(n *net, patch int, partial []float32) {
 		step := &n.shape.back[s]
 		l := &n.layers[step.layer]
 		dy := w.register(step.dy, l.Out)
-		at := n.starts[step.layer]
-		views := w.views[:0]
-		for j := range n.fwd[step.layer] {
-			size := len(n.fwd[step.layer][j].W)
-			views = append(views, partial[at:at+size:at+size])
-			at += size
-		}
-		w.set.WeightGrad(views, partial[at:at+l.Out], dy, w.source(l, patch), n.fwd[step.layer])
+		grads, bias := n.gradsOf(w.views, step.layer, partial)
+		w.set.WeightGrad(grads, bias, dy, w.source(l, patch), n.fwd[step.layer])
 		if step.sum >= 0 {
 			w.gated(w.register(step.sum, l.Out), dy, w.register(step.base2, l.Out), w.output(step.gate2))
 		}
