@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"evosr/internal/kernel"
 	"evosr/space"
@@ -75,10 +76,12 @@ const (
 	// subnets to come from: enough that none is seen often, and planned before
 	// the first step so that no step allocates.
 	poolSize = 1024
-	// Genomes hardly ever leave every layer unpruned, yet every front has such
-	// networks at its end: one of denseEvery in the pool is freed of its
-	// prunings.
-	denseEvery = 3
+	// Independent genes hardly ever leave every layer unpruned, or give every
+	// slot the same block, yet such networks are on every front: one of
+	// denseEvery in the pool is freed of its prunings, and one of uniformEvery
+	// has one block for all its slots.
+	denseEvery   = 3
+	uniformEvery = 4
 	// rampPart is the part of the steps over which pruning grows to what the
 	// genomes say.
 	rampPart = 0.3
@@ -95,11 +98,7 @@ func NewTrainer(s *Supernet, src Source, o Options) (*Trainer, error) {
 	all := []*shape{t.largest, t.smallest}
 	rng := rand.New(rand.NewPCG(o.Seed, streamPool))
 	for i := range min(poolSize, o.Subnets*poolSize) {
-		g := s.Space.Random(rng)
-		if i%denseEvery == 0 {
-			g = dense(g)
-		}
-		t.pool = append(t.pool, t.shapeOf(g))
+		t.pool = append(t.pool, t.shapeOf(draw(s.Space, rng, i)))
 	}
 	all = append(all, t.pool...)
 	shards := shardsOf(o.Batch)
@@ -121,14 +120,30 @@ func NewTrainer(s *Supernet, src Source, o Options) (*Trainer, error) {
 	return t, nil
 }
 
-// dense is the genome without its prunings.
-func dense(g space.Genome) space.Genome {
-	g = g.Clone()
-	g.Head, g.Tail = space.Prune{}, space.Prune{}
-	for i := range g.Slots {
-		g.Slots[i].Prune = [3]space.Prune{}
+// draw gives the i-th genome of the pool.
+func draw(sp *space.Space, rng *rand.Rand, i int) space.Genome {
+	g := sp.Random(rng)
+	if i%denseEvery == 0 {
+		g.Head, g.Tail = space.Prune{}, space.Prune{}
+		for j := range g.Slots {
+			g.Slots[j].Prune = [3]space.Prune{}
+		}
 	}
-	return g
+	used := func(gene space.Gene) bool { return gene.Kind != space.Skip }
+	first := slices.IndexFunc(g.Slots, used)
+	if i%uniformEvery != 0 || first < 0 {
+		return g
+	}
+	same := g.Clone()
+	for j, gene := range same.Slots {
+		if used(gene) {
+			same.Slots[j] = g.Slots[first]
+		}
+	}
+	if sp.Check(same) != nil {
+		return g // slots differ in what they may hold
+	}
+	return same
 }
 
 func (t *Trainer) shapeOf(g space.Genome) *shape {

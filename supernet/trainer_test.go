@@ -113,6 +113,35 @@ func TestDraws(t *testing.T) {
 	}
 }
 
+// TestPool wants legal genomes, some without any pruning and some of one block.
+func TestPool(t *testing.T) {
+	rng := check.Rand(t)
+	sp := smallSpace(2, 1)
+	sp.Slots[1] = sp.Slots[0]
+	dense, uniform := 0, 0
+	for i := range 240 {
+		g := draw(sp, rng, i)
+		if err := sp.Check(g); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(g.String(), "@") {
+			dense++
+		}
+		var genes []space.Gene
+		for _, gene := range g.Slots {
+			if gene.Kind != space.Skip && !slices.Contains(genes, gene) {
+				genes = append(genes, gene)
+			}
+		}
+		if len(genes) == 1 {
+			uniform++
+		}
+	}
+	if dense < 80 || uniform < 40 {
+		t.Errorf("of 240 genomes %d are dense and %d of one block, want at least 80 and 40", dense, uniform)
+	}
+}
+
 // TestBatch wants the loss and gradient of a batch to be the mean of its
 // patches', also where a shard holds several.
 func TestBatch(t *testing.T) {
