@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -49,44 +48,20 @@ func (a *app) evalCmd() *cobra.Command {
 	return a.jsonFlag(c)
 }
 
-// evaluate scores picture by picture, so that a large folder needs no more
-// memory than its largest picture.
 func (a *app) evaluate(ctx context.Context, u *upscaler, folder string, l imaging.Limits) (fitness.SetScore, error) {
-	out := fitness.SetScore{Scale: u.scale}
-	paths, err := imaging.List(folder)
-	if err != nil {
-		return out, dataf("%w", err)
-	}
 	var model fitness.Upscaler // nil is bicubic
 	if u.program != nil {
 		model = u
 	}
 	m := a.meter()
 	defer m.close()
-	for i, path := range paths {
-		m.set(beat{stage: "eval", message: filepath.Base(path), done: float64(i), total: float64(len(paths))})
-		p, err := imaging.Open(path, l)
-		if err != nil {
-			return out, dataf("%w", err)
-		}
-		if p.Y.W < u.scale || p.Y.H < u.scale {
-			return out, dataf("%s: %dx%d pixels, too small to be reduced by %d", path, p.Y.W, p.Y.H, u.scale)
-		}
-		name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
-		one, err := fitness.Evaluate(ctx, model, []imaging.Pair{imaging.NewPair(name, p.Luma(), u.scale)}, u.scale)
-		if errors.Is(err, context.Canceled) {
-			return out, err
-		} else if err != nil {
-			return out, dataf("%w", err)
-		}
-		n := float64(len(paths))
-		out.Images = append(out.Images, one.Images...)
-		out.Mean.PSNR += one.Mean.PSNR / n
-		out.Mean.SSIM += one.Mean.SSIM / n
-		out.Bicubic.PSNR += one.Bicubic.PSNR / n
-		out.Bicubic.SSIM += one.Bicubic.SSIM / n
+	s, err := fitness.EvaluateFolder(ctx, model, folder, u.scale, l, func(name string, done, total int) {
+		m.set(beat{stage: "eval", message: name, done: float64(done), total: float64(total)})
+	})
+	if err != nil && !errors.Is(err, context.Canceled) {
+		return s, dataf("%w", err)
 	}
-	return out, nil
+	return s, err
 }
 
 func (a *app) printScore(u *upscaler, s fitness.SetScore) error {

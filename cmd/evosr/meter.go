@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/vbauerster/mpb/v8"
@@ -31,6 +32,7 @@ type meter struct {
 	mu    sync.Mutex
 	bars  *mpb.Progress // nil without a terminal
 	bar   *mpb.Bar
+	shown *atomic.Pointer[beat] // what bar shows; read while it is drawn
 	last  beat
 	told  time.Time
 	began time.Time
@@ -64,8 +66,9 @@ func (m *meter) set(b beat) {
 	}
 	m.last = b
 	if m.bar == nil {
-		m.bar = m.newBar(b.stage)
+		m.bar, m.shown = m.newBar(b.stage)
 	}
+	m.shown.Store(&b)
 	m.bar.SetTotal(steps(b.total), false)
 	m.bar.SetCurrent(steps(b.done))
 }
@@ -73,20 +76,14 @@ func (m *meter) set(b beat) {
 // steps scales shares of a stage, which may be fractions, to whole numbers.
 func steps(x float64) int64 { return int64(x * 1000) }
 
-func (m *meter) newBar(stage string) *mpb.Bar {
+func (m *meter) newBar(stage string) (*mpb.Bar, *atomic.Pointer[beat]) {
 	name := m.a.paint("1", fmt.Sprintf("%-9s", stage))
-	var mine beat // what this bar shows, also after the next stage has begun
-	text := func(decor.Statistics) string {
-		if m.mu.TryLock() {
-			if m.last.stage == stage {
-				mine = m.last
-			}
-			m.mu.Unlock()
-		}
-		return " " + mine.tail()
-	}
-	return m.bars.New(0, mpb.BarStyle().Lbound("[").Filler("=").Tip(">").Padding(" ").Rbound("]"),
-		mpb.PrependDecorators(decor.Name(name+" ")), mpb.AppendDecorators(decor.Any(text)))
+	shown := new(atomic.Pointer[beat])
+	shown.Store(&beat{})
+	bar := m.bars.New(0, mpb.BarStyle().Lbound("[").Filler("=").Tip(">").Padding(" ").Rbound("]"),
+		mpb.PrependDecorators(decor.Name(name+" ")),
+		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return " " + shown.Load().tail() })))
+	return bar, shown
 }
 
 // finish freezes the bar. The lock is held.
@@ -131,7 +128,11 @@ func (b beat) tail() string {
 		parts = append(parts, b.message)
 	}
 	if b.rate > 0 && b.unit != "" {
-		parts = append(parts, fmt.Sprintf("%.3g %s/s", b.rate, b.unit))
+		digits := 0
+		if b.rate < 100 {
+			digits = 1
+		}
+		parts = append(parts, fmt.Sprintf("%.*f %s/s", digits, b.rate, b.unit))
 	}
 	if b.extra != "" {
 		parts = append(parts, b.extra)
