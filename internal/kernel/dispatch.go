@@ -2,6 +2,8 @@ package kernel
 
 import "fmt"
 
+//go:generate go run -C _gen .
+
 // Sets lists the Sets that run on this processor, the fastest first.
 func Sets() []*Set { return append(vectorSets(), portable) }
 

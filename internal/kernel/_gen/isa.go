@@ -18,6 +18,7 @@ type isa struct {
 var (
 	avx512 = isa{"avx512", 64, 32, `Needs: needsAVX512, Runs: hasAVX512`}
 	avx2   = isa{"avx2", 32, 16, `Needs: needsAVX2, Runs: hasAVX2`}
+	neon   = isa{"neon", 16, 32, `Needs: needsNEON, Runs: true`}
 )
 
 // v is vector register i.

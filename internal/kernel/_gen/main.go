@@ -1,6 +1,7 @@
-// Command _gen writes the amd64 assembly of package kernel and the Go file
-// that declares it, one pair for each group of operations. Run it by `make
-// generate`, or here by `go run .`; equal sources give equal bytes.
+// Command _gen writes the assembly of package kernel for amd64 (by avo) and for
+// arm64 (by the few lines of neon.go), and the Go files that declare it, one
+// pair for each group of operations. Run it by `make generate`, or here by `go
+// run .`; equal sources give equal bytes.
 //
 // A kernel is named by what it is: operation, type, tile, instruction set. All
 // take one pointer to a struct of arguments whose fields are eight bytes each;
@@ -17,13 +18,25 @@ import (
 func main() {
 	log.SetFlags(0)
 	for _, f := range []*file{convFile(), gradFile(), elementFile(), probeFile()} {
-		asm, stub, err := f.render()
+		asm, err := f.assembly()
 		if err != nil {
 			log.Fatalf("_gen: %s: %v", f.name, err)
 		}
-		write(f.name+"_amd64.s", asm)
-		write(f.name+"_amd64.go", stub)
+		f.write(asm)
 	}
+	for _, f := range []*neonFile{neonConvFile(), neonGradFile(), neonElementFile(), neonProbeFile()} {
+		f.write(f.assembly())
+	}
+}
+
+// write writes the pair of files.
+func (f *stub) write(asm []byte) {
+	text, err := f.declarations()
+	if err != nil {
+		log.Fatalf("_gen: %s: %v", f.name, err)
+	}
+	write(f.name+"_"+f.arch+".s", asm)
+	write(f.name+"_"+f.arch+".go", text)
 }
 
 func write(name string, text []byte) {

@@ -11,7 +11,7 @@ import (
 var rowNames = []string{"a", "b", "c", "d"}
 
 // shuffles writes the weaving of 2 to 4 rows into one and its inverse. For 3
-// rows the lane numbers come from a table in Go, elements_amd64.go.
+// rows the lane numbers come from a table in Go, elements.go.
 func (f *file) shuffles(s isa) {
 	for n := 2; n <= 4; n++ {
 		f.shuffle(s, n)

@@ -1,4 +1,4 @@
-//go:build amd64 && !noasm
+//go:build (amd64 || arm64) && !noasm
 
 package kernel
 
@@ -15,9 +15,8 @@ type elements struct {
 	adamID, absGradID          int
 	gateID                     [2][2]int // adds, gates
 	shuffleID, unshuffleID     [5]int    // by rows, -1: none
-	shuffleIndex               []int32   // lane numbers for 3 rows
-	weaveIndex, unweaveIndex   []int32
-	unshuffleIndex             []int32
+	// Lane numbers that the permutations of so many rows take, nil: none.
+	shuffleIndex, unshuffleIndex [5][]int32
 }
 
 func newElements(variants []Variant) *elements {
@@ -50,13 +49,19 @@ func newElements(variants []Variant) *elements {
 // the first table's lanes from 0, the second's from lanes.
 func (e *elements) makeIndices() {
 	n := e.lanes
-	for p := range 2 * n {
-		e.weaveIndex = append(e.weaveIndex, int32(p%2*n+p/2))
-		e.unweaveIndex = append(e.unweaveIndex, int32(p%n*2+p/n))
+	if n == 4 {
+		return // NEON's loads and stores weave
+	}
+	weave, unweave := make([]int32, 2*n), make([]int32, 2*n)
+	for p := range weave {
+		weave[p], unweave[p] = int32(p%2*n+p/2), int32(p%n*2+p/n)
+	}
+	for _, rows := range []int{2, 4} {
+		e.shuffleIndex[rows], e.unshuffleIndex[rows] = weave, unweave
 	}
 	if n == 8 { // one permutation for each output vector, of all rows; a blend picks
 		for p := range 3 * n {
-			e.shuffleIndex = append(e.shuffleIndex, int32(p/3))
+			e.shuffleIndex[3] = append(e.shuffleIndex[3], int32(p/3))
 		}
 		return
 	}
@@ -68,7 +73,7 @@ func (e *elements) makeIndices() {
 			second[p] = int32(n + p/3)
 		}
 	}
-	e.shuffleIndex = append(first, second...)
+	e.shuffleIndex[3] = append(first, second...)
 	first, second = make([]int32, 3*n), make([]int32, 3*n)
 	for p := range first {
 		from := 3*(p%n) + p/n // of the three woven vectors
@@ -77,7 +82,7 @@ func (e *elements) makeIndices() {
 			second[p] = int32(from - n)
 		}
 	}
-	e.unshuffleIndex = append(first, second...)
+	e.unshuffleIndex[3] = append(first, second...)
 }
 
 // sumFloats is how many values a kernel adds up in float32 lanes before the sum
@@ -173,10 +178,7 @@ func (e *elements) shuffle(dst []float32, src [4][]float32, n int) {
 	whole := w - w%e.lanes
 	if whole > 0 {
 		a := e.woven(dst, &src, n, whole)
-		a.index = unsafe.Pointer(&e.weaveIndex[0])
-		if n == 3 {
-			a.index = unsafe.Pointer(&e.shuffleIndex[0])
-		}
+		a.index = unsafe.Pointer(unsafe.SliceData(e.shuffleIndex[n]))
 		runElement(e.shuffleID[n], &a)
 	}
 	for i := range n {
@@ -193,10 +195,7 @@ func (e *elements) unshuffle(dst [4][]float32, src []float32, n int) {
 	}
 	if whole > 0 {
 		a := e.woven(src, &dst, n, whole)
-		a.index = unsafe.Pointer(&e.unweaveIndex[0])
-		if n == 3 {
-			a.index = unsafe.Pointer(&e.unshuffleIndex[0])
-		}
+		a.index = unsafe.Pointer(unsafe.SliceData(e.unshuffleIndex[n]))
 		runElement(e.unshuffleID[n], &a)
 	}
 	for i := range n {

@@ -1,9 +1,11 @@
-//go:build amd64 && !noasm
+//go:build (amd64 || arm64) && !noasm
 
 package kernel
 
 import (
 	"math/rand/v2"
+	"runtime"
+	"slices"
 	"testing"
 
 	"evosr/internal/check"
@@ -43,6 +45,26 @@ func TestVariants(t *testing.T) {
 			}
 			test(t, check.Rand(t), v)
 		})
+	}
+}
+
+// TestSetsListed: the table has kernels, and every instruction set in it that
+// runs here is a Set; beside them there is only the portable one.
+func TestSetsListed(t *testing.T) {
+	var want, got []string
+	for _, v := range Variants() {
+		if v.Runs && !slices.Contains(want, v.ISA) {
+			want = append(want, v.ISA)
+		}
+	}
+	for _, s := range Sets() {
+		got = append(got, s.Name)
+	}
+	if len(Variants()) == 0 || !slices.Equal(got, append(want, "go")) {
+		t.Errorf("Sets are %q, want %q and then the portable one", got, want)
+	}
+	if runtime.GOARCH == "arm64" && got[0] != "neon" {
+		t.Errorf("the first Set is %q, want NEON's on every arm64", got[0])
 	}
 }
 
