@@ -18,8 +18,8 @@ type tensor struct {
 
 // Paces of the tensors that write into the picture itself: Adam moves every
 // weight by about the rate, whatever its size, and what moves all of a picture
-// at once drowns what the others learn. With a pace of 1 for both, a supernet of
-// six slots reached 34.9 dB on Set5 x2 in 800 steps, so 36.6.
+// at once drowns what the others learn. In 800 steps the largest network of six
+// slots came to 34.9 dB on Set5 x2 with a pace of 1 for all, to 36.6 with these.
 const (
 	skipPace = 0.02
 	tailPace = 0.1

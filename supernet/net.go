@@ -10,9 +10,9 @@ import (
 // geometry is where the pixels of a patch lie: every tensor of a worker but the
 // picture has these strides, so that one list of offsets fits all of them.
 type geometry struct {
-	h, w, border           int
-	row, plane, origin     int
-	pictureRow, picturePla int
+	h, w, border             int
+	row, plane, origin       int
+	pictureRow, picturePlane int
 }
 
 // The picture's edge is repeated for the 5x5 skip; see kernel.Tensor.EdgeBorder
@@ -33,7 +33,7 @@ func newGeometry(h, w int, shapes []*shape) geometry {
 		}
 	}
 	g.row, g.plane, g.origin, _ = kernel.Layout(1, h, w, g.border)
-	g.pictureRow, g.picturePla, _, _ = kernel.Layout(1, h, w, pictureBorder)
+	g.pictureRow, g.picturePlane, _, _ = kernel.Layout(1, h, w, pictureBorder)
 	return g
 }
 
@@ -149,7 +149,7 @@ func (n *net) lower(g *geometry) {
 		l := &n.layers[i]
 		s := kernel.Shape{Out: l.Out, In: l.In, Kernel: l.Kernel, Row: g.row, Plane: g.plane}
 		if l.Src == space.Picture {
-			s.Row, s.Plane = g.pictureRow, g.picturePla
+			s.Row, s.Plane = g.pictureRow, g.picturePlane
 		}
 		kk := l.Kernel * l.Kernel
 		b := blockSize(l.Prune, false)
