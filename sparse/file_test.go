@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"math"
+	"math/bits"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -107,6 +108,55 @@ func reseal(file []byte) []byte {
 	binary.LittleEndian.PutUint32(file[12:], crc32.Checksum(file[headBytes:], castagnoli))
 	binary.LittleEndian.PutUint64(file[16:], uint64(len(file)-headBytes))
 	return file
+}
+
+// oneLayer is a file of a 3x3 layer from the picture to four channels, all
+// weights zero, with a mask of the given bytes or none.
+func oneLayer(mask []byte) []byte {
+	b := binary.LittleEndian
+	f := make([]byte, headBytes)
+	f = append(f, 0, 2, 1, 0)
+	f = append(f, make([]byte, 24)...)
+	f = b.AppendUint32(b.AppendUint32(b.AppendUint32(f, 0), 1), 0) // no metadata, one layer, no name
+	f = b.AppendUint32(b.AppendUint32(f, 1), 4)
+	flags := byte(0)
+	if mask != nil {
+		flags = flagMask
+	}
+	f = append(f, 3, flags, 0, 0)
+	f = b.AppendUint32(b.AppendUint32(f, math.MaxUint32), math.MaxUint32-1)
+	f = append(append(f, make([]byte, 16)...), mask...)
+	kept := 36
+	if mask != nil {
+		kept = 0
+		for _, m := range mask {
+			kept += bits.OnesCount8(m)
+		}
+	}
+	return reseal(append(f, make([]byte, 4*kept+4*4)...))
+}
+
+// TestDecodeCanonical: a mask has one way to be written.
+func TestDecodeCanonical(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		mask []byte
+		ok   bool
+	}{
+		{"no mask", nil, true},
+		{"a mask that prunes one weight", []byte{0xfe, 0xff, 0xff, 0xff, 0x0f}, true},
+		{"a mask that prunes all", make([]byte, 5), true},
+		{"a mask that keeps all", []byte{0xff, 0xff, 0xff, 0xff, 0x0f}, false},
+		{"a bit after the last weight", []byte{0xfe, 0xff, 0xff, 0xff, 0x1f}, false},
+	} {
+		p, err := Decode(bytes.NewReader(oneLayer(tt.mask)))
+		if (err == nil) != tt.ok {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		if p != nil {
+			p.Close()
+		}
+	}
 }
 
 // TestDecodeMemory: a small file that promises much must not get it.
