@@ -24,8 +24,11 @@ func choose(points []Point, quality func(Point) float64, budgetsMS []float64, co
 		at[p.ID] = len(list)
 		list = append(list, choice{id: p.ID, reason: reason})
 	}
-	u, v := unit(line, quality)
+	// The chord of the knee is straight in milliseconds; points are near each
+	// other by their ratio, for half the time is worth the same anywhere.
+	u, v := unit(line, quality, func(ms float64) float64 { return ms })
 	pick(line[knee(u, v)], "knee")
+	u, v = unit(line, quality, func(ms float64) float64 { return math.Log(max(ms, 1e-6)) })
 	for _, b := range budgetsMS {
 		best := -1
 		for i, p := range line {
@@ -78,9 +81,8 @@ func staircase(points []Point, quality func(Point) float64) []Point {
 	return line
 }
 
-// unit scales latency (by its logarithm, for half the time is worth the same
-// anywhere) and quality to [0, 1].
-func unit(line []Point, quality func(Point) float64) (u, v []float64) {
+// unit scales a function of latency, and quality, to [0, 1].
+func unit(line []Point, quality func(Point) float64, of func(ms float64) float64) (u, v []float64) {
 	scale := func(x, lo, hi float64) float64 {
 		if hi <= lo {
 			return 0
@@ -88,9 +90,8 @@ func unit(line []Point, quality func(Point) float64) (u, v []float64) {
 		return (x - lo) / (hi - lo)
 	}
 	last := line[len(line)-1]
-	ms := func(p Point) float64 { return math.Log(max(p.LatencyMS, 1e-6)) }
 	for _, p := range line {
-		u = append(u, scale(ms(p), ms(line[0]), ms(last)))
+		u = append(u, scale(of(p.LatencyMS), of(line[0].LatencyMS), of(last.LatencyMS)))
 		v = append(v, scale(quality(p), quality(line[0]), quality(last)))
 	}
 	return u, v

@@ -38,7 +38,7 @@ func TestChoose(t *testing.T) {
 		{"all", bent, nil, 9, []string{"p1: knee", "p0: fastest", "p4: best picture", "p2: spread", "p3: spread"}},
 		{"budgets", bent, []float64{5, 0.5, 4}, 2, []string{"p1: knee", "p2: best under 5 ms, best under 4 ms"}},
 		{"budgets above count", bent, []float64{1, 4, 9}, 1, []string{"p1: knee", "p0: best under 1 ms", "p2: best under 4 ms", "p3: best under 9 ms"}},
-		{"no knee on a straight line", line(1, 30, 2, 31, 4, 32), nil, 1, []string{"p1: knee"}},
+		{"no knee on a straight line", line(1, 30, 2, 31, 3, 32), nil, 1, []string{"p1: knee"}},
 		{"worse and slower ones of other objectives", line(1, 30, 2, 29, 4, 32), nil, 3, []string{"p2: knee", "p0: fastest"}},
 		{"equal latencies", line(2, 31, 2, 30), nil, 2, []string{"p0: knee"}},
 		{"zero latency", line(0, 30, 2, 31), nil, 2, []string{"p1: knee", "p0: fastest"}},
