@@ -98,12 +98,13 @@ func (c *collector) err() error {
 	return &Faults{List: c.list, More: c.more}
 }
 
-// nearest gives the word of the list that a typing error away from name, or "".
+// nearest gives the word of the list that is a typing error or two away from
+// name, or "".
 func nearest(name string, list []string) string {
 	if len(name) > 40 {
 		return ""
 	}
-	best, found := 1+max(1, len(name)/3), ""
+	best, found := 1+max(1, (len(name)+2)/3), "" // two swapped letters are two errors
 	for _, w := range list {
 		if d := distance(name, w); d < best {
 			best, found = d, w

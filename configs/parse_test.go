@@ -125,6 +125,7 @@ func TestFaults(t *testing.T) {
 		want       []string // line:col: and what the message holds
 	}{
 		{"unknown key", "sed: 1", []string{`1:1: sed: unknown key: did you mean seed?`}},
+		{"swapped letters", "trian: {steps: 1}", []string{`1:1: trian: unknown key: did you mean train?`}},
 		{"unknown in a section", "train:\n  step: 5", []string{`2:3: train.step: unknown key: did you mean steps?`}},
 		{"in the wrong section", "width: 5", []string{`1:1: width: unknown key: did you mean device.width?`}},
 		{"far from all", "device:\n  zzzzzzz: 5", []string{`2:3: device.zzzzzzz: unknown key, want profile, width, height or allow_stale`}},
