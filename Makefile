@@ -36,13 +36,28 @@ noasm: ## the kernels without assembly, and the build for arm64
 	$(GO) test -tags noasm ./internal/kernel ./sparse ./supernet
 	GOARCH=arm64 $(GO) build ./...
 
+# Needs qemu-aarch64 (Debian: qemu-user) unless the machine is an arm64 itself.
+QEMU_ARM64 ?= $(if $(filter arm64,$(shell $(GO) env GOHOSTARCH)),env,qemu-aarch64)
+
+.PHONY: arm64
+arm64: ## the NEON kernels and the runtime on them, under qemu-aarch64
+	GOARCH=arm64 $(GO) vet ./internal/kernel
+	@if command -v $(QEMU_ARM64) >/dev/null; then \
+	  set -x; GOARCH=arm64 $(GO) test -short -exec $(QEMU_ARM64) ./internal/kernel ./sparse; \
+	elif [ -n "$(CI)" ]; then \
+	  echo "arm64: $(QEMU_ARM64) is not installed (Debian: qemu-user)" >&2; exit 1; \
+	else \
+	  echo "arm64: $(QEMU_ARM64) is not installed (Debian: qemu-user): the tests did not run" >&2; \
+	fi
+	cd internal/kernel/_gen && $(GO) test .
+
 .PHONY: generate
 generate: ## write the generated files again
 	$(GO) generate ./...
 
 .PHONY: generate-check
 generate-check: generate ## fail when a generated file is not current
-	git diff --exit-code -- '*.s' '*_gen.go' '*_amd64.go' configs/schema.json
+	git diff --exit-code -- '*.s' '*_gen.go' '*_amd64.go' '*_arm64.go' configs/schema.json
 
 .PHONY: bench
 bench: ## benchmarks of the kernels, the runtime and training (docs/numbers.md)
