@@ -17,11 +17,7 @@ import (
 // kinks of a ReLU the output is linear in each parameter, so the step may be
 // small without loss.
 func differences(rng *rand.Rand, most int, sub *space.Subnet, lr, d []float32, w, h int) (grads []float32, at []int) {
-	pic := make([]float64, len(lr))
-	for i, v := range lr {
-		pic[i] = float64(v)
-	}
-	numbers := weights64(sub)
+	pic, numbers := wide(lr), weights64(sub)
 	loss := func() float64 {
 		outs := reference(sub, numbers, pic, w, h)
 		sum := 0.0
@@ -92,7 +88,7 @@ func TestGradient(t *testing.T) {
 				t.Fatal(err)
 			}
 			const w, h = 5, 4
-			lr := randomPlanes(rng, sp.Colors*w*h)
+			lr := clearPicture(t, rng, sub, w, h)
 			d := randomPlanes(rng, sp.Colors*sp.Scale*sp.Scale*w*h)
 			want, at := differences(rng, 24, sub, lr, d, w, h)
 			for _, set := range kernel.Sets() {
@@ -163,7 +159,7 @@ func TestOperators(t *testing.T) {
 					t.Fatal(err)
 				}
 				const w, h = 7, 5
-				lr, d := randomPlanes(rng, w*h), randomPlanes(rng, 4*w*h)
+				lr, d := clearPicture(t, rng, sub, w, h), randomPlanes(rng, 4*w*h)
 				b, sh, masks := bankOf(sub)
 				r := newRunnerOf(set, sh, b, masks, 2, 1, w, h)
 				r.w.load(0, lr, nil, 2)

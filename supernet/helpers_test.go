@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"evosr/internal/kernel"
@@ -136,6 +137,47 @@ func randomPlanes(rng *rand.Rand, n int) []float32 {
 		x[i] = rng.Float32()
 	}
 	return x
+}
+
+// clearPicture draws a picture for which no input of a ReLU of sub is so close
+// to 0 that rounding, or the step of a finite difference, could change its side.
+// Channels that are pruned whole are 0 in every arithmetic.
+func clearPicture(t testing.TB, rng *rand.Rand, sub *space.Subnet, w, h int) []float32 {
+	t.Helper()
+	const margin = 1e-5
+	numbers := weights64(sub)
+	for range 1000 {
+		lr := randomPlanes(rng, sub.Colors*w*h)
+		if !slices.ContainsFunc(beforeReLU(sub, numbers, lr, w, h), func(v float64) bool { return v != 0 && math.Abs(v) < margin }) {
+			return lr
+		}
+	}
+	t.Fatal("no picture keeps its distance to every kink")
+	return nil
+}
+
+// beforeReLU lists the inputs of all ReLUs.
+func beforeReLU(sub *space.Subnet, numbers []layer64, lr []float32, w, h int) (list []float64) {
+	outs := reference(sub, numbers, wide(lr), w, h)
+	for i, l := range sub.Layers {
+		if !l.ReLU {
+			continue
+		}
+		// The layer alone, over what it reads and adds, without its ReLU.
+		l.ReLU = false
+		pic := wide(lr)
+		dst := runLayer(&l, numbers[i], outs, pic, w, h)
+		list = append(list, dst...)
+	}
+	return list
+}
+
+func wide(x []float32) []float64 {
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = float64(v)
+	}
+	return y
 }
 
 func forScales(t *testing.T, f func(t *testing.T, sp *space.Space)) {

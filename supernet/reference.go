@@ -53,40 +53,44 @@ func weights64(net *space.Subnet) []layer64 {
 func reference(net *space.Subnet, numbers []layer64, pic []float64, w, h int) [][]float64 {
 	outs := make([][]float64, len(net.Layers))
 	for i := range net.Layers {
-		l := &net.Layers[i]
-		src, edge := pic, true
-		if l.Src != space.Picture {
-			src, edge = outs[l.Src], false
+		outs[i] = runLayer(&net.Layers[i], numbers[i], outs, pic, w, h)
+	}
+	return outs
+}
+
+// runLayer computes one layer from the outputs of those before it.
+func runLayer(l *space.Layer, numbers layer64, outs [][]float64, pic []float64, w, h int) []float64 {
+	src, edge := pic, true
+	if l.Src != space.Picture {
+		src, edge = outs[l.Src], false
+	}
+	dst := make([]float64, l.Out*h*w)
+	for o := range l.Out {
+		plane := dst[o*h*w : (o+1)*h*w]
+		for p := range plane {
+			plane[p] = numbers.bias[o]
 		}
-		dst := make([]float64, l.Out*h*w)
-		for o := range l.Out {
-			plane := dst[o*h*w : (o+1)*h*w]
-			for p := range plane {
-				plane[p] = numbers[i].bias[o]
-			}
-			for c := range l.In {
-				for t := range l.Kernel * l.Kernel {
-					weight := numbers[i].weights[(o*l.In+c)*l.Kernel*l.Kernel+t]
-					if weight != 0 {
-						addShifted(plane, src[c*h*w:(c+1)*h*w], weight, w, h,
-							t%l.Kernel-l.Kernel/2, t/l.Kernel-l.Kernel/2, edge)
-					}
+		for c := range l.In {
+			for t := range l.Kernel * l.Kernel {
+				weight := numbers.weights[(o*l.In+c)*l.Kernel*l.Kernel+t]
+				if weight != 0 {
+					addShifted(plane, src[c*h*w:(c+1)*h*w], weight, w, h,
+						t%l.Kernel-l.Kernel/2, t/l.Kernel-l.Kernel/2, edge)
 				}
 			}
 		}
-		if l.Add != space.None {
-			for p, v := range outs[l.Add] {
-				dst[p] += v
-			}
-		}
-		if l.ReLU {
-			for p, v := range dst {
-				dst[p] = max(v, 0)
-			}
-		}
-		outs[i] = dst
 	}
-	return outs
+	if l.Add != space.None {
+		for p, v := range outs[l.Add] {
+			dst[p] += v
+		}
+	}
+	if l.ReLU {
+		for p, v := range dst {
+			dst[p] = max(v, 0)
+		}
+	}
+	return dst
 }
 
 // addShifted adds weight times src, moved by (dx, dy), to dst; outside src lie
