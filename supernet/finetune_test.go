@@ -1,0 +1,117 @@
+package supernet
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"testing"
+
+	"evosr/internal/kernel"
+	"evosr/space"
+)
+
+func TestFineTune(t *testing.T) {
+	s := New(smallSpace(2, 1), 3)
+	g := s.Space.Smallest()
+	g.Slots[1].Prune[0] = space.Prune{Scheme: space.Filter, Percent: 50}
+	net, err := s.Extract(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	teacher, err := s.Extract(s.Space.Largest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := net.Layers[0].Weights[0]
+	score := func(n *space.Subnet) (float64, error) {
+		rng := rand.New(rand.NewPCG(77, 5))
+		lr, hr := make([]float32, 144), make([]float32, 4*144)
+		waves{2, 1}.Patch(rng, 12, lr, hr)
+		sum := 0.0
+		for i, v := range Reference(n, lr, 12, 12) {
+			sum -= math.Abs(float64(v - hr[i]))
+		}
+		return sum, nil
+	}
+	o := FineTuneOptions{Steps: 60, Batch: 4, Patch: 12, Rate: 2e-3, Distill: 0.2, Seed: 1, Threads: 2}
+	best, err := FineTune(context.Background(), net, teacher, waves{2, 1}, score, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := best.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := score(net)
+	after, _ := score(best)
+	t.Logf("error %v before, %v after", -before, -after)
+	if after < before*0.9 {
+		t.Errorf("error %v, want less than %v", -after, -before*0.9)
+	}
+	if net.Layers[0].Weights[0] != was {
+		t.Error("the network that came in was changed")
+	}
+	for i := range best.Layers {
+		l := &best.Layers[i]
+		if !slices.Equal(l.Mask, net.Layers[i].Mask) {
+			t.Errorf("layer %s: the mask changed", l.Name)
+		}
+		for j, keep := range l.Mask {
+			if keep == 0 && l.Weights[j] != 0 {
+				t.Fatalf("layer %s: masked weight %d is %v", l.Name, j, l.Weights[j])
+			}
+		}
+		for o := range l.Bias {
+			if pruned(l, o) && l.Bias[o] != 0 {
+				t.Fatalf("layer %s: bias %d of a pruned channel is %v", l.Name, o, l.Bias[o])
+			}
+		}
+	}
+
+	// Nothing better is ever found: the inherited weights come back.
+	calls := 0
+	worse := func(*space.Subnet) (float64, error) { calls++; return -float64(calls), nil }
+	if best, err = FineTune(context.Background(), net, nil, waves{2, 1}, worse, o); err != nil {
+		t.Fatal(err)
+	}
+	if calls != candidates+1 {
+		t.Errorf("%d validations, want %d", calls, candidates+1)
+	}
+	for i := range best.Layers {
+		if !slices.Equal(best.Layers[i].Weights, net.Layers[i].Weights) {
+			t.Fatalf("layer %s: not the inherited weights", best.Layers[i].Name)
+		}
+	}
+
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := FineTune(ctx, net, nil, waves{2, 1}, nil, o); err != context.Canceled {
+		t.Errorf("%v, want %v", err, context.Canceled)
+	}
+}
+
+// TestFineTuneThreads wants the same bits from any number of threads.
+func TestFineTuneThreads(t *testing.T) {
+	net, err := New(smallSpace(2, 3), 3).Extract(smallSpace(2, 3).Largest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want *space.Subnet
+	for _, threads := range []int{1, runtime.NumCPU() + 1} {
+		got, err := FineTune(context.Background(), net, net, waves{2, 3}, nil,
+			FineTuneOptions{Steps: 5, Batch: 20, Patch: 8, Threads: threads, Rate: 1e-3, Distill: 0.5, Kernels: kernel.Best()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want == nil {
+			want = got
+			continue
+		}
+		for i := range got.Layers {
+			if !slices.Equal(got.Layers[i].Weights, want.Layers[i].Weights) || !slices.Equal(got.Layers[i].Bias, want.Layers[i].Bias) {
+				t.Fatalf("layer %s differs with %d threads", got.Layers[i].Name, threads)
+			}
+		}
+	}
+}
