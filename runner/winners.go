@@ -212,7 +212,7 @@ func (j *joinery) tune(ctx context.Context, id string, net *space.Subnet, inheri
 		tell("fine-tuning", 0.9*min(1, float64(patches)/float64(steps*c.Batch)))
 	}}
 	tuned, err := supernet.FineTune(ctx, net, j.teacher, source, validate, supernet.FineTuneOptions{
-		Steps: steps, Batch: c.Batch, Patch: c.Patch, Rate: c.Rate / 2, Distill: c.Distill, Seed: stream(j.cfg.Seed, "fine-tuning "+id),
+		Steps: steps, Batch: c.Batch, Patch: c.Patch, Rate: c.Rate, Distill: c.Distill, Seed: stream(j.cfg.Seed, "fine-tuning "+id),
 	})
 	if err != nil {
 		return nil, fitness.Score{}, err
