@@ -20,6 +20,11 @@ build: ## build bin/evosr
 run: build ## the main job: train, profile, search, finish winners, report (minutes)
 	$(BIN) run $(CONFIG) --dir $(RUN_DIR)
 
+.PHONY: result
+result: ## the README's pictures, from the run of make run
+	cp $(RUN_DIR)/before-after.png docs/result.png
+	cp $(RUN_DIR)/front.svg docs/front.svg
+
 .PHONY: test
 test: ## all tests
 	$(GO) test ./...

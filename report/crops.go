@@ -32,6 +32,7 @@ type column struct {
 	Title string
 	Note  string       // PSNR of the crop
 	PNG   template.URL // data: made here from pixels
+	pix   *imaging.Plane
 }
 
 // beforeAfter runs some winners on validation pictures.
@@ -115,7 +116,7 @@ func cropsOf(pairs []imaging.Pair, exhibits []exhibit) ([]crop, error) {
 				note = fmt.Sprintf("%.2f dB", psnr)
 			}
 			url, err := pngURL(part)
-			c.Columns = append(c.Columns, column{title, note, url})
+			c.Columns = append(c.Columns, column{title, note, url, part})
 			return err
 		}
 		if err := add("Bicubic", imaging.Upscale(p.LR, scale)); err != nil {
@@ -163,16 +164,48 @@ func worstWindow(a, b *imaging.Plane, side, shave int) (x, y int, mse float64) {
 	return x, y, mse
 }
 
-// pngURL encodes a luma plane as a data URL. Luma has studio range, which a
-// screen would show flat, so it is stretched to 0..255 as video players do.
+// pngURL encodes a luma plane as a data URL.
 func pngURL(p *imaging.Plane) (template.URL, error) {
+	var b bytes.Buffer
+	if err := imaging.EncodePNG(&b, &imaging.Picture{Y: stretched(p)}); err != nil {
+		return "", err
+	}
+	return template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(b.Bytes())), nil
+}
+
+// stretched takes studio luma, which a screen would show flat, to 0..255 as
+// video players do.
+func stretched(p *imaging.Plane) *imaging.Plane {
 	full := imaging.NewPlane(p.W, p.H)
 	for i, v := range p.Pix {
 		full.Pix[i] = min(max((v*255-16)/219, 0), 1)
 	}
-	var b bytes.Buffer
-	if err := imaging.EncodePNG(&b, &imaging.Picture{Y: full}); err != nil {
-		return "", err
+	return full
+}
+
+// sheet puts the details below each other, their columns side by side on
+// white, each pixel as zoom x zoom: a picture for a README.
+func sheet(crops []crop) *imaging.Plane {
+	const zoom, gap = 2, 8
+	side, columns := 0, 0
+	for _, c := range crops {
+		side, columns = max(side, c.Side), max(columns, len(c.Columns))
 	}
-	return template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(b.Bytes())), nil
+	cell := side*zoom + gap
+	out := imaging.NewPlane(columns*cell-gap, len(crops)*cell-gap)
+	for i := range out.Pix {
+		out.Pix[i] = 1
+	}
+	for r, c := range crops {
+		for k, col := range c.Columns {
+			p := stretched(col.pix)
+			for y := range p.H * zoom {
+				row := out.Row(r*cell + y)[k*cell:]
+				for x := range p.W * zoom {
+					row[x] = p.Pix[y/zoom*p.W+x/zoom]
+				}
+			}
+		}
+	}
+	return out
 }

@@ -1,5 +1,6 @@
 // Package report turns a run directory into one HTML page that opens offline,
-// a CSV of all evaluations and an SVG of the front.
+// a CSV of all evaluations, an SVG of the front and a sheet of pictures before
+// and after.
 //
 // The page is a view of what the run recorded: it scores nothing again. Only
 // the before-and-after pictures are made anew, by the winners' own program
@@ -17,19 +18,21 @@ import (
 	"path/filepath"
 	"time"
 
+	"evosr/imaging"
 	"evosr/runner"
 )
 
 // Names of the files that Write leaves in a run directory.
 const (
-	PageName = "report.html"
-	CSVName  = "evaluations.csv"
-	SVGName  = "front.svg"
+	PageName  = "report.html"
+	CSVName   = "evaluations.csv"
+	SVGName   = "front.svg"
+	SheetName = "before-after.png" // once there are winners
 )
 
 // Write reads the run in dir, finished or not, and writes dir/report.html,
-// dir/evaluations.csv and dir/front.svg, each whole or not at all. It returns
-// the path of the page.
+// dir/evaluations.csv, dir/front.svg and dir/before-after.png, each whole or not
+// at all. It returns the path of the page.
 func Write(dir string) (path string, err error) {
 	d, err := runner.Open(dir)
 	if err != nil {
@@ -53,10 +56,19 @@ func writeAll(dir string, m *material) (string, error) {
 		return "", fmt.Errorf("report: csv: %w", err)
 	}
 	svg.WriteString(frontSVG(v))
-	for _, f := range []struct {
+	type file struct {
 		name string
 		text []byte
-	}{{CSVName, csv.Bytes()}, {SVGName, svg.Bytes()}, {PageName, page.Bytes()}} {
+	}
+	files := []file{{CSVName, csv.Bytes()}, {SVGName, svg.Bytes()}, {PageName, page.Bytes()}}
+	if len(m.crops) > 0 {
+		var png bytes.Buffer
+		if err := imaging.EncodePNG(&png, &imaging.Picture{Y: sheet(m.crops)}); err != nil {
+			return "", fmt.Errorf("report: pictures: %w", err)
+		}
+		files = append(files, file{SheetName, png.Bytes()})
+	}
+	for _, f := range files {
 		if err := writeFile(filepath.Join(dir, f.name), f.text); err != nil {
 			return "", fmt.Errorf("report: %w", err)
 		}

@@ -348,7 +348,7 @@ func TestWriteAll(t *testing.T) {
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
-	if want := []string{"evaluations.csv", "front.svg", "report.html"}; !slices.Equal(names, want) {
+	if want := []string{"before-after.png", "evaluations.csv", "front.svg", "report.html"}; !slices.Equal(names, want) {
 		t.Errorf("files %v, want %v", names, want)
 	}
 	if keep := os.Getenv("EVOSR_KEEP_REPORT"); keep != "" { // to look at the page in a browser

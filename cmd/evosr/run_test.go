@@ -47,7 +47,7 @@ func TestRun(t *testing.T) {
 	if again.Dir != filepath.Join("runs", "smoke") || len(again.Winners) == 0 {
 		t.Fatalf("%+v", again)
 	}
-	for _, name := range []string{"report.html", "evaluations.csv", "front.svg", "front.json"} {
+	for _, name := range []string{"report.html", "evaluations.csv", "front.svg", "before-after.png", "front.json"} {
 		if _, err := os.Stat(filepath.Join(dir, again.Dir, name)); err != nil {
 			t.Error(err)
 		}
