@@ -1,0 +1,15 @@
+module evosr/bench
+
+go 1.26.0
+
+replace evosr => ../
+
+require (
+	evosr v0.0.0
+	github.com/yalue/onnxruntime_go v1.27.0
+)
+
+require (
+	golang.org/x/sys v0.47.0 // indirect
+	google.golang.org/protobuf v1.36.11 // indirect
+)
