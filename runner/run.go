@@ -117,7 +117,10 @@ func (r *run) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	made := false // the directory is this call's
 	if fresh {
+		_, err := os.Stat(r.dir)
+		made = errors.Is(err, os.ErrNotExist)
 		if err := os.MkdirAll(r.dir, 0o755); err != nil {
 			return fmt.Errorf("%w: %w", ErrUsage, err)
 		}
@@ -137,6 +140,9 @@ func (r *run) run(ctx context.Context) (err error) {
 			return err
 		}
 		if err := stage.do(ctx); err != nil {
+			if fresh && stage.name == StageProfile && errors.Is(err, ErrInfeasible) {
+				return errors.Join(err, r.withdraw(made))
+			}
 			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 				return errors.Join(err, r.store.event(stage.name, "interrupted"))
 			}
@@ -144,6 +150,22 @@ func (r *run) run(ctx context.Context) (err error) {
 		}
 	}
 	return nil
+}
+
+// withdraw removes what a run wrote that found its constraints impossible
+// before any work was done, so that the corrected config may use the directory.
+func (r *run) withdraw(made bool) error {
+	err := r.store.close()
+	r.store = nil
+	for _, name := range []string{fileConfig, fileProfile, fileStore, fileStore + "-wal", fileStore + "-shm"} {
+		if e := os.Remove(filepath.Join(r.dir, name)); e != nil && !errors.Is(e, os.ErrNotExist) {
+			err = errors.Join(err, e)
+		}
+	}
+	if made {
+		err = errors.Join(err, os.Remove(r.dir))
+	}
+	return err
 }
 
 // look says whether the directory is fresh, from names only.

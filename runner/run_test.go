@@ -316,7 +316,6 @@ func picture(t *testing.T, side int, seed uint64) []byte {
 func TestInfeasibleBudgets(t *testing.T) {
 	for _, change := range []string{"budget_ms=0.000001", "max_params=5"} {
 		dir := filepath.Join(t.TempDir(), "run")
-		start := time.Now()
 		err := Run(t.Context(), smoke(t, change), dir, Options{})
 		if !errors.Is(err, ErrInfeasible) {
 			t.Fatalf("%s: %v, want ErrInfeasible", change, err)
@@ -328,8 +327,18 @@ func TestInfeasibleBudgets(t *testing.T) {
 		if !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), value) {
 			t.Errorf("%s: %v", change, err)
 		}
-		if _, err := os.Stat(filepath.Join(dir, fileSupernet)); err == nil {
-			t.Errorf("%s: trained for %v before it was refused", change, time.Since(start))
+		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: left %s behind (%v), where the corrected config would be refused", change, dir, err)
+		}
+		// A folder of the user's stays.
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := Run(t.Context(), smoke(t, change), dir, Options{}); !errors.Is(err, ErrInfeasible) {
+			t.Fatalf("%s: %v, want ErrInfeasible", change, err)
+		}
+		if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+			t.Errorf("%s: left %v, %v in an empty folder", change, left, err)
 		}
 	}
 }
