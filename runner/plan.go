@@ -268,7 +268,7 @@ func scoreTime(ctx context.Context, cfg *configs.Config, m *gauge) (float64, err
 	return spent / float64(n), nil
 }
 
-// disk counts the weights (in the supernet and four times in its checkpoint),
+// disk counts the weights (in the supernet and eight times in its checkpoint),
 // the rows of the database and the winners' files.
 func (e *Estimate) disk(cfg *configs.Config) {
 	const row, fixed = 400, 256 << 10
@@ -282,5 +282,5 @@ func (e *Estimate) disk(cfg *configs.Config) {
 		}
 	}
 	winners := int64(cfg.Winners.Count + len(cfg.Winners.BudgetsMS))
-	e.Disk = fixed + 5*4*weights + row*int64(cfg.Search.Evaluations) + winners*(2*4*int64(e.Largest.Params)+64<<10)
+	e.Disk = fixed + 9*4*weights + row*int64(cfg.Search.Evaluations) + winners*(2*4*int64(e.Largest.Params)+64<<10)
 }

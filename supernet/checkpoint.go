@@ -5,13 +5,14 @@ import (
 	"fmt"
 )
 
-const formatTraining = "training/1"
+const formatTraining = "training/2"
 
 // progress is the part of a checkpoint that is not tensors.
 type progress struct {
 	Options  fingerprint `json:"options"`
 	Step     int         `json:"step"`
 	Updates  int         `json:"updates"`
+	Good     int         `json:"good_updates"` // of the weights that a bad step goes back to
 	Factor   float64     `json:"factor"`
 	Refusals int         `json:"refusals"`
 	Losses   []float64   `json:"losses"`
@@ -34,14 +35,13 @@ func (o *Options) fingerprint() fingerprint {
 	return fingerprint{o.Steps, o.Batch, o.Patch, o.Subnets, o.Rate, o.Distill, o.Seed}
 }
 
-// Save writes everything that the next steps depend on, atomically. It also
-// makes the present weights the ones that a bad step rolls back to, so that a
-// restored run and the one that went on cannot part.
+// Save writes everything that the next steps depend on, atomically: also the
+// weights that a bad step rolls back to, which follow from the steps alone and
+// not from when a training was saved. It changes nothing.
 func (t *Trainer) Save(path string) error {
 	o := &t.engine.opt
-	o.snapshot()
 	text, err := json.Marshal(progress{
-		Options: t.o.fingerprint(), Step: t.step, Updates: o.updates, Factor: t.factor, Refusals: t.refusals,
+		Options: t.o.fingerprint(), Step: t.step, Updates: o.updates, Good: o.good.updates, Factor: t.factor, Refusals: t.refusals,
 		Losses: o.losses, Norms: o.norms,
 	})
 	if err != nil {
@@ -62,8 +62,12 @@ type part struct {
 }
 
 // parts lists what a step changes, by the prefix of its tensors in a file.
-func (s *state) parts() []part {
-	return []part{{"weights/", s.weights}, {"m/", s.m}, {"v/", s.v}, {"average/", s.average}}
+func (o *optimizer) parts() []part {
+	return append(o.state.parts(""), o.good.parts("good/")...)
+}
+
+func (s *state) parts(prefix string) []part {
+	return []part{{prefix + "weights/", s.weights}, {prefix + "m/", s.m}, {prefix + "v/", s.v}, {prefix + "average/", s.average}}
 }
 
 // Restore continues where the trainer that saved the file was. A file of
@@ -89,7 +93,7 @@ func (t *Trainer) Restore(path string) error {
 	if want := t.o.fingerprint(); p.Options != want {
 		return bad("options: %+v, want %+v", p.Options, want)
 	}
-	if p.Step < 0 || p.Step > t.steps || p.Updates < 0 || p.Updates > p.Step || !(p.Factor > 0 && p.Factor <= 1) ||
+	if p.Step < 0 || p.Step > t.steps || p.Updates < 0 || p.Updates > p.Step || p.Good < 0 || p.Good > p.Updates || !(p.Factor > 0 && p.Factor <= 1) ||
 		p.Refusals < 0 || p.Refusals >= maxRefusals || len(p.Losses) > history || len(p.Norms) != len(p.Losses) {
 		return bad("training: step %d of %d with %d updates, rate factor %v, %d refusals is no state of a training", p.Step, t.steps, p.Updates, p.Factor, p.Refusals)
 	}
@@ -102,10 +106,9 @@ func (t *Trainer) Restore(path string) error {
 	for _, part := range o.parts() {
 		o.bank.fill(part.name, tensors, part.data)
 	}
-	o.updates = p.Updates
+	o.updates, o.good.updates = p.Updates, p.Good
 	o.losses = append(o.losses[:0], p.Losses...)
 	o.norms = append(o.norms[:0], p.Norms...)
-	o.snapshot()
 	t.step, t.factor, t.refusals = p.Step, p.Factor, p.Refusals
 	t.feed.drop()
 	return nil

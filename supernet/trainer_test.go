@@ -209,39 +209,59 @@ func TestSpread(t *testing.T) {
 	}
 }
 
-// TestResume wants a restored training to go on bit for bit.
+// TestResume wants a training that was saved and restored, at any step, to end
+// bit for bit as one that never was: also when steps are refused, before and
+// after, and go back to weights older than the saved ones.
 func TestResume(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "training.safetensors")
-	src := &poisoned{Source: waves{2, 1}, patches: []int{4 * 6, 9 * 6}} // steps 4 and 9 are refused
-	one := trainer(t, src, options(20))
-	run(t, one, 7)
-	if err := one.Save(path); err != nil {
-		t.Fatal(err)
-	}
-	run(t, one, 13)
-
-	again := &poisoned{Source: waves{2, 1}, patches: []int{2 * 6}} // it starts at step 7
-	two := trainer(t, again, options(20))
-	if err := two.Restore(path); err != nil {
-		t.Fatal(err)
-	}
-	if two.StepIndex() != 7 {
-		t.Fatalf("restored at step %d, want 7", two.StepIndex())
-	}
-	run(t, two, 13)
-	for i, p := range one.engine.opt.parts() {
-		if !slices.Equal(p.data, two.engine.opt.parts()[i].data) {
-			t.Errorf("%s differs between the run that went on and the one that was restored", p.name)
+	const steps = snapshotEvery + 20
+	bad := []int{4, 9, 40, snapshotEvery + 8} // steps that are refused
+	source := func(from int) Source {
+		p := &poisoned{Source: waves{2, 1}}
+		for _, step := range bad {
+			p.patches = append(p.patches, (step-from)*6)
 		}
+		return p
 	}
-	if a, b := &one.engine.opt, &two.engine.opt; !slices.Equal(a.losses, b.losses) || !slices.Equal(a.norms, b.norms) {
-		t.Error("what is usual differs between the two")
-	}
-	if one.factor != 0.25 || two.factor != one.factor {
-		t.Errorf("rate factors %v and %v, want 0.25", one.factor, two.factor)
-	}
-	if one.Averaged().Hash() != two.Averaged().Hash() {
-		t.Error("averaged weights differ")
+	whole := trainer(t, source(0), options(steps))
+	run(t, whole, steps)
+	for _, at := range []int{0, 7, 33, snapshotEvery, snapshotEvery + 5, steps} {
+		first := trainer(t, source(0), options(steps))
+		run(t, first, at)
+		was := slices.Clone(first.engine.opt.good.weights)
+		if err := first.Save(path); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(was, first.engine.opt.good.weights) {
+			t.Errorf("saved at %d: Save changed what is rolled back to", at)
+		}
+		again := trainer(t, source(at), options(steps))
+		if err := again.Restore(path); err != nil {
+			t.Fatal(err)
+		}
+		if again.StepIndex() != at {
+			t.Fatalf("restored at step %d, want %d", again.StepIndex(), at)
+		}
+		run(t, again, steps-at)
+		parts := again.engine.opt.parts()
+		for i, p := range whole.engine.opt.parts() {
+			if !slices.Equal(p.data, parts[i].data) {
+				t.Errorf("saved at %d: %s differs from the run that went through", at, p.name)
+			}
+		}
+		a, b := &whole.engine.opt, &again.engine.opt
+		if !slices.Equal(a.losses, b.losses) || !slices.Equal(a.norms, b.norms) {
+			t.Errorf("saved at %d: what is usual differs", at)
+		}
+		if a.updates != b.updates || a.good.updates != b.good.updates {
+			t.Errorf("saved at %d: %d and %d updates, want %d and %d", at, b.updates, b.good.updates, a.updates, a.good.updates)
+		}
+		if whole.factor != 1./16 || again.factor != whole.factor {
+			t.Errorf("saved at %d: rate factors %v and %v, want 1/16", at, whole.factor, again.factor)
+		}
+		if whole.Averaged().Hash() != again.Averaged().Hash() {
+			t.Errorf("saved at %d: averaged weights differ", at)
+		}
 	}
 }
 
