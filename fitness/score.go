@@ -10,6 +10,7 @@ import (
 	"evosr/deviceprofile"
 	"evosr/imaging"
 	"evosr/internal/kernel"
+	"evosr/internal/relay"
 	"evosr/space"
 	"evosr/sparse"
 	"evosr/supernet"
@@ -72,15 +73,22 @@ func NewScorer(net *supernet.Supernet, val []imaging.Pair, profile *deviceprofil
 }
 
 // Score scores a batch, in its order. What goes wrong with one genome stands
-// in its Score.Err; an error is returned only when ctx ends.
+// in its Score.Err; an error is returned only when ctx ends. A panic is a bug of
+// ours and no score: it is raised here, as a *relay.Panic, whichever worker met
+// it.
 func (s *Scorer) Score(ctx context.Context, batch []space.Genome) ([]Score, error) {
 	out := make([]Score, len(batch))
 	next := make(chan int)
 	var wg sync.WaitGroup
+	var lost relay.Catcher
+	score := func(i int) {
+		defer lost.Catch()
+		out[i] = s.one(batch[i])
+	}
 	for range min(s.o.Workers, len(batch)) {
 		wg.Go(func() {
 			for i := range next {
-				out[i] = s.one(batch[i])
+				score(i)
 			}
 		})
 	}
@@ -93,6 +101,7 @@ func (s *Scorer) Score(ctx context.Context, batch []space.Genome) ([]Score, erro
 	}
 	close(next)
 	wg.Wait()
+	lost.Raise()
 	if err != nil {
 		return nil, err
 	}

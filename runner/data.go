@@ -19,6 +19,7 @@ import (
 
 	"evosr/configs"
 	"evosr/imaging"
+	"evosr/internal/relay"
 )
 
 // stream gives an independent seed for each use that a run makes of chance.
@@ -87,20 +88,25 @@ func plainPath(err error) error {
 }
 
 // each calls f for 0..n-1 from all cores and tell after every call, from one
-// goroutine at a time.
+// goroutine at a time. It ends early when ctx does, and panics when they do.
 func each(ctx context.Context, n int, f func(int), tell func(done, total int)) error {
 	next := make(chan int)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	done := 0
+	var lost relay.Catcher
+	one := func(i int) {
+		defer lost.Catch()
+		f(i)
+		mu.Lock()
+		defer mu.Unlock()
+		done++
+		tell(done, n)
+	}
 	for range min(runtime.GOMAXPROCS(0), n) {
 		wg.Go(func() {
 			for i := range next {
-				f(i)
-				mu.Lock()
-				done++
-				tell(done, n)
-				mu.Unlock()
+				one(i)
 			}
 		})
 	}
@@ -109,6 +115,7 @@ func each(ctx context.Context, n int, f func(int), tell func(done, total int)) e
 	}
 	close(next)
 	wg.Wait()
+	lost.Raise()
 	return ctx.Err()
 }
 

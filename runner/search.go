@@ -14,6 +14,7 @@ import (
 	"evosr/configs"
 	"evosr/evolve"
 	"evosr/fitness"
+	"evosr/internal/relay"
 	"evosr/space"
 )
 
@@ -85,7 +86,7 @@ func (r *run) searchNow(ctx context.Context) error {
 	seen := &scores{m: map[string]fitness.Score{}}
 	problem := evolve.Problem[space.Genome]{
 		Random: sp.Random, Crossover: sp.Crossover, Mutate: sp.Mutate, Key: space.Genome.String,
-		Evaluate: func(ctx context.Context, batch []space.Genome) ([]evolve.Result, error) {
+		Evaluate: caught(func(ctx context.Context, batch []space.Genome) ([]evolve.Result, error) {
 			list, err := scorer.Score(ctx, batch)
 			if err != nil {
 				return nil, err
@@ -96,7 +97,7 @@ func (r *run) searchNow(ctx context.Context) error {
 				out[i] = result(s, pointOf(batch[i], score), score.Err)
 			}
 			return out, nil
-		},
+		}),
 	}
 	options := evolve.Options[space.Genome]{
 		Population: s.Population, Evaluations: s.Evaluations, Lag: s.Lag, Workers: r.o.Workers,
@@ -114,12 +115,31 @@ func (r *run) searchNow(ctx context.Context) error {
 	}
 	out, err := method(ctx, problem, options)
 	if err != nil {
-		if ctx.Err() != nil {
+		var lost *relay.Panic
+		switch {
+		case errors.As(err, &lost):
+			panic(lost)
+		case ctx.Err() != nil:
 			return ctx.Err()
 		}
 		return err
 	}
 	return r.keepFront(out)
+}
+
+// evaluate is what evolve calls from goroutines of its own.
+type evaluate = func(context.Context, []space.Genome) ([]evolve.Result, error)
+
+// caught makes a panic in f its error, a *relay.Panic.
+func caught(f evaluate) evaluate {
+	return func(ctx context.Context, batch []space.Genome) (out []evolve.Result, err error) {
+		defer func() {
+			if v := recover(); v != nil {
+				out, err = nil, relay.Of(v)
+			}
+		}()
+		return f(ctx, batch)
+	}
 }
 
 // keepFront records the front, or says that there is none.

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"evosr/internal/kernel"
+	"evosr/internal/relay"
 )
 
 // engine computes the gradient of a batch of patches for some networks over one
@@ -34,6 +35,7 @@ type engine struct {
 	tasks  int
 	next   atomic.Int64
 	done   sync.WaitGroup
+	lost   relay.Catcher // what helpers panicked with
 }
 
 type phase uint8
@@ -67,8 +69,9 @@ func newEngine(set *kernel.Set, shapes []*shape, nets []*net, b *bank, scale, co
 	for i := range e.threads {
 		e.workers = append(e.workers, newWorker(set, e.geo, shapes, colors, colors*scale*scale, perShard))
 		e.work = append(e.work, func() {
+			defer e.done.Done()
+			defer e.lost.Catch()
 			e.drain(e.workers[i])
-			e.done.Done()
 		})
 	}
 	e.opt = newOptimizer(set, b)
@@ -86,6 +89,7 @@ func (e *engine) parallel(p phase, tasks int) {
 	}
 	e.drain(e.workers[0])
 	e.done.Wait()
+	e.lost.Raise()
 }
 
 func (e *engine) drain(w *worker) {

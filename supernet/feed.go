@@ -1,6 +1,10 @@
 package supernet
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+
+	"evosr/internal/relay"
+)
 
 // Source hands out training patches. Patch writes one into lr (Colors planes of
 // size x size) and hr (the same place, Scale times as large), luma or RGB as
@@ -22,6 +26,7 @@ type feed struct {
 	step         int // that it is filled for, -1 for none
 	ready        chan struct{}
 	fetch        func()
+	lost         relay.Catcher // what the source panicked with
 	pcg          rand.PCG
 	rng          *rand.Rand
 }
@@ -34,12 +39,14 @@ func newFeed(src Source, seed uint64, batch, patch, colors, scale int) *feed {
 		f.lr[i], f.hr[i] = make([]float32, batch*f.low), make([]float32, batch*f.high)
 	}
 	f.rng = rand.New(&f.pcg)
+	done := func() { f.ready <- struct{}{} }
 	f.fetch = func() {
+		defer done()
+		defer f.lost.Catch()
 		lr, hr := f.lr[f.filling], f.hr[f.filling]
 		for i := range f.batch {
 			f.src.Patch(f.rng, f.patch, lr[i*f.low:(i+1)*f.low], hr[i*f.high:(i+1)*f.high])
 		}
-		f.ready <- struct{}{}
 	}
 	return f
 }
@@ -59,8 +66,9 @@ func (f *feed) take(step int, last bool) (lr, hr []float32) {
 		f.start(step)
 	}
 	<-f.ready
-	lr, hr = f.lr[f.filling], f.hr[f.filling]
 	f.step = -1
+	f.lost.Raise()
+	lr, hr = f.lr[f.filling], f.hr[f.filling]
 	if !last {
 		f.start(step + 1)
 	}
