@@ -27,7 +27,7 @@ func networks() []network {
 		{"wdsr-32x16", "WDSR-B-like, RGB x4: 32 channels, 16 wide blocks of expansion 4", func() *space.Subnet { return wdsr(32, 16) }},
 		{"plain-32", "RGB x4: 3x3 convolutions 3-32, six times 32-32 with ReLU, 32-48", plain},
 		{"espcn-relu", "ESPCN's shape with ReLU in place of tanh, luma x4: 5x5 1-64, 3x3 64-32, 3x3 32-16", espcn},
-		{"searched-125k", "luma x4: 28 channels, 10 wide blocks of expansions 3 to 6, as a search in the space of configs/paper.yaml ends", searched},
+		{"searched-125k", "luma x4: 28 channels, 10 wide blocks of expansions 3 to 6, a shape of the space in configs/paper.yaml", searched},
 	}
 }
 
