@@ -3,6 +3,7 @@ package sparse
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -97,11 +98,62 @@ func BenchmarkUpscale(b *testing.B) {
 					for _, l := range p.Layers() {
 						executed += l.MACs
 					}
-					median := summary(times).Median
+					median := summary(times, nil).Median
 					b.ReportMetric(median.Seconds()*1e3, "median-ms")
 					b.ReportMetric(2*float64(executed)*320*180/median.Seconds()/1e9, "GFLOP/s")
 				})
 			}
 		}
+	}
+}
+
+// BenchmarkThreads runs dense networks of 320x180 pixels in, x4, a frame on one
+// thread and a frame on two in turn, so that both see the same machine. Rates are
+// of the lowest decile of frames; quiet is the share of frames on two threads that
+// nothing disturbed.
+func BenchmarkThreads(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	for _, net := range []struct{ width, blocks int }{{16, 8}, {32, 16}} {
+		b.Run(fmt.Sprintf("wide%dx%d", net.width, net.blocks), func(b *testing.B) {
+			g := space.Genome{Width: net.width, Slots: slices.Repeat([]space.Gene{{Kind: space.Wide, Expansion: 4}}, net.blocks)}
+			subnet := randomize((&space.Space{Scale: 4, Colors: 1}).Shape(g), rng)
+			var programs [2]*Program
+			var seen [2]Observation
+			for i := range programs {
+				p, err := Compile(subnet, Options{Threads: i + 1})
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer p.Close()
+				programs[i] = p
+			}
+			for b.Loop() {
+				for i, p := range programs {
+					o, err := p.Observe(320, 180, 1)
+					if err != nil {
+						b.Fatal(err)
+					}
+					seen[i].Frames, seen[i].Waited = append(seen[i].Frames, o.Frames...), append(seen[i].Waited, o.Waited...)
+				}
+			}
+			macs, _ := programs[0].MACs()
+			var low [2]float64
+			for i := range seen {
+				low[i] = slices.Sorted(slices.Values(seen[i].Frames))[(len(seen[i].Frames)-1)/10].Seconds()
+				b.ReportMetric(2*float64(macs)*320*180/low[i]/1e9, fmt.Sprintf("GFLOP/s@%d", i+1))
+			}
+			quiet := 0
+			if len(seen[1].Waited) < len(seen[1].Frames) {
+				seen[1].Waited = nil // not known on this system
+			}
+			for _, q := range seen[1].Quiet() {
+				if q {
+					quiet++
+				}
+			}
+			b.ReportMetric(low[0]/low[1], "speedup")
+			b.ReportMetric(float64(quiet)/float64(len(seen[1].Frames)), "quiet")
+			b.ReportMetric(0, "ns/op")
+		})
 	}
 }
