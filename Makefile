@@ -68,6 +68,10 @@ generate-check: generate ## fail when a generated file is not current
 bench: ## benchmarks of the kernels, the runtime and training (docs/numbers.md)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime 1s ./internal/kernel ./sparse ./supernet ./evolve ./imaging ./fitness
 
+.PHONY: bench-rivals
+bench-rivals: ## the runtime beside ONNX Runtime on the same files (about four minutes, quiet machine)
+	$(MAKE) -C bench rivals
+
 .PHONY: node-deps
 node-deps: ## ONNX Runtime for the tests that need an independent toolchain
 	npm ci --ignore-scripts --no-audit --no-fund --prefix onnx/nodecheck
