@@ -175,7 +175,7 @@ func prepare[G any](p *Problem[G], o *Options[G]) error {
 	}
 	o.Reference = slices.Clone(o.Reference)
 	if len(o.Known) > o.Evaluations {
-		return fmt.Errorf("evolve: known: %d entries, want at most the %d evaluations of the budget", len(o.Known), o.Evaluations)
+		return fmt.Errorf("%w: %d entries, want at most the %d evaluations of the budget", ErrKnown, len(o.Known), o.Evaluations)
 	}
 	return nil
 }

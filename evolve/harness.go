@@ -78,11 +78,11 @@ func (r *run[G]) replay(ctx context.Context) (reason string, err error) {
 			return Failed, err
 		}
 		if i >= len(r.bred) {
-			return Failed, fmt.Errorf("evolve: known: %d entries, but this search is exhausted after %d", len(known), i)
+			return Failed, fmt.Errorf("%w: %d entries, but this search is exhausted after %d", ErrKnown, len(known), i)
 		}
 		reason, err := r.commit(known[i].Result)
 		if reason != "" && err == nil && i+1 < len(known) {
-			return Failed, fmt.Errorf("evolve: known: %d entries, but this search ends after %d: %s", len(known), i+1, reason)
+			return Failed, fmt.Errorf("%w: %d entries, but this search ends after %d: %s", ErrKnown, len(known), i+1, reason)
 		}
 		if reason != "" {
 			return reason, err
@@ -192,10 +192,10 @@ func (r *run[G]) launch() error {
 		}
 		if known := r.options.Known; i < len(known) {
 			if known[i].Index != i {
-				return fmt.Errorf("evolve: known: entry %d has index %d, want %d", i, known[i].Index, i)
+				return fmt.Errorf("%w: entry %d has index %d, want %d", ErrKnown, i, known[i].Index, i)
 			}
 			if was := r.problem.Key(known[i].Genome); was != key {
-				return fmt.Errorf("evolve: known: entry %d is %q, want %q: it is from another search", i, was, key)
+				return fmt.Errorf("%w: entry %d is %q, want %q: it is from another search", ErrKnown, i, was, key)
 			}
 			r.sent = i + 1
 		}

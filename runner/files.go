@@ -61,9 +61,10 @@ func writeWhole(path string, text []byte) (err error) {
 	return os.Rename(f.Name(), path)
 }
 
-// sweep removes what a killed run left half-written.
+// sweep removes what a killed run left half-written: its own files, and those
+// that supernet writes beside fileSupernet and fileCheckpoint.
 func sweep(dir string) error {
-	for _, pattern := range []string{filepath.Join(dir, ".tmp-*"), filepath.Join(dir, dirWinners, ".tmp-*")} {
+	for _, pattern := range []string{filepath.Join(dir, ".tmp-*"), filepath.Join(dir, "."+fileSupernet+".*"), filepath.Join(dir, "."+fileCheckpoint+".*"), filepath.Join(dir, dirWinners, ".tmp-*")} {
 		left, err := filepath.Glob(pattern)
 		if err != nil {
 			return err

@@ -143,10 +143,13 @@ func (r *run) run(ctx context.Context) (err error) {
 			if fresh && stage.name == StageProfile && errors.Is(err, ErrInfeasible) {
 				return errors.Join(err, r.withdraw(made))
 			}
+			// That the diary cannot be written, either, says nothing more.
 			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-				return errors.Join(err, r.store.event(stage.name, "interrupted"))
+				_ = r.store.event(stage.name, "interrupted")
+			} else {
+				_ = r.store.event(stage.name, "ended: %v", err)
 			}
-			return errors.Join(err, r.store.event(stage.name, "ended: %v", err))
+			return err
 		}
 	}
 	return nil

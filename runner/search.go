@@ -121,6 +121,8 @@ func (r *run) searchNow(ctx context.Context) error {
 			panic(lost)
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case errors.Is(err, evolve.ErrKnown):
+			return fmt.Errorf("%w: %s: %w", ErrIntegrity, fileStore, err)
 		}
 		return err
 	}

@@ -11,7 +11,8 @@ import (
 	"strings"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite" // and the driver "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // schemaVersion is run.db's PRAGMA user_version.
@@ -100,8 +101,12 @@ func openStore(dir string, write bool) (*store, error) {
 // check reads the schema's version: 0 is a file that has nothing yet.
 func (s *store) check() error {
 	v, err := s.version()
+	switch primary(err) {
+	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
+		return fmt.Errorf("%w: %s cannot be opened, want a directory and a file that may be written: %v", ErrUsage, fileStore, err)
+	}
 	if err != nil {
-		return fmt.Errorf("%w: %s: %v", ErrIntegrity, fileStore, err)
+		return storeError(err)
 	}
 	if v != 0 && v != schemaVersion {
 		return fmt.Errorf("%w: %s has version %d, want %d: it is of another evosr", ErrIntegrity, fileStore, v, schemaVersion)
@@ -154,9 +159,25 @@ func (s *store) write(f func(*sql.Tx) error) error {
 	return storeError(tx.Commit())
 }
 
+// primary is SQLite's code of an error without its details, 0 when it is none
+// of SQLite's.
+func primary(err error) int {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		return e.Code() & 0xff
+	}
+	return 0
+}
+
+// storeError says where an error comes from, and whether the file is to blame:
+// a full disk is no damage.
 func storeError(err error) error {
 	if err == nil {
 		return nil
+	}
+	switch primary(err) {
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return fmt.Errorf("%w: %s: %w", ErrIntegrity, fileStore, err)
 	}
 	return fmt.Errorf("runner: %s: %w", fileStore, err)
 }

@@ -42,6 +42,9 @@ func (r *run) train(ctx context.Context) error {
 // loadSupernet reads the trained supernet and makes sure that it is this run's.
 func (r *run) loadSupernet(path, want string) error {
 	net, notes, err := supernet.Load(path)
+	if errors.Is(err, os.ErrPermission) {
+		return fmt.Errorf("%w: %w", ErrUsage, err)
+	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrIntegrity, err)
 	}

@@ -1,0 +1,141 @@
+package runner
+
+import (
+	"bytes"
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestDamage takes copies of a finished run, does to each what happens to files,
+// and wants the same result or a sentence and the right error.
+func TestDamage(t *testing.T) {
+	const change = "steps=20\nfinetune=0"
+	base := filepath.Join(t.TempDir(), "run")
+	want := mustRun(t, smoke(t, change), base, Options{})
+	inStore := func(queries ...string) func(*testing.T, string) {
+		return func(t *testing.T, dir string) {
+			s, err := openStore(dir, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.close()
+			if err := s.write(func(tx *sql.Tx) error {
+				for _, q := range queries {
+					if _, err := tx.Exec(q); err != nil {
+						return err
+					}
+				}
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	truncated := func(name string, size int64) func(*testing.T, string) {
+		return func(t *testing.T, dir string) {
+			if err := os.Truncate(filepath.Join(dir, name), size); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	removed := func(name string) func(*testing.T, string) {
+		return func(t *testing.T, dir string) {
+			if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	leftOver := func(names ...string) func(*testing.T, string) {
+		return func(t *testing.T, dir string) {
+			for _, name := range names {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte("half"), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	tests := []struct {
+		name  string
+		harm  func(*testing.T, string)
+		want  error // nil: the run ends as it did before
+		words []string
+	}{
+		{"copied elsewhere", func(*testing.T, string) {}, nil, nil},
+		{"half-written files", leftOver(".tmp-1", ".supernet.checkpoint.2", ".supernet.safetensors.3", filepath.Join(dirWinners, ".tmp-4")), nil, nil},
+		{"front.json edited", leftOver(fileFront), nil, nil},
+		{"config.yaml edited", leftOver(fileConfig), nil, nil},
+		{"no supernet", removed(fileSupernet), nil, nil},
+		{"no winners", removed(dirWinners), nil, nil},
+		{"killed before a card", inStore("UPDATE winners SET card = NULL"), nil, nil},
+		{"killed before the winners", inStore("DELETE FROM winners"), nil, nil},
+		{"killed before the front", inStore("DELETE FROM winners", "DELETE FROM front", "DELETE FROM meta WHERE key = 'search.end'", "DELETE FROM evaluations WHERE idx > 99"), nil, nil},
+		{"no run.db", removed(fileStore), ErrUsage, []string{"holds files but no run.db"}},
+		{"run.db cut", truncated(fileStore, 5000), ErrIntegrity, []string{fileStore}},
+		{"run.db a folder", func(t *testing.T, dir string) {
+			removed(fileStore)(t, dir)
+			if err := os.Mkdir(filepath.Join(dir, fileStore), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}, ErrUsage, []string{fileStore, "cannot be opened"}},
+		{"supernet cut", truncated(fileSupernet, 1000), ErrIntegrity, []string{fileSupernet}},
+		{"an evaluation of another search", inStore("DELETE FROM winners", "DELETE FROM front", "DELETE FROM meta WHERE key = 'search.end'",
+			"UPDATE evaluations SET genome = (SELECT genome FROM evaluations WHERE idx = 40) WHERE idx = 50"), ErrIntegrity, []string{fileStore, "entry 50", "another search"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "copy")
+			if err := os.CopyFS(dir, os.DirFS(base)); err != nil {
+				t.Fatal(err)
+			}
+			tt.harm(t, dir)
+			err := Run(t.Context(), smoke(t, change), dir, Options{})
+			if !errors.Is(err, tt.want) {
+				t.Fatalf("error is %v, want %v", err, tt.want)
+			}
+			for _, w := range tt.words {
+				if !strings.Contains(err.Error(), w) {
+					t.Errorf("error %q lacks %q", err, w)
+				}
+			}
+			if tt.want != nil {
+				return
+			}
+			if got := frontOf(t, dir); !bytes.Equal(got, want) {
+				t.Errorf("the front is\n%s\nwant\n%s", got, want)
+			}
+			sameModels(t, base, dir)
+			for _, pattern := range []string{".*", filepath.Join(dirWinners, ".*")} {
+				if left, err := filepath.Glob(filepath.Join(dir, pattern)); err != nil || len(left) > 0 {
+					t.Errorf("left behind: %v, %v", left, err)
+				}
+			}
+		})
+	}
+}
+
+// sameModels wants the winners' models of two runs to have the same bytes; cards
+// hold measured times and differ.
+func sameModels(t *testing.T, a, b string) {
+	t.Helper()
+	models, err := filepath.Glob(filepath.Join(a, dirWinners, "*", fileONNX))
+	if err != nil || len(models) == 0 {
+		t.Fatalf("models %v, %v", models, err)
+	}
+	for _, path := range models {
+		want, err := hashFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name, err := filepath.Rel(a, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := hashFile(filepath.Join(b, name)); err != nil || got != want {
+			t.Errorf("%s: hash %s, want %s (%v)", name, got, want, err)
+		}
+	}
+}
