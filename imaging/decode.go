@@ -85,7 +85,7 @@ func decode(r io.Reader, l Limits) (*Picture, error) {
 	}
 	limit := l.maxPixels()
 	if config.Width > limit/config.Height {
-		return nil, fmt.Errorf("%s header: %dx%d pixels, want at most %d in all", format.name, config.Width, config.Height, limit)
+		return nil, fmt.Errorf("%s header: %dx%d: %w, want at most %d", format.name, config.Width, config.Height, ErrTooLarge, limit)
 	}
 
 	// No honest file is longer than its pixels at 16 bits a channel and its header.

@@ -45,6 +45,9 @@ type Limits struct {
 	Grey bool
 }
 
+// ErrTooLarge is in the error of a file that is refused for Limits.MaxPixels.
+var ErrTooLarge = errors.New("too many pixels")
+
 func (l Limits) maxPixels() int {
 	if l.MaxPixels > 0 {
 		return l.MaxPixels

@@ -57,7 +57,7 @@ func (h *Y4MHeader) check(l Limits) error {
 	case h.W < 1 || h.H < 1:
 		return fmt.Errorf("imaging: y4m header: %dx%d pixels, want positive sides", h.W, h.H)
 	case h.W > limit/h.H:
-		return fmt.Errorf("imaging: y4m header: %dx%d pixels, want at most %d in all", h.W, h.H, limit)
+		return fmt.Errorf("imaging: y4m header: %dx%d: %w, want at most %d", h.W, h.H, ErrTooLarge, limit)
 	case !known:
 		return fmt.Errorf("imaging: y4m header: chroma format %q, want one of%s (8 bits)", h.Chroma, names)
 	case h.RateNum < 0 || h.RateDen < 0 || h.AspectNum < 0 || h.AspectDen < 0:
@@ -171,6 +171,9 @@ type Y4MReader struct {
 func NewY4MReader(r io.Reader, l Limits) (*Y4MReader, error) {
 	y := &Y4MReader{r: bufio.NewReaderSize(r, 1<<16)}
 	line, err := y.line()
+	if err == io.EOF {
+		return nil, errors.New("imaging: y4m header: the stream is empty, want YUV4MPEG2")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("imaging: y4m header: %w", err)
 	}
