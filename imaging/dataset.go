@@ -33,15 +33,24 @@ func NewDataset(hr []*Plane, scale int) (*Dataset, error) {
 	for i := range d.value {
 		d.value[i] = float32(i) / 255
 	}
-	for i, p := range hr {
-		if p.W < scale || p.H < scale {
-			return nil, fmt.Errorf("imaging: dataset: picture %d is %dx%d, want at least %dx%d", i, p.W, p.H, scale, scale)
+	for _, p := range hr {
+		if err := d.Add(p); err != nil {
+			return nil, err
 		}
-		pair := NewPair("", p, scale)
-		d.hr = append(d.hr, toCodes(pair.HR))
-		d.lr = append(d.lr, toCodes(pair.LR))
 	}
 	return d, nil
+}
+
+// Add prepares one more picture, so that a large set need not be in memory as
+// planes. No patch may be dealt meanwhile.
+func (d *Dataset) Add(hr *Plane) error {
+	if hr.W < d.scale || hr.H < d.scale {
+		return fmt.Errorf("imaging: dataset: picture %d is %dx%d, want at least %dx%d", d.Len(), hr.W, hr.H, d.scale, d.scale)
+	}
+	pair := NewPair("", hr, d.scale)
+	d.hr = append(d.hr, toCodes(pair.HR))
+	d.lr = append(d.lr, toCodes(pair.LR))
+	return nil
 }
 
 func toCodes(p *Plane) codes {

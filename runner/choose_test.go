@@ -149,19 +149,19 @@ func TestCropsShowDetail(t *testing.T) {
 			}
 		}
 	}
-	pairs := crops(cfg, []photo{{"half", half}})
+	pairs := crops(cfg, []photo{newPhoto("half", half)})
 	for _, p := range pairs {
 		if detail(p.HR) == 0 {
 			t.Errorf("%s: a flat crop", p.Name)
 		}
 	}
-	again := crops(cfg, []photo{{"half", half}})
+	again := crops(cfg, []photo{newPhoto("half", half)})
 	if sumPairs(pairs) != sumPairs(again) {
 		t.Error("the same pictures give other crops")
 	}
 	other := *cfg
 	other.Seed++
-	if sumPairs(pairs) == sumPairs(crops(&other, []photo{{"half", half}})) {
+	if sumPairs(pairs) == sumPairs(crops(&other, []photo{newPhoto("half", half)})) {
 		t.Error("another seed gives the same crops")
 	}
 	train, err := drawTraining(t.Context(), cfg, func(int, int) {})

@@ -28,10 +28,37 @@ func stream(seed uint64, use string) uint64 {
 	return binary.LittleEndian.Uint64(sum[:8])
 }
 
-// photo is a decoded picture file.
+// photo is a decoded picture, rounded to 8 bits: a quarter of the memory of a
+// plane, for folders hold thousands.
 type photo struct {
-	name string
-	luma *imaging.Plane
+	name  string
+	w, h  int
+	codes []uint8 // luma, by rows
+}
+
+func newPhoto(name string, p *imaging.Plane) photo {
+	ph := photo{name, p.W, p.H, make([]uint8, len(p.Pix))}
+	for i, v := range p.Pix {
+		ph.codes[i] = imaging.Code(v)
+	}
+	return ph
+}
+
+// plane is the photo as it was decoded.
+func (ph *photo) plane() *imaging.Plane {
+	p := imaging.NewPlane(ph.w, ph.h)
+	for i, v := range ph.codes {
+		p.Pix[i] = float32(v) / 255
+	}
+	return p
+}
+
+// hash is of the content alone.
+func (ph *photo) hash() [sha256.Size]byte {
+	h := sha256.New()
+	h.Write(binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, uint32(ph.w)), uint32(ph.h)))
+	h.Write(ph.codes)
+	return [sha256.Size]byte(h.Sum(nil))
 }
 
 // photos decodes every picture of a folder, in the order of their names. Any
@@ -56,7 +83,7 @@ func photos(ctx context.Context, dir string, limit imaging.Limits, tell func(don
 			errs[i] = err
 			return
 		}
-		list[i] = photo{filepath.Base(paths[i]), p.Luma()}
+		list[i] = newPhoto(filepath.Base(paths[i]), p.Y)
 	}, tell)
 	if err != nil {
 		return nil, err
@@ -121,7 +148,7 @@ func each(ctx context.Context, n int, f func(int), tell func(done, total int)) e
 
 // pictures are those of a run.
 type pictures struct {
-	train    []*imaging.Plane // nil when drawn only if needed
+	train    []photo // nil when drawn only if needed
 	val      []imaging.Pair
 	trainSum string // content hash; "" until they are loaded
 	valSum   string
@@ -154,10 +181,8 @@ func loadFolders(ctx context.Context, cfg *configs.Config, tell func(what string
 		return nil, err
 	}
 	if train != nil {
-		for _, ph := range train {
-			p.train = append(p.train, ph.luma)
-		}
-		p.trainSum = sum(p.train)
+		p.train = train
+		p.trainSum = sum(train)
 	}
 	if val != nil {
 		p.val = crops(cfg, val)
@@ -170,8 +195,8 @@ func loadFolders(ctx context.Context, cfg *configs.Config, tell func(what string
 func large(dir string, list []photo, side int, what string) error {
 	var bad []error
 	for _, ph := range list {
-		if (ph.luma.W < side || ph.luma.H < side) && len(bad) < 5 {
-			bad = append(bad, fmt.Errorf("%s: %dx%d pixels, want at least %dx%d for %s", filepath.Join(dir, ph.name), ph.luma.W, ph.luma.H, side, side, what))
+		if (ph.w < side || ph.h < side) && len(bad) < 5 {
+			bad = append(bad, fmt.Errorf("%s: %dx%d pixels, want at least %dx%d for %s", filepath.Join(dir, ph.name), ph.w, ph.h, side, side, what))
 		}
 	}
 	if len(bad) > 0 {
@@ -183,12 +208,15 @@ func large(dir string, list []photo, side int, what string) error {
 // disjoint refuses a validation picture that is trained on: its score would
 // say nothing.
 func disjoint(train, val []photo) error {
-	names := map[string]string{}
+	if len(train) == 0 || len(val) == 0 {
+		return nil
+	}
+	names := map[[sha256.Size]byte]string{}
 	for _, ph := range train {
-		names[sum([]*imaging.Plane{ph.luma})] = ph.name
+		names[ph.hash()] = ph.name
 	}
 	for _, ph := range val {
-		if same, ok := names[sum([]*imaging.Plane{ph.luma})]; ok {
+		if same, ok := names[ph.hash()]; ok {
 			return fmt.Errorf("%w: validation picture %s is training picture %s, want pictures that are not trained on", ErrData, ph.name, same)
 		}
 	}
@@ -196,27 +224,25 @@ func disjoint(train, val []photo) error {
 }
 
 // drawTraining draws procedural training pictures.
-func drawTraining(ctx context.Context, cfg *configs.Config, tell func(done, total int)) ([]*imaging.Plane, error) {
+func drawTraining(ctx context.Context, cfg *configs.Config, tell func(done, total int)) ([]photo, error) {
 	return draw(ctx, stream(cfg.Seed, "training pictures"), cfg.Data.Pictures, cfg.Data.Size, tell)
 }
 
 // drawValidation draws procedural pictures of another series and cuts the crops.
 func drawValidation(ctx context.Context, cfg *configs.Config, tell func(done, total int)) ([]imaging.Pair, error) {
-	planes, err := draw(ctx, stream(cfg.Seed, "validation pictures"), cfg.Data.ValidationCrops, cfg.Data.Size, tell)
+	list, err := draw(ctx, stream(cfg.Seed, "validation pictures"), cfg.Data.ValidationCrops, cfg.Data.Size, tell)
 	if err != nil {
 		return nil, err
-	}
-	list := make([]photo, len(planes))
-	for i, p := range planes {
-		list[i] = photo{fmt.Sprintf("procedural%d", i+1), p}
 	}
 	return crops(cfg, list), nil
 }
 
-func draw(ctx context.Context, seed uint64, n, size int, tell func(done, total int)) ([]*imaging.Plane, error) {
-	planes := make([]*imaging.Plane, n)
-	err := each(ctx, n, func(i int) { planes[i] = imaging.Procedural(seed, i, size) }, tell)
-	return planes, err
+func draw(ctx context.Context, seed uint64, n, size int, tell func(done, total int)) ([]photo, error) {
+	list := make([]photo, n)
+	err := each(ctx, n, func(i int) {
+		list[i] = newPhoto(fmt.Sprintf("procedural%d", i+1), imaging.Procedural(seed, i, size))
+	}, tell)
+	return list, err
 }
 
 // candidates is how many places a validation crop is chosen from.
@@ -233,11 +259,12 @@ func crops(cfg *configs.Config, list []photo) []imaging.Pair {
 		if n := len(pairs); n < len(list) {
 			ph = list[i*len(list)/n] // spread over the folder
 		}
+		luma := ph.plane()
 		var best *imaging.Plane
 		x, y, most := 0, 0, math.Inf(-1)
 		for range candidates {
-			cx, cy := rng.IntN(ph.luma.W-size+1), rng.IntN(ph.luma.H-size+1)
-			c := ph.luma.Crop(cx, cy, size, size)
+			cx, cy := rng.IntN(luma.W-size+1), rng.IntN(luma.H-size+1)
+			c := luma.Crop(cx, cy, size, size)
 			if d := detail(c); d > most {
 				best, x, y, most = c, cx, cy, d
 			}
@@ -265,10 +292,11 @@ func detail(p *imaging.Plane) float64 {
 }
 
 // sum is the content hash of pictures in their order, 32 hexadecimal digits.
-func sum(planes []*imaging.Plane) string {
+func sum(list []photo) string {
 	h := sha256.New()
-	for _, p := range planes {
-		sumPlane(h, p)
+	for i := range list {
+		one := list[i].hash()
+		h.Write(one[:])
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }

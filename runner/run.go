@@ -323,11 +323,27 @@ func (r *run) newDataset(ctx context.Context, stage string) (*imaging.Dataset, e
 			return nil, err
 		}
 	}
-	set, err := imaging.NewDataset(p.train, r.cfg.Space.Scale)
+	set, err := imaging.NewDataset([]*imaging.Plane{p.train[0].plane()}, r.cfg.Space.Scale)
 	if err != nil {
 		return nil, err
 	}
-	p.train = nil // the dataset has its own copy
+	tell := func(done int) {
+		r.report.tell(stage, "preparing training pictures", float64(done), float64(len(p.train)), 0)
+	}
+	tell(0)
+	for i := range p.train {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			if err := set.Add(p.train[i].plane()); err != nil {
+				return nil, err
+			}
+		}
+		p.train[i].codes = nil // the dataset has its own copy
+		tell(i + 1)
+	}
+	p.train = nil
 	return set, set.Fits(r.cfg.Train.Patch)
 }
 
