@@ -45,7 +45,10 @@ func (a *app) benchCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "bench MODEL",
 		Short: "Latency of a network in evosr's runtime, layer by layer",
-		Args:  cobra.ExactArgs(1),
+		Long: "Times whole frames and every layer on this machine. --size is the input's: a x2\n" +
+			"network makes 640x360 of 320x180.",
+		Example: "  evosr bench model.evosr --size 640x360 --threads 1",
+		Args:    arguments("MODEL"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if args[0] == bicubic {
 				return usagef("bicubic has no layers to measure: give an ONNX file or a program file")
@@ -114,8 +117,8 @@ func (a *app) printBench(r *benchResult) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(a.out, "\n%dx%d to %dx%d, %d threads, %s: median %.3f ms, p90 %.3f ms, %.1f frames/s\n%.1f M of %.1f M multiplications a frame, %.1f GFLOP/s\n",
-		r.Width, r.Height, r.Width*r.Scale, r.Height*r.Scale, r.Threads, r.Kernels, r.MedianMS, r.P90MS, 1000/r.MedianMS,
+	_, err := fmt.Fprintf(a.out, "\n%dx%d to %dx%d, %s, %s: median %.3f ms, p90 %.3f ms, %.1f frames/s\n%.1f M of %.1f M multiplications a frame, %.1f GFLOP/s\n",
+		r.Width, r.Height, r.Width*r.Scale, r.Height*r.Scale, plural(r.Threads, "thread"), r.Kernels, r.MedianMS, r.P90MS, 1000/r.MedianMS,
 		float64(r.MACs)/1e6, float64(r.DenseMACs)/1e6, r.GFLOPS)
 	return err
 }

@@ -50,7 +50,8 @@ func (a *app) dataCheckCmd() *cobra.Command {
 		Short: "Decode every picture; sizes, faults, duplicates",
 		Long: "Decodes every picture of DIR, and of a second folder where one is given, and says\n" +
 			"which are broken and which show the same luma twice, across both folders.",
-		Args: cobra.RangeArgs(1, 2),
+		Example: "  evosr data check photos/\n  evosr data check train/ validation/",
+		Args:    arguments("DIR", "[VALIDATION]"),
 		RunE: func(c *cobra.Command, args []string) error {
 			r, err := a.checkData(c.Context(), args, limits(megapixels))
 			if err != nil {
@@ -80,7 +81,7 @@ func (a *app) checkData(ctx context.Context, folders []string, l imaging.Limits)
 		}
 		paths = append(paths, list...)
 	}
-	r := &dataReport{}
+	r := &dataReport{Pictures: []pictureCheck{}}
 	seen := map[string]string{} // luma -> path
 	m := a.meter()
 	defer m.close()
@@ -92,7 +93,7 @@ func (a *app) checkData(ctx context.Context, folders []string, l imaging.Limits)
 		c := pictureCheck{Path: path}
 		p, err := imaging.Open(path, l)
 		if err != nil {
-			c.Fault = err.Error()
+			c.Fault = raise(err).Error()
 			r.Faults++
 			r.Pictures = append(r.Pictures, c)
 			continue
@@ -151,7 +152,7 @@ func (a *app) printData(r *dataReport) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(a.out, "%d pictures, %.1f megapixels, %d faults, %d duplicates\n", len(r.Pictures), r.Megapixels, r.Faults, r.Duplicates)
+	_, err := fmt.Fprintf(a.out, "%s, %.1f megapixels, %s, %s\n", plural(len(r.Pictures), "picture"), r.Megapixels, plural(r.Faults, "fault"), plural(r.Duplicates, "duplicate"))
 	return err
 }
 

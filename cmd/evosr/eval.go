@@ -20,8 +20,10 @@ func (a *app) evalCmd() *cobra.Command {
 		Use:   "eval MODEL --images DIR",
 		Short: "PSNR and SSIM on high-resolution pictures, by the papers' conventions",
 		Long: "Reduces every picture of DIR by MATLAB's bicubic method, enlarges it again with\n" +
-			"MODEL and compares with the original: " + fitness.Definition + ".",
-		Args: cobra.ExactArgs(1),
+			"MODEL and compares with the original:\n" + fitness.Definition + ".",
+		Example: "  evosr eval model.onnx --images Set5\n" +
+			"  evosr eval bicubic --images Set5 --scale 4 --json",
+		Args: arguments("MODEL"),
 		RunE: func(c *cobra.Command, args []string) error {
 			u, err := openModel(args[0], scale, threads)
 			if err != nil {

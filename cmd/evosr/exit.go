@@ -80,8 +80,30 @@ func (a *app) printJSON(v any) error {
 	return e.Encode(v)
 }
 
-// writeWhole makes path by write, whole or not at all.
+// writeWhole makes path by write, whole or not at all. A link is followed, and
+// what is neither a file nor a folder (a pipe, a device) is written to as it
+// stands: nothing may take its place.
 func writeWhole(path string, write func(io.Writer) error) (err error) {
+	if to, err := filepath.EvalSymlinks(path); err == nil {
+		path = to
+	}
+	mode := os.FileMode(0o644)
+	if info, err := os.Stat(path); err == nil {
+		switch {
+		case info.IsDir():
+			return usagef("%s is a folder, want a file's name", path)
+		case !info.Mode().IsRegular():
+			return writeInto(path, write)
+		}
+		if f, err := os.OpenFile(path, os.O_WRONLY, 0); err != nil { // a rename would not ask
+			return dataf("%s cannot be written: %w", path, reason(err))
+		} else if err := f.Close(); err != nil {
+			return err
+		}
+		mode = info.Mode().Perm()
+	} else if _, err := os.Stat(filepath.Dir(path)); errors.Is(err, os.ErrNotExist) {
+		return dataf("%s cannot be written: there is no folder %s", path, filepath.Dir(path))
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".evosr-*")
 	if err != nil {
 		return dataf("%s cannot be written: %w", path, reason(err))
@@ -89,7 +111,7 @@ func writeWhole(path string, write func(io.Writer) error) (err error) {
 	defer os.Remove(f.Name()) // fails after the rename, as it should
 	err = write(f)
 	if err == nil {
-		if err = f.Chmod(0o644); err == nil {
+		if err = f.Chmod(mode); err == nil {
 			err = f.Sync()
 		}
 	}
@@ -99,14 +121,30 @@ func writeWhole(path string, write func(io.Writer) error) (err error) {
 	if err == nil {
 		err = os.Rename(f.Name(), path)
 	}
+	if _, ours := errors.AsType[*coded](err); err != nil && !ours && reason(err) != err {
+		return dataf("%s cannot be written: %w", path, reason(err)) // a full disk names the temporary file
+	}
 	return err
+}
+
+// writeInto writes to a pipe or a device.
+func writeInto(path string, write func(io.Writer) error) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return dataf("%s cannot be written: %w", path, reason(err))
+	}
+	return joined(write(f), f.Close())
 }
 
 // reason leaves out the name of a temporary file, which tells a user nothing.
 func reason(err error) error {
 	var p *os.PathError
-	if errors.As(err, &p) {
+	var l *os.LinkError
+	switch {
+	case errors.As(err, &p):
 		return p.Err
+	case errors.As(err, &l):
+		return l.Err
 	}
 	return err
 }

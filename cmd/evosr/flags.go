@@ -71,3 +71,27 @@ func (s *size) Set(text string) error {
 	s.w, s.h = w, h
 	return nil
 }
+
+// arguments wants the named ones, those in brackets at will, and says which.
+func arguments(names ...string) cobra.PositionalArgs {
+	least := 0
+	for _, name := range names {
+		if !strings.HasPrefix(name, "[") {
+			least++
+		}
+	}
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) >= least && len(args) <= len(names) {
+			return nil
+		}
+		return fmt.Errorf("%s, want %s", plural(len(args), "argument"), strings.Join(names, " "))
+	}
+}
+
+// plural counts things whose name takes an s.
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

@@ -25,7 +25,7 @@ func (a *app) statusCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status DIR",
 		Short: "How far a run is",
-		Args:  cobra.ExactArgs(1),
+		Args:  arguments("DIR"),
 		RunE: func(c *cobra.Command, args []string) error {
 			d, err := openRun(args[0])
 			if err != nil {
@@ -87,7 +87,7 @@ func (a *app) reportCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "report DIR",
 		Short: "Write a run's report.html, evaluations.csv and front.svg again",
-		Args:  cobra.ExactArgs(1),
+		Args:  arguments("DIR"),
 		RunE: func(c *cobra.Command, args []string) error {
 			d, err := openRun(args[0])
 			if err != nil {
@@ -115,7 +115,10 @@ func (a *app) exportCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "export DIR --winner ID --format onnx|program -o PATH",
 		Short: "Hand a winner over",
-		Args:  cobra.ExactArgs(1),
+		Long: "Copies a winner's file out of a run directory, its checksum verified. evosr status DIR\n" +
+			"lists the winners.",
+		Example: "  evosr export runs/quickstart --winner 2059e5 --format program -o net.evosr",
+		Args:    arguments("DIR"),
 		RunE: func(c *cobra.Command, args []string) error {
 			file, ok := map[string]string{"onnx": "model.onnx", "program": "model.evosr"}[format]
 			if !ok {

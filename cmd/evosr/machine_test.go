@@ -47,6 +47,12 @@ func TestInit(t *testing.T) {
 	if text, err := os.ReadFile(filepath.Join(dir, path)); err != nil || string(text) != "mine" {
 		t.Errorf("the config was overwritten: %s, %v", text, err)
 	}
+	if r := ok(t, dir, "init", "--preset", "mobile", "my.yaml"); r.stdout != "my.yaml\n" {
+		t.Errorf("stdout %q, want the name that was asked for", r.stdout)
+	}
+	if want, err := configs.Preset("mobile"); err != nil || content(t, filepath.Join(dir, "my.yaml")) != string(want) {
+		t.Errorf("my.yaml is not the preset: %v", err)
+	}
 }
 
 func TestDataCheck(t *testing.T) {
@@ -67,4 +73,14 @@ func TestDataCheck(t *testing.T) {
 	if bad.code != exitData || !strings.Contains(bad.stdout, "broken") || !strings.Contains(bad.stderr, "1 of 3 pictures") {
 		t.Errorf("exit %d\n%s%s", bad.code, bad.stdout, bad.stderr)
 	}
+}
+
+// content reads a file.
+func content(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

@@ -198,6 +198,7 @@ func TestBadCalls(t *testing.T) {
 	write(t, filepath.Join(dir, "cut", "cut.png"), whole[:len(whole)/2])
 	write(t, filepath.Join(dir, "tiny", "tiny.png"), nil)
 	writePNG(t, filepath.Join(dir, "dot", "dot.png"), testColour(1, 1, false))
+	writePNG(t, filepath.Join(dir, "large.png"), image.NewGray(image.Rect(0, 0, 1001, 1000)))
 	writePNG(t, filepath.Join(dir, "twins", "a.png"), testColour(20, 20, false))
 	writeJPEG(t, filepath.Join(dir, "twins", "a.jpg"), testColour(20, 20, false))
 	program, err := os.ReadFile(filepath.Join(dir, "model.evosr"))
@@ -218,7 +219,8 @@ func TestBadCalls(t *testing.T) {
 	}{
 		{"unknown command", "frobnicate", 2, []string{"frobnicate"}},
 		{"unknown flag", "eval bicubic --frob", 2, []string{"--frob", "evosr eval --help"}},
-		{"missing argument", "eval --images good", 2, []string{"arg"}},
+		{"missing argument", "eval --images good", 2, []string{"0 arguments, want MODEL"}},
+		{"an argument too many", "upscale -m bicubic a.png b.png c.png", 2, []string{"3 arguments, want IN OUT"}},
 		{"missing flag", "eval bicubic", 2, []string{"images"}},
 		{"data without command", "data", 2, []string{"evosr data --help"}},
 		{"scale not a number", "eval bicubic --images empty --scale two", 2, []string{"from 2 to 4"}},
@@ -242,7 +244,10 @@ func TestBadCalls(t *testing.T) {
 		{"upscale over its input", "upscale -m bicubic --scale 2 good.png good.png", 2, []string{"overwritten"}},
 		{"upscale over its input by another way", "upscale -m bicubic --scale 2 good.png twins/../good.png", 2, []string{"overwritten"}},
 		{"upscale to a JPEG", "upscale -m bicubic --scale 2 good.png out.jpg", 2, []string{"PNG"}},
-		{"upscale to no folder", "upscale -m bicubic --scale 2 good.png nowhere/out.png", 4, []string{"nowhere"}},
+		{"upscale to no folder", "upscale -m bicubic --scale 2 good.png nowhere/out.png", 4, []string{"no folder nowhere"}},
+		{"upscale into no folder", "upscale -m bicubic --scale 2 good.png nowhere/", 4, []string{"nowhere/", "no such folder"}},
+		{"upscale a large picture", "upscale -m bicubic --scale 2 --max-megapixels 1 large.png out.png", 4, []string{"too many pixels", "--max-megapixels"}},
+		{"video under a picture's name", "upscale -m bicubic --scale 2 - out.png", 2, []string{".y4m"}},
 		{"upscale a folder onto itself", "upscale -m bicubic --scale 2 dot dot", 2, []string{"overwritten"}},
 		{"two pictures, one name", "upscale -m bicubic --scale 2 twins out", 2, []string{"a.jpg", "a.png"}},
 		{"picture to standard output", "upscale -m bicubic --scale 2 good.png -", 2, []string{"Y4M"}},

@@ -49,9 +49,11 @@ func (a *app) runCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run CONFIG",
 		Short: "Train, search, finish winners, report; the same command resumes",
+		Example: "  evosr run quickstart\n" +
+			"  evosr run my.yaml --dir runs/mine --seed 2",
 		Long: "Carries out CONFIG, a file or the name of a preset (" + strings.Join(configs.Presets(), ", ") + "), in a run\n" +
 			"directory. Stopped at any moment, the same command continues to the same result.",
-		Args: cobra.ExactArgs(1),
+		Args: arguments("CONFIG"),
 		RunE: func(c *cobra.Command, args []string) error {
 			cfg, err := loadConfig(args[0])
 			if err != nil {
@@ -159,7 +161,7 @@ func (a *app) planCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "plan CONFIG",
 		Short: "Check a config, size its space, estimate time and disk",
-		Args:  cobra.ExactArgs(1),
+		Args:  arguments("CONFIG"),
 		RunE: func(c *cobra.Command, args []string) error {
 			cfg, err := loadConfig(args[0])
 			if err != nil {

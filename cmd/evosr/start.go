@@ -19,20 +19,28 @@ func (a *app) initCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "init [DIR]",
 		Short: "Write a commented config to start from",
-		Args:  cobra.MaximumNArgs(1),
+		Long: "Writes a preset with its comments into DIR (default the current folder), under the\n" +
+			"preset's name, or under a name of your own that ends in .yaml. A file that is there\n" +
+			"already stays as it is.",
+		Example: "  evosr init                          # quickstart.yaml\n" +
+			"  evosr init --preset mobile my.yaml  # my.yaml",
+		Args: arguments("[DIR]"),
 		RunE: func(c *cobra.Command, args []string) error {
 			text, err := configs.Preset(preset)
 			if err != nil {
 				return usagef("--preset %q, want one of %s", preset, strings.Join(configs.Presets(), ", "))
 			}
-			dir := "."
+			dir, name := ".", preset+".yaml"
 			if len(args) == 1 {
 				dir = args[0]
+				if ext := filepath.Ext(dir); ext == ".yaml" || ext == ".yml" {
+					dir, name = filepath.Split(dir)
+				}
 			}
-			if err := os.MkdirAll(dir, 0o755); err != nil {
+			if err := os.MkdirAll(filepath.Clean(dir), 0o755); err != nil {
 				return dataf("%s: %w", dir, reason(err))
 			}
-			path := filepath.Join(dir, preset+".yaml")
+			path := filepath.Join(dir, name)
 			if err := writeNew(path, text); err != nil {
 				return err
 			}
@@ -73,6 +81,8 @@ func (a *app) profileCmd() *cobra.Command {
 		Short: "Measure this device, at most 5 minutes",
 		Long: "Times the runtime's kernels on this machine and writes a device profile, which\n" +
 			"`device: profile:` of a config names. Let nothing else run meanwhile.",
+		Example: "  evosr profile -o device.yaml\n" +
+			"  evosr profile --quick --config my.yaml -o device.yaml",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			o := deviceprofile.MeasureOptions{Threads: threads, Quick: quick}
@@ -116,5 +126,6 @@ func (a *app) profileCmd() *cobra.Command {
 	c.Flags().BoolVar(&quick, "quick", false, "at most 30 seconds, less exact")
 	c.Flags().StringVar(&config, "config", "", "measure the layers of this config's space (default a general one)")
 	threadsFlag(c, &threads)
+	c.AddCommand(a.profileCheckCmd())
 	return a.jsonFlag(c)
 }

@@ -26,8 +26,10 @@ func (a *app) upscaleCmd() *cobra.Command {
 			"folder's under the same names. The model enlarges luma, bicubic interpolation\n" +
 			"colour and transparency.",
 		Example: "  evosr upscale -m model.evosr photo.jpg large.png\n" +
+			"  evosr upscale -m model.onnx photos/ large/\n" +
+			"  evosr upscale -m bicubic --scale 2 photo.png large.png\n" +
 			"  ffmpeg -i in.mp4 -f yuv4mpegpipe - | evosr upscale -m model.evosr - - | ffplay -",
-		Args: cobra.ExactArgs(2),
+		Args: arguments("IN", "OUT"),
 		RunE: func(c *cobra.Command, args []string) error {
 			u, err := openModel(model, scale, threads)
 			if err != nil {
@@ -78,6 +80,8 @@ func (a *app) upscale(ctx context.Context, u *upscaler, in, out string, l imagin
 	}
 	if info, err := os.Stat(out); err == nil && info.IsDir() {
 		out = filepath.Join(out, pngName(in))
+	} else if strings.HasSuffix(out, "/") {
+		return dataf("%s: there is no such folder", out)
 	}
 	return upscalePicture(u, in, out, l)
 }
@@ -146,7 +150,7 @@ func upscalePicture(u *upscaler, in, out string, l imaging.Limits) error {
 	}
 	p, err := imaging.Open(in, l)
 	if err != nil {
-		return dataf("%w", err)
+		return dataf("%w", raise(err))
 	}
 	w, h := p.Y.W*u.scale, p.Y.H*u.scale
 	big := &imaging.Picture{Y: imaging.NewPlane(w, h)}
@@ -164,11 +168,31 @@ func upscalePicture(u *upscaler, in, out string, l imaging.Limits) error {
 	return writeWhole(out, func(f io.Writer) error { return imaging.EncodePNG(f, big) })
 }
 
+// raise says how a picture of any size is let in.
+func raise(err error) error {
+	if errors.Is(err, imaging.ErrTooLarge) {
+		return fmt.Errorf("%w; raise --max-megapixels", err)
+	}
+	return err
+}
+
+// videoName refuses names that promise another format than Y4M.
+func videoName(out string) error {
+	switch strings.ToLower(filepath.Ext(out)) {
+	case ".mp4", ".m4v", ".mkv", ".mov", ".avi", ".webm", ".gif", ".png", ".jpg", ".jpeg", ".webp":
+		return usagef("%s: video is written as Y4M, want a name that ends in .y4m, or - and an encoder", out)
+	}
+	return nil
+}
+
 // upscaleVideo goes through a stream frame by frame in constant memory.
 func (a *app) upscaleVideo(ctx context.Context, u *upscaler, in io.Reader, name, out string, l imaging.Limits) error {
+	if err := videoName(out); err != nil {
+		return err
+	}
 	r, err := imaging.NewY4MReader(in, l)
 	if err != nil {
-		return dataf("%s: %w", name, err)
+		return dataf("%s: %w", name, raise(err))
 	}
 	var t tally
 	run := func(w io.Writer) error { return a.frames(ctx, u, r, w, &t) }
@@ -178,10 +202,10 @@ func (a *app) upscaleVideo(ctx context.Context, u *upscaler, in io.Reader, name,
 		err = writeWhole(out, run)
 	}
 	if t.frames > 0 {
-		a.say("%d frames, %dx%d to %dx%d, %.1f frames/s (network alone %.1f)", t.frames, r.Header.W, r.Header.H,
+		a.say("%s, %dx%d to %dx%d, %.1f frames/s (network alone %.1f)", plural(t.frames, "frame"), r.Header.W, r.Header.H,
 			r.Header.W*u.scale, r.Header.H*u.scale, t.rate(), t.networkRate())
 	}
-	if err != nil && !errors.Is(err, context.Canceled) {
+	if _, sorted := errors.AsType[*coded](err); err != nil && !sorted && !errors.Is(err, context.Canceled) {
 		return dataf("%s: %w", name, err)
 	}
 	return err
