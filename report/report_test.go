@@ -375,3 +375,62 @@ func TestFormat(t *testing.T) {
 		}
 	}
 }
+
+// TestAgainst: two predictions are compared, never a prediction with a
+// measurement, and a slower network is not called 0.7 times as fast.
+func TestAgainst(t *testing.T) {
+	tests := []struct {
+		dense, winner float64 // milliseconds
+		value, unit   string
+	}{
+		{12, 3, "4.0×", "faster"},
+		{12.8, 0.101, "127×", "faster"},
+		{12, 12, "equal", "in time"},
+		{12, 12.4, "equal", "in time"},
+		{8, 12, "1.5×", "slower"},
+		{0, 12, "", ""},
+		{12, 0, "", ""},
+	}
+	for _, tt := range tests {
+		if value, unit := against(tt.dense, tt.winner); value != tt.value || unit != tt.unit {
+			t.Errorf("against(%g, %g) = %q %q, want %q %q", tt.dense, tt.winner, value, unit, tt.value, tt.unit)
+		}
+	}
+	m := fixture(t)
+	c := m.winners[0]
+	c.Latency.PredictedMS = m.dense.LatencyMS
+	c.Latency.MedianMS, c.Latency.P90MS = 2*m.dense.LatencyMS, 2*m.dense.LatencyMS // a busy machine
+	if w := newWinner(m, 0, c); w.Against != "equal" {
+		t.Errorf("a winner as large as the dense network: %s %s", w.Against, w.AgainstUnit)
+	}
+}
+
+// TestWarnings: one sentence for each kind of trouble, whoever has it.
+func TestWarnings(t *testing.T) {
+	m := fixture(t)
+	for i := range m.winners {
+		l := &m.winners[i].Latency
+		l.Stale, l.LowMS, l.HighMS, l.MedianMS, l.P90MS = "", 1, 2, 1.5, 1.6
+		m.winners[i].Finetuned.PSNR = m.winners[i].Bicubic.PSNR + 1
+	}
+	if got := warnings(m); len(got) != 0 {
+		t.Fatalf("a run without fault: %q", got)
+	}
+	for i := range m.winners {
+		m.winners[i].Latency.MedianMS, m.winners[i].Latency.P90MS = 3, 9
+	}
+	m.winners[1].Finetuned.PSNR = m.winners[1].Bicubic.PSNR - 1
+	got := warnings(m)
+	if len(got) != 3 {
+		t.Fatalf("%d warnings, want three: %q", len(got), got)
+	}
+	for i, want := range []string{
+		"winners A (median 3.00 ms, one frame in ten 9.00 ms or more), B (",
+		"winners A (3.00 ms for 1.00 to 2.00 ms), B (",
+		"interpolation: winner B.",
+	} {
+		if !strings.Contains(got[i], want) {
+			t.Errorf("%q does not say %q", got[i], want)
+		}
+	}
+}

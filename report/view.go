@@ -104,7 +104,7 @@ func lead(m *material) string {
 	c := m.config
 	device := "this device"
 	if m.profile != nil && m.profile.CPU != "" {
-		device = m.profile.CPU
+		device, _, _ = strings.Cut(m.profile.CPU, ", cpu family") // all of it stands under "This run"
 	}
 	return fmt.Sprintf("Super-resolution ×%d, %d×%d to %d×%d pixels, for %s.", c.Space.Scale, c.Device.Width, c.Device.Height,
 		c.Device.Width*c.Space.Scale, c.Device.Height*c.Space.Scale, device)
@@ -188,19 +188,41 @@ func warnings(m *material) []string {
 	if m.profile != nil && m.profile.Kernels == "go" {
 		list = append(list, "The profile was measured with the portable Go kernels, not with SIMD ones: latencies are many times those of a build that uses the processor's vector instructions.")
 	}
+	var unsteady, outside, worse []string
 	for i, w := range m.winners {
 		l := w.Latency
 		if l.MedianMS > 0 && l.P90MS > noisy*l.MedianMS {
-			list = append(list, fmt.Sprintf("Winner %s was measured on an unsteady machine: one frame in ten took %s ms or more, the median is %s ms.", letter(i), milliseconds(l.P90MS), milliseconds(l.MedianMS)))
+			unsteady = append(unsteady, fmt.Sprintf("%s (median %s ms, one frame in ten %s ms or more)", letter(i), milliseconds(l.MedianMS), milliseconds(l.P90MS)))
 		}
 		if l.Stale == "" && l.HighMS > 0 && (l.MedianMS > l.HighMS || l.MedianMS < l.LowMS) {
-			list = append(list, fmt.Sprintf("Winner %s took %s ms, outside the predicted interval of %s to %s ms: one of the two was measured while the machine was busy, or the profile misses something.", letter(i), milliseconds(l.MedianMS), milliseconds(l.LowMS), milliseconds(l.HighMS)))
+			outside = append(outside, fmt.Sprintf("%s (%s ms for %s to %s ms)", letter(i), milliseconds(l.MedianMS), milliseconds(l.LowMS), milliseconds(l.HighMS)))
 		}
 		if w.Finetuned.PSNR < w.Bicubic.PSNR {
-			list = append(list, fmt.Sprintf("Winner %s is worse than bicubic interpolation: train longer.", letter(i)))
+			worse = append(worse, letter(i))
 		}
 	}
+	if len(unsteady) > 0 {
+		list = append(list, "The machine was unsteady when it measured "+winnersNamed(unsteady)+".")
+	}
+	if len(outside) > 0 {
+		list = append(list, "Measured outside the predicted interval: "+winnersNamed(outside)+". The machine was busier during one of the two than during the other, or the profile misses something.")
+	}
+	if len(worse) > 0 {
+		list = append(list, "Worse than bicubic interpolation: "+winnersNamed(worse)+". Train longer.")
+	}
 	return list
+}
+
+// winnersNamed lists letters with what is said of each.
+func winnersNamed(list []string) string {
+	switch n := len(list); n {
+	case 0:
+		return ""
+	case 1:
+		return "winner " + list[0]
+	default:
+		return "winners " + strings.Join(list[:n-1], ", ") + " and " + list[n-1]
+	}
 }
 
 func about(m *material) []group {

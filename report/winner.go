@@ -15,7 +15,7 @@ type winner struct {
 	ID, Letter, Reason, Genome string
 	PSNR, Gain                 string // fine-tuned; over bicubic
 	Latency, FPS               string // measured
-	Speedup                    string // against the dense network, predicted / measured; "" when unknown
+	Against, AgainstUnit       string // the space's dense network, both predicted; "" when unknown
 	Params, MACs, DenseMACs    string
 	Kept                       string // MACs executed / dense, percent
 	Quality                    []qualityRow
@@ -83,8 +83,8 @@ func newWinner(m *material, i int, c runner.Card) winner {
 	if c.DenseMACs > 0 {
 		w.Kept = percent(float64(c.MACs) / float64(c.DenseMACs))
 	}
-	if m.dense != nil && c.Latency.MedianMS > 0 && m.dense.LatencyMS > 0 {
-		w.Speedup = strconv.FormatFloat(m.dense.LatencyMS/c.Latency.MedianMS, 'f', 1, 64)
+	if m.dense != nil {
+		w.Against, w.AgainstUnit = against(m.dense.LatencyMS, c.Latency.PredictedMS)
 	}
 	for _, q := range []struct {
 		name string
@@ -132,6 +132,24 @@ func newWinner(m *material, i int, c runner.Card) winner {
 		fmt.Sprintf("evosr eval %smodel.onnx --images FOLDER --scale %d", base, c.Scale),
 	}
 	return w
+}
+
+// against compares two latencies of one ruler in words.
+func against(dense, winner float64) (value, unit string) {
+	if !(dense > 0 && winner > 0) {
+		return "", ""
+	}
+	ratio, unit := dense/winner, "faster"
+	if ratio < 1 {
+		ratio, unit = 1/ratio, "slower"
+	}
+	switch value = strconv.FormatFloat(ratio, 'f', 1, 64); {
+	case value == "1.0":
+		return "equal", "in time"
+	case ratio >= 9.95:
+		value = count(int(ratio + 0.5))
+	}
+	return value + "×", unit
 }
 
 func plural(n int, what string) string {

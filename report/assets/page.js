@@ -114,9 +114,9 @@
     var ys = all.map(function (e) { return e.y; }).concat(data.bicubic ? [data.bicubic] : []);
     var low = Math.min.apply(null, ys), room = 0.06 * (Math.max.apply(null, ys) - low), unit = y.key === "ssim" ? 100 : 2;
     return Object.assign(base(theme), {
-      legend: { top: 0, left: 0, right: narrow ? 0 : 60, type: "scroll", textStyle: { color: theme.ink }, pageTextStyle: { color: theme.quiet }, pageIconColor: theme.quiet, inactiveColor: theme.line },
-      grid: { left: 8, right: 24, top: 76, bottom: 38, containLabel: true },
-      toolbox: { right: 0, top: narrow ? 28 : 0, itemSize: 16, iconStyle: { borderColor: theme.quiet }, feature: { dataZoom: { title: { zoom: "Zoom into an area", back: "Zoom back" }, brushStyle: { color: theme.front, opacity: 0.15 } }, restore: { title: "Whole chart" } } },
+      legend: { top: 0, left: 0, right: narrow ? 0 : 90, itemGap: narrow ? 8 : 10, textStyle: { color: theme.ink }, inactiveColor: theme.line },
+      grid: { left: 8, right: 24, top: narrow ? 150 : 76, bottom: 38, containLabel: true },
+      toolbox: { right: 0, top: narrow ? 104 : 0, itemSize: 16, iconStyle: { borderColor: theme.quiet }, feature: { dataZoom: { title: { zoom: "Zoom into an area", back: "Zoom back" }, brushStyle: { color: theme.front, opacity: 0.15 } }, restore: { title: "Whole chart" } } },
       xAxis: axis(theme, label(x), x.log ? logAxis(theme, Math.min.apply(null, xs), Math.max.apply(null, xs)) : { min: 0 }),
       yAxis: yaxis(theme, label(y), { min: Math.floor((low - room) * unit) / unit, axisLabel: { color: theme.quiet, showMinLabel: false } }),
       series: series
