@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"evosr/space"
@@ -18,6 +19,10 @@ type Report struct {
 	Nets    []Net   // in the order in which they were drawn
 	Noise   float64 // as in Profile
 	Quiet   bool    // as in Profile
+
+	// QuietShare is the share of the median network's frames that nothing
+	// disturbed, see sparse.Observation.
+	QuietShare float64
 }
 
 // Score is how well a list of predictions agrees with measurements.
@@ -25,6 +30,7 @@ type Score struct {
 	Within5, Within10 float64 // share of networks predicted within 5 and 10 %
 	RMSPE             float64 // root mean square of (predicted-measured)/measured
 	KendallTau        float64 // of the order, -1 to 1
+	Bias              float64 // median of (predicted-measured)/measured: a machine that became faster or slower
 }
 
 // Net is one network of a Report.
@@ -35,21 +41,43 @@ type Net struct {
 	MeasuredMS    float64 // lowest decile of its frames
 	MACs          int     // per input pixel, of kept weights
 	MACsMS        float64 // what the line through MACs says
+	QuietShare    float64 // of its frames
 }
 
-// Accuracy predicts n random networks of sp, measures them as the profile was
-// measured, and compares.
-func Accuracy(ctx context.Context, p *Profile, sp *space.Space, n int, seed uint64) (*Report, error) {
+// Error is (predicted - measured) / measured.
+func (n *Net) Error() float64 { return n.PredictedMS/n.MeasuredMS - 1 }
+
+// AccuracyOptions say which networks to hold a profile against.
+type AccuracyOptions struct {
+	Nets          int          // 2 to 1000
+	Seed          uint64       // equal seeds draw equal networks
+	Space         *space.Space // to draw from; nil for the one of Measure
+	Width, Height int          // input picture, pixels; 0 for the profile's
+	Progress      func(done float64, what string)
+}
+
+// Accuracy predicts random networks that the profile was not fitted to, measures
+// them in turn on the profile's number of threads, and compares. Whether the
+// profile is of this machine is for Check to say. A small space may have fewer
+// networks than are asked for.
+func Accuracy(ctx context.Context, p *Profile, o AccuracyOptions) (*Report, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
-	if n < 2 || n > 1000 {
-		return nil, fmt.Errorf("deviceprofile: accuracy: %d networks, want 2 to 1000", n)
+	if o.Nets < 2 || o.Nets > 1000 {
+		return nil, fmt.Errorf("deviceprofile: accuracy: %d networks, want 2 to 1000", o.Nets)
+	}
+	sp, w, h := o.Space, o.Width, o.Height
+	if sp == nil {
+		sp = general()
+	}
+	if w == 0 && h == 0 {
+		w, h = p.Width, p.Height
 	}
 	if err := sp.Validate(); err != nil {
 		return nil, fmt.Errorf("deviceprofile: %w", err)
 	}
-	rng := rand.New(rand.NewPCG(seed, 0x756e7365656e)) // other networks than Measure draws
+	rng := rand.New(rand.NewPCG(o.Seed, 0x756e7365656e)) // other networks than Measure draws
 	seen := map[string]bool{}
 	for _, s := range p.Nets {
 		seen[s.Genome] = true
@@ -64,18 +92,17 @@ func Accuracy(ctx context.Context, p *Profile, sp *space.Space, n int, seed uint
 		}
 		return g
 	}
-	b := &bench{w: p.Width, h: p.Height, threads: p.Threads}
-	if err := b.run(ctx, sp, n, draw, time.Duration(n)*700*time.Millisecond); err != nil {
+	b := &bench{w: w, h: h, threads: p.Threads, least: o.Nets, progress: o.Progress}
+	if err := b.run(ctx, sp, o.Nets, draw, time.Duration(o.Nets)*700*time.Millisecond); err != nil {
 		return nil, err
 	}
-	r := &Report{Noise: b.noise()}
-	r.Quiet = r.Noise <= quietNoise
+	r := &Report{Noise: b.noise(), QuietShare: b.quietShare(), Quiet: b.quiet()}
 	var macs [][]float64
 	var predicted, measured, line []float64
 	for _, t := range b.nets {
-		ms, low, high := p.Predict(t.layers, p.Width, p.Height, sp.Scale)
+		ms, low, high := p.Predict(t.layers, w, h, sp.Scale)
 		was := typical(t.frames) / 1e6
-		r.Nets = append(r.Nets, Net{Genome: t.genome.String(), PredictedMS: ms, LowMS: low, HighMS: high, MeasuredMS: was, MACs: t.macs})
+		r.Nets = append(r.Nets, Net{Genome: t.genome.String(), PredictedMS: ms, LowMS: low, HighMS: high, MeasuredMS: was, MACs: t.macs, QuietShare: t.quiet()})
 		predicted, measured = append(predicted, ms), append(measured, was)
 		macs = append(macs, []float64{float64(t.macs), 1})
 	}
@@ -91,9 +118,11 @@ func Accuracy(ctx context.Context, p *Profile, sp *space.Space, n int, seed uint
 func score(predicted, measured []float64) Score {
 	var s Score
 	var squares float64
+	var errs []float64
 	for i, m := range measured {
 		e := math.Abs(predicted[i]-m) / m
 		squares += e * e
+		errs = append(errs, predicted[i]/m-1)
 		if e <= 0.05 {
 			s.Within5++
 		}
@@ -104,6 +133,8 @@ func score(predicted, measured []float64) Score {
 	n := float64(len(measured))
 	s.Within5, s.Within10, s.RMSPE = s.Within5/n, s.Within10/n, math.Sqrt(squares/n)
 	s.KendallTau = kendall(predicted, measured)
+	slices.Sort(errs)
+	s.Bias = (errs[len(errs)/2] + errs[(len(errs)-1)/2]) / 2
 	return s
 }
 

@@ -178,7 +178,7 @@ func TestMeasure(t *testing.T) {
 		t.Errorf("the smallest network takes %v ms, the largest %v", small, large)
 	}
 
-	r, err := Accuracy(t.Context(), p, sp, 5, 3)
+	r, err := Accuracy(t.Context(), p, AccuracyOptions{Nets: 5, Seed: 3, Space: sp})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +186,7 @@ func TestMeasure(t *testing.T) {
 		t.Errorf("the report says %+v", r)
 	}
 	for _, n := range r.Nets {
-		if !(n.MeasuredMS > 0 && n.PredictedMS > 0 && n.LowMS <= n.PredictedMS && n.PredictedMS <= n.HighMS && n.MACs > 0) {
+		if !(n.MeasuredMS > 0 && n.PredictedMS > 0 && n.LowMS <= n.PredictedMS && n.PredictedMS <= n.HighMS && n.MACs > 0 && n.MACsMS >= 0 && n.QuietShare >= 0 && n.QuietShare <= 1) {
 			t.Errorf("a network is %+v", n)
 		}
 		if slices.ContainsFunc(p.Nets, func(s NetSample) bool { return s.Genome == n.Genome }) {
@@ -206,8 +206,13 @@ func TestMeasureRefuses(t *testing.T) {
 			t.Errorf("%+v was measured", o)
 		}
 	}
-	if _, err := Accuracy(t.Context(), &Profile{}, tiny(), 5, 1); err == nil {
+	if _, err := Accuracy(t.Context(), &Profile{}, AccuracyOptions{Nets: 5}); err == nil {
 		t.Error("an empty profile was checked")
+	}
+	for _, o := range []AccuracyOptions{{Nets: 1}, {Nets: 1001}, {Nets: 5, Width: -1, Height: 3}, {Nets: 5, Space: &space.Space{}}} {
+		if _, err := Accuracy(t.Context(), known(), o); err == nil {
+			t.Errorf("%+v was checked", o)
+		}
 	}
 }
 
@@ -246,9 +251,32 @@ func TestValidate(t *testing.T) {
 	}
 }
 
+// TestQuiet: a neighbour that holds a core all the time makes every frame slow
+// alike, which spread does not show and waiting does.
+func TestQuiet(t *testing.T) {
+	const ms = time.Millisecond
+	frames := []time.Duration{10 * ms, 10 * ms, 10 * ms, 10 * ms}
+	for _, tt := range []struct {
+		name           string
+		frames, waited []time.Duration
+		share          float64
+		quiet          bool
+	}{
+		{"alone", frames, make([]time.Duration, 4), 1, true},
+		{"unknown", frames, nil, 1, true},
+		{"held core", frames, []time.Duration{5 * ms, 5 * ms, 5 * ms, 0}, 0.25, false},
+		{"spread", []time.Duration{10 * ms, 12 * ms, 12 * ms, 12 * ms}, nil, 0.25, false},
+	} {
+		b := &bench{nets: []*timed{{frames: tt.frames, waited: tt.waited}}}
+		if b.quietShare() != tt.share || b.quiet() != tt.quiet {
+			t.Errorf("%s: quiet %v, share %v, want %v, %v", tt.name, b.quiet(), b.quietShare(), tt.quiet, tt.share)
+		}
+	}
+}
+
 func TestScore(t *testing.T) {
 	s := score([]float64{10, 21, 33, 36}, []float64{10, 20, 30, 40})
-	if s.Within5 != 0.5 || s.Within10 != 1 || math.Abs(s.RMSPE-math.Sqrt((0.0025+0.01+0.01)/4)) > 1e-12 || s.KendallTau != 1 {
+	if s.Within5 != 0.5 || s.Within10 != 1 || math.Abs(s.RMSPE-math.Sqrt((0.0025+0.01+0.01)/4)) > 1e-12 || s.KendallTau != 1 || math.Abs(s.Bias-0.025) > 1e-12 {
 		t.Errorf("score is %+v", s)
 	}
 	if tau := kendall([]float64{1, 2, 3}, []float64{1, 3, 2}); math.Abs(tau-1.0/3) > 1e-12 {

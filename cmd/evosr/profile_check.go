@@ -38,6 +38,7 @@ type checkScore struct {
 	Within10   float64 `json:"within_10"`
 	RMSPE      float64 `json:"rmspe"`
 	KendallTau float64 `json:"kendall_tau"`
+	Bias       float64 `json:"bias"` // median of the errors
 }
 
 type checkNet struct {
@@ -175,20 +176,20 @@ func (a *app) printCheck(r *checkResult) error {
 	}
 	fmt.Fprintf(a.out, "%d networks that it never saw, %dx%d pixels in, seed %d\n\n", len(r.Nets), r.Width, r.Height, r.Seed)
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(w, "\twithin 5%%\twithin 10%%\tRMSPE\tKendall tau\t\n")
+	fmt.Fprintf(w, "\twithin 5%%\twithin 10%%\tRMSPE\tKendall tau\tmedian error\t\n")
 	for _, row := range []struct {
 		name string
 		checkScore
 	}{{"profile", r.Predictor}, {"MACs alone*", r.MACsAlone}} {
-		fmt.Fprintf(w, "%s\t%.0f%%\t%.0f%%\t%.1f%%\t%.3f\t\n", row.name, 100*row.Within5, 100*row.Within10, 100*row.RMSPE, row.KendallTau)
+		fmt.Fprintf(w, "%s\t%.0f%%\t%.0f%%\t%.1f%%\t%.3f\t%+.1f%%\t\n", row.name, 100*row.Within5, 100*row.Within10, 100*row.RMSPE, row.KendallTau, 100*row.Bias)
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.out, "* a line fitted to these very networks, which the profile did not see\n\n%s\n\nworst:\n", r.machine())
-	fmt.Fprintf(w, "error\tpredicted ms\tinterval\tmeasured ms\tquiet\tgenome\n")
+	fmt.Fprintf(w, "error\tpredicted ms\tinterval\tmeasured ms\tquiet\t  genome\n")
 	for _, n := range r.Nets[:min(worst, len(r.Nets))] {
-		fmt.Fprintf(w, "%+.1f%%\t%.3f\t%.3f-%.3f\t%.3f\t%.0f%%\t%s\n", 100*n.Error, n.PredictedMS, n.LowMS, n.HighMS, n.MeasuredMS, 100*n.QuietShare, n.Genome)
+		fmt.Fprintf(w, "%+.1f%%\t%.3f\t%.3f-%.3f\t%.3f\t%.0f%%\t  %s\n", 100*n.Error, n.PredictedMS, n.LowMS, n.HighMS, n.MeasuredMS, 100*n.QuietShare, n.Genome)
 	}
 	return w.Flush()
 }
