@@ -117,6 +117,41 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// TestMoved moves a run with its pictures: it is continued from where they are
+// now, and whoever reads the directory finds them there, too.
+func TestMoved(t *testing.T) {
+	const change = "steps=20\nfinetune=0\nvalidation="
+	was, now := t.TempDir(), filepath.Join(t.TempDir(), "now")
+	folder := filepath.Join(was, "pictures")
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "a.png"), picture(t, 80, 1), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	want := mustRun(t, smoke(t, change+folder), filepath.Join(was, "run"), Options{})
+	if err := os.Rename(was, now); err != nil {
+		t.Fatal(err)
+	}
+	folder = filepath.Join(now, "pictures")
+	dir := filepath.Join(now, "run")
+	if got := mustRun(t, smoke(t, change+folder), dir, Options{}); !bytes.Equal(got, want) {
+		t.Errorf("the front is\n%s\nwant\n%s", got, want)
+	}
+	d, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if _, err := d.Validation(); err != nil || d.Config().Data.Validation != folder {
+		t.Errorf("validation pictures: %v, in %s, want %s", err, d.Config().Data.Validation, folder)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, fileConfig))
+	if err != nil || !bytes.Equal(text, d.Config().YAML()) {
+		t.Errorf("config.yaml is not the config of the run: %v\n%s", err, text)
+	}
+}
+
 // sameModels wants the winners' models of two runs to have the same bytes; cards
 // hold measured times and differ.
 func sameModels(t *testing.T, a, b string) {

@@ -226,7 +226,11 @@ func (r *run) open() (release func() error, err error) {
 		if err := sweep(r.dir); err != nil {
 			return nil, err
 		}
-		text, err = r.store.meta(metaConfig)
+		// What changes no result may have changed, such as where the pictures lie.
+		was, err := r.store.meta(metaConfig)
+		if err == nil && was != text {
+			err = r.store.setMeta(metaConfig, text)
+		}
 		if err != nil {
 			return nil, err
 		}
