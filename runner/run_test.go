@@ -377,3 +377,43 @@ func openFront(t *testing.T, dir string) *Front {
 	}
 	return f
 }
+
+// TestWinnersUnderBudgets wants a winner under a budget that the front meets,
+// and a word about one that it does not.
+func TestWinnersUnderBudgets(t *testing.T) {
+	cfg := smoke(t, "steps=20\nfinetune=0")
+	cfg.Winners.BudgetsMS = []float64{1e-6, 1000}
+	dir := filepath.Join(t.TempDir(), "run")
+	mustRun(t, cfg, dir, Options{})
+	d, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	cards, err := d.Winners()
+	if err != nil {
+		t.Fatal(err)
+	}
+	reasons := ""
+	for _, c := range cards {
+		reasons += c.Reason + "; "
+	}
+	if !strings.Contains(reasons, "best under 1000 ms") || strings.Contains(reasons, "1e-06") {
+		t.Errorf("winners are there because: %s", reasons)
+	}
+	events, err := d.Events()
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := 0
+	for _, e := range events {
+		if strings.HasPrefix(e.Text, "no winner under 1e-06 ms") {
+			told++
+		} else if strings.HasPrefix(e.Text, "no winner") {
+			t.Errorf("event %q", e.Text)
+		}
+	}
+	if told != 1 {
+		t.Errorf("%d events tell of the budget that nothing meets, want 1", told)
+	}
+}

@@ -79,6 +79,13 @@ func (r *run) chosen() ([]choice, error) {
 	for i, e := range front {
 		points[i] = e.Point
 	}
+	for _, b := range r.cfg.Winners.BudgetsMS {
+		if fastest := points[0].LatencyMS; fastest > b { // they are sorted by latency
+			if err := r.store.event(StageWinners, "no winner under %.4g ms: the fastest of the front is predicted to take %.4g ms", b, fastest); err != nil {
+				return nil, err
+			}
+		}
+	}
 	list = choose(points, r.quality(), r.cfg.Winners.BudgetsMS, r.cfg.Winners.Count)
 	return list, r.store.setWinners(list)
 }
