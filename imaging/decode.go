@@ -20,7 +20,8 @@ const maxHeader = 32 << 20 // bytes
 
 // Decode reads a PNG, JPEG or WebP picture. The size in its header is checked
 // against l before memory is allocated for the pixels, and a PNG whose bytes
-// cannot possibly hold so many pixels is refused, too.
+// cannot possibly hold so many pixels is refused, too. A JPEG comes as its EXIF
+// orientation shows it.
 func Decode(r io.Reader, l Limits) (*Picture, error) {
 	p, err := decode(r, l)
 	if err != nil {
@@ -105,7 +106,12 @@ func decode(r io.Reader, l Limits) (*Picture, error) {
 	if b := m.Bounds(); b.Dx() != config.Width || b.Dy() != config.Height {
 		return nil, fmt.Errorf("%s: %dx%d pixels after a header of %dx%d", format.name, b.Dx(), b.Dy(), config.Width, config.Height)
 	}
-	return fromImage(m, format.name, l.Grey || greyAlphaPNG(format.name, seen.Bytes())), nil
+	p := fromImage(m, format.name, l.Grey || greyAlphaPNG(format.name, seen.Bytes()))
+	if format.name == "JPEG" {
+		o := orientation(seen.Bytes())
+		p.Y, p.Cb, p.Cr, p.Alpha = p.Y.turned(o), p.Cb.turned(o), p.Cr.turned(o), p.Alpha.turned(o)
+	}
+	return p, nil
 }
 
 // decodePixels turns a panic of a decoder over a broken file into an error.
