@@ -241,6 +241,7 @@ func TestBadCalls(t *testing.T) {
 		{"upscale without model", "upscale good.png out.png", 2, []string{"model"}},
 		{"upscale missing", "upscale -m bicubic --scale 2 none.png out.png", 4, []string{"none.png"}},
 		{"upscale cut", "upscale -m bicubic --scale 2 cut/cut.png out.png", 4, []string{"cut.png"}},
+		{"upscale a folder of cut pictures", "upscale -m bicubic --scale 2 cut out", 4, []string{"cut.png"}},
 		{"upscale over its input", "upscale -m bicubic --scale 2 good.png good.png", 2, []string{"overwritten"}},
 		{"upscale over its input by another way", "upscale -m bicubic --scale 2 good.png twins/../good.png", 2, []string{"overwritten"}},
 		{"upscale to a JPEG", "upscale -m bicubic --scale 2 good.png out.jpg", 2, []string{"PNG"}},

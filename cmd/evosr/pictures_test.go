@@ -72,6 +72,17 @@ func TestUpscaleFolder(t *testing.T) {
 	if p := open(t, filepath.Join(dir, "out", "b.png")); p.Y.W != 72 || p.Y.H != 54 {
 		t.Errorf("b.png is %dx%d, want 72x54", p.Y.W, p.Y.H)
 	}
+	// What cannot be read does not stop the others.
+	write(t, filepath.Join(dir, "in", "aa.png"), []byte("no picture"))
+	r := evosr(t, dir, nil, "upscale", "-m", "bicubic", "--scale", "2", "in", "rest")
+	if got := names(t, filepath.Join(dir, "rest")); r.code != exitData || !strings.Contains(r.stderr, "aa.png") || got != "a.png b.png" {
+		t.Errorf("exit %d, %s; rest holds %s", r.code, r.stderr, got)
+	}
+	write(t, filepath.Join(dir, "in", "c.png"), nil)
+	r = evosr(t, dir, nil, "upscale", "-m", "bicubic", "--scale", "2", "in", "rest")
+	if r.code != exitData || !strings.Contains(r.stderr, "2 of 4 pictures") || strings.Count(r.stderr, "\n") != 3 {
+		t.Errorf("exit %d, %s", r.code, r.stderr)
+	}
 	ok(t, dir, "upscale", "-m", "bicubic", "--scale", "2", "in/b.jpeg", "out") // a folder takes a picture by its name
 	if p := open(t, filepath.Join(dir, "out", "b.png")); p.Y.W != 48 {
 		t.Errorf("b.png is %d wide, want 48", p.Y.W)

@@ -23,7 +23,8 @@ func (a *app) upscaleCmd() *cobra.Command {
 		Short: "Enlarge pictures, folders of pictures, or Y4M video",
 		Long: "Enlarges IN into OUT. IN is a PNG, JPEG or WebP picture, a folder of them, or a\n" +
 			"Y4M video; - is Y4M on standard input or output. Pictures are written as PNG, a\n" +
-			"folder's under the same names. The model enlarges luma, bicubic interpolation\n" +
+			"folder's under the same names; one that cannot be read is named at the end and\n" +
+			"does not stop the others. The model enlarges luma, bicubic interpolation\n" +
 			"colour and transparency.",
 		Example: "  evosr upscale -m model.evosr photo.jpg large.png\n" +
 			"  evosr upscale -m model.onnx photos/ large/\n" +
@@ -111,21 +112,37 @@ func (a *app) upscaleFolder(ctx context.Context, u *upscaler, in, out string, l 
 			}
 		}
 	}
-	if err := os.MkdirAll(out, 0o755); err != nil {
-		return dataf("%s: %w", out, reason(err))
-	}
 	m := a.meter()
 	defer m.close()
-	for i, p := range paths {
+	var broken []error
+	for i, path := range paths {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		m.set(beat{stage: "upscale", message: filepath.Base(p), done: float64(i), total: float64(len(paths))})
-		if err := upscalePicture(u, p, filepath.Join(out, pngName(p)), l); err != nil {
+		m.set(beat{stage: "upscale", message: filepath.Base(path), done: float64(i), total: float64(len(paths))})
+		p, err := imaging.Open(path, l)
+		if err != nil { // the others need not wait for it
+			broken = append(broken, raise(err))
+			continue
+		}
+		if err := os.MkdirAll(out, 0o755); err != nil {
+			return dataf("%s: %w", out, reason(err))
+		}
+		if err := enlarge(u, p, path, filepath.Join(out, pngName(path))); err != nil {
 			return err
 		}
 	}
 	m.set(beat{stage: "upscale", done: float64(len(paths)), total: float64(len(paths))})
+	m.close()
+	switch n := len(broken); {
+	case n == 1:
+		return dataf("%w", broken[0])
+	case n > 1:
+		for _, err := range broken {
+			a.say("%v", err)
+		}
+		return dataf("%d of %d pictures cannot be read", n, len(paths))
+	}
 	return nil
 }
 
@@ -152,6 +169,11 @@ func upscalePicture(u *upscaler, in, out string, l imaging.Limits) error {
 	if err != nil {
 		return dataf("%w", raise(err))
 	}
+	return enlarge(u, p, in, out)
+}
+
+// enlarge writes p, which was read from in, to out.
+func enlarge(u *upscaler, p *imaging.Picture, in, out string) error {
 	w, h := p.Y.W*u.scale, p.Y.H*u.scale
 	big := &imaging.Picture{Y: imaging.NewPlane(w, h)}
 	if err := u.Upscale(big.Y.Pix, p.Luma().Pix, p.Y.W, p.Y.H); err != nil {
