@@ -15,6 +15,7 @@ type problem struct {
 
 const (
 	maxPixels = 1 << 29 // of all procedural pictures: 2 GiB as float32
+	maxBatch  = 1 << 26 // pixels of high resolution in a training step: about 1 GiB
 	maxFrame  = 1 << 24 // pixels of the latency objective's input
 )
 
@@ -30,6 +31,9 @@ func (c *Config) problems() []problem {
 	t, d := &c.Train, &c.Data
 	if side := t.Patch * c.Space.Scale; d.Train == Procedural && side > d.Size {
 		bad("train.patch data.size scale", "%d pixels at scale %d need pictures of at least %d, but data.size is %d", t.Patch, c.Space.Scale, side, d.Size)
+	}
+	if side := t.Patch * c.Space.Scale; t.Batch*side*side > maxBatch {
+		bad("train.batch train.patch scale", "%d patches of %d pixels at scale %d make %d megapixels a step, want at most %d", t.Batch, t.Patch, c.Space.Scale, t.Batch*side*side>>20, maxBatch>>20)
 	}
 	if d.Train == Procedural && d.Pictures*d.Size*d.Size > maxPixels {
 		bad("data.pictures data.size", "%d pictures of %dx%d hold %d megapixels, want at most %d", d.Pictures, d.Size, d.Size, d.Pictures*d.Size*d.Size>>20, maxPixels>>20)

@@ -171,6 +171,7 @@ func TestFaults(t *testing.T) {
 		{"mode", "search: {mode: staged}", []string{`search.mode: "staged", want joint or random`}},
 		{"colors", "colors: 3", []string{`colors: 3, want 1`}},
 		{"memory", "data: {pictures: 60000, size: 4096}", []string{`data.pictures: 60000 pictures of 4096x4096`}},
+		{"memory of a step", "scale: 4\ntrain: {batch: 512, patch: 128}\ndata: {size: 512}", []string{`2:16: train.batch: 512 patches of 128 pixels at scale 4 make 128 megapixels a step, want at most 64`}},
 		{"empty folder", `data: {train: ""}`, []string{`data.train: "", want a folder or procedural`}},
 		{"unknown builtin", `device: {profile: "builtin:phone"}`, []string{`device.profile: "builtin:phone", want builtin:smoke`}},
 		{"anchor", "seed: &a 1", []string{`1:7: anchors and aliases are not allowed`}},
