@@ -8,15 +8,16 @@ import (
 	"time"
 )
 
-// queued is how long the threads of this process have been ready to run without
-// a core, since they started: the second number of their schedstat files. ok is
-// false where the kernel keeps no such account.
-func queued() (sum time.Duration, ok bool) {
+// queued is how long each thread of this process has been ready to run without a
+// core, since it started: the second number of its schedstat file. ok is false
+// where the kernel keeps no such account.
+func queued() (waits map[string]time.Duration, ok bool) {
 	const tasks = "/proc/self/task"
 	list, err := os.ReadDir(tasks)
 	if err != nil {
-		return 0, false
+		return nil, false
 	}
+	waits = make(map[string]time.Duration, len(list))
 	for _, task := range list {
 		text, err := os.ReadFile(filepath.Join(tasks, task.Name(), "schedstat"))
 		if err != nil {
@@ -24,13 +25,13 @@ func queued() (sum time.Duration, ok bool) {
 		}
 		fields := strings.Fields(string(text))
 		if len(fields) != 3 {
-			return 0, false
+			return nil, false
 		}
 		ns, err := strconv.ParseInt(fields[1], 10, 64)
 		if err != nil {
-			return 0, false
+			return nil, false
 		}
-		sum, ok = sum+time.Duration(ns), true
+		waits[task.Name()] = time.Duration(ns)
 	}
-	return sum, ok
+	return waits, len(waits) > 0
 }

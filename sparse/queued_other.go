@@ -5,4 +5,4 @@ package sparse
 import "time"
 
 // queued is known on Linux only.
-func queued() (sum time.Duration, ok bool) { return 0, false }
+func queued() (waits map[string]time.Duration, ok bool) { return nil, false }

@@ -96,16 +96,15 @@ func (p *Program) Observe(w, h, runs int) (*Observation, error) {
 		src[i] = 16.0/255 + float32(i*7919%220)/255 // grainy, within studio range
 	}
 	o := &Observation{Layers: make([][]time.Duration, len(p.c.info))}
-	told := true
+	before, told := queued()
 	for n := -warmUp; n < runs; n++ {
-		before, ok := queued()
 		start := time.Now()
 		if err := p.run(dst, src, w, h, true); err != nil {
 			return nil, err
 		}
 		took := time.Since(start)
-		after, still := queued()
-		told = told && ok && still
+		after, ok := queued()
+		told = told && ok
 		for i := range o.Layers {
 			var sum time.Duration
 			for j := range p.frame.workers {
@@ -117,13 +116,27 @@ func (p *Program) Observe(w, h, runs int) (*Observation, error) {
 			}
 		}
 		if n >= 0 {
-			o.Frames, o.Waited = append(o.Frames, took), append(o.Waited, max(0, after-before))
+			o.Frames, o.Waited = append(o.Frames, took), append(o.Waited, 0)
+			for thread, sum := range after {
+				o.charge(sum - before[thread])
+			}
 		}
+		before = after
 	}
 	if !told {
 		o.Waited = nil
 	}
 	return o, nil
+}
+
+// charge adds what one thread waited until the end of the last frame. The system
+// tells of a wait when it is over, so that it may have begun frames before.
+func (o *Observation) charge(wait time.Duration) {
+	for i := len(o.Frames) - 1; i >= 0 && wait > 0; i-- {
+		part := min(wait, o.Frames[i])
+		o.Waited[i] += part
+		wait -= part
+	}
 }
 
 // summary sums up d, of which quiet says what was not disturbed.

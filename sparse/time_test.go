@@ -51,6 +51,26 @@ func TestQuiet(t *testing.T) {
 	}
 }
 
+// TestCharge: a wait reaches back over as many frames as it is long, and no
+// farther than the first.
+func TestCharge(t *testing.T) {
+	for _, tt := range []struct {
+		wait time.Duration
+		want []time.Duration
+	}{
+		{0, []time.Duration{0, 1, 0}},
+		{-5, []time.Duration{0, 1, 0}},
+		{4, []time.Duration{0, 1, 4}},
+		{12, []time.Duration{0, 8, 5}},
+		{90, []time.Duration{10, 21, 5}},
+	} {
+		o := Observation{Frames: []time.Duration{10, 20, 5}, Waited: []time.Duration{0, 1, 0}}
+		if o.charge(tt.wait); !slices.Equal(o.Waited, tt.want) {
+			t.Errorf("a wait of %d gives %d, want %d", tt.wait, o.Waited, tt.want)
+		}
+	}
+}
+
 // TestObserveSeesNeighbours runs a network beside twice as many threads as there
 // are cores: threads must then have waited, and frames must not be called quiet.
 func TestObserveSeesNeighbours(t *testing.T) {
