@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -201,6 +202,10 @@ func TestPlan(t *testing.T) {
 	cfg.Device.Profile = ""
 	if e, err = Plan(t.Context(), cfg); err != nil || e.Satisfiable != "unknown" || e.Fastest.LatencyMS != 0 {
 		t.Errorf("without a profile: %+v, %v", e, err)
+	}
+	cfg.Data.Train = t.TempDir()
+	if _, err = Plan(t.Context(), cfg); !errors.Is(err, ErrData) || !strings.Contains(err.Error(), cfg.Data.Train) {
+		t.Errorf("a folder without pictures: %v, want ErrData", err)
 	}
 	big := preset(t, "paper")
 	if n := log10(big.Space.Count()); n < 50 || math.IsInf(n, 0) {

@@ -65,15 +65,9 @@ func (ph *photo) hash() [sha256.Size]byte {
 // file that cannot be read is an error that names it: a silent gap would make
 // another experiment.
 func photos(ctx context.Context, dir string, limit imaging.Limits, tell func(done, total int)) ([]photo, error) {
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		if err == nil {
-			err = errors.New("not a folder")
-		}
-		return nil, fmt.Errorf("%w: folder %s: %v", ErrData, dir, plainPath(err))
-	}
-	paths, err := imaging.List(dir)
+	paths, err := listed(dir)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrData, err)
+		return nil, err
 	}
 	list := make([]photo, len(paths))
 	errs := make([]error, len(paths))
@@ -104,6 +98,21 @@ func photos(ctx context.Context, dir string, limit imaging.Limits, tell func(don
 		return nil, fmt.Errorf("%w: %w", ErrData, errors.Join(bad...))
 	}
 	return list, nil
+}
+
+// listed gives the picture files of a folder, at least one.
+func listed(dir string) ([]string, error) {
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		if err == nil {
+			err = errors.New("not a folder")
+		}
+		return nil, fmt.Errorf("%w: folder %s: %v", ErrData, dir, plainPath(err))
+	}
+	paths, err := imaging.List(dir)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %v", ErrData, err)
+	}
+	return paths, nil
 }
 
 func plainPath(err error) error {

@@ -61,10 +61,18 @@ const sampled = 9
 
 // Plan sizes a config's space, says what is satisfiable, and estimates time and
 // disk from a few steps that it makes on noise. It writes nothing and takes
-// some seconds.
+// some seconds. Folders of pictures are listed, not read.
 func Plan(ctx context.Context, cfg *configs.Config) (*Estimate, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	for _, dir := range []string{cfg.Data.Train, cfg.Data.Validation} {
+		if dir == configs.Procedural {
+			continue
+		}
+		if _, err := listed(dir); err != nil {
+			return nil, err
+		}
 	}
 	n := cfg.Space.Count()
 	e := &Estimate{Genomes: n.String(), Log10: log10(n), Profile: cfg.Device.Profile, Satisfiable: "unknown"}
