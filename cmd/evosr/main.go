@@ -22,6 +22,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/vbauerster/mpb/v8/cwriter"
 
+	"evosr/internal/relay"
 	"evosr/runner"
 )
 
@@ -78,6 +79,9 @@ func (a *app) execute(ctx context.Context, args []string) (code int) {
 
 // confess says that a panic is ours and keeps what is needed to find it.
 func (a *app) confess(what any, stack []byte) {
+	if p, ok := what.(*relay.Panic); ok {
+		stack = p.Stack // where it happened, not where it was waited for
+	}
 	where := "the text below"
 	if f, err := os.CreateTemp("", "evosr-crash-*.txt"); err == nil {
 		fmt.Fprintf(f, "evosr %s %s/%s %s\narguments: %q\n%v\n\n%s", runner.Version, runtime.GOOS, runtime.GOARCH, runtime.Version(), os.Args[1:], what, stack)
