@@ -16,7 +16,15 @@ type frame struct {
 	workers []worker
 	done    []atomic.Int32 // layers that each band has finished
 	next    atomic.Int32   // the first band that nobody took
-	dst     []float32
+
+	// patience is how many looks a worker takes at a band that it waits for
+	// before it lets go of its core. Letting go early wakes threads of the
+	// scheduler that then hold the core of another worker for a whole tick, 4 ms:
+	// with 64 looks the slowest tenth of frames took 1.3 times the median, with
+	// these about 0.1 ms 1.02 times. Where workers outnumber cores, the one that
+	// is waited for may need this core.
+	patience int
+	dst      []float32
 }
 
 // worker is what one thread alone touches.
@@ -87,6 +95,9 @@ func (p *Program) run(dst, src []float32, w, h int, timed bool) error {
 func newFrame(c *compiled, p *plan) *frame {
 	net := c.net
 	f := &frame{plan: p, done: make([]atomic.Int32, p.bands), workers: make([]worker, c.threads)}
+	if f.patience = 1 << 17; c.threads > runtime.GOMAXPROCS(0) {
+		f.patience = 1 << 8
+	}
 	f.picture = *kernel.NewTensor(net.Colors, p.h, p.w, pictureBorder)
 	place := func(channels, h, border int) []float32 {
 		_, _, _, size := kernel.Layout(channels, h, p.w, border)
@@ -215,13 +226,12 @@ func (f *frame) surround(me *worker, i, k int) {
 
 // await returns when the bands [from, to) have finished their first n layers.
 func (f *frame) await(from, to, n int) {
-	const spins = 4000 // then another program may want this core
 	for b := max(0, from); b < to && n > 0; b++ {
 		for i := 0; f.done[b].Load() < int32(n); i++ {
-			if i%64 == 63 {
+			if i > f.patience {
 				runtime.Gosched()
 			}
-			if i > spins {
+			if i > 2*f.patience {
 				time.Sleep(20 * time.Microsecond)
 			}
 		}
