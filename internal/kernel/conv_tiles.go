@@ -44,6 +44,10 @@ func (t *convTiles) conv(dst, src *Tensor, blocks []Block, e *Epilogue, y0, y1 i
 		return
 	}
 	checkConv(dst, src, blocks, e, y0, y1, t.lanes)
+	if e.Slope != nil || e.Clip != nil {
+		convScalar(dst, src, blocks, e, y0, y1)
+		return
+	}
 	vectors := (dst.W + t.lanes - 1) / t.lanes
 	var mask *int32
 	if rest := dst.W % t.lanes; rest != 0 {

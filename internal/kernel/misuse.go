@@ -20,6 +20,9 @@ func checkConv(dst, src *Tensor, blocks []Block, e *Epilogue, y0, y1, lanes int)
 		}
 		side.mustHold("Conv: residual or gate", width)
 	}
+	if e.Slope != nil && len(e.Slope) < dst.C {
+		panic(fmt.Sprintf("kernel: Conv: %d slopes for %d channels", len(e.Slope), dst.C))
+	}
 	from, to := src.Origin+y0*src.Row, src.Origin+(y1-1)*src.Row+width
 	for i := range blocks {
 		b := &blocks[i]

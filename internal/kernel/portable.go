@@ -101,6 +101,19 @@ func finish(out []float32, e *Epilogue, c, y int) {
 			out[x] = max(v, 0)
 		}
 	}
+	if e.Slope != nil {
+		slope := e.Slope[c]
+		for x, v := range out {
+			if v < 0 {
+				out[x] = slope * v
+			}
+		}
+	}
+	if e.Clip != nil {
+		for x, v := range out {
+			out[x] = min(max(v, e.Clip.Low), e.Clip.High)
+		}
+	}
 	if e.Gate != nil {
 		for x, g := range e.Gate.At(c, y)[:len(out)] {
 			if !(g > 0) {

@@ -5,7 +5,8 @@ import "math"
 // scalar is the reference: plain loops, the meaning of every other Set.
 var scalar = &Set{
 	Name: "go", Conv: convScalar, WeightGrad: weightGradScalar, Axpy: axpyScalar, Blend: blendScalar,
-	SumSquares: sumSquaresScalar, Gate: gateScalar, Adam: adamScalar, AbsGrad: absGradScalar, Shuffle: shuffleScalar, Unshuffle: unshuffleScalar, peak: peakScalar,
+	SumSquares: sumSquaresScalar, Gate: gateScalar, Adam: adamScalar, AbsGrad: absGradScalar, 
+	Tanh: tanhScalar, Sigmoid: sigmoidScalar, Shuffle: shuffleScalar, Unshuffle: unshuffleScalar, peak: peakScalar,
 }
 
 func convScalar(dst, src *Tensor, blocks []Block, e *Epilogue, y0, y1 int) {
@@ -32,6 +33,16 @@ func convScalar(dst, src *Tensor, blocks []Block, e *Epilogue, y0, y1 int) {
 				if e.ReLU {
 					for x, v := range out {
 						out[x] = max(v, 0)
+					}
+				}
+				for x, v := range out {
+					if e.Slope != nil && v < 0 {
+						out[x] = e.Slope[c] * v
+					}
+				}
+				if e.Clip != nil {
+					for x, v := range out {
+						out[x] = min(max(v, e.Clip.Low), e.Clip.High)
 					}
 				}
 				if e.Gate != nil {
@@ -128,6 +139,18 @@ func absGradScalar(dst, a, b []float32, s float32) float64 {
 		loss += math.Abs(float64(d))
 	}
 	return loss * float64(s)
+}
+
+func tanhScalar(dst, x []float32) {
+	for i, v := range x[:len(dst)] {
+		dst[i] = float32(math.Tanh(float64(v)))
+	}
+}
+
+func sigmoidScalar(dst, x []float32) {
+	for i, v := range x[:len(dst)] {
+		dst[i] = float32(1 / (1 + math.Exp(-float64(v))))
+	}
 }
 
 func shuffleScalar(dst []float32, src [4][]float32, n int) {

@@ -20,12 +20,19 @@ package kernel
 
 // Epilogue is what is fused into the store of a convolution:
 //
-//	out = gate(relu(sum + bias + Residual))
+//	out = gate(clip(slope(relu(sum + bias + Residual))))
+//
+// A value that is no number passes through all but the gate.
 type Epilogue struct {
-	Residual *Tensor // added; nil adds nothing; as many channels and pixels as dst, or dst itself
-	Gate     *Tensor // result becomes 0 unless Gate > 0 (ReLU's gradient); nil passes all
-	ReLU     bool
+	Residual *Tensor   // added; nil adds nothing; as many channels and pixels as dst, or dst itself
+	ReLU     bool      // negative values become 0
+	Slope    []float32 // negative values are multiplied by it (PReLU); one for each channel of dst, nil: none
+	Clip     *Range    // values beyond it become its ends; nil: none
+	Gate     *Tensor   // result becomes 0 unless Gate > 0 (ReLU's gradient); nil passes all
 }
+
+// Range is the values from Low to High, both included.
+type Range struct{ Low, High float32 }
 
 // Set is the kernels of one instruction set. Its functions may be called from
 // many goroutines at a time as long as they write to different memory.
@@ -66,6 +73,11 @@ type Set struct {
 	// AbsGrad writes sign(a-b)*s into dst and returns the sum of s*|a-b|: the L1
 	// loss and its gradient. NaN gives NaN in both.
 	AbsGrad func(dst, a, b []float32, s float32) float64
+
+	// Tanh and Sigmoid write the hyperbolic tangent and the logistic function of x
+	// into dst, which may be x: at most 5e-7 from the exact value, and the Tanh of
+	// small values at most 5e-7 relative.
+	Tanh, Sigmoid func(dst, x []float32)
 
 	// Shuffle interleaves n rows of w floats: dst[x*n+i] = src[i][x], n = 2 to 4.
 	Shuffle func(dst []float32, src [4][]float32, n int)
