@@ -13,7 +13,7 @@ func TestNoAllocation(t *testing.T) {
 		for _, w := range []int{5, 48, 85} {
 			l := randomLayer(t, rng, 13, 3, 3, 3, w, 0.5)
 			blocks := Lower(nil, l.shape, l.w, l.bias, l.mask, 8, false)
-			e := &Epilogue{ReLU: true, Residual: l.side, Gate: l.side}
+			e := &Epilogue{ReLU: true, Residual: l.side, Gate: l.side, Slope: l.bias, Clip: &Range{-1, 1}}
 			var grad [][]float32
 			for _, b := range blocks {
 				grad = append(grad, make([]float32, len(b.W)))
@@ -34,6 +34,8 @@ func TestNoAllocation(t *testing.T) {
 				{"Blend", func() { set.Blend(a, 0.5, b) }},
 				{"SumSquares", func() { set.SumSquares(a) }},
 				{"Gate", func() { set.Gate(a, b, c, d) }},
+				{"Tanh", func() { set.Tanh(a, b) }},
+				{"Sigmoid", func() { set.Sigmoid(a, b) }},
 				{"Adam", func() { set.Adam(a, b, c, d, 0.1, 0.9, 0.99, 1e-8) }},
 				{"AbsGrad", func() { set.AbsGrad(a, b, c, 1) }},
 				{"Shuffle2", func() { set.Shuffle(woven, rows, 2) }},

@@ -85,8 +85,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
 	VMAXPS Z1, Z8, Z1
@@ -96,6 +96,61 @@ store:
 	VMAXPS Z5, Z8, Z5
 	VMAXPS Z6, Z8, Z6
 	VMAXPS Z7, Z8, Z7
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z8, Z8, Z8
+	VBROADCASTSS (AX), Z9
+	VCMPPS       $0x11, Z8, Z0, K2
+	VMULPS       Z9, Z0, K2, Z0
+	VBROADCASTSS 4(AX), Z9
+	VCMPPS       $0x11, Z8, Z1, K2
+	VMULPS       Z9, Z1, K2, Z1
+	VBROADCASTSS 8(AX), Z9
+	VCMPPS       $0x11, Z8, Z2, K2
+	VMULPS       Z9, Z2, K2, Z2
+	VBROADCASTSS 12(AX), Z9
+	VCMPPS       $0x11, Z8, Z3, K2
+	VMULPS       Z9, Z3, K2, Z3
+	VBROADCASTSS 16(AX), Z9
+	VCMPPS       $0x11, Z8, Z4, K2
+	VMULPS       Z9, Z4, K2, Z4
+	VBROADCASTSS 20(AX), Z9
+	VCMPPS       $0x11, Z8, Z5, K2
+	VMULPS       Z9, Z5, K2, Z5
+	VBROADCASTSS 24(AX), Z9
+	VCMPPS       $0x11, Z8, Z6, K2
+	VMULPS       Z9, Z6, K2, Z6
+	VBROADCASTSS 28(AX), Z9
+	VCMPPS       $0x11, Z8, Z7, K2
+	VMULPS       Z9, Z7, K2, Z7
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z8
+	VBROADCASTSS 4(AX), Z9
+	VMAXPS       Z0, Z8, Z0
+	VMINPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z8, Z1
+	VMINPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z8, Z2
+	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z8, Z3
+	VMINPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z8, Z4
+	VMINPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z8, Z5
+	VMINPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z8, Z6
+	VMINPS       Z6, Z9, Z6
+	VMAXPS       Z7, Z8, Z7
+	VMINPS       Z7, Z9, Z7
 
 gate:
 	TESTQ     R13, R13
@@ -264,8 +319,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z16, Z16, Z16
 	VMAXPS Z0, Z16, Z0
 	VMAXPS Z1, Z16, Z1
@@ -283,6 +338,93 @@ store:
 	VMAXPS Z13, Z16, Z13
 	VMAXPS Z14, Z16, Z14
 	VMAXPS Z15, Z16, Z15
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z16, Z16, Z16
+	VBROADCASTSS (AX), Z17
+	VCMPPS       $0x11, Z16, Z0, K2
+	VMULPS       Z17, Z0, K2, Z0
+	VCMPPS       $0x11, Z16, Z1, K2
+	VMULPS       Z17, Z1, K2, Z1
+	VBROADCASTSS 4(AX), Z17
+	VCMPPS       $0x11, Z16, Z2, K2
+	VMULPS       Z17, Z2, K2, Z2
+	VCMPPS       $0x11, Z16, Z3, K2
+	VMULPS       Z17, Z3, K2, Z3
+	VBROADCASTSS 8(AX), Z17
+	VCMPPS       $0x11, Z16, Z4, K2
+	VMULPS       Z17, Z4, K2, Z4
+	VCMPPS       $0x11, Z16, Z5, K2
+	VMULPS       Z17, Z5, K2, Z5
+	VBROADCASTSS 12(AX), Z17
+	VCMPPS       $0x11, Z16, Z6, K2
+	VMULPS       Z17, Z6, K2, Z6
+	VCMPPS       $0x11, Z16, Z7, K2
+	VMULPS       Z17, Z7, K2, Z7
+	VBROADCASTSS 16(AX), Z17
+	VCMPPS       $0x11, Z16, Z8, K2
+	VMULPS       Z17, Z8, K2, Z8
+	VCMPPS       $0x11, Z16, Z9, K2
+	VMULPS       Z17, Z9, K2, Z9
+	VBROADCASTSS 20(AX), Z17
+	VCMPPS       $0x11, Z16, Z10, K2
+	VMULPS       Z17, Z10, K2, Z10
+	VCMPPS       $0x11, Z16, Z11, K2
+	VMULPS       Z17, Z11, K2, Z11
+	VBROADCASTSS 24(AX), Z17
+	VCMPPS       $0x11, Z16, Z12, K2
+	VMULPS       Z17, Z12, K2, Z12
+	VCMPPS       $0x11, Z16, Z13, K2
+	VMULPS       Z17, Z13, K2, Z13
+	VBROADCASTSS 28(AX), Z17
+	VCMPPS       $0x11, Z16, Z14, K2
+	VMULPS       Z17, Z14, K2, Z14
+	VCMPPS       $0x11, Z16, Z15, K2
+	VMULPS       Z17, Z15, K2, Z15
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z16
+	VBROADCASTSS 4(AX), Z17
+	VMAXPS       Z0, Z16, Z0
+	VMINPS       Z0, Z17, Z0
+	VMAXPS       Z1, Z16, Z1
+	VMINPS       Z1, Z17, Z1
+	VMAXPS       Z2, Z16, Z2
+	VMINPS       Z2, Z17, Z2
+	VMAXPS       Z3, Z16, Z3
+	VMINPS       Z3, Z17, Z3
+	VMAXPS       Z4, Z16, Z4
+	VMINPS       Z4, Z17, Z4
+	VMAXPS       Z5, Z16, Z5
+	VMINPS       Z5, Z17, Z5
+	VMAXPS       Z6, Z16, Z6
+	VMINPS       Z6, Z17, Z6
+	VMAXPS       Z7, Z16, Z7
+	VMINPS       Z7, Z17, Z7
+	VMAXPS       Z8, Z16, Z8
+	VMINPS       Z8, Z17, Z8
+	VMAXPS       Z9, Z16, Z9
+	VMINPS       Z9, Z17, Z9
+	VMAXPS       Z10, Z16, Z10
+	VMINPS       Z10, Z17, Z10
+	VMAXPS       Z11, Z16, Z11
+	VMINPS       Z11, Z17, Z11
+	VMAXPS       Z12, Z16, Z12
+	VMINPS       Z12, Z17, Z12
+	VMAXPS       Z13, Z16, Z13
+	VMINPS       Z13, Z17, Z13
+	VMAXPS       Z14, Z16, Z14
+	VMINPS       Z14, Z17, Z14
+	VMAXPS       Z15, Z16, Z15
+	VMINPS       Z15, Z17, Z15
 
 gate:
 	TESTQ     R13, R13
@@ -500,8 +642,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z24, Z24, Z24
 	VMAXPS Z0, Z24, Z0
 	VMAXPS Z1, Z24, Z1
@@ -527,6 +669,125 @@ store:
 	VMAXPS Z21, Z24, Z21
 	VMAXPS Z22, Z24, Z22
 	VMAXPS Z23, Z24, Z23
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z24, Z24, Z24
+	VBROADCASTSS (AX), Z25
+	VCMPPS       $0x11, Z24, Z0, K2
+	VMULPS       Z25, Z0, K2, Z0
+	VCMPPS       $0x11, Z24, Z1, K2
+	VMULPS       Z25, Z1, K2, Z1
+	VCMPPS       $0x11, Z24, Z2, K2
+	VMULPS       Z25, Z2, K2, Z2
+	VBROADCASTSS 4(AX), Z25
+	VCMPPS       $0x11, Z24, Z3, K2
+	VMULPS       Z25, Z3, K2, Z3
+	VCMPPS       $0x11, Z24, Z4, K2
+	VMULPS       Z25, Z4, K2, Z4
+	VCMPPS       $0x11, Z24, Z5, K2
+	VMULPS       Z25, Z5, K2, Z5
+	VBROADCASTSS 8(AX), Z25
+	VCMPPS       $0x11, Z24, Z6, K2
+	VMULPS       Z25, Z6, K2, Z6
+	VCMPPS       $0x11, Z24, Z7, K2
+	VMULPS       Z25, Z7, K2, Z7
+	VCMPPS       $0x11, Z24, Z8, K2
+	VMULPS       Z25, Z8, K2, Z8
+	VBROADCASTSS 12(AX), Z25
+	VCMPPS       $0x11, Z24, Z9, K2
+	VMULPS       Z25, Z9, K2, Z9
+	VCMPPS       $0x11, Z24, Z10, K2
+	VMULPS       Z25, Z10, K2, Z10
+	VCMPPS       $0x11, Z24, Z11, K2
+	VMULPS       Z25, Z11, K2, Z11
+	VBROADCASTSS 16(AX), Z25
+	VCMPPS       $0x11, Z24, Z12, K2
+	VMULPS       Z25, Z12, K2, Z12
+	VCMPPS       $0x11, Z24, Z13, K2
+	VMULPS       Z25, Z13, K2, Z13
+	VCMPPS       $0x11, Z24, Z14, K2
+	VMULPS       Z25, Z14, K2, Z14
+	VBROADCASTSS 20(AX), Z25
+	VCMPPS       $0x11, Z24, Z15, K2
+	VMULPS       Z25, Z15, K2, Z15
+	VCMPPS       $0x11, Z24, Z16, K2
+	VMULPS       Z25, Z16, K2, Z16
+	VCMPPS       $0x11, Z24, Z17, K2
+	VMULPS       Z25, Z17, K2, Z17
+	VBROADCASTSS 24(AX), Z25
+	VCMPPS       $0x11, Z24, Z18, K2
+	VMULPS       Z25, Z18, K2, Z18
+	VCMPPS       $0x11, Z24, Z19, K2
+	VMULPS       Z25, Z19, K2, Z19
+	VCMPPS       $0x11, Z24, Z20, K2
+	VMULPS       Z25, Z20, K2, Z20
+	VBROADCASTSS 28(AX), Z25
+	VCMPPS       $0x11, Z24, Z21, K2
+	VMULPS       Z25, Z21, K2, Z21
+	VCMPPS       $0x11, Z24, Z22, K2
+	VMULPS       Z25, Z22, K2, Z22
+	VCMPPS       $0x11, Z24, Z23, K2
+	VMULPS       Z25, Z23, K2, Z23
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z24
+	VBROADCASTSS 4(AX), Z25
+	VMAXPS       Z0, Z24, Z0
+	VMINPS       Z0, Z25, Z0
+	VMAXPS       Z1, Z24, Z1
+	VMINPS       Z1, Z25, Z1
+	VMAXPS       Z2, Z24, Z2
+	VMINPS       Z2, Z25, Z2
+	VMAXPS       Z3, Z24, Z3
+	VMINPS       Z3, Z25, Z3
+	VMAXPS       Z4, Z24, Z4
+	VMINPS       Z4, Z25, Z4
+	VMAXPS       Z5, Z24, Z5
+	VMINPS       Z5, Z25, Z5
+	VMAXPS       Z6, Z24, Z6
+	VMINPS       Z6, Z25, Z6
+	VMAXPS       Z7, Z24, Z7
+	VMINPS       Z7, Z25, Z7
+	VMAXPS       Z8, Z24, Z8
+	VMINPS       Z8, Z25, Z8
+	VMAXPS       Z9, Z24, Z9
+	VMINPS       Z9, Z25, Z9
+	VMAXPS       Z10, Z24, Z10
+	VMINPS       Z10, Z25, Z10
+	VMAXPS       Z11, Z24, Z11
+	VMINPS       Z11, Z25, Z11
+	VMAXPS       Z12, Z24, Z12
+	VMINPS       Z12, Z25, Z12
+	VMAXPS       Z13, Z24, Z13
+	VMINPS       Z13, Z25, Z13
+	VMAXPS       Z14, Z24, Z14
+	VMINPS       Z14, Z25, Z14
+	VMAXPS       Z15, Z24, Z15
+	VMINPS       Z15, Z25, Z15
+	VMAXPS       Z16, Z24, Z16
+	VMINPS       Z16, Z25, Z16
+	VMAXPS       Z17, Z24, Z17
+	VMINPS       Z17, Z25, Z17
+	VMAXPS       Z18, Z24, Z18
+	VMINPS       Z18, Z25, Z18
+	VMAXPS       Z19, Z24, Z19
+	VMINPS       Z19, Z25, Z19
+	VMAXPS       Z20, Z24, Z20
+	VMINPS       Z20, Z25, Z20
+	VMAXPS       Z21, Z24, Z21
+	VMINPS       Z21, Z25, Z21
+	VMAXPS       Z22, Z24, Z22
+	VMINPS       Z22, Z25, Z22
+	VMAXPS       Z23, Z24, Z23
+	VMINPS       Z23, Z25, Z23
 
 gate:
 	TESTQ     R13, R13
@@ -698,13 +959,48 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z4, Z4, Z4
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z4, Z4, Z4
+	VBROADCASTSS (AX), Z5
+	VCMPPS       $0x11, Z4, Z0, K2
+	VMULPS       Z5, Z0, K2, Z0
+	VBROADCASTSS 4(AX), Z5
+	VCMPPS       $0x11, Z4, Z1, K2
+	VMULPS       Z5, Z1, K2, Z1
+	VBROADCASTSS 8(AX), Z5
+	VCMPPS       $0x11, Z4, Z2, K2
+	VMULPS       Z5, Z2, K2, Z2
+	VBROADCASTSS 12(AX), Z5
+	VCMPPS       $0x11, Z4, Z3, K2
+	VMULPS       Z5, Z3, K2, Z3
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z4
+	VBROADCASTSS 4(AX), Z5
+	VMAXPS       Z0, Z4, Z0
+	VMINPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z4, Z1
+	VMINPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z4, Z2
+	VMINPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z4, Z3
+	VMINPS       Z3, Z5, Z3
 
 gate:
 	TESTQ     R13, R13
@@ -821,8 +1117,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
 	VMAXPS Z1, Z8, Z1
@@ -832,6 +1128,57 @@ store:
 	VMAXPS Z5, Z8, Z5
 	VMAXPS Z6, Z8, Z6
 	VMAXPS Z7, Z8, Z7
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z8, Z8, Z8
+	VBROADCASTSS (AX), Z9
+	VCMPPS       $0x11, Z8, Z0, K2
+	VMULPS       Z9, Z0, K2, Z0
+	VCMPPS       $0x11, Z8, Z1, K2
+	VMULPS       Z9, Z1, K2, Z1
+	VBROADCASTSS 4(AX), Z9
+	VCMPPS       $0x11, Z8, Z2, K2
+	VMULPS       Z9, Z2, K2, Z2
+	VCMPPS       $0x11, Z8, Z3, K2
+	VMULPS       Z9, Z3, K2, Z3
+	VBROADCASTSS 8(AX), Z9
+	VCMPPS       $0x11, Z8, Z4, K2
+	VMULPS       Z9, Z4, K2, Z4
+	VCMPPS       $0x11, Z8, Z5, K2
+	VMULPS       Z9, Z5, K2, Z5
+	VBROADCASTSS 12(AX), Z9
+	VCMPPS       $0x11, Z8, Z6, K2
+	VMULPS       Z9, Z6, K2, Z6
+	VCMPPS       $0x11, Z8, Z7, K2
+	VMULPS       Z9, Z7, K2, Z7
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z8
+	VBROADCASTSS 4(AX), Z9
+	VMAXPS       Z0, Z8, Z0
+	VMINPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z8, Z1
+	VMINPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z8, Z2
+	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z8, Z3
+	VMINPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z8, Z4
+	VMINPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z8, Z5
+	VMINPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z8, Z6
+	VMINPS       Z6, Z9, Z6
+	VMAXPS       Z7, Z8, Z7
+	VMINPS       Z7, Z9, Z7
 
 gate:
 	TESTQ     R13, R13
@@ -973,8 +1320,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z12, Z12, Z12
 	VMAXPS Z0, Z12, Z0
 	VMAXPS Z1, Z12, Z1
@@ -988,6 +1335,73 @@ store:
 	VMAXPS Z9, Z12, Z9
 	VMAXPS Z10, Z12, Z10
 	VMAXPS Z11, Z12, Z11
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z12, Z12, Z12
+	VBROADCASTSS (AX), Z13
+	VCMPPS       $0x11, Z12, Z0, K2
+	VMULPS       Z13, Z0, K2, Z0
+	VCMPPS       $0x11, Z12, Z1, K2
+	VMULPS       Z13, Z1, K2, Z1
+	VCMPPS       $0x11, Z12, Z2, K2
+	VMULPS       Z13, Z2, K2, Z2
+	VBROADCASTSS 4(AX), Z13
+	VCMPPS       $0x11, Z12, Z3, K2
+	VMULPS       Z13, Z3, K2, Z3
+	VCMPPS       $0x11, Z12, Z4, K2
+	VMULPS       Z13, Z4, K2, Z4
+	VCMPPS       $0x11, Z12, Z5, K2
+	VMULPS       Z13, Z5, K2, Z5
+	VBROADCASTSS 8(AX), Z13
+	VCMPPS       $0x11, Z12, Z6, K2
+	VMULPS       Z13, Z6, K2, Z6
+	VCMPPS       $0x11, Z12, Z7, K2
+	VMULPS       Z13, Z7, K2, Z7
+	VCMPPS       $0x11, Z12, Z8, K2
+	VMULPS       Z13, Z8, K2, Z8
+	VBROADCASTSS 12(AX), Z13
+	VCMPPS       $0x11, Z12, Z9, K2
+	VMULPS       Z13, Z9, K2, Z9
+	VCMPPS       $0x11, Z12, Z10, K2
+	VMULPS       Z13, Z10, K2, Z10
+	VCMPPS       $0x11, Z12, Z11, K2
+	VMULPS       Z13, Z11, K2, Z11
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z12
+	VBROADCASTSS 4(AX), Z13
+	VMAXPS       Z0, Z12, Z0
+	VMINPS       Z0, Z13, Z0
+	VMAXPS       Z1, Z12, Z1
+	VMINPS       Z1, Z13, Z1
+	VMAXPS       Z2, Z12, Z2
+	VMINPS       Z2, Z13, Z2
+	VMAXPS       Z3, Z12, Z3
+	VMINPS       Z3, Z13, Z3
+	VMAXPS       Z4, Z12, Z4
+	VMINPS       Z4, Z13, Z4
+	VMAXPS       Z5, Z12, Z5
+	VMINPS       Z5, Z13, Z5
+	VMAXPS       Z6, Z12, Z6
+	VMINPS       Z6, Z13, Z6
+	VMAXPS       Z7, Z12, Z7
+	VMINPS       Z7, Z13, Z7
+	VMAXPS       Z8, Z12, Z8
+	VMINPS       Z8, Z13, Z8
+	VMAXPS       Z9, Z12, Z9
+	VMINPS       Z9, Z13, Z9
+	VMAXPS       Z10, Z12, Z10
+	VMINPS       Z10, Z13, Z10
+	VMAXPS       Z11, Z12, Z11
+	VMINPS       Z11, Z13, Z11
 
 gate:
 	TESTQ     R13, R13
@@ -1154,8 +1568,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z16, Z16, Z16
 	VMAXPS Z0, Z16, Z0
 	VMAXPS Z1, Z16, Z1
@@ -1173,6 +1587,89 @@ store:
 	VMAXPS Z13, Z16, Z13
 	VMAXPS Z14, Z16, Z14
 	VMAXPS Z15, Z16, Z15
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z16, Z16, Z16
+	VBROADCASTSS (AX), Z17
+	VCMPPS       $0x11, Z16, Z0, K2
+	VMULPS       Z17, Z0, K2, Z0
+	VCMPPS       $0x11, Z16, Z1, K2
+	VMULPS       Z17, Z1, K2, Z1
+	VCMPPS       $0x11, Z16, Z2, K2
+	VMULPS       Z17, Z2, K2, Z2
+	VCMPPS       $0x11, Z16, Z3, K2
+	VMULPS       Z17, Z3, K2, Z3
+	VBROADCASTSS 4(AX), Z17
+	VCMPPS       $0x11, Z16, Z4, K2
+	VMULPS       Z17, Z4, K2, Z4
+	VCMPPS       $0x11, Z16, Z5, K2
+	VMULPS       Z17, Z5, K2, Z5
+	VCMPPS       $0x11, Z16, Z6, K2
+	VMULPS       Z17, Z6, K2, Z6
+	VCMPPS       $0x11, Z16, Z7, K2
+	VMULPS       Z17, Z7, K2, Z7
+	VBROADCASTSS 8(AX), Z17
+	VCMPPS       $0x11, Z16, Z8, K2
+	VMULPS       Z17, Z8, K2, Z8
+	VCMPPS       $0x11, Z16, Z9, K2
+	VMULPS       Z17, Z9, K2, Z9
+	VCMPPS       $0x11, Z16, Z10, K2
+	VMULPS       Z17, Z10, K2, Z10
+	VCMPPS       $0x11, Z16, Z11, K2
+	VMULPS       Z17, Z11, K2, Z11
+	VBROADCASTSS 12(AX), Z17
+	VCMPPS       $0x11, Z16, Z12, K2
+	VMULPS       Z17, Z12, K2, Z12
+	VCMPPS       $0x11, Z16, Z13, K2
+	VMULPS       Z17, Z13, K2, Z13
+	VCMPPS       $0x11, Z16, Z14, K2
+	VMULPS       Z17, Z14, K2, Z14
+	VCMPPS       $0x11, Z16, Z15, K2
+	VMULPS       Z17, Z15, K2, Z15
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z16
+	VBROADCASTSS 4(AX), Z17
+	VMAXPS       Z0, Z16, Z0
+	VMINPS       Z0, Z17, Z0
+	VMAXPS       Z1, Z16, Z1
+	VMINPS       Z1, Z17, Z1
+	VMAXPS       Z2, Z16, Z2
+	VMINPS       Z2, Z17, Z2
+	VMAXPS       Z3, Z16, Z3
+	VMINPS       Z3, Z17, Z3
+	VMAXPS       Z4, Z16, Z4
+	VMINPS       Z4, Z17, Z4
+	VMAXPS       Z5, Z16, Z5
+	VMINPS       Z5, Z17, Z5
+	VMAXPS       Z6, Z16, Z6
+	VMINPS       Z6, Z17, Z6
+	VMAXPS       Z7, Z16, Z7
+	VMINPS       Z7, Z17, Z7
+	VMAXPS       Z8, Z16, Z8
+	VMINPS       Z8, Z17, Z8
+	VMAXPS       Z9, Z16, Z9
+	VMINPS       Z9, Z17, Z9
+	VMAXPS       Z10, Z16, Z10
+	VMINPS       Z10, Z17, Z10
+	VMAXPS       Z11, Z16, Z11
+	VMINPS       Z11, Z17, Z11
+	VMAXPS       Z12, Z16, Z12
+	VMINPS       Z12, Z17, Z12
+	VMAXPS       Z13, Z16, Z13
+	VMINPS       Z13, Z17, Z13
+	VMAXPS       Z14, Z16, Z14
+	VMINPS       Z14, Z17, Z14
+	VMAXPS       Z15, Z16, Z15
+	VMINPS       Z15, Z17, Z15
 
 gate:
 	TESTQ     R13, R13
@@ -1364,8 +1861,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z20, Z20, Z20
 	VMAXPS Z0, Z20, Z0
 	VMAXPS Z1, Z20, Z1
@@ -1387,6 +1884,105 @@ store:
 	VMAXPS Z17, Z20, Z17
 	VMAXPS Z18, Z20, Z18
 	VMAXPS Z19, Z20, Z19
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z20, Z20, Z20
+	VBROADCASTSS (AX), Z21
+	VCMPPS       $0x11, Z20, Z0, K2
+	VMULPS       Z21, Z0, K2, Z0
+	VCMPPS       $0x11, Z20, Z1, K2
+	VMULPS       Z21, Z1, K2, Z1
+	VCMPPS       $0x11, Z20, Z2, K2
+	VMULPS       Z21, Z2, K2, Z2
+	VCMPPS       $0x11, Z20, Z3, K2
+	VMULPS       Z21, Z3, K2, Z3
+	VCMPPS       $0x11, Z20, Z4, K2
+	VMULPS       Z21, Z4, K2, Z4
+	VBROADCASTSS 4(AX), Z21
+	VCMPPS       $0x11, Z20, Z5, K2
+	VMULPS       Z21, Z5, K2, Z5
+	VCMPPS       $0x11, Z20, Z6, K2
+	VMULPS       Z21, Z6, K2, Z6
+	VCMPPS       $0x11, Z20, Z7, K2
+	VMULPS       Z21, Z7, K2, Z7
+	VCMPPS       $0x11, Z20, Z8, K2
+	VMULPS       Z21, Z8, K2, Z8
+	VCMPPS       $0x11, Z20, Z9, K2
+	VMULPS       Z21, Z9, K2, Z9
+	VBROADCASTSS 8(AX), Z21
+	VCMPPS       $0x11, Z20, Z10, K2
+	VMULPS       Z21, Z10, K2, Z10
+	VCMPPS       $0x11, Z20, Z11, K2
+	VMULPS       Z21, Z11, K2, Z11
+	VCMPPS       $0x11, Z20, Z12, K2
+	VMULPS       Z21, Z12, K2, Z12
+	VCMPPS       $0x11, Z20, Z13, K2
+	VMULPS       Z21, Z13, K2, Z13
+	VCMPPS       $0x11, Z20, Z14, K2
+	VMULPS       Z21, Z14, K2, Z14
+	VBROADCASTSS 12(AX), Z21
+	VCMPPS       $0x11, Z20, Z15, K2
+	VMULPS       Z21, Z15, K2, Z15
+	VCMPPS       $0x11, Z20, Z16, K2
+	VMULPS       Z21, Z16, K2, Z16
+	VCMPPS       $0x11, Z20, Z17, K2
+	VMULPS       Z21, Z17, K2, Z17
+	VCMPPS       $0x11, Z20, Z18, K2
+	VMULPS       Z21, Z18, K2, Z18
+	VCMPPS       $0x11, Z20, Z19, K2
+	VMULPS       Z21, Z19, K2, Z19
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z20
+	VBROADCASTSS 4(AX), Z21
+	VMAXPS       Z0, Z20, Z0
+	VMINPS       Z0, Z21, Z0
+	VMAXPS       Z1, Z20, Z1
+	VMINPS       Z1, Z21, Z1
+	VMAXPS       Z2, Z20, Z2
+	VMINPS       Z2, Z21, Z2
+	VMAXPS       Z3, Z20, Z3
+	VMINPS       Z3, Z21, Z3
+	VMAXPS       Z4, Z20, Z4
+	VMINPS       Z4, Z21, Z4
+	VMAXPS       Z5, Z20, Z5
+	VMINPS       Z5, Z21, Z5
+	VMAXPS       Z6, Z20, Z6
+	VMINPS       Z6, Z21, Z6
+	VMAXPS       Z7, Z20, Z7
+	VMINPS       Z7, Z21, Z7
+	VMAXPS       Z8, Z20, Z8
+	VMINPS       Z8, Z21, Z8
+	VMAXPS       Z9, Z20, Z9
+	VMINPS       Z9, Z21, Z9
+	VMAXPS       Z10, Z20, Z10
+	VMINPS       Z10, Z21, Z10
+	VMAXPS       Z11, Z20, Z11
+	VMINPS       Z11, Z21, Z11
+	VMAXPS       Z12, Z20, Z12
+	VMINPS       Z12, Z21, Z12
+	VMAXPS       Z13, Z20, Z13
+	VMINPS       Z13, Z21, Z13
+	VMAXPS       Z14, Z20, Z14
+	VMINPS       Z14, Z21, Z14
+	VMAXPS       Z15, Z20, Z15
+	VMINPS       Z15, Z21, Z15
+	VMAXPS       Z16, Z20, Z16
+	VMINPS       Z16, Z21, Z16
+	VMAXPS       Z17, Z20, Z17
+	VMINPS       Z17, Z21, Z17
+	VMAXPS       Z18, Z20, Z18
+	VMINPS       Z18, Z21, Z18
+	VMAXPS       Z19, Z20, Z19
+	VMINPS       Z19, Z21, Z19
 
 gate:
 	TESTQ     R13, R13
@@ -1603,8 +2199,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z24, Z24, Z24
 	VMAXPS Z0, Z24, Z0
 	VMAXPS Z1, Z24, Z1
@@ -1630,6 +2226,121 @@ store:
 	VMAXPS Z21, Z24, Z21
 	VMAXPS Z22, Z24, Z22
 	VMAXPS Z23, Z24, Z23
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z24, Z24, Z24
+	VBROADCASTSS (AX), Z25
+	VCMPPS       $0x11, Z24, Z0, K2
+	VMULPS       Z25, Z0, K2, Z0
+	VCMPPS       $0x11, Z24, Z1, K2
+	VMULPS       Z25, Z1, K2, Z1
+	VCMPPS       $0x11, Z24, Z2, K2
+	VMULPS       Z25, Z2, K2, Z2
+	VCMPPS       $0x11, Z24, Z3, K2
+	VMULPS       Z25, Z3, K2, Z3
+	VCMPPS       $0x11, Z24, Z4, K2
+	VMULPS       Z25, Z4, K2, Z4
+	VCMPPS       $0x11, Z24, Z5, K2
+	VMULPS       Z25, Z5, K2, Z5
+	VBROADCASTSS 4(AX), Z25
+	VCMPPS       $0x11, Z24, Z6, K2
+	VMULPS       Z25, Z6, K2, Z6
+	VCMPPS       $0x11, Z24, Z7, K2
+	VMULPS       Z25, Z7, K2, Z7
+	VCMPPS       $0x11, Z24, Z8, K2
+	VMULPS       Z25, Z8, K2, Z8
+	VCMPPS       $0x11, Z24, Z9, K2
+	VMULPS       Z25, Z9, K2, Z9
+	VCMPPS       $0x11, Z24, Z10, K2
+	VMULPS       Z25, Z10, K2, Z10
+	VCMPPS       $0x11, Z24, Z11, K2
+	VMULPS       Z25, Z11, K2, Z11
+	VBROADCASTSS 8(AX), Z25
+	VCMPPS       $0x11, Z24, Z12, K2
+	VMULPS       Z25, Z12, K2, Z12
+	VCMPPS       $0x11, Z24, Z13, K2
+	VMULPS       Z25, Z13, K2, Z13
+	VCMPPS       $0x11, Z24, Z14, K2
+	VMULPS       Z25, Z14, K2, Z14
+	VCMPPS       $0x11, Z24, Z15, K2
+	VMULPS       Z25, Z15, K2, Z15
+	VCMPPS       $0x11, Z24, Z16, K2
+	VMULPS       Z25, Z16, K2, Z16
+	VCMPPS       $0x11, Z24, Z17, K2
+	VMULPS       Z25, Z17, K2, Z17
+	VBROADCASTSS 12(AX), Z25
+	VCMPPS       $0x11, Z24, Z18, K2
+	VMULPS       Z25, Z18, K2, Z18
+	VCMPPS       $0x11, Z24, Z19, K2
+	VMULPS       Z25, Z19, K2, Z19
+	VCMPPS       $0x11, Z24, Z20, K2
+	VMULPS       Z25, Z20, K2, Z20
+	VCMPPS       $0x11, Z24, Z21, K2
+	VMULPS       Z25, Z21, K2, Z21
+	VCMPPS       $0x11, Z24, Z22, K2
+	VMULPS       Z25, Z22, K2, Z22
+	VCMPPS       $0x11, Z24, Z23, K2
+	VMULPS       Z25, Z23, K2, Z23
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z24
+	VBROADCASTSS 4(AX), Z25
+	VMAXPS       Z0, Z24, Z0
+	VMINPS       Z0, Z25, Z0
+	VMAXPS       Z1, Z24, Z1
+	VMINPS       Z1, Z25, Z1
+	VMAXPS       Z2, Z24, Z2
+	VMINPS       Z2, Z25, Z2
+	VMAXPS       Z3, Z24, Z3
+	VMINPS       Z3, Z25, Z3
+	VMAXPS       Z4, Z24, Z4
+	VMINPS       Z4, Z25, Z4
+	VMAXPS       Z5, Z24, Z5
+	VMINPS       Z5, Z25, Z5
+	VMAXPS       Z6, Z24, Z6
+	VMINPS       Z6, Z25, Z6
+	VMAXPS       Z7, Z24, Z7
+	VMINPS       Z7, Z25, Z7
+	VMAXPS       Z8, Z24, Z8
+	VMINPS       Z8, Z25, Z8
+	VMAXPS       Z9, Z24, Z9
+	VMINPS       Z9, Z25, Z9
+	VMAXPS       Z10, Z24, Z10
+	VMINPS       Z10, Z25, Z10
+	VMAXPS       Z11, Z24, Z11
+	VMINPS       Z11, Z25, Z11
+	VMAXPS       Z12, Z24, Z12
+	VMINPS       Z12, Z25, Z12
+	VMAXPS       Z13, Z24, Z13
+	VMINPS       Z13, Z25, Z13
+	VMAXPS       Z14, Z24, Z14
+	VMINPS       Z14, Z25, Z14
+	VMAXPS       Z15, Z24, Z15
+	VMINPS       Z15, Z25, Z15
+	VMAXPS       Z16, Z24, Z16
+	VMINPS       Z16, Z25, Z16
+	VMAXPS       Z17, Z24, Z17
+	VMINPS       Z17, Z25, Z17
+	VMAXPS       Z18, Z24, Z18
+	VMINPS       Z18, Z25, Z18
+	VMAXPS       Z19, Z24, Z19
+	VMINPS       Z19, Z25, Z19
+	VMAXPS       Z20, Z24, Z20
+	VMINPS       Z20, Z25, Z20
+	VMAXPS       Z21, Z24, Z21
+	VMINPS       Z21, Z25, Z21
+	VMAXPS       Z22, Z24, Z22
+	VMINPS       Z22, Z25, Z22
+	VMAXPS       Z23, Z24, Z23
+	VMINPS       Z23, Z25, Z23
 
 gate:
 	TESTQ     R13, R13
@@ -1783,11 +2494,36 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z2, Z2, Z2
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z2, Z2, Z2
+	VBROADCASTSS (AX), Z3
+	VCMPPS       $0x11, Z2, Z0, K2
+	VMULPS       Z3, Z0, K2, Z0
+	VBROADCASTSS 4(AX), Z3
+	VCMPPS       $0x11, Z2, Z1, K2
+	VMULPS       Z3, Z1, K2, Z1
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z2
+	VBROADCASTSS 4(AX), Z3
+	VMAXPS       Z0, Z2, Z0
+	VMINPS       Z0, Z3, Z0
+	VMAXPS       Z1, Z2, Z1
+	VMINPS       Z1, Z3, Z1
 
 gate:
 	TESTQ     R13, R13
@@ -1878,13 +2614,46 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z4, Z4, Z4
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z4, Z4, Z4
+	VBROADCASTSS (AX), Z5
+	VCMPPS       $0x11, Z4, Z0, K2
+	VMULPS       Z5, Z0, K2, Z0
+	VCMPPS       $0x11, Z4, Z1, K2
+	VMULPS       Z5, Z1, K2, Z1
+	VBROADCASTSS 4(AX), Z5
+	VCMPPS       $0x11, Z4, Z2, K2
+	VMULPS       Z5, Z2, K2, Z2
+	VCMPPS       $0x11, Z4, Z3, K2
+	VMULPS       Z5, Z3, K2, Z3
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z4
+	VBROADCASTSS 4(AX), Z5
+	VMAXPS       Z0, Z4, Z0
+	VMINPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z4, Z1
+	VMINPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z4, Z2
+	VMINPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z4, Z3
+	VMINPS       Z3, Z5, Z3
 
 gate:
 	TESTQ     R13, R13
@@ -1988,8 +2757,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z6, Z6, Z6
 	VMAXPS Z0, Z6, Z0
 	VMAXPS Z1, Z6, Z1
@@ -1997,6 +2766,47 @@ store:
 	VMAXPS Z3, Z6, Z3
 	VMAXPS Z4, Z6, Z4
 	VMAXPS Z5, Z6, Z5
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z6, Z6, Z6
+	VBROADCASTSS (AX), Z7
+	VCMPPS       $0x11, Z6, Z0, K2
+	VMULPS       Z7, Z0, K2, Z0
+	VCMPPS       $0x11, Z6, Z1, K2
+	VMULPS       Z7, Z1, K2, Z1
+	VCMPPS       $0x11, Z6, Z2, K2
+	VMULPS       Z7, Z2, K2, Z2
+	VBROADCASTSS 4(AX), Z7
+	VCMPPS       $0x11, Z6, Z3, K2
+	VMULPS       Z7, Z3, K2, Z3
+	VCMPPS       $0x11, Z6, Z4, K2
+	VMULPS       Z7, Z4, K2, Z4
+	VCMPPS       $0x11, Z6, Z5, K2
+	VMULPS       Z7, Z5, K2, Z5
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z6
+	VBROADCASTSS 4(AX), Z7
+	VMAXPS       Z0, Z6, Z0
+	VMINPS       Z0, Z7, Z0
+	VMAXPS       Z1, Z6, Z1
+	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z6, Z2
+	VMINPS       Z2, Z7, Z2
+	VMAXPS       Z3, Z6, Z3
+	VMINPS       Z3, Z7, Z3
+	VMAXPS       Z4, Z6, Z4
+	VMINPS       Z4, Z7, Z4
+	VMAXPS       Z5, Z6, Z5
+	VMINPS       Z5, Z7, Z5
 
 gate:
 	TESTQ     R13, R13
@@ -2113,8 +2923,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
 	VMAXPS Z1, Z8, Z1
@@ -2124,6 +2934,55 @@ store:
 	VMAXPS Z5, Z8, Z5
 	VMAXPS Z6, Z8, Z6
 	VMAXPS Z7, Z8, Z7
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z8, Z8, Z8
+	VBROADCASTSS (AX), Z9
+	VCMPPS       $0x11, Z8, Z0, K2
+	VMULPS       Z9, Z0, K2, Z0
+	VCMPPS       $0x11, Z8, Z1, K2
+	VMULPS       Z9, Z1, K2, Z1
+	VCMPPS       $0x11, Z8, Z2, K2
+	VMULPS       Z9, Z2, K2, Z2
+	VCMPPS       $0x11, Z8, Z3, K2
+	VMULPS       Z9, Z3, K2, Z3
+	VBROADCASTSS 4(AX), Z9
+	VCMPPS       $0x11, Z8, Z4, K2
+	VMULPS       Z9, Z4, K2, Z4
+	VCMPPS       $0x11, Z8, Z5, K2
+	VMULPS       Z9, Z5, K2, Z5
+	VCMPPS       $0x11, Z8, Z6, K2
+	VMULPS       Z9, Z6, K2, Z6
+	VCMPPS       $0x11, Z8, Z7, K2
+	VMULPS       Z9, Z7, K2, Z7
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z8
+	VBROADCASTSS 4(AX), Z9
+	VMAXPS       Z0, Z8, Z0
+	VMINPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z8, Z1
+	VMINPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z8, Z2
+	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z8, Z3
+	VMINPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z8, Z4
+	VMINPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z8, Z5
+	VMINPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z8, Z6
+	VMINPS       Z6, Z9, Z6
+	VMAXPS       Z7, Z8, Z7
+	VMINPS       Z7, Z9, Z7
 
 gate:
 	TESTQ     R13, R13
@@ -2253,8 +3112,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z10, Z10, Z10
 	VMAXPS Z0, Z10, Z0
 	VMAXPS Z1, Z10, Z1
@@ -2266,6 +3125,63 @@ store:
 	VMAXPS Z7, Z10, Z7
 	VMAXPS Z8, Z10, Z8
 	VMAXPS Z9, Z10, Z9
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z10, Z10, Z10
+	VBROADCASTSS (AX), Z11
+	VCMPPS       $0x11, Z10, Z0, K2
+	VMULPS       Z11, Z0, K2, Z0
+	VCMPPS       $0x11, Z10, Z1, K2
+	VMULPS       Z11, Z1, K2, Z1
+	VCMPPS       $0x11, Z10, Z2, K2
+	VMULPS       Z11, Z2, K2, Z2
+	VCMPPS       $0x11, Z10, Z3, K2
+	VMULPS       Z11, Z3, K2, Z3
+	VCMPPS       $0x11, Z10, Z4, K2
+	VMULPS       Z11, Z4, K2, Z4
+	VBROADCASTSS 4(AX), Z11
+	VCMPPS       $0x11, Z10, Z5, K2
+	VMULPS       Z11, Z5, K2, Z5
+	VCMPPS       $0x11, Z10, Z6, K2
+	VMULPS       Z11, Z6, K2, Z6
+	VCMPPS       $0x11, Z10, Z7, K2
+	VMULPS       Z11, Z7, K2, Z7
+	VCMPPS       $0x11, Z10, Z8, K2
+	VMULPS       Z11, Z8, K2, Z8
+	VCMPPS       $0x11, Z10, Z9, K2
+	VMULPS       Z11, Z9, K2, Z9
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z10
+	VBROADCASTSS 4(AX), Z11
+	VMAXPS       Z0, Z10, Z0
+	VMINPS       Z0, Z11, Z0
+	VMAXPS       Z1, Z10, Z1
+	VMINPS       Z1, Z11, Z1
+	VMAXPS       Z2, Z10, Z2
+	VMINPS       Z2, Z11, Z2
+	VMAXPS       Z3, Z10, Z3
+	VMINPS       Z3, Z11, Z3
+	VMAXPS       Z4, Z10, Z4
+	VMINPS       Z4, Z11, Z4
+	VMAXPS       Z5, Z10, Z5
+	VMINPS       Z5, Z11, Z5
+	VMAXPS       Z6, Z10, Z6
+	VMINPS       Z6, Z11, Z6
+	VMAXPS       Z7, Z10, Z7
+	VMINPS       Z7, Z11, Z7
+	VMAXPS       Z8, Z10, Z8
+	VMINPS       Z8, Z11, Z8
+	VMAXPS       Z9, Z10, Z9
+	VMINPS       Z9, Z11, Z9
 
 gate:
 	TESTQ     R13, R13
@@ -2408,8 +3324,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z12, Z12, Z12
 	VMAXPS Z0, Z12, Z0
 	VMAXPS Z1, Z12, Z1
@@ -2423,6 +3339,71 @@ store:
 	VMAXPS Z9, Z12, Z9
 	VMAXPS Z10, Z12, Z10
 	VMAXPS Z11, Z12, Z11
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z12, Z12, Z12
+	VBROADCASTSS (AX), Z13
+	VCMPPS       $0x11, Z12, Z0, K2
+	VMULPS       Z13, Z0, K2, Z0
+	VCMPPS       $0x11, Z12, Z1, K2
+	VMULPS       Z13, Z1, K2, Z1
+	VCMPPS       $0x11, Z12, Z2, K2
+	VMULPS       Z13, Z2, K2, Z2
+	VCMPPS       $0x11, Z12, Z3, K2
+	VMULPS       Z13, Z3, K2, Z3
+	VCMPPS       $0x11, Z12, Z4, K2
+	VMULPS       Z13, Z4, K2, Z4
+	VCMPPS       $0x11, Z12, Z5, K2
+	VMULPS       Z13, Z5, K2, Z5
+	VBROADCASTSS 4(AX), Z13
+	VCMPPS       $0x11, Z12, Z6, K2
+	VMULPS       Z13, Z6, K2, Z6
+	VCMPPS       $0x11, Z12, Z7, K2
+	VMULPS       Z13, Z7, K2, Z7
+	VCMPPS       $0x11, Z12, Z8, K2
+	VMULPS       Z13, Z8, K2, Z8
+	VCMPPS       $0x11, Z12, Z9, K2
+	VMULPS       Z13, Z9, K2, Z9
+	VCMPPS       $0x11, Z12, Z10, K2
+	VMULPS       Z13, Z10, K2, Z10
+	VCMPPS       $0x11, Z12, Z11, K2
+	VMULPS       Z13, Z11, K2, Z11
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z12
+	VBROADCASTSS 4(AX), Z13
+	VMAXPS       Z0, Z12, Z0
+	VMINPS       Z0, Z13, Z0
+	VMAXPS       Z1, Z12, Z1
+	VMINPS       Z1, Z13, Z1
+	VMAXPS       Z2, Z12, Z2
+	VMINPS       Z2, Z13, Z2
+	VMAXPS       Z3, Z12, Z3
+	VMINPS       Z3, Z13, Z3
+	VMAXPS       Z4, Z12, Z4
+	VMINPS       Z4, Z13, Z4
+	VMAXPS       Z5, Z12, Z5
+	VMINPS       Z5, Z13, Z5
+	VMAXPS       Z6, Z12, Z6
+	VMINPS       Z6, Z13, Z6
+	VMAXPS       Z7, Z12, Z7
+	VMINPS       Z7, Z13, Z7
+	VMAXPS       Z8, Z12, Z8
+	VMINPS       Z8, Z13, Z8
+	VMAXPS       Z9, Z12, Z9
+	VMINPS       Z9, Z13, Z9
+	VMAXPS       Z10, Z12, Z10
+	VMINPS       Z10, Z13, Z10
+	VMAXPS       Z11, Z12, Z11
+	VMINPS       Z11, Z13, Z11
 
 gate:
 	TESTQ     R13, R13
@@ -2578,8 +3559,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z14, Z14, Z14
 	VMAXPS Z0, Z14, Z0
 	VMAXPS Z1, Z14, Z1
@@ -2595,6 +3576,79 @@ store:
 	VMAXPS Z11, Z14, Z11
 	VMAXPS Z12, Z14, Z12
 	VMAXPS Z13, Z14, Z13
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z14, Z14, Z14
+	VBROADCASTSS (AX), Z15
+	VCMPPS       $0x11, Z14, Z0, K2
+	VMULPS       Z15, Z0, K2, Z0
+	VCMPPS       $0x11, Z14, Z1, K2
+	VMULPS       Z15, Z1, K2, Z1
+	VCMPPS       $0x11, Z14, Z2, K2
+	VMULPS       Z15, Z2, K2, Z2
+	VCMPPS       $0x11, Z14, Z3, K2
+	VMULPS       Z15, Z3, K2, Z3
+	VCMPPS       $0x11, Z14, Z4, K2
+	VMULPS       Z15, Z4, K2, Z4
+	VCMPPS       $0x11, Z14, Z5, K2
+	VMULPS       Z15, Z5, K2, Z5
+	VCMPPS       $0x11, Z14, Z6, K2
+	VMULPS       Z15, Z6, K2, Z6
+	VBROADCASTSS 4(AX), Z15
+	VCMPPS       $0x11, Z14, Z7, K2
+	VMULPS       Z15, Z7, K2, Z7
+	VCMPPS       $0x11, Z14, Z8, K2
+	VMULPS       Z15, Z8, K2, Z8
+	VCMPPS       $0x11, Z14, Z9, K2
+	VMULPS       Z15, Z9, K2, Z9
+	VCMPPS       $0x11, Z14, Z10, K2
+	VMULPS       Z15, Z10, K2, Z10
+	VCMPPS       $0x11, Z14, Z11, K2
+	VMULPS       Z15, Z11, K2, Z11
+	VCMPPS       $0x11, Z14, Z12, K2
+	VMULPS       Z15, Z12, K2, Z12
+	VCMPPS       $0x11, Z14, Z13, K2
+	VMULPS       Z15, Z13, K2, Z13
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z14
+	VBROADCASTSS 4(AX), Z15
+	VMAXPS       Z0, Z14, Z0
+	VMINPS       Z0, Z15, Z0
+	VMAXPS       Z1, Z14, Z1
+	VMINPS       Z1, Z15, Z1
+	VMAXPS       Z2, Z14, Z2
+	VMINPS       Z2, Z15, Z2
+	VMAXPS       Z3, Z14, Z3
+	VMINPS       Z3, Z15, Z3
+	VMAXPS       Z4, Z14, Z4
+	VMINPS       Z4, Z15, Z4
+	VMAXPS       Z5, Z14, Z5
+	VMINPS       Z5, Z15, Z5
+	VMAXPS       Z6, Z14, Z6
+	VMINPS       Z6, Z15, Z6
+	VMAXPS       Z7, Z14, Z7
+	VMINPS       Z7, Z15, Z7
+	VMAXPS       Z8, Z14, Z8
+	VMINPS       Z8, Z15, Z8
+	VMAXPS       Z9, Z14, Z9
+	VMINPS       Z9, Z15, Z9
+	VMAXPS       Z10, Z14, Z10
+	VMINPS       Z10, Z15, Z10
+	VMAXPS       Z11, Z14, Z11
+	VMINPS       Z11, Z15, Z11
+	VMAXPS       Z12, Z14, Z12
+	VMINPS       Z12, Z15, Z12
+	VMAXPS       Z13, Z14, Z13
+	VMINPS       Z13, Z15, Z13
 
 gate:
 	TESTQ     R13, R13
@@ -2763,8 +3817,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z16, Z16, Z16
 	VMAXPS Z0, Z16, Z0
 	VMAXPS Z1, Z16, Z1
@@ -2782,6 +3836,87 @@ store:
 	VMAXPS Z13, Z16, Z13
 	VMAXPS Z14, Z16, Z14
 	VMAXPS Z15, Z16, Z15
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z16, Z16, Z16
+	VBROADCASTSS (AX), Z17
+	VCMPPS       $0x11, Z16, Z0, K2
+	VMULPS       Z17, Z0, K2, Z0
+	VCMPPS       $0x11, Z16, Z1, K2
+	VMULPS       Z17, Z1, K2, Z1
+	VCMPPS       $0x11, Z16, Z2, K2
+	VMULPS       Z17, Z2, K2, Z2
+	VCMPPS       $0x11, Z16, Z3, K2
+	VMULPS       Z17, Z3, K2, Z3
+	VCMPPS       $0x11, Z16, Z4, K2
+	VMULPS       Z17, Z4, K2, Z4
+	VCMPPS       $0x11, Z16, Z5, K2
+	VMULPS       Z17, Z5, K2, Z5
+	VCMPPS       $0x11, Z16, Z6, K2
+	VMULPS       Z17, Z6, K2, Z6
+	VCMPPS       $0x11, Z16, Z7, K2
+	VMULPS       Z17, Z7, K2, Z7
+	VBROADCASTSS 4(AX), Z17
+	VCMPPS       $0x11, Z16, Z8, K2
+	VMULPS       Z17, Z8, K2, Z8
+	VCMPPS       $0x11, Z16, Z9, K2
+	VMULPS       Z17, Z9, K2, Z9
+	VCMPPS       $0x11, Z16, Z10, K2
+	VMULPS       Z17, Z10, K2, Z10
+	VCMPPS       $0x11, Z16, Z11, K2
+	VMULPS       Z17, Z11, K2, Z11
+	VCMPPS       $0x11, Z16, Z12, K2
+	VMULPS       Z17, Z12, K2, Z12
+	VCMPPS       $0x11, Z16, Z13, K2
+	VMULPS       Z17, Z13, K2, Z13
+	VCMPPS       $0x11, Z16, Z14, K2
+	VMULPS       Z17, Z14, K2, Z14
+	VCMPPS       $0x11, Z16, Z15, K2
+	VMULPS       Z17, Z15, K2, Z15
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z16
+	VBROADCASTSS 4(AX), Z17
+	VMAXPS       Z0, Z16, Z0
+	VMINPS       Z0, Z17, Z0
+	VMAXPS       Z1, Z16, Z1
+	VMINPS       Z1, Z17, Z1
+	VMAXPS       Z2, Z16, Z2
+	VMINPS       Z2, Z17, Z2
+	VMAXPS       Z3, Z16, Z3
+	VMINPS       Z3, Z17, Z3
+	VMAXPS       Z4, Z16, Z4
+	VMINPS       Z4, Z17, Z4
+	VMAXPS       Z5, Z16, Z5
+	VMINPS       Z5, Z17, Z5
+	VMAXPS       Z6, Z16, Z6
+	VMINPS       Z6, Z17, Z6
+	VMAXPS       Z7, Z16, Z7
+	VMINPS       Z7, Z17, Z7
+	VMAXPS       Z8, Z16, Z8
+	VMINPS       Z8, Z17, Z8
+	VMAXPS       Z9, Z16, Z9
+	VMINPS       Z9, Z17, Z9
+	VMAXPS       Z10, Z16, Z10
+	VMINPS       Z10, Z17, Z10
+	VMAXPS       Z11, Z16, Z11
+	VMINPS       Z11, Z17, Z11
+	VMAXPS       Z12, Z16, Z12
+	VMINPS       Z12, Z17, Z12
+	VMAXPS       Z13, Z16, Z13
+	VMINPS       Z13, Z17, Z13
+	VMAXPS       Z14, Z16, Z14
+	VMINPS       Z14, Z17, Z14
+	VMAXPS       Z15, Z16, Z15
+	VMINPS       Z15, Z17, Z15
 
 gate:
 	TESTQ     R13, R13
@@ -2963,8 +4098,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z18, Z18, Z18
 	VMAXPS Z0, Z18, Z0
 	VMAXPS Z1, Z18, Z1
@@ -2984,6 +4119,95 @@ store:
 	VMAXPS Z15, Z18, Z15
 	VMAXPS Z16, Z18, Z16
 	VMAXPS Z17, Z18, Z17
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z18, Z18, Z18
+	VBROADCASTSS (AX), Z19
+	VCMPPS       $0x11, Z18, Z0, K2
+	VMULPS       Z19, Z0, K2, Z0
+	VCMPPS       $0x11, Z18, Z1, K2
+	VMULPS       Z19, Z1, K2, Z1
+	VCMPPS       $0x11, Z18, Z2, K2
+	VMULPS       Z19, Z2, K2, Z2
+	VCMPPS       $0x11, Z18, Z3, K2
+	VMULPS       Z19, Z3, K2, Z3
+	VCMPPS       $0x11, Z18, Z4, K2
+	VMULPS       Z19, Z4, K2, Z4
+	VCMPPS       $0x11, Z18, Z5, K2
+	VMULPS       Z19, Z5, K2, Z5
+	VCMPPS       $0x11, Z18, Z6, K2
+	VMULPS       Z19, Z6, K2, Z6
+	VCMPPS       $0x11, Z18, Z7, K2
+	VMULPS       Z19, Z7, K2, Z7
+	VCMPPS       $0x11, Z18, Z8, K2
+	VMULPS       Z19, Z8, K2, Z8
+	VBROADCASTSS 4(AX), Z19
+	VCMPPS       $0x11, Z18, Z9, K2
+	VMULPS       Z19, Z9, K2, Z9
+	VCMPPS       $0x11, Z18, Z10, K2
+	VMULPS       Z19, Z10, K2, Z10
+	VCMPPS       $0x11, Z18, Z11, K2
+	VMULPS       Z19, Z11, K2, Z11
+	VCMPPS       $0x11, Z18, Z12, K2
+	VMULPS       Z19, Z12, K2, Z12
+	VCMPPS       $0x11, Z18, Z13, K2
+	VMULPS       Z19, Z13, K2, Z13
+	VCMPPS       $0x11, Z18, Z14, K2
+	VMULPS       Z19, Z14, K2, Z14
+	VCMPPS       $0x11, Z18, Z15, K2
+	VMULPS       Z19, Z15, K2, Z15
+	VCMPPS       $0x11, Z18, Z16, K2
+	VMULPS       Z19, Z16, K2, Z16
+	VCMPPS       $0x11, Z18, Z17, K2
+	VMULPS       Z19, Z17, K2, Z17
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z18
+	VBROADCASTSS 4(AX), Z19
+	VMAXPS       Z0, Z18, Z0
+	VMINPS       Z0, Z19, Z0
+	VMAXPS       Z1, Z18, Z1
+	VMINPS       Z1, Z19, Z1
+	VMAXPS       Z2, Z18, Z2
+	VMINPS       Z2, Z19, Z2
+	VMAXPS       Z3, Z18, Z3
+	VMINPS       Z3, Z19, Z3
+	VMAXPS       Z4, Z18, Z4
+	VMINPS       Z4, Z19, Z4
+	VMAXPS       Z5, Z18, Z5
+	VMINPS       Z5, Z19, Z5
+	VMAXPS       Z6, Z18, Z6
+	VMINPS       Z6, Z19, Z6
+	VMAXPS       Z7, Z18, Z7
+	VMINPS       Z7, Z19, Z7
+	VMAXPS       Z8, Z18, Z8
+	VMINPS       Z8, Z19, Z8
+	VMAXPS       Z9, Z18, Z9
+	VMINPS       Z9, Z19, Z9
+	VMAXPS       Z10, Z18, Z10
+	VMINPS       Z10, Z19, Z10
+	VMAXPS       Z11, Z18, Z11
+	VMINPS       Z11, Z19, Z11
+	VMAXPS       Z12, Z18, Z12
+	VMINPS       Z12, Z19, Z12
+	VMAXPS       Z13, Z18, Z13
+	VMINPS       Z13, Z19, Z13
+	VMAXPS       Z14, Z18, Z14
+	VMINPS       Z14, Z19, Z14
+	VMAXPS       Z15, Z18, Z15
+	VMINPS       Z15, Z19, Z15
+	VMAXPS       Z16, Z18, Z16
+	VMINPS       Z16, Z19, Z16
+	VMAXPS       Z17, Z18, Z17
+	VMINPS       Z17, Z19, Z17
 
 gate:
 	TESTQ     R13, R13
@@ -3178,8 +4402,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z20, Z20, Z20
 	VMAXPS Z0, Z20, Z0
 	VMAXPS Z1, Z20, Z1
@@ -3201,6 +4425,103 @@ store:
 	VMAXPS Z17, Z20, Z17
 	VMAXPS Z18, Z20, Z18
 	VMAXPS Z19, Z20, Z19
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z20, Z20, Z20
+	VBROADCASTSS (AX), Z21
+	VCMPPS       $0x11, Z20, Z0, K2
+	VMULPS       Z21, Z0, K2, Z0
+	VCMPPS       $0x11, Z20, Z1, K2
+	VMULPS       Z21, Z1, K2, Z1
+	VCMPPS       $0x11, Z20, Z2, K2
+	VMULPS       Z21, Z2, K2, Z2
+	VCMPPS       $0x11, Z20, Z3, K2
+	VMULPS       Z21, Z3, K2, Z3
+	VCMPPS       $0x11, Z20, Z4, K2
+	VMULPS       Z21, Z4, K2, Z4
+	VCMPPS       $0x11, Z20, Z5, K2
+	VMULPS       Z21, Z5, K2, Z5
+	VCMPPS       $0x11, Z20, Z6, K2
+	VMULPS       Z21, Z6, K2, Z6
+	VCMPPS       $0x11, Z20, Z7, K2
+	VMULPS       Z21, Z7, K2, Z7
+	VCMPPS       $0x11, Z20, Z8, K2
+	VMULPS       Z21, Z8, K2, Z8
+	VCMPPS       $0x11, Z20, Z9, K2
+	VMULPS       Z21, Z9, K2, Z9
+	VBROADCASTSS 4(AX), Z21
+	VCMPPS       $0x11, Z20, Z10, K2
+	VMULPS       Z21, Z10, K2, Z10
+	VCMPPS       $0x11, Z20, Z11, K2
+	VMULPS       Z21, Z11, K2, Z11
+	VCMPPS       $0x11, Z20, Z12, K2
+	VMULPS       Z21, Z12, K2, Z12
+	VCMPPS       $0x11, Z20, Z13, K2
+	VMULPS       Z21, Z13, K2, Z13
+	VCMPPS       $0x11, Z20, Z14, K2
+	VMULPS       Z21, Z14, K2, Z14
+	VCMPPS       $0x11, Z20, Z15, K2
+	VMULPS       Z21, Z15, K2, Z15
+	VCMPPS       $0x11, Z20, Z16, K2
+	VMULPS       Z21, Z16, K2, Z16
+	VCMPPS       $0x11, Z20, Z17, K2
+	VMULPS       Z21, Z17, K2, Z17
+	VCMPPS       $0x11, Z20, Z18, K2
+	VMULPS       Z21, Z18, K2, Z18
+	VCMPPS       $0x11, Z20, Z19, K2
+	VMULPS       Z21, Z19, K2, Z19
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z20
+	VBROADCASTSS 4(AX), Z21
+	VMAXPS       Z0, Z20, Z0
+	VMINPS       Z0, Z21, Z0
+	VMAXPS       Z1, Z20, Z1
+	VMINPS       Z1, Z21, Z1
+	VMAXPS       Z2, Z20, Z2
+	VMINPS       Z2, Z21, Z2
+	VMAXPS       Z3, Z20, Z3
+	VMINPS       Z3, Z21, Z3
+	VMAXPS       Z4, Z20, Z4
+	VMINPS       Z4, Z21, Z4
+	VMAXPS       Z5, Z20, Z5
+	VMINPS       Z5, Z21, Z5
+	VMAXPS       Z6, Z20, Z6
+	VMINPS       Z6, Z21, Z6
+	VMAXPS       Z7, Z20, Z7
+	VMINPS       Z7, Z21, Z7
+	VMAXPS       Z8, Z20, Z8
+	VMINPS       Z8, Z21, Z8
+	VMAXPS       Z9, Z20, Z9
+	VMINPS       Z9, Z21, Z9
+	VMAXPS       Z10, Z20, Z10
+	VMINPS       Z10, Z21, Z10
+	VMAXPS       Z11, Z20, Z11
+	VMINPS       Z11, Z21, Z11
+	VMAXPS       Z12, Z20, Z12
+	VMINPS       Z12, Z21, Z12
+	VMAXPS       Z13, Z20, Z13
+	VMINPS       Z13, Z21, Z13
+	VMAXPS       Z14, Z20, Z14
+	VMINPS       Z14, Z21, Z14
+	VMAXPS       Z15, Z20, Z15
+	VMINPS       Z15, Z21, Z15
+	VMAXPS       Z16, Z20, Z16
+	VMINPS       Z16, Z21, Z16
+	VMAXPS       Z17, Z20, Z17
+	VMINPS       Z17, Z21, Z17
+	VMAXPS       Z18, Z20, Z18
+	VMINPS       Z18, Z21, Z18
+	VMAXPS       Z19, Z20, Z19
+	VMINPS       Z19, Z21, Z19
 
 gate:
 	TESTQ     R13, R13
@@ -3408,8 +4729,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z22, Z22, Z22
 	VMAXPS Z0, Z22, Z0
 	VMAXPS Z1, Z22, Z1
@@ -3433,6 +4754,111 @@ store:
 	VMAXPS Z19, Z22, Z19
 	VMAXPS Z20, Z22, Z20
 	VMAXPS Z21, Z22, Z21
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z22, Z22, Z22
+	VBROADCASTSS (AX), Z23
+	VCMPPS       $0x11, Z22, Z0, K2
+	VMULPS       Z23, Z0, K2, Z0
+	VCMPPS       $0x11, Z22, Z1, K2
+	VMULPS       Z23, Z1, K2, Z1
+	VCMPPS       $0x11, Z22, Z2, K2
+	VMULPS       Z23, Z2, K2, Z2
+	VCMPPS       $0x11, Z22, Z3, K2
+	VMULPS       Z23, Z3, K2, Z3
+	VCMPPS       $0x11, Z22, Z4, K2
+	VMULPS       Z23, Z4, K2, Z4
+	VCMPPS       $0x11, Z22, Z5, K2
+	VMULPS       Z23, Z5, K2, Z5
+	VCMPPS       $0x11, Z22, Z6, K2
+	VMULPS       Z23, Z6, K2, Z6
+	VCMPPS       $0x11, Z22, Z7, K2
+	VMULPS       Z23, Z7, K2, Z7
+	VCMPPS       $0x11, Z22, Z8, K2
+	VMULPS       Z23, Z8, K2, Z8
+	VCMPPS       $0x11, Z22, Z9, K2
+	VMULPS       Z23, Z9, K2, Z9
+	VCMPPS       $0x11, Z22, Z10, K2
+	VMULPS       Z23, Z10, K2, Z10
+	VBROADCASTSS 4(AX), Z23
+	VCMPPS       $0x11, Z22, Z11, K2
+	VMULPS       Z23, Z11, K2, Z11
+	VCMPPS       $0x11, Z22, Z12, K2
+	VMULPS       Z23, Z12, K2, Z12
+	VCMPPS       $0x11, Z22, Z13, K2
+	VMULPS       Z23, Z13, K2, Z13
+	VCMPPS       $0x11, Z22, Z14, K2
+	VMULPS       Z23, Z14, K2, Z14
+	VCMPPS       $0x11, Z22, Z15, K2
+	VMULPS       Z23, Z15, K2, Z15
+	VCMPPS       $0x11, Z22, Z16, K2
+	VMULPS       Z23, Z16, K2, Z16
+	VCMPPS       $0x11, Z22, Z17, K2
+	VMULPS       Z23, Z17, K2, Z17
+	VCMPPS       $0x11, Z22, Z18, K2
+	VMULPS       Z23, Z18, K2, Z18
+	VCMPPS       $0x11, Z22, Z19, K2
+	VMULPS       Z23, Z19, K2, Z19
+	VCMPPS       $0x11, Z22, Z20, K2
+	VMULPS       Z23, Z20, K2, Z20
+	VCMPPS       $0x11, Z22, Z21, K2
+	VMULPS       Z23, Z21, K2, Z21
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z22
+	VBROADCASTSS 4(AX), Z23
+	VMAXPS       Z0, Z22, Z0
+	VMINPS       Z0, Z23, Z0
+	VMAXPS       Z1, Z22, Z1
+	VMINPS       Z1, Z23, Z1
+	VMAXPS       Z2, Z22, Z2
+	VMINPS       Z2, Z23, Z2
+	VMAXPS       Z3, Z22, Z3
+	VMINPS       Z3, Z23, Z3
+	VMAXPS       Z4, Z22, Z4
+	VMINPS       Z4, Z23, Z4
+	VMAXPS       Z5, Z22, Z5
+	VMINPS       Z5, Z23, Z5
+	VMAXPS       Z6, Z22, Z6
+	VMINPS       Z6, Z23, Z6
+	VMAXPS       Z7, Z22, Z7
+	VMINPS       Z7, Z23, Z7
+	VMAXPS       Z8, Z22, Z8
+	VMINPS       Z8, Z23, Z8
+	VMAXPS       Z9, Z22, Z9
+	VMINPS       Z9, Z23, Z9
+	VMAXPS       Z10, Z22, Z10
+	VMINPS       Z10, Z23, Z10
+	VMAXPS       Z11, Z22, Z11
+	VMINPS       Z11, Z23, Z11
+	VMAXPS       Z12, Z22, Z12
+	VMINPS       Z12, Z23, Z12
+	VMAXPS       Z13, Z22, Z13
+	VMINPS       Z13, Z23, Z13
+	VMAXPS       Z14, Z22, Z14
+	VMINPS       Z14, Z23, Z14
+	VMAXPS       Z15, Z22, Z15
+	VMINPS       Z15, Z23, Z15
+	VMAXPS       Z16, Z22, Z16
+	VMINPS       Z16, Z23, Z16
+	VMAXPS       Z17, Z22, Z17
+	VMINPS       Z17, Z23, Z17
+	VMAXPS       Z18, Z22, Z18
+	VMINPS       Z18, Z23, Z18
+	VMAXPS       Z19, Z22, Z19
+	VMINPS       Z19, Z23, Z19
+	VMAXPS       Z20, Z22, Z20
+	VMINPS       Z20, Z23, Z20
+	VMAXPS       Z21, Z22, Z21
+	VMINPS       Z21, Z23, Z21
 
 gate:
 	TESTQ     R13, R13
@@ -3653,8 +5079,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z24, Z24, Z24
 	VMAXPS Z0, Z24, Z0
 	VMAXPS Z1, Z24, Z1
@@ -3680,6 +5106,119 @@ store:
 	VMAXPS Z21, Z24, Z21
 	VMAXPS Z22, Z24, Z22
 	VMAXPS Z23, Z24, Z23
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z24, Z24, Z24
+	VBROADCASTSS (AX), Z25
+	VCMPPS       $0x11, Z24, Z0, K2
+	VMULPS       Z25, Z0, K2, Z0
+	VCMPPS       $0x11, Z24, Z1, K2
+	VMULPS       Z25, Z1, K2, Z1
+	VCMPPS       $0x11, Z24, Z2, K2
+	VMULPS       Z25, Z2, K2, Z2
+	VCMPPS       $0x11, Z24, Z3, K2
+	VMULPS       Z25, Z3, K2, Z3
+	VCMPPS       $0x11, Z24, Z4, K2
+	VMULPS       Z25, Z4, K2, Z4
+	VCMPPS       $0x11, Z24, Z5, K2
+	VMULPS       Z25, Z5, K2, Z5
+	VCMPPS       $0x11, Z24, Z6, K2
+	VMULPS       Z25, Z6, K2, Z6
+	VCMPPS       $0x11, Z24, Z7, K2
+	VMULPS       Z25, Z7, K2, Z7
+	VCMPPS       $0x11, Z24, Z8, K2
+	VMULPS       Z25, Z8, K2, Z8
+	VCMPPS       $0x11, Z24, Z9, K2
+	VMULPS       Z25, Z9, K2, Z9
+	VCMPPS       $0x11, Z24, Z10, K2
+	VMULPS       Z25, Z10, K2, Z10
+	VCMPPS       $0x11, Z24, Z11, K2
+	VMULPS       Z25, Z11, K2, Z11
+	VBROADCASTSS 4(AX), Z25
+	VCMPPS       $0x11, Z24, Z12, K2
+	VMULPS       Z25, Z12, K2, Z12
+	VCMPPS       $0x11, Z24, Z13, K2
+	VMULPS       Z25, Z13, K2, Z13
+	VCMPPS       $0x11, Z24, Z14, K2
+	VMULPS       Z25, Z14, K2, Z14
+	VCMPPS       $0x11, Z24, Z15, K2
+	VMULPS       Z25, Z15, K2, Z15
+	VCMPPS       $0x11, Z24, Z16, K2
+	VMULPS       Z25, Z16, K2, Z16
+	VCMPPS       $0x11, Z24, Z17, K2
+	VMULPS       Z25, Z17, K2, Z17
+	VCMPPS       $0x11, Z24, Z18, K2
+	VMULPS       Z25, Z18, K2, Z18
+	VCMPPS       $0x11, Z24, Z19, K2
+	VMULPS       Z25, Z19, K2, Z19
+	VCMPPS       $0x11, Z24, Z20, K2
+	VMULPS       Z25, Z20, K2, Z20
+	VCMPPS       $0x11, Z24, Z21, K2
+	VMULPS       Z25, Z21, K2, Z21
+	VCMPPS       $0x11, Z24, Z22, K2
+	VMULPS       Z25, Z22, K2, Z22
+	VCMPPS       $0x11, Z24, Z23, K2
+	VMULPS       Z25, Z23, K2, Z23
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z24
+	VBROADCASTSS 4(AX), Z25
+	VMAXPS       Z0, Z24, Z0
+	VMINPS       Z0, Z25, Z0
+	VMAXPS       Z1, Z24, Z1
+	VMINPS       Z1, Z25, Z1
+	VMAXPS       Z2, Z24, Z2
+	VMINPS       Z2, Z25, Z2
+	VMAXPS       Z3, Z24, Z3
+	VMINPS       Z3, Z25, Z3
+	VMAXPS       Z4, Z24, Z4
+	VMINPS       Z4, Z25, Z4
+	VMAXPS       Z5, Z24, Z5
+	VMINPS       Z5, Z25, Z5
+	VMAXPS       Z6, Z24, Z6
+	VMINPS       Z6, Z25, Z6
+	VMAXPS       Z7, Z24, Z7
+	VMINPS       Z7, Z25, Z7
+	VMAXPS       Z8, Z24, Z8
+	VMINPS       Z8, Z25, Z8
+	VMAXPS       Z9, Z24, Z9
+	VMINPS       Z9, Z25, Z9
+	VMAXPS       Z10, Z24, Z10
+	VMINPS       Z10, Z25, Z10
+	VMAXPS       Z11, Z24, Z11
+	VMINPS       Z11, Z25, Z11
+	VMAXPS       Z12, Z24, Z12
+	VMINPS       Z12, Z25, Z12
+	VMAXPS       Z13, Z24, Z13
+	VMINPS       Z13, Z25, Z13
+	VMAXPS       Z14, Z24, Z14
+	VMINPS       Z14, Z25, Z14
+	VMAXPS       Z15, Z24, Z15
+	VMINPS       Z15, Z25, Z15
+	VMAXPS       Z16, Z24, Z16
+	VMINPS       Z16, Z25, Z16
+	VMAXPS       Z17, Z24, Z17
+	VMINPS       Z17, Z25, Z17
+	VMAXPS       Z18, Z24, Z18
+	VMINPS       Z18, Z25, Z18
+	VMAXPS       Z19, Z24, Z19
+	VMINPS       Z19, Z25, Z19
+	VMAXPS       Z20, Z24, Z20
+	VMINPS       Z20, Z25, Z20
+	VMAXPS       Z21, Z24, Z21
+	VMINPS       Z21, Z25, Z21
+	VMAXPS       Z22, Z24, Z22
+	VMINPS       Z22, Z25, Z22
+	VMAXPS       Z23, Z24, Z23
+	VMINPS       Z23, Z25, Z23
 
 gate:
 	TESTQ     R13, R13
@@ -3823,10 +5362,30 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z1, Z1, Z1
 	VMAXPS Z0, Z1, Z0
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z1, Z1, Z1
+	VBROADCASTSS (AX), Z2
+	VCMPPS       $0x11, Z1, Z0, K2
+	VMULPS       Z2, Z0, K2, Z0
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z1
+	VBROADCASTSS 4(AX), Z2
+	VMAXPS       Z0, Z1, Z0
+	VMINPS       Z0, Z2, Z0
 
 gate:
 	TESTQ     R13, R13
@@ -3902,11 +5461,35 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z2, Z2, Z2
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z2, Z2, Z2
+	VBROADCASTSS (AX), Z3
+	VCMPPS       $0x11, Z2, Z0, K2
+	VMULPS       Z3, Z0, K2, Z0
+	VCMPPS       $0x11, Z2, Z1, K2
+	VMULPS       Z3, Z1, K2, Z1
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z2
+	VBROADCASTSS 4(AX), Z3
+	VMAXPS       Z0, Z2, Z0
+	VMINPS       Z0, Z3, Z0
+	VMAXPS       Z1, Z2, Z1
+	VMINPS       Z1, Z3, Z1
 
 gate:
 	TESTQ     R13, R13
@@ -3988,12 +5571,40 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z3, Z3, Z3
 	VMAXPS Z0, Z3, Z0
 	VMAXPS Z1, Z3, Z1
 	VMAXPS Z2, Z3, Z2
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z3, Z3, Z3
+	VBROADCASTSS (AX), Z4
+	VCMPPS       $0x11, Z3, Z0, K2
+	VMULPS       Z4, Z0, K2, Z0
+	VCMPPS       $0x11, Z3, Z1, K2
+	VMULPS       Z4, Z1, K2, Z1
+	VCMPPS       $0x11, Z3, Z2, K2
+	VMULPS       Z4, Z2, K2, Z2
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z3
+	VBROADCASTSS 4(AX), Z4
+	VMAXPS       Z0, Z3, Z0
+	VMINPS       Z0, Z4, Z0
+	VMAXPS       Z1, Z3, Z1
+	VMINPS       Z1, Z4, Z1
+	VMAXPS       Z2, Z3, Z2
+	VMINPS       Z2, Z4, Z2
 
 gate:
 	TESTQ     R13, R13
@@ -4081,13 +5692,45 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z4, Z4, Z4
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z4, Z4, Z4
+	VBROADCASTSS (AX), Z5
+	VCMPPS       $0x11, Z4, Z0, K2
+	VMULPS       Z5, Z0, K2, Z0
+	VCMPPS       $0x11, Z4, Z1, K2
+	VMULPS       Z5, Z1, K2, Z1
+	VCMPPS       $0x11, Z4, Z2, K2
+	VMULPS       Z5, Z2, K2, Z2
+	VCMPPS       $0x11, Z4, Z3, K2
+	VMULPS       Z5, Z3, K2, Z3
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z4
+	VBROADCASTSS 4(AX), Z5
+	VMAXPS       Z0, Z4, Z0
+	VMINPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z4, Z1
+	VMINPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z4, Z2
+	VMINPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z4, Z3
+	VMINPS       Z3, Z5, Z3
 
 gate:
 	TESTQ     R13, R13
@@ -4181,14 +5824,50 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z5, Z5, Z5
 	VMAXPS Z0, Z5, Z0
 	VMAXPS Z1, Z5, Z1
 	VMAXPS Z2, Z5, Z2
 	VMAXPS Z3, Z5, Z3
 	VMAXPS Z4, Z5, Z4
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z5, Z5, Z5
+	VBROADCASTSS (AX), Z6
+	VCMPPS       $0x11, Z5, Z0, K2
+	VMULPS       Z6, Z0, K2, Z0
+	VCMPPS       $0x11, Z5, Z1, K2
+	VMULPS       Z6, Z1, K2, Z1
+	VCMPPS       $0x11, Z5, Z2, K2
+	VMULPS       Z6, Z2, K2, Z2
+	VCMPPS       $0x11, Z5, Z3, K2
+	VMULPS       Z6, Z3, K2, Z3
+	VCMPPS       $0x11, Z5, Z4, K2
+	VMULPS       Z6, Z4, K2, Z4
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z5
+	VBROADCASTSS 4(AX), Z6
+	VMAXPS       Z0, Z5, Z0
+	VMINPS       Z0, Z6, Z0
+	VMAXPS       Z1, Z5, Z1
+	VMINPS       Z1, Z6, Z1
+	VMAXPS       Z2, Z5, Z2
+	VMINPS       Z2, Z6, Z2
+	VMAXPS       Z3, Z5, Z3
+	VMINPS       Z3, Z6, Z3
+	VMAXPS       Z4, Z5, Z4
+	VMINPS       Z4, Z6, Z4
 
 gate:
 	TESTQ     R13, R13
@@ -4288,8 +5967,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z6, Z6, Z6
 	VMAXPS Z0, Z6, Z0
 	VMAXPS Z1, Z6, Z1
@@ -4297,6 +5976,46 @@ store:
 	VMAXPS Z3, Z6, Z3
 	VMAXPS Z4, Z6, Z4
 	VMAXPS Z5, Z6, Z5
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z6, Z6, Z6
+	VBROADCASTSS (AX), Z7
+	VCMPPS       $0x11, Z6, Z0, K2
+	VMULPS       Z7, Z0, K2, Z0
+	VCMPPS       $0x11, Z6, Z1, K2
+	VMULPS       Z7, Z1, K2, Z1
+	VCMPPS       $0x11, Z6, Z2, K2
+	VMULPS       Z7, Z2, K2, Z2
+	VCMPPS       $0x11, Z6, Z3, K2
+	VMULPS       Z7, Z3, K2, Z3
+	VCMPPS       $0x11, Z6, Z4, K2
+	VMULPS       Z7, Z4, K2, Z4
+	VCMPPS       $0x11, Z6, Z5, K2
+	VMULPS       Z7, Z5, K2, Z5
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z6
+	VBROADCASTSS 4(AX), Z7
+	VMAXPS       Z0, Z6, Z0
+	VMINPS       Z0, Z7, Z0
+	VMAXPS       Z1, Z6, Z1
+	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z6, Z2
+	VMINPS       Z2, Z7, Z2
+	VMAXPS       Z3, Z6, Z3
+	VMINPS       Z3, Z7, Z3
+	VMAXPS       Z4, Z6, Z4
+	VMINPS       Z4, Z7, Z4
+	VMAXPS       Z5, Z6, Z5
+	VMINPS       Z5, Z7, Z5
 
 gate:
 	TESTQ     R13, R13
@@ -4402,8 +6121,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z7, Z7, Z7
 	VMAXPS Z0, Z7, Z0
 	VMAXPS Z1, Z7, Z1
@@ -4412,6 +6131,50 @@ store:
 	VMAXPS Z4, Z7, Z4
 	VMAXPS Z5, Z7, Z5
 	VMAXPS Z6, Z7, Z6
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z7, Z7, Z7
+	VBROADCASTSS (AX), Z8
+	VCMPPS       $0x11, Z7, Z0, K2
+	VMULPS       Z8, Z0, K2, Z0
+	VCMPPS       $0x11, Z7, Z1, K2
+	VMULPS       Z8, Z1, K2, Z1
+	VCMPPS       $0x11, Z7, Z2, K2
+	VMULPS       Z8, Z2, K2, Z2
+	VCMPPS       $0x11, Z7, Z3, K2
+	VMULPS       Z8, Z3, K2, Z3
+	VCMPPS       $0x11, Z7, Z4, K2
+	VMULPS       Z8, Z4, K2, Z4
+	VCMPPS       $0x11, Z7, Z5, K2
+	VMULPS       Z8, Z5, K2, Z5
+	VCMPPS       $0x11, Z7, Z6, K2
+	VMULPS       Z8, Z6, K2, Z6
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z7
+	VBROADCASTSS 4(AX), Z8
+	VMAXPS       Z0, Z7, Z0
+	VMINPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z7, Z1
+	VMINPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z7, Z2
+	VMINPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z7, Z3
+	VMINPS       Z3, Z8, Z3
+	VMAXPS       Z4, Z7, Z4
+	VMINPS       Z4, Z8, Z4
+	VMAXPS       Z5, Z7, Z5
+	VMINPS       Z5, Z8, Z5
+	VMAXPS       Z6, Z7, Z6
+	VMINPS       Z6, Z8, Z6
 
 gate:
 	TESTQ     R13, R13
@@ -4523,8 +6286,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
 	VMAXPS Z1, Z8, Z1
@@ -4534,6 +6297,54 @@ store:
 	VMAXPS Z5, Z8, Z5
 	VMAXPS Z6, Z8, Z6
 	VMAXPS Z7, Z8, Z7
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z8, Z8, Z8
+	VBROADCASTSS (AX), Z9
+	VCMPPS       $0x11, Z8, Z0, K2
+	VMULPS       Z9, Z0, K2, Z0
+	VCMPPS       $0x11, Z8, Z1, K2
+	VMULPS       Z9, Z1, K2, Z1
+	VCMPPS       $0x11, Z8, Z2, K2
+	VMULPS       Z9, Z2, K2, Z2
+	VCMPPS       $0x11, Z8, Z3, K2
+	VMULPS       Z9, Z3, K2, Z3
+	VCMPPS       $0x11, Z8, Z4, K2
+	VMULPS       Z9, Z4, K2, Z4
+	VCMPPS       $0x11, Z8, Z5, K2
+	VMULPS       Z9, Z5, K2, Z5
+	VCMPPS       $0x11, Z8, Z6, K2
+	VMULPS       Z9, Z6, K2, Z6
+	VCMPPS       $0x11, Z8, Z7, K2
+	VMULPS       Z9, Z7, K2, Z7
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z8
+	VBROADCASTSS 4(AX), Z9
+	VMAXPS       Z0, Z8, Z0
+	VMINPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z8, Z1
+	VMINPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z8, Z2
+	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z8, Z3
+	VMINPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z8, Z4
+	VMINPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z8, Z5
+	VMINPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z8, Z6
+	VMINPS       Z6, Z9, Z6
+	VMAXPS       Z7, Z8, Z7
+	VMINPS       Z7, Z9, Z7
 
 gate:
 	TESTQ     R13, R13
@@ -4651,8 +6462,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z9, Z9, Z9
 	VMAXPS Z0, Z9, Z0
 	VMAXPS Z1, Z9, Z1
@@ -4663,6 +6474,58 @@ store:
 	VMAXPS Z6, Z9, Z6
 	VMAXPS Z7, Z9, Z7
 	VMAXPS Z8, Z9, Z8
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z9, Z9, Z9
+	VBROADCASTSS (AX), Z10
+	VCMPPS       $0x11, Z9, Z0, K2
+	VMULPS       Z10, Z0, K2, Z0
+	VCMPPS       $0x11, Z9, Z1, K2
+	VMULPS       Z10, Z1, K2, Z1
+	VCMPPS       $0x11, Z9, Z2, K2
+	VMULPS       Z10, Z2, K2, Z2
+	VCMPPS       $0x11, Z9, Z3, K2
+	VMULPS       Z10, Z3, K2, Z3
+	VCMPPS       $0x11, Z9, Z4, K2
+	VMULPS       Z10, Z4, K2, Z4
+	VCMPPS       $0x11, Z9, Z5, K2
+	VMULPS       Z10, Z5, K2, Z5
+	VCMPPS       $0x11, Z9, Z6, K2
+	VMULPS       Z10, Z6, K2, Z6
+	VCMPPS       $0x11, Z9, Z7, K2
+	VMULPS       Z10, Z7, K2, Z7
+	VCMPPS       $0x11, Z9, Z8, K2
+	VMULPS       Z10, Z8, K2, Z8
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z9
+	VBROADCASTSS 4(AX), Z10
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z10, Z1
+	VMAXPS       Z2, Z9, Z2
+	VMINPS       Z2, Z10, Z2
+	VMAXPS       Z3, Z9, Z3
+	VMINPS       Z3, Z10, Z3
+	VMAXPS       Z4, Z9, Z4
+	VMINPS       Z4, Z10, Z4
+	VMAXPS       Z5, Z9, Z5
+	VMINPS       Z5, Z10, Z5
+	VMAXPS       Z6, Z9, Z6
+	VMINPS       Z6, Z10, Z6
+	VMAXPS       Z7, Z9, Z7
+	VMINPS       Z7, Z10, Z7
+	VMAXPS       Z8, Z9, Z8
+	VMINPS       Z8, Z10, Z8
 
 gate:
 	TESTQ     R13, R13
@@ -4786,8 +6649,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z10, Z10, Z10
 	VMAXPS Z0, Z10, Z0
 	VMAXPS Z1, Z10, Z1
@@ -4799,6 +6662,62 @@ store:
 	VMAXPS Z7, Z10, Z7
 	VMAXPS Z8, Z10, Z8
 	VMAXPS Z9, Z10, Z9
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z10, Z10, Z10
+	VBROADCASTSS (AX), Z11
+	VCMPPS       $0x11, Z10, Z0, K2
+	VMULPS       Z11, Z0, K2, Z0
+	VCMPPS       $0x11, Z10, Z1, K2
+	VMULPS       Z11, Z1, K2, Z1
+	VCMPPS       $0x11, Z10, Z2, K2
+	VMULPS       Z11, Z2, K2, Z2
+	VCMPPS       $0x11, Z10, Z3, K2
+	VMULPS       Z11, Z3, K2, Z3
+	VCMPPS       $0x11, Z10, Z4, K2
+	VMULPS       Z11, Z4, K2, Z4
+	VCMPPS       $0x11, Z10, Z5, K2
+	VMULPS       Z11, Z5, K2, Z5
+	VCMPPS       $0x11, Z10, Z6, K2
+	VMULPS       Z11, Z6, K2, Z6
+	VCMPPS       $0x11, Z10, Z7, K2
+	VMULPS       Z11, Z7, K2, Z7
+	VCMPPS       $0x11, Z10, Z8, K2
+	VMULPS       Z11, Z8, K2, Z8
+	VCMPPS       $0x11, Z10, Z9, K2
+	VMULPS       Z11, Z9, K2, Z9
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z10
+	VBROADCASTSS 4(AX), Z11
+	VMAXPS       Z0, Z10, Z0
+	VMINPS       Z0, Z11, Z0
+	VMAXPS       Z1, Z10, Z1
+	VMINPS       Z1, Z11, Z1
+	VMAXPS       Z2, Z10, Z2
+	VMINPS       Z2, Z11, Z2
+	VMAXPS       Z3, Z10, Z3
+	VMINPS       Z3, Z11, Z3
+	VMAXPS       Z4, Z10, Z4
+	VMINPS       Z4, Z11, Z4
+	VMAXPS       Z5, Z10, Z5
+	VMINPS       Z5, Z11, Z5
+	VMAXPS       Z6, Z10, Z6
+	VMINPS       Z6, Z11, Z6
+	VMAXPS       Z7, Z10, Z7
+	VMINPS       Z7, Z11, Z7
+	VMAXPS       Z8, Z10, Z8
+	VMINPS       Z8, Z11, Z8
+	VMAXPS       Z9, Z10, Z9
+	VMINPS       Z9, Z11, Z9
 
 gate:
 	TESTQ     R13, R13
@@ -4928,8 +6847,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z11, Z11, Z11
 	VMAXPS Z0, Z11, Z0
 	VMAXPS Z1, Z11, Z1
@@ -4942,6 +6861,66 @@ store:
 	VMAXPS Z8, Z11, Z8
 	VMAXPS Z9, Z11, Z9
 	VMAXPS Z10, Z11, Z10
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z11, Z11, Z11
+	VBROADCASTSS (AX), Z12
+	VCMPPS       $0x11, Z11, Z0, K2
+	VMULPS       Z12, Z0, K2, Z0
+	VCMPPS       $0x11, Z11, Z1, K2
+	VMULPS       Z12, Z1, K2, Z1
+	VCMPPS       $0x11, Z11, Z2, K2
+	VMULPS       Z12, Z2, K2, Z2
+	VCMPPS       $0x11, Z11, Z3, K2
+	VMULPS       Z12, Z3, K2, Z3
+	VCMPPS       $0x11, Z11, Z4, K2
+	VMULPS       Z12, Z4, K2, Z4
+	VCMPPS       $0x11, Z11, Z5, K2
+	VMULPS       Z12, Z5, K2, Z5
+	VCMPPS       $0x11, Z11, Z6, K2
+	VMULPS       Z12, Z6, K2, Z6
+	VCMPPS       $0x11, Z11, Z7, K2
+	VMULPS       Z12, Z7, K2, Z7
+	VCMPPS       $0x11, Z11, Z8, K2
+	VMULPS       Z12, Z8, K2, Z8
+	VCMPPS       $0x11, Z11, Z9, K2
+	VMULPS       Z12, Z9, K2, Z9
+	VCMPPS       $0x11, Z11, Z10, K2
+	VMULPS       Z12, Z10, K2, Z10
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z11
+	VBROADCASTSS 4(AX), Z12
+	VMAXPS       Z0, Z11, Z0
+	VMINPS       Z0, Z12, Z0
+	VMAXPS       Z1, Z11, Z1
+	VMINPS       Z1, Z12, Z1
+	VMAXPS       Z2, Z11, Z2
+	VMINPS       Z2, Z12, Z2
+	VMAXPS       Z3, Z11, Z3
+	VMINPS       Z3, Z12, Z3
+	VMAXPS       Z4, Z11, Z4
+	VMINPS       Z4, Z12, Z4
+	VMAXPS       Z5, Z11, Z5
+	VMINPS       Z5, Z12, Z5
+	VMAXPS       Z6, Z11, Z6
+	VMINPS       Z6, Z12, Z6
+	VMAXPS       Z7, Z11, Z7
+	VMINPS       Z7, Z12, Z7
+	VMAXPS       Z8, Z11, Z8
+	VMINPS       Z8, Z12, Z8
+	VMAXPS       Z9, Z11, Z9
+	VMINPS       Z9, Z12, Z9
+	VMAXPS       Z10, Z11, Z10
+	VMINPS       Z10, Z12, Z10
 
 gate:
 	TESTQ     R13, R13
@@ -5077,8 +7056,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z12, Z12, Z12
 	VMAXPS Z0, Z12, Z0
 	VMAXPS Z1, Z12, Z1
@@ -5092,6 +7071,70 @@ store:
 	VMAXPS Z9, Z12, Z9
 	VMAXPS Z10, Z12, Z10
 	VMAXPS Z11, Z12, Z11
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z12, Z12, Z12
+	VBROADCASTSS (AX), Z13
+	VCMPPS       $0x11, Z12, Z0, K2
+	VMULPS       Z13, Z0, K2, Z0
+	VCMPPS       $0x11, Z12, Z1, K2
+	VMULPS       Z13, Z1, K2, Z1
+	VCMPPS       $0x11, Z12, Z2, K2
+	VMULPS       Z13, Z2, K2, Z2
+	VCMPPS       $0x11, Z12, Z3, K2
+	VMULPS       Z13, Z3, K2, Z3
+	VCMPPS       $0x11, Z12, Z4, K2
+	VMULPS       Z13, Z4, K2, Z4
+	VCMPPS       $0x11, Z12, Z5, K2
+	VMULPS       Z13, Z5, K2, Z5
+	VCMPPS       $0x11, Z12, Z6, K2
+	VMULPS       Z13, Z6, K2, Z6
+	VCMPPS       $0x11, Z12, Z7, K2
+	VMULPS       Z13, Z7, K2, Z7
+	VCMPPS       $0x11, Z12, Z8, K2
+	VMULPS       Z13, Z8, K2, Z8
+	VCMPPS       $0x11, Z12, Z9, K2
+	VMULPS       Z13, Z9, K2, Z9
+	VCMPPS       $0x11, Z12, Z10, K2
+	VMULPS       Z13, Z10, K2, Z10
+	VCMPPS       $0x11, Z12, Z11, K2
+	VMULPS       Z13, Z11, K2, Z11
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z12
+	VBROADCASTSS 4(AX), Z13
+	VMAXPS       Z0, Z12, Z0
+	VMINPS       Z0, Z13, Z0
+	VMAXPS       Z1, Z12, Z1
+	VMINPS       Z1, Z13, Z1
+	VMAXPS       Z2, Z12, Z2
+	VMINPS       Z2, Z13, Z2
+	VMAXPS       Z3, Z12, Z3
+	VMINPS       Z3, Z13, Z3
+	VMAXPS       Z4, Z12, Z4
+	VMINPS       Z4, Z13, Z4
+	VMAXPS       Z5, Z12, Z5
+	VMINPS       Z5, Z13, Z5
+	VMAXPS       Z6, Z12, Z6
+	VMINPS       Z6, Z13, Z6
+	VMAXPS       Z7, Z12, Z7
+	VMINPS       Z7, Z13, Z7
+	VMAXPS       Z8, Z12, Z8
+	VMINPS       Z8, Z13, Z8
+	VMAXPS       Z9, Z12, Z9
+	VMINPS       Z9, Z13, Z9
+	VMAXPS       Z10, Z12, Z10
+	VMINPS       Z10, Z13, Z10
+	VMAXPS       Z11, Z12, Z11
+	VMINPS       Z11, Z13, Z11
 
 gate:
 	TESTQ     R13, R13
@@ -5233,8 +7276,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z13, Z13, Z13
 	VMAXPS Z0, Z13, Z0
 	VMAXPS Z1, Z13, Z1
@@ -5249,6 +7292,74 @@ store:
 	VMAXPS Z10, Z13, Z10
 	VMAXPS Z11, Z13, Z11
 	VMAXPS Z12, Z13, Z12
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z13, Z13, Z13
+	VBROADCASTSS (AX), Z14
+	VCMPPS       $0x11, Z13, Z0, K2
+	VMULPS       Z14, Z0, K2, Z0
+	VCMPPS       $0x11, Z13, Z1, K2
+	VMULPS       Z14, Z1, K2, Z1
+	VCMPPS       $0x11, Z13, Z2, K2
+	VMULPS       Z14, Z2, K2, Z2
+	VCMPPS       $0x11, Z13, Z3, K2
+	VMULPS       Z14, Z3, K2, Z3
+	VCMPPS       $0x11, Z13, Z4, K2
+	VMULPS       Z14, Z4, K2, Z4
+	VCMPPS       $0x11, Z13, Z5, K2
+	VMULPS       Z14, Z5, K2, Z5
+	VCMPPS       $0x11, Z13, Z6, K2
+	VMULPS       Z14, Z6, K2, Z6
+	VCMPPS       $0x11, Z13, Z7, K2
+	VMULPS       Z14, Z7, K2, Z7
+	VCMPPS       $0x11, Z13, Z8, K2
+	VMULPS       Z14, Z8, K2, Z8
+	VCMPPS       $0x11, Z13, Z9, K2
+	VMULPS       Z14, Z9, K2, Z9
+	VCMPPS       $0x11, Z13, Z10, K2
+	VMULPS       Z14, Z10, K2, Z10
+	VCMPPS       $0x11, Z13, Z11, K2
+	VMULPS       Z14, Z11, K2, Z11
+	VCMPPS       $0x11, Z13, Z12, K2
+	VMULPS       Z14, Z12, K2, Z12
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z13
+	VBROADCASTSS 4(AX), Z14
+	VMAXPS       Z0, Z13, Z0
+	VMINPS       Z0, Z14, Z0
+	VMAXPS       Z1, Z13, Z1
+	VMINPS       Z1, Z14, Z1
+	VMAXPS       Z2, Z13, Z2
+	VMINPS       Z2, Z14, Z2
+	VMAXPS       Z3, Z13, Z3
+	VMINPS       Z3, Z14, Z3
+	VMAXPS       Z4, Z13, Z4
+	VMINPS       Z4, Z14, Z4
+	VMAXPS       Z5, Z13, Z5
+	VMINPS       Z5, Z14, Z5
+	VMAXPS       Z6, Z13, Z6
+	VMINPS       Z6, Z14, Z6
+	VMAXPS       Z7, Z13, Z7
+	VMINPS       Z7, Z14, Z7
+	VMAXPS       Z8, Z13, Z8
+	VMINPS       Z8, Z14, Z8
+	VMAXPS       Z9, Z13, Z9
+	VMINPS       Z9, Z14, Z9
+	VMAXPS       Z10, Z13, Z10
+	VMINPS       Z10, Z14, Z10
+	VMAXPS       Z11, Z13, Z11
+	VMINPS       Z11, Z14, Z11
+	VMAXPS       Z12, Z13, Z12
+	VMINPS       Z12, Z14, Z12
 
 gate:
 	TESTQ     R13, R13
@@ -5396,8 +7507,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z14, Z14, Z14
 	VMAXPS Z0, Z14, Z0
 	VMAXPS Z1, Z14, Z1
@@ -5413,6 +7524,78 @@ store:
 	VMAXPS Z11, Z14, Z11
 	VMAXPS Z12, Z14, Z12
 	VMAXPS Z13, Z14, Z13
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z14, Z14, Z14
+	VBROADCASTSS (AX), Z15
+	VCMPPS       $0x11, Z14, Z0, K2
+	VMULPS       Z15, Z0, K2, Z0
+	VCMPPS       $0x11, Z14, Z1, K2
+	VMULPS       Z15, Z1, K2, Z1
+	VCMPPS       $0x11, Z14, Z2, K2
+	VMULPS       Z15, Z2, K2, Z2
+	VCMPPS       $0x11, Z14, Z3, K2
+	VMULPS       Z15, Z3, K2, Z3
+	VCMPPS       $0x11, Z14, Z4, K2
+	VMULPS       Z15, Z4, K2, Z4
+	VCMPPS       $0x11, Z14, Z5, K2
+	VMULPS       Z15, Z5, K2, Z5
+	VCMPPS       $0x11, Z14, Z6, K2
+	VMULPS       Z15, Z6, K2, Z6
+	VCMPPS       $0x11, Z14, Z7, K2
+	VMULPS       Z15, Z7, K2, Z7
+	VCMPPS       $0x11, Z14, Z8, K2
+	VMULPS       Z15, Z8, K2, Z8
+	VCMPPS       $0x11, Z14, Z9, K2
+	VMULPS       Z15, Z9, K2, Z9
+	VCMPPS       $0x11, Z14, Z10, K2
+	VMULPS       Z15, Z10, K2, Z10
+	VCMPPS       $0x11, Z14, Z11, K2
+	VMULPS       Z15, Z11, K2, Z11
+	VCMPPS       $0x11, Z14, Z12, K2
+	VMULPS       Z15, Z12, K2, Z12
+	VCMPPS       $0x11, Z14, Z13, K2
+	VMULPS       Z15, Z13, K2, Z13
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z14
+	VBROADCASTSS 4(AX), Z15
+	VMAXPS       Z0, Z14, Z0
+	VMINPS       Z0, Z15, Z0
+	VMAXPS       Z1, Z14, Z1
+	VMINPS       Z1, Z15, Z1
+	VMAXPS       Z2, Z14, Z2
+	VMINPS       Z2, Z15, Z2
+	VMAXPS       Z3, Z14, Z3
+	VMINPS       Z3, Z15, Z3
+	VMAXPS       Z4, Z14, Z4
+	VMINPS       Z4, Z15, Z4
+	VMAXPS       Z5, Z14, Z5
+	VMINPS       Z5, Z15, Z5
+	VMAXPS       Z6, Z14, Z6
+	VMINPS       Z6, Z15, Z6
+	VMAXPS       Z7, Z14, Z7
+	VMINPS       Z7, Z15, Z7
+	VMAXPS       Z8, Z14, Z8
+	VMINPS       Z8, Z15, Z8
+	VMAXPS       Z9, Z14, Z9
+	VMINPS       Z9, Z15, Z9
+	VMAXPS       Z10, Z14, Z10
+	VMINPS       Z10, Z15, Z10
+	VMAXPS       Z11, Z14, Z11
+	VMINPS       Z11, Z15, Z11
+	VMAXPS       Z12, Z14, Z12
+	VMINPS       Z12, Z15, Z12
+	VMAXPS       Z13, Z14, Z13
+	VMINPS       Z13, Z15, Z13
 
 gate:
 	TESTQ     R13, R13
@@ -5566,8 +7749,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z15, Z15, Z15
 	VMAXPS Z0, Z15, Z0
 	VMAXPS Z1, Z15, Z1
@@ -5584,6 +7767,82 @@ store:
 	VMAXPS Z12, Z15, Z12
 	VMAXPS Z13, Z15, Z13
 	VMAXPS Z14, Z15, Z14
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z15, Z15, Z15
+	VBROADCASTSS (AX), Z16
+	VCMPPS       $0x11, Z15, Z0, K2
+	VMULPS       Z16, Z0, K2, Z0
+	VCMPPS       $0x11, Z15, Z1, K2
+	VMULPS       Z16, Z1, K2, Z1
+	VCMPPS       $0x11, Z15, Z2, K2
+	VMULPS       Z16, Z2, K2, Z2
+	VCMPPS       $0x11, Z15, Z3, K2
+	VMULPS       Z16, Z3, K2, Z3
+	VCMPPS       $0x11, Z15, Z4, K2
+	VMULPS       Z16, Z4, K2, Z4
+	VCMPPS       $0x11, Z15, Z5, K2
+	VMULPS       Z16, Z5, K2, Z5
+	VCMPPS       $0x11, Z15, Z6, K2
+	VMULPS       Z16, Z6, K2, Z6
+	VCMPPS       $0x11, Z15, Z7, K2
+	VMULPS       Z16, Z7, K2, Z7
+	VCMPPS       $0x11, Z15, Z8, K2
+	VMULPS       Z16, Z8, K2, Z8
+	VCMPPS       $0x11, Z15, Z9, K2
+	VMULPS       Z16, Z9, K2, Z9
+	VCMPPS       $0x11, Z15, Z10, K2
+	VMULPS       Z16, Z10, K2, Z10
+	VCMPPS       $0x11, Z15, Z11, K2
+	VMULPS       Z16, Z11, K2, Z11
+	VCMPPS       $0x11, Z15, Z12, K2
+	VMULPS       Z16, Z12, K2, Z12
+	VCMPPS       $0x11, Z15, Z13, K2
+	VMULPS       Z16, Z13, K2, Z13
+	VCMPPS       $0x11, Z15, Z14, K2
+	VMULPS       Z16, Z14, K2, Z14
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z15
+	VBROADCASTSS 4(AX), Z16
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z16, Z0
+	VMAXPS       Z1, Z15, Z1
+	VMINPS       Z1, Z16, Z1
+	VMAXPS       Z2, Z15, Z2
+	VMINPS       Z2, Z16, Z2
+	VMAXPS       Z3, Z15, Z3
+	VMINPS       Z3, Z16, Z3
+	VMAXPS       Z4, Z15, Z4
+	VMINPS       Z4, Z16, Z4
+	VMAXPS       Z5, Z15, Z5
+	VMINPS       Z5, Z16, Z5
+	VMAXPS       Z6, Z15, Z6
+	VMINPS       Z6, Z16, Z6
+	VMAXPS       Z7, Z15, Z7
+	VMINPS       Z7, Z16, Z7
+	VMAXPS       Z8, Z15, Z8
+	VMINPS       Z8, Z16, Z8
+	VMAXPS       Z9, Z15, Z9
+	VMINPS       Z9, Z16, Z9
+	VMAXPS       Z10, Z15, Z10
+	VMINPS       Z10, Z16, Z10
+	VMAXPS       Z11, Z15, Z11
+	VMINPS       Z11, Z16, Z11
+	VMAXPS       Z12, Z15, Z12
+	VMINPS       Z12, Z16, Z12
+	VMAXPS       Z13, Z15, Z13
+	VMINPS       Z13, Z16, Z13
+	VMAXPS       Z14, Z15, Z14
+	VMINPS       Z14, Z16, Z14
 
 gate:
 	TESTQ     R13, R13
@@ -5743,8 +8002,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z16, Z16, Z16
 	VMAXPS Z0, Z16, Z0
 	VMAXPS Z1, Z16, Z1
@@ -5762,6 +8021,86 @@ store:
 	VMAXPS Z13, Z16, Z13
 	VMAXPS Z14, Z16, Z14
 	VMAXPS Z15, Z16, Z15
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z16, Z16, Z16
+	VBROADCASTSS (AX), Z17
+	VCMPPS       $0x11, Z16, Z0, K2
+	VMULPS       Z17, Z0, K2, Z0
+	VCMPPS       $0x11, Z16, Z1, K2
+	VMULPS       Z17, Z1, K2, Z1
+	VCMPPS       $0x11, Z16, Z2, K2
+	VMULPS       Z17, Z2, K2, Z2
+	VCMPPS       $0x11, Z16, Z3, K2
+	VMULPS       Z17, Z3, K2, Z3
+	VCMPPS       $0x11, Z16, Z4, K2
+	VMULPS       Z17, Z4, K2, Z4
+	VCMPPS       $0x11, Z16, Z5, K2
+	VMULPS       Z17, Z5, K2, Z5
+	VCMPPS       $0x11, Z16, Z6, K2
+	VMULPS       Z17, Z6, K2, Z6
+	VCMPPS       $0x11, Z16, Z7, K2
+	VMULPS       Z17, Z7, K2, Z7
+	VCMPPS       $0x11, Z16, Z8, K2
+	VMULPS       Z17, Z8, K2, Z8
+	VCMPPS       $0x11, Z16, Z9, K2
+	VMULPS       Z17, Z9, K2, Z9
+	VCMPPS       $0x11, Z16, Z10, K2
+	VMULPS       Z17, Z10, K2, Z10
+	VCMPPS       $0x11, Z16, Z11, K2
+	VMULPS       Z17, Z11, K2, Z11
+	VCMPPS       $0x11, Z16, Z12, K2
+	VMULPS       Z17, Z12, K2, Z12
+	VCMPPS       $0x11, Z16, Z13, K2
+	VMULPS       Z17, Z13, K2, Z13
+	VCMPPS       $0x11, Z16, Z14, K2
+	VMULPS       Z17, Z14, K2, Z14
+	VCMPPS       $0x11, Z16, Z15, K2
+	VMULPS       Z17, Z15, K2, Z15
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z16
+	VBROADCASTSS 4(AX), Z17
+	VMAXPS       Z0, Z16, Z0
+	VMINPS       Z0, Z17, Z0
+	VMAXPS       Z1, Z16, Z1
+	VMINPS       Z1, Z17, Z1
+	VMAXPS       Z2, Z16, Z2
+	VMINPS       Z2, Z17, Z2
+	VMAXPS       Z3, Z16, Z3
+	VMINPS       Z3, Z17, Z3
+	VMAXPS       Z4, Z16, Z4
+	VMINPS       Z4, Z17, Z4
+	VMAXPS       Z5, Z16, Z5
+	VMINPS       Z5, Z17, Z5
+	VMAXPS       Z6, Z16, Z6
+	VMINPS       Z6, Z17, Z6
+	VMAXPS       Z7, Z16, Z7
+	VMINPS       Z7, Z17, Z7
+	VMAXPS       Z8, Z16, Z8
+	VMINPS       Z8, Z17, Z8
+	VMAXPS       Z9, Z16, Z9
+	VMINPS       Z9, Z17, Z9
+	VMAXPS       Z10, Z16, Z10
+	VMINPS       Z10, Z17, Z10
+	VMAXPS       Z11, Z16, Z11
+	VMINPS       Z11, Z17, Z11
+	VMAXPS       Z12, Z16, Z12
+	VMINPS       Z12, Z17, Z12
+	VMAXPS       Z13, Z16, Z13
+	VMINPS       Z13, Z17, Z13
+	VMAXPS       Z14, Z16, Z14
+	VMINPS       Z14, Z17, Z14
+	VMAXPS       Z15, Z16, Z15
+	VMINPS       Z15, Z17, Z15
 
 gate:
 	TESTQ     R13, R13
@@ -5927,8 +8266,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z17, Z17, Z17
 	VMAXPS Z0, Z17, Z0
 	VMAXPS Z1, Z17, Z1
@@ -5947,6 +8286,90 @@ store:
 	VMAXPS Z14, Z17, Z14
 	VMAXPS Z15, Z17, Z15
 	VMAXPS Z16, Z17, Z16
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z17, Z17, Z17
+	VBROADCASTSS (AX), Z18
+	VCMPPS       $0x11, Z17, Z0, K2
+	VMULPS       Z18, Z0, K2, Z0
+	VCMPPS       $0x11, Z17, Z1, K2
+	VMULPS       Z18, Z1, K2, Z1
+	VCMPPS       $0x11, Z17, Z2, K2
+	VMULPS       Z18, Z2, K2, Z2
+	VCMPPS       $0x11, Z17, Z3, K2
+	VMULPS       Z18, Z3, K2, Z3
+	VCMPPS       $0x11, Z17, Z4, K2
+	VMULPS       Z18, Z4, K2, Z4
+	VCMPPS       $0x11, Z17, Z5, K2
+	VMULPS       Z18, Z5, K2, Z5
+	VCMPPS       $0x11, Z17, Z6, K2
+	VMULPS       Z18, Z6, K2, Z6
+	VCMPPS       $0x11, Z17, Z7, K2
+	VMULPS       Z18, Z7, K2, Z7
+	VCMPPS       $0x11, Z17, Z8, K2
+	VMULPS       Z18, Z8, K2, Z8
+	VCMPPS       $0x11, Z17, Z9, K2
+	VMULPS       Z18, Z9, K2, Z9
+	VCMPPS       $0x11, Z17, Z10, K2
+	VMULPS       Z18, Z10, K2, Z10
+	VCMPPS       $0x11, Z17, Z11, K2
+	VMULPS       Z18, Z11, K2, Z11
+	VCMPPS       $0x11, Z17, Z12, K2
+	VMULPS       Z18, Z12, K2, Z12
+	VCMPPS       $0x11, Z17, Z13, K2
+	VMULPS       Z18, Z13, K2, Z13
+	VCMPPS       $0x11, Z17, Z14, K2
+	VMULPS       Z18, Z14, K2, Z14
+	VCMPPS       $0x11, Z17, Z15, K2
+	VMULPS       Z18, Z15, K2, Z15
+	VCMPPS       $0x11, Z17, Z16, K2
+	VMULPS       Z18, Z16, K2, Z16
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z17
+	VBROADCASTSS 4(AX), Z18
+	VMAXPS       Z0, Z17, Z0
+	VMINPS       Z0, Z18, Z0
+	VMAXPS       Z1, Z17, Z1
+	VMINPS       Z1, Z18, Z1
+	VMAXPS       Z2, Z17, Z2
+	VMINPS       Z2, Z18, Z2
+	VMAXPS       Z3, Z17, Z3
+	VMINPS       Z3, Z18, Z3
+	VMAXPS       Z4, Z17, Z4
+	VMINPS       Z4, Z18, Z4
+	VMAXPS       Z5, Z17, Z5
+	VMINPS       Z5, Z18, Z5
+	VMAXPS       Z6, Z17, Z6
+	VMINPS       Z6, Z18, Z6
+	VMAXPS       Z7, Z17, Z7
+	VMINPS       Z7, Z18, Z7
+	VMAXPS       Z8, Z17, Z8
+	VMINPS       Z8, Z18, Z8
+	VMAXPS       Z9, Z17, Z9
+	VMINPS       Z9, Z18, Z9
+	VMAXPS       Z10, Z17, Z10
+	VMINPS       Z10, Z18, Z10
+	VMAXPS       Z11, Z17, Z11
+	VMINPS       Z11, Z18, Z11
+	VMAXPS       Z12, Z17, Z12
+	VMINPS       Z12, Z18, Z12
+	VMAXPS       Z13, Z17, Z13
+	VMINPS       Z13, Z18, Z13
+	VMAXPS       Z14, Z17, Z14
+	VMINPS       Z14, Z18, Z14
+	VMAXPS       Z15, Z17, Z15
+	VMINPS       Z15, Z18, Z15
+	VMAXPS       Z16, Z17, Z16
+	VMINPS       Z16, Z18, Z16
 
 gate:
 	TESTQ     R13, R13
@@ -6118,8 +8541,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z18, Z18, Z18
 	VMAXPS Z0, Z18, Z0
 	VMAXPS Z1, Z18, Z1
@@ -6139,6 +8562,94 @@ store:
 	VMAXPS Z15, Z18, Z15
 	VMAXPS Z16, Z18, Z16
 	VMAXPS Z17, Z18, Z17
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z18, Z18, Z18
+	VBROADCASTSS (AX), Z19
+	VCMPPS       $0x11, Z18, Z0, K2
+	VMULPS       Z19, Z0, K2, Z0
+	VCMPPS       $0x11, Z18, Z1, K2
+	VMULPS       Z19, Z1, K2, Z1
+	VCMPPS       $0x11, Z18, Z2, K2
+	VMULPS       Z19, Z2, K2, Z2
+	VCMPPS       $0x11, Z18, Z3, K2
+	VMULPS       Z19, Z3, K2, Z3
+	VCMPPS       $0x11, Z18, Z4, K2
+	VMULPS       Z19, Z4, K2, Z4
+	VCMPPS       $0x11, Z18, Z5, K2
+	VMULPS       Z19, Z5, K2, Z5
+	VCMPPS       $0x11, Z18, Z6, K2
+	VMULPS       Z19, Z6, K2, Z6
+	VCMPPS       $0x11, Z18, Z7, K2
+	VMULPS       Z19, Z7, K2, Z7
+	VCMPPS       $0x11, Z18, Z8, K2
+	VMULPS       Z19, Z8, K2, Z8
+	VCMPPS       $0x11, Z18, Z9, K2
+	VMULPS       Z19, Z9, K2, Z9
+	VCMPPS       $0x11, Z18, Z10, K2
+	VMULPS       Z19, Z10, K2, Z10
+	VCMPPS       $0x11, Z18, Z11, K2
+	VMULPS       Z19, Z11, K2, Z11
+	VCMPPS       $0x11, Z18, Z12, K2
+	VMULPS       Z19, Z12, K2, Z12
+	VCMPPS       $0x11, Z18, Z13, K2
+	VMULPS       Z19, Z13, K2, Z13
+	VCMPPS       $0x11, Z18, Z14, K2
+	VMULPS       Z19, Z14, K2, Z14
+	VCMPPS       $0x11, Z18, Z15, K2
+	VMULPS       Z19, Z15, K2, Z15
+	VCMPPS       $0x11, Z18, Z16, K2
+	VMULPS       Z19, Z16, K2, Z16
+	VCMPPS       $0x11, Z18, Z17, K2
+	VMULPS       Z19, Z17, K2, Z17
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z18
+	VBROADCASTSS 4(AX), Z19
+	VMAXPS       Z0, Z18, Z0
+	VMINPS       Z0, Z19, Z0
+	VMAXPS       Z1, Z18, Z1
+	VMINPS       Z1, Z19, Z1
+	VMAXPS       Z2, Z18, Z2
+	VMINPS       Z2, Z19, Z2
+	VMAXPS       Z3, Z18, Z3
+	VMINPS       Z3, Z19, Z3
+	VMAXPS       Z4, Z18, Z4
+	VMINPS       Z4, Z19, Z4
+	VMAXPS       Z5, Z18, Z5
+	VMINPS       Z5, Z19, Z5
+	VMAXPS       Z6, Z18, Z6
+	VMINPS       Z6, Z19, Z6
+	VMAXPS       Z7, Z18, Z7
+	VMINPS       Z7, Z19, Z7
+	VMAXPS       Z8, Z18, Z8
+	VMINPS       Z8, Z19, Z8
+	VMAXPS       Z9, Z18, Z9
+	VMINPS       Z9, Z19, Z9
+	VMAXPS       Z10, Z18, Z10
+	VMINPS       Z10, Z19, Z10
+	VMAXPS       Z11, Z18, Z11
+	VMINPS       Z11, Z19, Z11
+	VMAXPS       Z12, Z18, Z12
+	VMINPS       Z12, Z19, Z12
+	VMAXPS       Z13, Z18, Z13
+	VMINPS       Z13, Z19, Z13
+	VMAXPS       Z14, Z18, Z14
+	VMINPS       Z14, Z19, Z14
+	VMAXPS       Z15, Z18, Z15
+	VMINPS       Z15, Z19, Z15
+	VMAXPS       Z16, Z18, Z16
+	VMINPS       Z16, Z19, Z16
+	VMAXPS       Z17, Z18, Z17
+	VMINPS       Z17, Z19, Z17
 
 gate:
 	TESTQ     R13, R13
@@ -6316,8 +8827,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z19, Z19, Z19
 	VMAXPS Z0, Z19, Z0
 	VMAXPS Z1, Z19, Z1
@@ -6338,6 +8849,98 @@ store:
 	VMAXPS Z16, Z19, Z16
 	VMAXPS Z17, Z19, Z17
 	VMAXPS Z18, Z19, Z18
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z19, Z19, Z19
+	VBROADCASTSS (AX), Z20
+	VCMPPS       $0x11, Z19, Z0, K2
+	VMULPS       Z20, Z0, K2, Z0
+	VCMPPS       $0x11, Z19, Z1, K2
+	VMULPS       Z20, Z1, K2, Z1
+	VCMPPS       $0x11, Z19, Z2, K2
+	VMULPS       Z20, Z2, K2, Z2
+	VCMPPS       $0x11, Z19, Z3, K2
+	VMULPS       Z20, Z3, K2, Z3
+	VCMPPS       $0x11, Z19, Z4, K2
+	VMULPS       Z20, Z4, K2, Z4
+	VCMPPS       $0x11, Z19, Z5, K2
+	VMULPS       Z20, Z5, K2, Z5
+	VCMPPS       $0x11, Z19, Z6, K2
+	VMULPS       Z20, Z6, K2, Z6
+	VCMPPS       $0x11, Z19, Z7, K2
+	VMULPS       Z20, Z7, K2, Z7
+	VCMPPS       $0x11, Z19, Z8, K2
+	VMULPS       Z20, Z8, K2, Z8
+	VCMPPS       $0x11, Z19, Z9, K2
+	VMULPS       Z20, Z9, K2, Z9
+	VCMPPS       $0x11, Z19, Z10, K2
+	VMULPS       Z20, Z10, K2, Z10
+	VCMPPS       $0x11, Z19, Z11, K2
+	VMULPS       Z20, Z11, K2, Z11
+	VCMPPS       $0x11, Z19, Z12, K2
+	VMULPS       Z20, Z12, K2, Z12
+	VCMPPS       $0x11, Z19, Z13, K2
+	VMULPS       Z20, Z13, K2, Z13
+	VCMPPS       $0x11, Z19, Z14, K2
+	VMULPS       Z20, Z14, K2, Z14
+	VCMPPS       $0x11, Z19, Z15, K2
+	VMULPS       Z20, Z15, K2, Z15
+	VCMPPS       $0x11, Z19, Z16, K2
+	VMULPS       Z20, Z16, K2, Z16
+	VCMPPS       $0x11, Z19, Z17, K2
+	VMULPS       Z20, Z17, K2, Z17
+	VCMPPS       $0x11, Z19, Z18, K2
+	VMULPS       Z20, Z18, K2, Z18
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z19
+	VBROADCASTSS 4(AX), Z20
+	VMAXPS       Z0, Z19, Z0
+	VMINPS       Z0, Z20, Z0
+	VMAXPS       Z1, Z19, Z1
+	VMINPS       Z1, Z20, Z1
+	VMAXPS       Z2, Z19, Z2
+	VMINPS       Z2, Z20, Z2
+	VMAXPS       Z3, Z19, Z3
+	VMINPS       Z3, Z20, Z3
+	VMAXPS       Z4, Z19, Z4
+	VMINPS       Z4, Z20, Z4
+	VMAXPS       Z5, Z19, Z5
+	VMINPS       Z5, Z20, Z5
+	VMAXPS       Z6, Z19, Z6
+	VMINPS       Z6, Z20, Z6
+	VMAXPS       Z7, Z19, Z7
+	VMINPS       Z7, Z20, Z7
+	VMAXPS       Z8, Z19, Z8
+	VMINPS       Z8, Z20, Z8
+	VMAXPS       Z9, Z19, Z9
+	VMINPS       Z9, Z20, Z9
+	VMAXPS       Z10, Z19, Z10
+	VMINPS       Z10, Z20, Z10
+	VMAXPS       Z11, Z19, Z11
+	VMINPS       Z11, Z20, Z11
+	VMAXPS       Z12, Z19, Z12
+	VMINPS       Z12, Z20, Z12
+	VMAXPS       Z13, Z19, Z13
+	VMINPS       Z13, Z20, Z13
+	VMAXPS       Z14, Z19, Z14
+	VMINPS       Z14, Z20, Z14
+	VMAXPS       Z15, Z19, Z15
+	VMINPS       Z15, Z20, Z15
+	VMAXPS       Z16, Z19, Z16
+	VMINPS       Z16, Z20, Z16
+	VMAXPS       Z17, Z19, Z17
+	VMINPS       Z17, Z20, Z17
+	VMAXPS       Z18, Z19, Z18
+	VMINPS       Z18, Z20, Z18
 
 gate:
 	TESTQ     R13, R13
@@ -6521,8 +9124,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VPXORD Z20, Z20, Z20
 	VMAXPS Z0, Z20, Z0
 	VMAXPS Z1, Z20, Z1
@@ -6544,6 +9147,102 @@ store:
 	VMAXPS Z17, Z20, Z17
 	VMAXPS Z18, Z20, Z18
 	VMAXPS Z19, Z20, Z19
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z20, Z20, Z20
+	VBROADCASTSS (AX), Z21
+	VCMPPS       $0x11, Z20, Z0, K2
+	VMULPS       Z21, Z0, K2, Z0
+	VCMPPS       $0x11, Z20, Z1, K2
+	VMULPS       Z21, Z1, K2, Z1
+	VCMPPS       $0x11, Z20, Z2, K2
+	VMULPS       Z21, Z2, K2, Z2
+	VCMPPS       $0x11, Z20, Z3, K2
+	VMULPS       Z21, Z3, K2, Z3
+	VCMPPS       $0x11, Z20, Z4, K2
+	VMULPS       Z21, Z4, K2, Z4
+	VCMPPS       $0x11, Z20, Z5, K2
+	VMULPS       Z21, Z5, K2, Z5
+	VCMPPS       $0x11, Z20, Z6, K2
+	VMULPS       Z21, Z6, K2, Z6
+	VCMPPS       $0x11, Z20, Z7, K2
+	VMULPS       Z21, Z7, K2, Z7
+	VCMPPS       $0x11, Z20, Z8, K2
+	VMULPS       Z21, Z8, K2, Z8
+	VCMPPS       $0x11, Z20, Z9, K2
+	VMULPS       Z21, Z9, K2, Z9
+	VCMPPS       $0x11, Z20, Z10, K2
+	VMULPS       Z21, Z10, K2, Z10
+	VCMPPS       $0x11, Z20, Z11, K2
+	VMULPS       Z21, Z11, K2, Z11
+	VCMPPS       $0x11, Z20, Z12, K2
+	VMULPS       Z21, Z12, K2, Z12
+	VCMPPS       $0x11, Z20, Z13, K2
+	VMULPS       Z21, Z13, K2, Z13
+	VCMPPS       $0x11, Z20, Z14, K2
+	VMULPS       Z21, Z14, K2, Z14
+	VCMPPS       $0x11, Z20, Z15, K2
+	VMULPS       Z21, Z15, K2, Z15
+	VCMPPS       $0x11, Z20, Z16, K2
+	VMULPS       Z21, Z16, K2, Z16
+	VCMPPS       $0x11, Z20, Z17, K2
+	VMULPS       Z21, Z17, K2, Z17
+	VCMPPS       $0x11, Z20, Z18, K2
+	VMULPS       Z21, Z18, K2, Z18
+	VCMPPS       $0x11, Z20, Z19, K2
+	VMULPS       Z21, Z19, K2, Z19
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z20
+	VBROADCASTSS 4(AX), Z21
+	VMAXPS       Z0, Z20, Z0
+	VMINPS       Z0, Z21, Z0
+	VMAXPS       Z1, Z20, Z1
+	VMINPS       Z1, Z21, Z1
+	VMAXPS       Z2, Z20, Z2
+	VMINPS       Z2, Z21, Z2
+	VMAXPS       Z3, Z20, Z3
+	VMINPS       Z3, Z21, Z3
+	VMAXPS       Z4, Z20, Z4
+	VMINPS       Z4, Z21, Z4
+	VMAXPS       Z5, Z20, Z5
+	VMINPS       Z5, Z21, Z5
+	VMAXPS       Z6, Z20, Z6
+	VMINPS       Z6, Z21, Z6
+	VMAXPS       Z7, Z20, Z7
+	VMINPS       Z7, Z21, Z7
+	VMAXPS       Z8, Z20, Z8
+	VMINPS       Z8, Z21, Z8
+	VMAXPS       Z9, Z20, Z9
+	VMINPS       Z9, Z21, Z9
+	VMAXPS       Z10, Z20, Z10
+	VMINPS       Z10, Z21, Z10
+	VMAXPS       Z11, Z20, Z11
+	VMINPS       Z11, Z21, Z11
+	VMAXPS       Z12, Z20, Z12
+	VMINPS       Z12, Z21, Z12
+	VMAXPS       Z13, Z20, Z13
+	VMINPS       Z13, Z21, Z13
+	VMAXPS       Z14, Z20, Z14
+	VMINPS       Z14, Z21, Z14
+	VMAXPS       Z15, Z20, Z15
+	VMINPS       Z15, Z21, Z15
+	VMAXPS       Z16, Z20, Z16
+	VMINPS       Z16, Z21, Z16
+	VMAXPS       Z17, Z20, Z17
+	VMINPS       Z17, Z21, Z17
+	VMAXPS       Z18, Z20, Z18
+	VMINPS       Z18, Z21, Z18
+	VMAXPS       Z19, Z20, Z19
+	VMINPS       Z19, Z21, Z19
 
 gate:
 	TESTQ     R13, R13
@@ -6683,13 +9382,48 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VXORPS Y4, Y4, Y4
 	VMAXPS Y0, Y4, Y0
 	VMAXPS Y1, Y4, Y1
 	VMAXPS Y2, Y4, Y2
 	VMAXPS Y3, Y4, Y3
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VXORPS       Y4, Y4, Y4
+	VBROADCASTSS (AX), Y5
+	VMULPS       Y5, Y0, Y6
+	VBLENDVPS    Y0, Y6, Y0, Y0
+	VBROADCASTSS 4(AX), Y5
+	VMULPS       Y5, Y1, Y6
+	VBLENDVPS    Y1, Y6, Y1, Y1
+	VBROADCASTSS 8(AX), Y5
+	VMULPS       Y5, Y2, Y6
+	VBLENDVPS    Y2, Y6, Y2, Y2
+	VBROADCASTSS 12(AX), Y5
+	VMULPS       Y5, Y3, Y6
+	VBLENDVPS    Y3, Y6, Y3, Y3
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Y4
+	VBROADCASTSS 4(AX), Y5
+	VMAXPS       Y0, Y4, Y0
+	VMINPS       Y0, Y5, Y0
+	VMAXPS       Y1, Y4, Y1
+	VMINPS       Y1, Y5, Y1
+	VMAXPS       Y2, Y4, Y2
+	VMINPS       Y2, Y5, Y2
+	VMAXPS       Y3, Y4, Y3
+	VMINPS       Y3, Y5, Y3
 
 gate:
 	TESTQ  R13, R13
@@ -6816,8 +9550,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VXORPS Y8, Y8, Y8
 	VMAXPS Y0, Y8, Y0
 	VMAXPS Y1, Y8, Y1
@@ -6827,6 +9561,57 @@ store:
 	VMAXPS Y5, Y8, Y5
 	VMAXPS Y6, Y8, Y6
 	VMAXPS Y7, Y8, Y7
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VXORPS       Y8, Y8, Y8
+	VBROADCASTSS (AX), Y9
+	VMULPS       Y9, Y0, Y10
+	VBLENDVPS    Y0, Y10, Y0, Y0
+	VMULPS       Y9, Y1, Y10
+	VBLENDVPS    Y1, Y10, Y1, Y1
+	VBROADCASTSS 4(AX), Y9
+	VMULPS       Y9, Y2, Y10
+	VBLENDVPS    Y2, Y10, Y2, Y2
+	VMULPS       Y9, Y3, Y10
+	VBLENDVPS    Y3, Y10, Y3, Y3
+	VBROADCASTSS 8(AX), Y9
+	VMULPS       Y9, Y4, Y10
+	VBLENDVPS    Y4, Y10, Y4, Y4
+	VMULPS       Y9, Y5, Y10
+	VBLENDVPS    Y5, Y10, Y5, Y5
+	VBROADCASTSS 12(AX), Y9
+	VMULPS       Y9, Y6, Y10
+	VBLENDVPS    Y6, Y10, Y6, Y6
+	VMULPS       Y9, Y7, Y10
+	VBLENDVPS    Y7, Y10, Y7, Y7
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Y8
+	VBROADCASTSS 4(AX), Y9
+	VMAXPS       Y0, Y8, Y0
+	VMINPS       Y0, Y9, Y0
+	VMAXPS       Y1, Y8, Y1
+	VMINPS       Y1, Y9, Y1
+	VMAXPS       Y2, Y8, Y2
+	VMINPS       Y2, Y9, Y2
+	VMAXPS       Y3, Y8, Y3
+	VMINPS       Y3, Y9, Y3
+	VMAXPS       Y4, Y8, Y4
+	VMINPS       Y4, Y9, Y4
+	VMAXPS       Y5, Y8, Y5
+	VMINPS       Y5, Y9, Y5
+	VMAXPS       Y6, Y8, Y6
+	VMINPS       Y6, Y9, Y6
+	VMAXPS       Y7, Y8, Y7
+	VMINPS       Y7, Y9, Y7
 
 gate:
 	TESTQ  R13, R13
@@ -6982,8 +9767,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VXORPS Y12, Y12, Y12
 	VMAXPS Y0, Y12, Y0
 	VMAXPS Y1, Y12, Y1
@@ -6997,6 +9782,73 @@ store:
 	VMAXPS Y9, Y12, Y9
 	VMAXPS Y10, Y12, Y10
 	VMAXPS Y11, Y12, Y11
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VXORPS       Y12, Y12, Y12
+	VBROADCASTSS (AX), Y13
+	VMULPS       Y13, Y0, Y14
+	VBLENDVPS    Y0, Y14, Y0, Y0
+	VMULPS       Y13, Y1, Y14
+	VBLENDVPS    Y1, Y14, Y1, Y1
+	VMULPS       Y13, Y2, Y14
+	VBLENDVPS    Y2, Y14, Y2, Y2
+	VBROADCASTSS 4(AX), Y13
+	VMULPS       Y13, Y3, Y14
+	VBLENDVPS    Y3, Y14, Y3, Y3
+	VMULPS       Y13, Y4, Y14
+	VBLENDVPS    Y4, Y14, Y4, Y4
+	VMULPS       Y13, Y5, Y14
+	VBLENDVPS    Y5, Y14, Y5, Y5
+	VBROADCASTSS 8(AX), Y13
+	VMULPS       Y13, Y6, Y14
+	VBLENDVPS    Y6, Y14, Y6, Y6
+	VMULPS       Y13, Y7, Y14
+	VBLENDVPS    Y7, Y14, Y7, Y7
+	VMULPS       Y13, Y8, Y14
+	VBLENDVPS    Y8, Y14, Y8, Y8
+	VBROADCASTSS 12(AX), Y13
+	VMULPS       Y13, Y9, Y14
+	VBLENDVPS    Y9, Y14, Y9, Y9
+	VMULPS       Y13, Y10, Y14
+	VBLENDVPS    Y10, Y14, Y10, Y10
+	VMULPS       Y13, Y11, Y14
+	VBLENDVPS    Y11, Y14, Y11, Y11
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Y12
+	VBROADCASTSS 4(AX), Y13
+	VMAXPS       Y0, Y12, Y0
+	VMINPS       Y0, Y13, Y0
+	VMAXPS       Y1, Y12, Y1
+	VMINPS       Y1, Y13, Y1
+	VMAXPS       Y2, Y12, Y2
+	VMINPS       Y2, Y13, Y2
+	VMAXPS       Y3, Y12, Y3
+	VMINPS       Y3, Y13, Y3
+	VMAXPS       Y4, Y12, Y4
+	VMINPS       Y4, Y13, Y4
+	VMAXPS       Y5, Y12, Y5
+	VMINPS       Y5, Y13, Y5
+	VMAXPS       Y6, Y12, Y6
+	VMINPS       Y6, Y13, Y6
+	VMAXPS       Y7, Y12, Y7
+	VMINPS       Y7, Y13, Y7
+	VMAXPS       Y8, Y12, Y8
+	VMINPS       Y8, Y13, Y8
+	VMAXPS       Y9, Y12, Y9
+	VMINPS       Y9, Y13, Y9
+	VMAXPS       Y10, Y12, Y10
+	VMINPS       Y10, Y13, Y10
+	VMAXPS       Y11, Y12, Y11
+	VMINPS       Y11, Y13, Y11
 
 gate:
 	TESTQ  R13, R13
@@ -7132,11 +9984,36 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VXORPS Y2, Y2, Y2
 	VMAXPS Y0, Y2, Y0
 	VMAXPS Y1, Y2, Y1
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VXORPS       Y2, Y2, Y2
+	VBROADCASTSS (AX), Y3
+	VMULPS       Y3, Y0, Y4
+	VBLENDVPS    Y0, Y4, Y0, Y0
+	VBROADCASTSS 4(AX), Y3
+	VMULPS       Y3, Y1, Y4
+	VBLENDVPS    Y1, Y4, Y1, Y1
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Y2
+	VBROADCASTSS 4(AX), Y3
+	VMAXPS       Y0, Y2, Y0
+	VMINPS       Y0, Y3, Y0
+	VMAXPS       Y1, Y2, Y1
+	VMINPS       Y1, Y3, Y1
 
 gate:
 	TESTQ  R13, R13
@@ -7233,13 +10110,46 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VXORPS Y4, Y4, Y4
 	VMAXPS Y0, Y4, Y0
 	VMAXPS Y1, Y4, Y1
 	VMAXPS Y2, Y4, Y2
 	VMAXPS Y3, Y4, Y3
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VXORPS       Y4, Y4, Y4
+	VBROADCASTSS (AX), Y5
+	VMULPS       Y5, Y0, Y6
+	VBLENDVPS    Y0, Y6, Y0, Y0
+	VMULPS       Y5, Y1, Y6
+	VBLENDVPS    Y1, Y6, Y1, Y1
+	VBROADCASTSS 4(AX), Y5
+	VMULPS       Y5, Y2, Y6
+	VBLENDVPS    Y2, Y6, Y2, Y2
+	VMULPS       Y5, Y3, Y6
+	VBLENDVPS    Y3, Y6, Y3, Y3
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Y4
+	VBROADCASTSS 4(AX), Y5
+	VMAXPS       Y0, Y4, Y0
+	VMINPS       Y0, Y5, Y0
+	VMAXPS       Y1, Y4, Y1
+	VMINPS       Y1, Y5, Y1
+	VMAXPS       Y2, Y4, Y2
+	VMINPS       Y2, Y5, Y2
+	VMAXPS       Y3, Y4, Y3
+	VMINPS       Y3, Y5, Y3
 
 gate:
 	TESTQ  R13, R13
@@ -7351,8 +10261,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VXORPS Y6, Y6, Y6
 	VMAXPS Y0, Y6, Y0
 	VMAXPS Y1, Y6, Y1
@@ -7360,6 +10270,47 @@ store:
 	VMAXPS Y3, Y6, Y3
 	VMAXPS Y4, Y6, Y4
 	VMAXPS Y5, Y6, Y5
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VXORPS       Y6, Y6, Y6
+	VBROADCASTSS (AX), Y7
+	VMULPS       Y7, Y0, Y8
+	VBLENDVPS    Y0, Y8, Y0, Y0
+	VMULPS       Y7, Y1, Y8
+	VBLENDVPS    Y1, Y8, Y1, Y1
+	VMULPS       Y7, Y2, Y8
+	VBLENDVPS    Y2, Y8, Y2, Y2
+	VBROADCASTSS 4(AX), Y7
+	VMULPS       Y7, Y3, Y8
+	VBLENDVPS    Y3, Y8, Y3, Y3
+	VMULPS       Y7, Y4, Y8
+	VBLENDVPS    Y4, Y8, Y4, Y4
+	VMULPS       Y7, Y5, Y8
+	VBLENDVPS    Y5, Y8, Y5, Y5
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Y6
+	VBROADCASTSS 4(AX), Y7
+	VMAXPS       Y0, Y6, Y0
+	VMINPS       Y0, Y7, Y0
+	VMAXPS       Y1, Y6, Y1
+	VMINPS       Y1, Y7, Y1
+	VMAXPS       Y2, Y6, Y2
+	VMINPS       Y2, Y7, Y2
+	VMAXPS       Y3, Y6, Y3
+	VMINPS       Y3, Y7, Y3
+	VMAXPS       Y4, Y6, Y4
+	VMINPS       Y4, Y7, Y4
+	VMAXPS       Y5, Y6, Y5
+	VMINPS       Y5, Y7, Y5
 
 gate:
 	TESTQ  R13, R13
@@ -7486,8 +10437,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VXORPS Y8, Y8, Y8
 	VMAXPS Y0, Y8, Y0
 	VMAXPS Y1, Y8, Y1
@@ -7497,6 +10448,55 @@ store:
 	VMAXPS Y5, Y8, Y5
 	VMAXPS Y6, Y8, Y6
 	VMAXPS Y7, Y8, Y7
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VXORPS       Y8, Y8, Y8
+	VBROADCASTSS (AX), Y9
+	VMULPS       Y9, Y0, Y10
+	VBLENDVPS    Y0, Y10, Y0, Y0
+	VMULPS       Y9, Y1, Y10
+	VBLENDVPS    Y1, Y10, Y1, Y1
+	VMULPS       Y9, Y2, Y10
+	VBLENDVPS    Y2, Y10, Y2, Y2
+	VMULPS       Y9, Y3, Y10
+	VBLENDVPS    Y3, Y10, Y3, Y3
+	VBROADCASTSS 4(AX), Y9
+	VMULPS       Y9, Y4, Y10
+	VBLENDVPS    Y4, Y10, Y4, Y4
+	VMULPS       Y9, Y5, Y10
+	VBLENDVPS    Y5, Y10, Y5, Y5
+	VMULPS       Y9, Y6, Y10
+	VBLENDVPS    Y6, Y10, Y6, Y6
+	VMULPS       Y9, Y7, Y10
+	VBLENDVPS    Y7, Y10, Y7, Y7
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Y8
+	VBROADCASTSS 4(AX), Y9
+	VMAXPS       Y0, Y8, Y0
+	VMINPS       Y0, Y9, Y0
+	VMAXPS       Y1, Y8, Y1
+	VMINPS       Y1, Y9, Y1
+	VMAXPS       Y2, Y8, Y2
+	VMINPS       Y2, Y9, Y2
+	VMAXPS       Y3, Y8, Y3
+	VMINPS       Y3, Y9, Y3
+	VMAXPS       Y4, Y8, Y4
+	VMINPS       Y4, Y9, Y4
+	VMAXPS       Y5, Y8, Y5
+	VMINPS       Y5, Y9, Y5
+	VMAXPS       Y6, Y8, Y6
+	VMINPS       Y6, Y9, Y6
+	VMAXPS       Y7, Y8, Y7
+	VMINPS       Y7, Y9, Y7
 
 gate:
 	TESTQ  R13, R13
@@ -7638,8 +10638,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VXORPS Y10, Y10, Y10
 	VMAXPS Y0, Y10, Y0
 	VMAXPS Y1, Y10, Y1
@@ -7651,6 +10651,63 @@ store:
 	VMAXPS Y7, Y10, Y7
 	VMAXPS Y8, Y10, Y8
 	VMAXPS Y9, Y10, Y9
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VXORPS       Y10, Y10, Y10
+	VBROADCASTSS (AX), Y11
+	VMULPS       Y11, Y0, Y12
+	VBLENDVPS    Y0, Y12, Y0, Y0
+	VMULPS       Y11, Y1, Y12
+	VBLENDVPS    Y1, Y12, Y1, Y1
+	VMULPS       Y11, Y2, Y12
+	VBLENDVPS    Y2, Y12, Y2, Y2
+	VMULPS       Y11, Y3, Y12
+	VBLENDVPS    Y3, Y12, Y3, Y3
+	VMULPS       Y11, Y4, Y12
+	VBLENDVPS    Y4, Y12, Y4, Y4
+	VBROADCASTSS 4(AX), Y11
+	VMULPS       Y11, Y5, Y12
+	VBLENDVPS    Y5, Y12, Y5, Y5
+	VMULPS       Y11, Y6, Y12
+	VBLENDVPS    Y6, Y12, Y6, Y6
+	VMULPS       Y11, Y7, Y12
+	VBLENDVPS    Y7, Y12, Y7, Y7
+	VMULPS       Y11, Y8, Y12
+	VBLENDVPS    Y8, Y12, Y8, Y8
+	VMULPS       Y11, Y9, Y12
+	VBLENDVPS    Y9, Y12, Y9, Y9
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Y10
+	VBROADCASTSS 4(AX), Y11
+	VMAXPS       Y0, Y10, Y0
+	VMINPS       Y0, Y11, Y0
+	VMAXPS       Y1, Y10, Y1
+	VMINPS       Y1, Y11, Y1
+	VMAXPS       Y2, Y10, Y2
+	VMINPS       Y2, Y11, Y2
+	VMAXPS       Y3, Y10, Y3
+	VMINPS       Y3, Y11, Y3
+	VMAXPS       Y4, Y10, Y4
+	VMINPS       Y4, Y11, Y4
+	VMAXPS       Y5, Y10, Y5
+	VMINPS       Y5, Y11, Y5
+	VMAXPS       Y6, Y10, Y6
+	VMINPS       Y6, Y11, Y6
+	VMAXPS       Y7, Y10, Y7
+	VMINPS       Y7, Y11, Y7
+	VMAXPS       Y8, Y10, Y8
+	VMINPS       Y8, Y11, Y8
+	VMAXPS       Y9, Y10, Y9
+	VMINPS       Y9, Y11, Y9
 
 gate:
 	TESTQ  R13, R13
@@ -7807,8 +10864,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VXORPS Y12, Y12, Y12
 	VMAXPS Y0, Y12, Y0
 	VMAXPS Y1, Y12, Y1
@@ -7822,6 +10879,71 @@ store:
 	VMAXPS Y9, Y12, Y9
 	VMAXPS Y10, Y12, Y10
 	VMAXPS Y11, Y12, Y11
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VXORPS       Y12, Y12, Y12
+	VBROADCASTSS (AX), Y13
+	VMULPS       Y13, Y0, Y14
+	VBLENDVPS    Y0, Y14, Y0, Y0
+	VMULPS       Y13, Y1, Y14
+	VBLENDVPS    Y1, Y14, Y1, Y1
+	VMULPS       Y13, Y2, Y14
+	VBLENDVPS    Y2, Y14, Y2, Y2
+	VMULPS       Y13, Y3, Y14
+	VBLENDVPS    Y3, Y14, Y3, Y3
+	VMULPS       Y13, Y4, Y14
+	VBLENDVPS    Y4, Y14, Y4, Y4
+	VMULPS       Y13, Y5, Y14
+	VBLENDVPS    Y5, Y14, Y5, Y5
+	VBROADCASTSS 4(AX), Y13
+	VMULPS       Y13, Y6, Y14
+	VBLENDVPS    Y6, Y14, Y6, Y6
+	VMULPS       Y13, Y7, Y14
+	VBLENDVPS    Y7, Y14, Y7, Y7
+	VMULPS       Y13, Y8, Y14
+	VBLENDVPS    Y8, Y14, Y8, Y8
+	VMULPS       Y13, Y9, Y14
+	VBLENDVPS    Y9, Y14, Y9, Y9
+	VMULPS       Y13, Y10, Y14
+	VBLENDVPS    Y10, Y14, Y10, Y10
+	VMULPS       Y13, Y11, Y14
+	VBLENDVPS    Y11, Y14, Y11, Y11
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Y12
+	VBROADCASTSS 4(AX), Y13
+	VMAXPS       Y0, Y12, Y0
+	VMINPS       Y0, Y13, Y0
+	VMAXPS       Y1, Y12, Y1
+	VMINPS       Y1, Y13, Y1
+	VMAXPS       Y2, Y12, Y2
+	VMINPS       Y2, Y13, Y2
+	VMAXPS       Y3, Y12, Y3
+	VMINPS       Y3, Y13, Y3
+	VMAXPS       Y4, Y12, Y4
+	VMINPS       Y4, Y13, Y4
+	VMAXPS       Y5, Y12, Y5
+	VMINPS       Y5, Y13, Y5
+	VMAXPS       Y6, Y12, Y6
+	VMINPS       Y6, Y13, Y6
+	VMAXPS       Y7, Y12, Y7
+	VMINPS       Y7, Y13, Y7
+	VMAXPS       Y8, Y12, Y8
+	VMINPS       Y8, Y13, Y8
+	VMAXPS       Y9, Y12, Y9
+	VMINPS       Y9, Y13, Y9
+	VMAXPS       Y10, Y12, Y10
+	VMINPS       Y10, Y13, Y10
+	VMAXPS       Y11, Y12, Y11
+	VMINPS       Y11, Y13, Y11
 
 gate:
 	TESTQ  R13, R13
@@ -7945,10 +11067,30 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VXORPS Y1, Y1, Y1
 	VMAXPS Y0, Y1, Y0
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VXORPS       Y1, Y1, Y1
+	VBROADCASTSS (AX), Y2
+	VMULPS       Y2, Y0, Y3
+	VBLENDVPS    Y0, Y3, Y0, Y0
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Y1
+	VBROADCASTSS 4(AX), Y2
+	VMAXPS       Y0, Y1, Y0
+	VMINPS       Y0, Y2, Y0
 
 gate:
 	TESTQ  R13, R13
@@ -8028,11 +11170,35 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VXORPS Y2, Y2, Y2
 	VMAXPS Y0, Y2, Y0
 	VMAXPS Y1, Y2, Y1
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VXORPS       Y2, Y2, Y2
+	VBROADCASTSS (AX), Y3
+	VMULPS       Y3, Y0, Y4
+	VBLENDVPS    Y0, Y4, Y0, Y0
+	VMULPS       Y3, Y1, Y4
+	VBLENDVPS    Y1, Y4, Y1, Y1
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Y2
+	VBROADCASTSS 4(AX), Y3
+	VMAXPS       Y0, Y2, Y0
+	VMINPS       Y0, Y3, Y0
+	VMAXPS       Y1, Y2, Y1
+	VMINPS       Y1, Y3, Y1
 
 gate:
 	TESTQ  R13, R13
@@ -8119,12 +11285,40 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VXORPS Y3, Y3, Y3
 	VMAXPS Y0, Y3, Y0
 	VMAXPS Y1, Y3, Y1
 	VMAXPS Y2, Y3, Y2
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VXORPS       Y3, Y3, Y3
+	VBROADCASTSS (AX), Y4
+	VMULPS       Y4, Y0, Y5
+	VBLENDVPS    Y0, Y5, Y0, Y0
+	VMULPS       Y4, Y1, Y5
+	VBLENDVPS    Y1, Y5, Y1, Y1
+	VMULPS       Y4, Y2, Y5
+	VBLENDVPS    Y2, Y5, Y2, Y2
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Y3
+	VBROADCASTSS 4(AX), Y4
+	VMAXPS       Y0, Y3, Y0
+	VMINPS       Y0, Y4, Y0
+	VMAXPS       Y1, Y3, Y1
+	VMINPS       Y1, Y4, Y1
+	VMAXPS       Y2, Y3, Y2
+	VMINPS       Y2, Y4, Y2
 
 gate:
 	TESTQ  R13, R13
@@ -8218,13 +11412,45 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VXORPS Y4, Y4, Y4
 	VMAXPS Y0, Y4, Y0
 	VMAXPS Y1, Y4, Y1
 	VMAXPS Y2, Y4, Y2
 	VMAXPS Y3, Y4, Y3
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VXORPS       Y4, Y4, Y4
+	VBROADCASTSS (AX), Y5
+	VMULPS       Y5, Y0, Y6
+	VBLENDVPS    Y0, Y6, Y0, Y0
+	VMULPS       Y5, Y1, Y6
+	VBLENDVPS    Y1, Y6, Y1, Y1
+	VMULPS       Y5, Y2, Y6
+	VBLENDVPS    Y2, Y6, Y2, Y2
+	VMULPS       Y5, Y3, Y6
+	VBLENDVPS    Y3, Y6, Y3, Y3
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Y4
+	VBROADCASTSS 4(AX), Y5
+	VMAXPS       Y0, Y4, Y0
+	VMINPS       Y0, Y5, Y0
+	VMAXPS       Y1, Y4, Y1
+	VMINPS       Y1, Y5, Y1
+	VMAXPS       Y2, Y4, Y2
+	VMINPS       Y2, Y5, Y2
+	VMAXPS       Y3, Y4, Y3
+	VMINPS       Y3, Y5, Y3
 
 gate:
 	TESTQ  R13, R13
@@ -8325,14 +11551,50 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VXORPS Y5, Y5, Y5
 	VMAXPS Y0, Y5, Y0
 	VMAXPS Y1, Y5, Y1
 	VMAXPS Y2, Y5, Y2
 	VMAXPS Y3, Y5, Y3
 	VMAXPS Y4, Y5, Y4
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VXORPS       Y5, Y5, Y5
+	VBROADCASTSS (AX), Y6
+	VMULPS       Y6, Y0, Y7
+	VBLENDVPS    Y0, Y7, Y0, Y0
+	VMULPS       Y6, Y1, Y7
+	VBLENDVPS    Y1, Y7, Y1, Y1
+	VMULPS       Y6, Y2, Y7
+	VBLENDVPS    Y2, Y7, Y2, Y2
+	VMULPS       Y6, Y3, Y7
+	VBLENDVPS    Y3, Y7, Y3, Y3
+	VMULPS       Y6, Y4, Y7
+	VBLENDVPS    Y4, Y7, Y4, Y4
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Y5
+	VBROADCASTSS 4(AX), Y6
+	VMAXPS       Y0, Y5, Y0
+	VMINPS       Y0, Y6, Y0
+	VMAXPS       Y1, Y5, Y1
+	VMINPS       Y1, Y6, Y1
+	VMAXPS       Y2, Y5, Y2
+	VMINPS       Y2, Y6, Y2
+	VMAXPS       Y3, Y5, Y3
+	VMINPS       Y3, Y6, Y3
+	VMAXPS       Y4, Y5, Y4
+	VMINPS       Y4, Y6, Y4
 
 gate:
 	TESTQ  R13, R13
@@ -8440,8 +11702,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VXORPS Y6, Y6, Y6
 	VMAXPS Y0, Y6, Y0
 	VMAXPS Y1, Y6, Y1
@@ -8449,6 +11711,46 @@ store:
 	VMAXPS Y3, Y6, Y3
 	VMAXPS Y4, Y6, Y4
 	VMAXPS Y5, Y6, Y5
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VXORPS       Y6, Y6, Y6
+	VBROADCASTSS (AX), Y7
+	VMULPS       Y7, Y0, Y8
+	VBLENDVPS    Y0, Y8, Y0, Y0
+	VMULPS       Y7, Y1, Y8
+	VBLENDVPS    Y1, Y8, Y1, Y1
+	VMULPS       Y7, Y2, Y8
+	VBLENDVPS    Y2, Y8, Y2, Y2
+	VMULPS       Y7, Y3, Y8
+	VBLENDVPS    Y3, Y8, Y3, Y3
+	VMULPS       Y7, Y4, Y8
+	VBLENDVPS    Y4, Y8, Y4, Y4
+	VMULPS       Y7, Y5, Y8
+	VBLENDVPS    Y5, Y8, Y5, Y5
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Y6
+	VBROADCASTSS 4(AX), Y7
+	VMAXPS       Y0, Y6, Y0
+	VMINPS       Y0, Y7, Y0
+	VMAXPS       Y1, Y6, Y1
+	VMINPS       Y1, Y7, Y1
+	VMAXPS       Y2, Y6, Y2
+	VMINPS       Y2, Y7, Y2
+	VMAXPS       Y3, Y6, Y3
+	VMINPS       Y3, Y7, Y3
+	VMAXPS       Y4, Y6, Y4
+	VMINPS       Y4, Y7, Y4
+	VMAXPS       Y5, Y6, Y5
+	VMINPS       Y5, Y7, Y5
 
 gate:
 	TESTQ  R13, R13
@@ -8563,8 +11865,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VXORPS Y7, Y7, Y7
 	VMAXPS Y0, Y7, Y0
 	VMAXPS Y1, Y7, Y1
@@ -8573,6 +11875,50 @@ store:
 	VMAXPS Y4, Y7, Y4
 	VMAXPS Y5, Y7, Y5
 	VMAXPS Y6, Y7, Y6
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VXORPS       Y7, Y7, Y7
+	VBROADCASTSS (AX), Y8
+	VMULPS       Y8, Y0, Y9
+	VBLENDVPS    Y0, Y9, Y0, Y0
+	VMULPS       Y8, Y1, Y9
+	VBLENDVPS    Y1, Y9, Y1, Y1
+	VMULPS       Y8, Y2, Y9
+	VBLENDVPS    Y2, Y9, Y2, Y2
+	VMULPS       Y8, Y3, Y9
+	VBLENDVPS    Y3, Y9, Y3, Y3
+	VMULPS       Y8, Y4, Y9
+	VBLENDVPS    Y4, Y9, Y4, Y4
+	VMULPS       Y8, Y5, Y9
+	VBLENDVPS    Y5, Y9, Y5, Y5
+	VMULPS       Y8, Y6, Y9
+	VBLENDVPS    Y6, Y9, Y6, Y6
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Y7
+	VBROADCASTSS 4(AX), Y8
+	VMAXPS       Y0, Y7, Y0
+	VMINPS       Y0, Y8, Y0
+	VMAXPS       Y1, Y7, Y1
+	VMINPS       Y1, Y8, Y1
+	VMAXPS       Y2, Y7, Y2
+	VMINPS       Y2, Y8, Y2
+	VMAXPS       Y3, Y7, Y3
+	VMINPS       Y3, Y8, Y3
+	VMAXPS       Y4, Y7, Y4
+	VMINPS       Y4, Y8, Y4
+	VMAXPS       Y5, Y7, Y5
+	VMINPS       Y5, Y8, Y5
+	VMAXPS       Y6, Y7, Y6
+	VMINPS       Y6, Y8, Y6
 
 gate:
 	TESTQ  R13, R13
@@ -8694,8 +12040,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VXORPS Y8, Y8, Y8
 	VMAXPS Y0, Y8, Y0
 	VMAXPS Y1, Y8, Y1
@@ -8705,6 +12051,54 @@ store:
 	VMAXPS Y5, Y8, Y5
 	VMAXPS Y6, Y8, Y6
 	VMAXPS Y7, Y8, Y7
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VXORPS       Y8, Y8, Y8
+	VBROADCASTSS (AX), Y9
+	VMULPS       Y9, Y0, Y10
+	VBLENDVPS    Y0, Y10, Y0, Y0
+	VMULPS       Y9, Y1, Y10
+	VBLENDVPS    Y1, Y10, Y1, Y1
+	VMULPS       Y9, Y2, Y10
+	VBLENDVPS    Y2, Y10, Y2, Y2
+	VMULPS       Y9, Y3, Y10
+	VBLENDVPS    Y3, Y10, Y3, Y3
+	VMULPS       Y9, Y4, Y10
+	VBLENDVPS    Y4, Y10, Y4, Y4
+	VMULPS       Y9, Y5, Y10
+	VBLENDVPS    Y5, Y10, Y5, Y5
+	VMULPS       Y9, Y6, Y10
+	VBLENDVPS    Y6, Y10, Y6, Y6
+	VMULPS       Y9, Y7, Y10
+	VBLENDVPS    Y7, Y10, Y7, Y7
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Y8
+	VBROADCASTSS 4(AX), Y9
+	VMAXPS       Y0, Y8, Y0
+	VMINPS       Y0, Y9, Y0
+	VMAXPS       Y1, Y8, Y1
+	VMINPS       Y1, Y9, Y1
+	VMAXPS       Y2, Y8, Y2
+	VMINPS       Y2, Y9, Y2
+	VMAXPS       Y3, Y8, Y3
+	VMINPS       Y3, Y9, Y3
+	VMAXPS       Y4, Y8, Y4
+	VMINPS       Y4, Y9, Y4
+	VMAXPS       Y5, Y8, Y5
+	VMINPS       Y5, Y9, Y5
+	VMAXPS       Y6, Y8, Y6
+	VMINPS       Y6, Y9, Y6
+	VMAXPS       Y7, Y8, Y7
+	VMINPS       Y7, Y9, Y7
 
 gate:
 	TESTQ  R13, R13
@@ -8833,8 +12227,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VXORPS Y9, Y9, Y9
 	VMAXPS Y0, Y9, Y0
 	VMAXPS Y1, Y9, Y1
@@ -8845,6 +12239,58 @@ store:
 	VMAXPS Y6, Y9, Y6
 	VMAXPS Y7, Y9, Y7
 	VMAXPS Y8, Y9, Y8
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VXORPS       Y9, Y9, Y9
+	VBROADCASTSS (AX), Y10
+	VMULPS       Y10, Y0, Y11
+	VBLENDVPS    Y0, Y11, Y0, Y0
+	VMULPS       Y10, Y1, Y11
+	VBLENDVPS    Y1, Y11, Y1, Y1
+	VMULPS       Y10, Y2, Y11
+	VBLENDVPS    Y2, Y11, Y2, Y2
+	VMULPS       Y10, Y3, Y11
+	VBLENDVPS    Y3, Y11, Y3, Y3
+	VMULPS       Y10, Y4, Y11
+	VBLENDVPS    Y4, Y11, Y4, Y4
+	VMULPS       Y10, Y5, Y11
+	VBLENDVPS    Y5, Y11, Y5, Y5
+	VMULPS       Y10, Y6, Y11
+	VBLENDVPS    Y6, Y11, Y6, Y6
+	VMULPS       Y10, Y7, Y11
+	VBLENDVPS    Y7, Y11, Y7, Y7
+	VMULPS       Y10, Y8, Y11
+	VBLENDVPS    Y8, Y11, Y8, Y8
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Y9
+	VBROADCASTSS 4(AX), Y10
+	VMAXPS       Y0, Y9, Y0
+	VMINPS       Y0, Y10, Y0
+	VMAXPS       Y1, Y9, Y1
+	VMINPS       Y1, Y10, Y1
+	VMAXPS       Y2, Y9, Y2
+	VMINPS       Y2, Y10, Y2
+	VMAXPS       Y3, Y9, Y3
+	VMINPS       Y3, Y10, Y3
+	VMAXPS       Y4, Y9, Y4
+	VMINPS       Y4, Y10, Y4
+	VMAXPS       Y5, Y9, Y5
+	VMINPS       Y5, Y10, Y5
+	VMAXPS       Y6, Y9, Y6
+	VMINPS       Y6, Y10, Y6
+	VMAXPS       Y7, Y9, Y7
+	VMINPS       Y7, Y10, Y7
+	VMAXPS       Y8, Y9, Y8
+	VMINPS       Y8, Y10, Y8
 
 gate:
 	TESTQ  R13, R13
@@ -8980,8 +12426,8 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   144(DI), $0x00
-	JEQ    gate
+	CMPQ   160(DI), $0x00
+	JEQ    more
 	VXORPS Y10, Y10, Y10
 	VMAXPS Y0, Y10, Y0
 	VMAXPS Y1, Y10, Y1
@@ -8993,6 +12439,62 @@ store:
 	VMAXPS Y7, Y10, Y7
 	VMAXPS Y8, Y10, Y8
 	VMAXPS Y9, Y10, Y9
+
+more:
+	CMPQ         168(DI), $0x00
+	JEQ          write
+	MOVQ         144(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VXORPS       Y10, Y10, Y10
+	VBROADCASTSS (AX), Y11
+	VMULPS       Y11, Y0, Y12
+	VBLENDVPS    Y0, Y12, Y0, Y0
+	VMULPS       Y11, Y1, Y12
+	VBLENDVPS    Y1, Y12, Y1, Y1
+	VMULPS       Y11, Y2, Y12
+	VBLENDVPS    Y2, Y12, Y2, Y2
+	VMULPS       Y11, Y3, Y12
+	VBLENDVPS    Y3, Y12, Y3, Y3
+	VMULPS       Y11, Y4, Y12
+	VBLENDVPS    Y4, Y12, Y4, Y4
+	VMULPS       Y11, Y5, Y12
+	VBLENDVPS    Y5, Y12, Y5, Y5
+	VMULPS       Y11, Y6, Y12
+	VBLENDVPS    Y6, Y12, Y6, Y6
+	VMULPS       Y11, Y7, Y12
+	VBLENDVPS    Y7, Y12, Y7, Y7
+	VMULPS       Y11, Y8, Y12
+	VBLENDVPS    Y8, Y12, Y8, Y8
+	VMULPS       Y11, Y9, Y12
+	VBLENDVPS    Y9, Y12, Y9, Y9
+
+clip:
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Y10
+	VBROADCASTSS 4(AX), Y11
+	VMAXPS       Y0, Y10, Y0
+	VMINPS       Y0, Y11, Y0
+	VMAXPS       Y1, Y10, Y1
+	VMINPS       Y1, Y11, Y1
+	VMAXPS       Y2, Y10, Y2
+	VMINPS       Y2, Y11, Y2
+	VMAXPS       Y3, Y10, Y3
+	VMINPS       Y3, Y11, Y3
+	VMAXPS       Y4, Y10, Y4
+	VMINPS       Y4, Y11, Y4
+	VMAXPS       Y5, Y10, Y5
+	VMINPS       Y5, Y11, Y5
+	VMAXPS       Y6, Y10, Y6
+	VMINPS       Y6, Y11, Y6
+	VMAXPS       Y7, Y10, Y7
+	VMINPS       Y7, Y11, Y7
+	VMAXPS       Y8, Y10, Y8
+	VMINPS       Y8, Y11, Y8
+	VMAXPS       Y9, Y10, Y9
+	VMINPS       Y9, Y11, Y9
 
 gate:
 	TESTQ  R13, R13

@@ -27,7 +27,10 @@ type convArgs struct {
 	resPlane  int
 	gateRow   int
 	gatePlane int
-	relu      int // not 0: negative sums become 0
+	slope     unsafe.Pointer // b factors of negative sums, nil: none
+	clip      unsafe.Pointer // the lowest and the highest value, nil: none
+	relu      int            // not 0: negative sums become 0
+	more      int            // not 0: there is a slope, clip or gate
 }
 
 // The kernels by number, in the order of convVariants.

@@ -82,8 +82,8 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V8.B16, V8.B16, V8.B16
 	WORD    $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
 	WORD    $0x4e28f421 // fmax v1.4s, v1.4s, v8.4s
@@ -93,6 +93,66 @@ store:
 	WORD    $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
 	WORD    $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
 	WORD    $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V8.S4]
+	WORD    $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	WORD    $0x4ea0e80a // fcmlt v10.4s, v0.4s, #0.0
+	VBIT    V10.B16, V9.B16, V0.B16
+	VLD1R.P 4(R11), [V8.S4]
+	WORD    $0x6e28dc29 // fmul v9.4s, v1.4s, v8.4s
+	WORD    $0x4ea0e82a // fcmlt v10.4s, v1.4s, #0.0
+	VBIT    V10.B16, V9.B16, V1.B16
+	VLD1R.P 4(R11), [V8.S4]
+	WORD    $0x6e28dc49 // fmul v9.4s, v2.4s, v8.4s
+	WORD    $0x4ea0e84a // fcmlt v10.4s, v2.4s, #0.0
+	VBIT    V10.B16, V9.B16, V2.B16
+	VLD1R.P 4(R11), [V8.S4]
+	WORD    $0x6e28dc69 // fmul v9.4s, v3.4s, v8.4s
+	WORD    $0x4ea0e86a // fcmlt v10.4s, v3.4s, #0.0
+	VBIT    V10.B16, V9.B16, V3.B16
+	VLD1R.P 4(R11), [V8.S4]
+	WORD    $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
+	WORD    $0x4ea0e88a // fcmlt v10.4s, v4.4s, #0.0
+	VBIT    V10.B16, V9.B16, V4.B16
+	VLD1R.P 4(R11), [V8.S4]
+	WORD    $0x6e28dca9 // fmul v9.4s, v5.4s, v8.4s
+	WORD    $0x4ea0e8aa // fcmlt v10.4s, v5.4s, #0.0
+	VBIT    V10.B16, V9.B16, V5.B16
+	VLD1R.P 4(R11), [V8.S4]
+	WORD    $0x6e28dcc9 // fmul v9.4s, v6.4s, v8.4s
+	WORD    $0x4ea0e8ca // fcmlt v10.4s, v6.4s, #0.0
+	VBIT    V10.B16, V9.B16, V6.B16
+	VLD1R.P 4(R11), [V8.S4]
+	WORD    $0x6e28dce9 // fmul v9.4s, v7.4s, v8.4s
+	WORD    $0x4ea0e8ea // fcmlt v10.4s, v7.4s, #0.0
+	VBIT    V10.B16, V9.B16, V7.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V8.S4]
+	VLD1R   (R11), [V9.S4]
+	WORD    $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
+	WORD    $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
+	WORD    $0x4e28f421 // fmax v1.4s, v1.4s, v8.4s
+	WORD    $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD    $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
+	WORD    $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
+	WORD    $0x4e28f463 // fmax v3.4s, v3.4s, v8.4s
+	WORD    $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
+	WORD    $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
+	WORD    $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
+	WORD    $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
+	WORD    $0x4ea9f4a5 // fmin v5.4s, v5.4s, v9.4s
+	WORD    $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
+	WORD    $0x4ea9f4c6 // fmin v6.4s, v6.4s, v9.4s
+	WORD    $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
+	WORD    $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
 
 gate:
 	CBZ     R8, write
@@ -337,8 +397,8 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V16.B16, V16.B16, V16.B16
 	WORD    $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
 	WORD    $0x4e30f421 // fmax v1.4s, v1.4s, v16.4s
@@ -356,6 +416,106 @@ store:
 	WORD    $0x4e30f5ad // fmax v13.4s, v13.4s, v16.4s
 	WORD    $0x4e30f5ce // fmax v14.4s, v14.4s, v16.4s
 	WORD    $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V16.S4]
+	WORD    $0x6e30dc11 // fmul v17.4s, v0.4s, v16.4s
+	WORD    $0x4ea0e812 // fcmlt v18.4s, v0.4s, #0.0
+	VBIT    V18.B16, V17.B16, V0.B16
+	WORD    $0x6e30dc31 // fmul v17.4s, v1.4s, v16.4s
+	WORD    $0x4ea0e832 // fcmlt v18.4s, v1.4s, #0.0
+	VBIT    V18.B16, V17.B16, V1.B16
+	VLD1R.P 4(R11), [V16.S4]
+	WORD    $0x6e30dc51 // fmul v17.4s, v2.4s, v16.4s
+	WORD    $0x4ea0e852 // fcmlt v18.4s, v2.4s, #0.0
+	VBIT    V18.B16, V17.B16, V2.B16
+	WORD    $0x6e30dc71 // fmul v17.4s, v3.4s, v16.4s
+	WORD    $0x4ea0e872 // fcmlt v18.4s, v3.4s, #0.0
+	VBIT    V18.B16, V17.B16, V3.B16
+	VLD1R.P 4(R11), [V16.S4]
+	WORD    $0x6e30dc91 // fmul v17.4s, v4.4s, v16.4s
+	WORD    $0x4ea0e892 // fcmlt v18.4s, v4.4s, #0.0
+	VBIT    V18.B16, V17.B16, V4.B16
+	WORD    $0x6e30dcb1 // fmul v17.4s, v5.4s, v16.4s
+	WORD    $0x4ea0e8b2 // fcmlt v18.4s, v5.4s, #0.0
+	VBIT    V18.B16, V17.B16, V5.B16
+	VLD1R.P 4(R11), [V16.S4]
+	WORD    $0x6e30dcd1 // fmul v17.4s, v6.4s, v16.4s
+	WORD    $0x4ea0e8d2 // fcmlt v18.4s, v6.4s, #0.0
+	VBIT    V18.B16, V17.B16, V6.B16
+	WORD    $0x6e30dcf1 // fmul v17.4s, v7.4s, v16.4s
+	WORD    $0x4ea0e8f2 // fcmlt v18.4s, v7.4s, #0.0
+	VBIT    V18.B16, V17.B16, V7.B16
+	VLD1R.P 4(R11), [V16.S4]
+	WORD    $0x6e30dd11 // fmul v17.4s, v8.4s, v16.4s
+	WORD    $0x4ea0e912 // fcmlt v18.4s, v8.4s, #0.0
+	VBIT    V18.B16, V17.B16, V8.B16
+	WORD    $0x6e30dd31 // fmul v17.4s, v9.4s, v16.4s
+	WORD    $0x4ea0e932 // fcmlt v18.4s, v9.4s, #0.0
+	VBIT    V18.B16, V17.B16, V9.B16
+	VLD1R.P 4(R11), [V16.S4]
+	WORD    $0x6e30dd51 // fmul v17.4s, v10.4s, v16.4s
+	WORD    $0x4ea0e952 // fcmlt v18.4s, v10.4s, #0.0
+	VBIT    V18.B16, V17.B16, V10.B16
+	WORD    $0x6e30dd71 // fmul v17.4s, v11.4s, v16.4s
+	WORD    $0x4ea0e972 // fcmlt v18.4s, v11.4s, #0.0
+	VBIT    V18.B16, V17.B16, V11.B16
+	VLD1R.P 4(R11), [V16.S4]
+	WORD    $0x6e30dd91 // fmul v17.4s, v12.4s, v16.4s
+	WORD    $0x4ea0e992 // fcmlt v18.4s, v12.4s, #0.0
+	VBIT    V18.B16, V17.B16, V12.B16
+	WORD    $0x6e30ddb1 // fmul v17.4s, v13.4s, v16.4s
+	WORD    $0x4ea0e9b2 // fcmlt v18.4s, v13.4s, #0.0
+	VBIT    V18.B16, V17.B16, V13.B16
+	VLD1R.P 4(R11), [V16.S4]
+	WORD    $0x6e30ddd1 // fmul v17.4s, v14.4s, v16.4s
+	WORD    $0x4ea0e9d2 // fcmlt v18.4s, v14.4s, #0.0
+	VBIT    V18.B16, V17.B16, V14.B16
+	WORD    $0x6e30ddf1 // fmul v17.4s, v15.4s, v16.4s
+	WORD    $0x4ea0e9f2 // fcmlt v18.4s, v15.4s, #0.0
+	VBIT    V18.B16, V17.B16, V15.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V16.S4]
+	VLD1R   (R11), [V17.S4]
+	WORD    $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
+	WORD    $0x4eb1f400 // fmin v0.4s, v0.4s, v17.4s
+	WORD    $0x4e30f421 // fmax v1.4s, v1.4s, v16.4s
+	WORD    $0x4eb1f421 // fmin v1.4s, v1.4s, v17.4s
+	WORD    $0x4e30f442 // fmax v2.4s, v2.4s, v16.4s
+	WORD    $0x4eb1f442 // fmin v2.4s, v2.4s, v17.4s
+	WORD    $0x4e30f463 // fmax v3.4s, v3.4s, v16.4s
+	WORD    $0x4eb1f463 // fmin v3.4s, v3.4s, v17.4s
+	WORD    $0x4e30f484 // fmax v4.4s, v4.4s, v16.4s
+	WORD    $0x4eb1f484 // fmin v4.4s, v4.4s, v17.4s
+	WORD    $0x4e30f4a5 // fmax v5.4s, v5.4s, v16.4s
+	WORD    $0x4eb1f4a5 // fmin v5.4s, v5.4s, v17.4s
+	WORD    $0x4e30f4c6 // fmax v6.4s, v6.4s, v16.4s
+	WORD    $0x4eb1f4c6 // fmin v6.4s, v6.4s, v17.4s
+	WORD    $0x4e30f4e7 // fmax v7.4s, v7.4s, v16.4s
+	WORD    $0x4eb1f4e7 // fmin v7.4s, v7.4s, v17.4s
+	WORD    $0x4e30f508 // fmax v8.4s, v8.4s, v16.4s
+	WORD    $0x4eb1f508 // fmin v8.4s, v8.4s, v17.4s
+	WORD    $0x4e30f529 // fmax v9.4s, v9.4s, v16.4s
+	WORD    $0x4eb1f529 // fmin v9.4s, v9.4s, v17.4s
+	WORD    $0x4e30f54a // fmax v10.4s, v10.4s, v16.4s
+	WORD    $0x4eb1f54a // fmin v10.4s, v10.4s, v17.4s
+	WORD    $0x4e30f56b // fmax v11.4s, v11.4s, v16.4s
+	WORD    $0x4eb1f56b // fmin v11.4s, v11.4s, v17.4s
+	WORD    $0x4e30f58c // fmax v12.4s, v12.4s, v16.4s
+	WORD    $0x4eb1f58c // fmin v12.4s, v12.4s, v17.4s
+	WORD    $0x4e30f5ad // fmax v13.4s, v13.4s, v16.4s
+	WORD    $0x4eb1f5ad // fmin v13.4s, v13.4s, v17.4s
+	WORD    $0x4e30f5ce // fmax v14.4s, v14.4s, v16.4s
+	WORD    $0x4eb1f5ce // fmin v14.4s, v14.4s, v17.4s
+	WORD    $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
+	WORD    $0x4eb1f5ef // fmin v15.4s, v15.4s, v17.4s
 
 gate:
 	CBZ     R8, write
@@ -657,8 +817,8 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V24.B16, V24.B16, V24.B16
 	WORD    $0x4e38f400 // fmax v0.4s, v0.4s, v24.4s
 	WORD    $0x4e38f421 // fmax v1.4s, v1.4s, v24.4s
@@ -684,6 +844,146 @@ store:
 	WORD    $0x4e38f6b5 // fmax v21.4s, v21.4s, v24.4s
 	WORD    $0x4e38f6d6 // fmax v22.4s, v22.4s, v24.4s
 	WORD    $0x4e38f6f7 // fmax v23.4s, v23.4s, v24.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V24.S4]
+	WORD    $0x6e38dc19 // fmul v25.4s, v0.4s, v24.4s
+	WORD    $0x4ea0e81a // fcmlt v26.4s, v0.4s, #0.0
+	VBIT    V26.B16, V25.B16, V0.B16
+	WORD    $0x6e38dc39 // fmul v25.4s, v1.4s, v24.4s
+	WORD    $0x4ea0e83a // fcmlt v26.4s, v1.4s, #0.0
+	VBIT    V26.B16, V25.B16, V1.B16
+	WORD    $0x6e38dc59 // fmul v25.4s, v2.4s, v24.4s
+	WORD    $0x4ea0e85a // fcmlt v26.4s, v2.4s, #0.0
+	VBIT    V26.B16, V25.B16, V2.B16
+	VLD1R.P 4(R11), [V24.S4]
+	WORD    $0x6e38dc79 // fmul v25.4s, v3.4s, v24.4s
+	WORD    $0x4ea0e87a // fcmlt v26.4s, v3.4s, #0.0
+	VBIT    V26.B16, V25.B16, V3.B16
+	WORD    $0x6e38dc99 // fmul v25.4s, v4.4s, v24.4s
+	WORD    $0x4ea0e89a // fcmlt v26.4s, v4.4s, #0.0
+	VBIT    V26.B16, V25.B16, V4.B16
+	WORD    $0x6e38dcb9 // fmul v25.4s, v5.4s, v24.4s
+	WORD    $0x4ea0e8ba // fcmlt v26.4s, v5.4s, #0.0
+	VBIT    V26.B16, V25.B16, V5.B16
+	VLD1R.P 4(R11), [V24.S4]
+	WORD    $0x6e38dcd9 // fmul v25.4s, v6.4s, v24.4s
+	WORD    $0x4ea0e8da // fcmlt v26.4s, v6.4s, #0.0
+	VBIT    V26.B16, V25.B16, V6.B16
+	WORD    $0x6e38dcf9 // fmul v25.4s, v7.4s, v24.4s
+	WORD    $0x4ea0e8fa // fcmlt v26.4s, v7.4s, #0.0
+	VBIT    V26.B16, V25.B16, V7.B16
+	WORD    $0x6e38dd19 // fmul v25.4s, v8.4s, v24.4s
+	WORD    $0x4ea0e91a // fcmlt v26.4s, v8.4s, #0.0
+	VBIT    V26.B16, V25.B16, V8.B16
+	VLD1R.P 4(R11), [V24.S4]
+	WORD    $0x6e38dd39 // fmul v25.4s, v9.4s, v24.4s
+	WORD    $0x4ea0e93a // fcmlt v26.4s, v9.4s, #0.0
+	VBIT    V26.B16, V25.B16, V9.B16
+	WORD    $0x6e38dd59 // fmul v25.4s, v10.4s, v24.4s
+	WORD    $0x4ea0e95a // fcmlt v26.4s, v10.4s, #0.0
+	VBIT    V26.B16, V25.B16, V10.B16
+	WORD    $0x6e38dd79 // fmul v25.4s, v11.4s, v24.4s
+	WORD    $0x4ea0e97a // fcmlt v26.4s, v11.4s, #0.0
+	VBIT    V26.B16, V25.B16, V11.B16
+	VLD1R.P 4(R11), [V24.S4]
+	WORD    $0x6e38dd99 // fmul v25.4s, v12.4s, v24.4s
+	WORD    $0x4ea0e99a // fcmlt v26.4s, v12.4s, #0.0
+	VBIT    V26.B16, V25.B16, V12.B16
+	WORD    $0x6e38ddb9 // fmul v25.4s, v13.4s, v24.4s
+	WORD    $0x4ea0e9ba // fcmlt v26.4s, v13.4s, #0.0
+	VBIT    V26.B16, V25.B16, V13.B16
+	WORD    $0x6e38ddd9 // fmul v25.4s, v14.4s, v24.4s
+	WORD    $0x4ea0e9da // fcmlt v26.4s, v14.4s, #0.0
+	VBIT    V26.B16, V25.B16, V14.B16
+	VLD1R.P 4(R11), [V24.S4]
+	WORD    $0x6e38ddf9 // fmul v25.4s, v15.4s, v24.4s
+	WORD    $0x4ea0e9fa // fcmlt v26.4s, v15.4s, #0.0
+	VBIT    V26.B16, V25.B16, V15.B16
+	WORD    $0x6e38de19 // fmul v25.4s, v16.4s, v24.4s
+	WORD    $0x4ea0ea1a // fcmlt v26.4s, v16.4s, #0.0
+	VBIT    V26.B16, V25.B16, V16.B16
+	WORD    $0x6e38de39 // fmul v25.4s, v17.4s, v24.4s
+	WORD    $0x4ea0ea3a // fcmlt v26.4s, v17.4s, #0.0
+	VBIT    V26.B16, V25.B16, V17.B16
+	VLD1R.P 4(R11), [V24.S4]
+	WORD    $0x6e38de59 // fmul v25.4s, v18.4s, v24.4s
+	WORD    $0x4ea0ea5a // fcmlt v26.4s, v18.4s, #0.0
+	VBIT    V26.B16, V25.B16, V18.B16
+	WORD    $0x6e38de79 // fmul v25.4s, v19.4s, v24.4s
+	WORD    $0x4ea0ea7a // fcmlt v26.4s, v19.4s, #0.0
+	VBIT    V26.B16, V25.B16, V19.B16
+	WORD    $0x6e38de99 // fmul v25.4s, v20.4s, v24.4s
+	WORD    $0x4ea0ea9a // fcmlt v26.4s, v20.4s, #0.0
+	VBIT    V26.B16, V25.B16, V20.B16
+	VLD1R.P 4(R11), [V24.S4]
+	WORD    $0x6e38deb9 // fmul v25.4s, v21.4s, v24.4s
+	WORD    $0x4ea0eaba // fcmlt v26.4s, v21.4s, #0.0
+	VBIT    V26.B16, V25.B16, V21.B16
+	WORD    $0x6e38ded9 // fmul v25.4s, v22.4s, v24.4s
+	WORD    $0x4ea0eada // fcmlt v26.4s, v22.4s, #0.0
+	VBIT    V26.B16, V25.B16, V22.B16
+	WORD    $0x6e38def9 // fmul v25.4s, v23.4s, v24.4s
+	WORD    $0x4ea0eafa // fcmlt v26.4s, v23.4s, #0.0
+	VBIT    V26.B16, V25.B16, V23.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V24.S4]
+	VLD1R   (R11), [V25.S4]
+	WORD    $0x4e38f400 // fmax v0.4s, v0.4s, v24.4s
+	WORD    $0x4eb9f400 // fmin v0.4s, v0.4s, v25.4s
+	WORD    $0x4e38f421 // fmax v1.4s, v1.4s, v24.4s
+	WORD    $0x4eb9f421 // fmin v1.4s, v1.4s, v25.4s
+	WORD    $0x4e38f442 // fmax v2.4s, v2.4s, v24.4s
+	WORD    $0x4eb9f442 // fmin v2.4s, v2.4s, v25.4s
+	WORD    $0x4e38f463 // fmax v3.4s, v3.4s, v24.4s
+	WORD    $0x4eb9f463 // fmin v3.4s, v3.4s, v25.4s
+	WORD    $0x4e38f484 // fmax v4.4s, v4.4s, v24.4s
+	WORD    $0x4eb9f484 // fmin v4.4s, v4.4s, v25.4s
+	WORD    $0x4e38f4a5 // fmax v5.4s, v5.4s, v24.4s
+	WORD    $0x4eb9f4a5 // fmin v5.4s, v5.4s, v25.4s
+	WORD    $0x4e38f4c6 // fmax v6.4s, v6.4s, v24.4s
+	WORD    $0x4eb9f4c6 // fmin v6.4s, v6.4s, v25.4s
+	WORD    $0x4e38f4e7 // fmax v7.4s, v7.4s, v24.4s
+	WORD    $0x4eb9f4e7 // fmin v7.4s, v7.4s, v25.4s
+	WORD    $0x4e38f508 // fmax v8.4s, v8.4s, v24.4s
+	WORD    $0x4eb9f508 // fmin v8.4s, v8.4s, v25.4s
+	WORD    $0x4e38f529 // fmax v9.4s, v9.4s, v24.4s
+	WORD    $0x4eb9f529 // fmin v9.4s, v9.4s, v25.4s
+	WORD    $0x4e38f54a // fmax v10.4s, v10.4s, v24.4s
+	WORD    $0x4eb9f54a // fmin v10.4s, v10.4s, v25.4s
+	WORD    $0x4e38f56b // fmax v11.4s, v11.4s, v24.4s
+	WORD    $0x4eb9f56b // fmin v11.4s, v11.4s, v25.4s
+	WORD    $0x4e38f58c // fmax v12.4s, v12.4s, v24.4s
+	WORD    $0x4eb9f58c // fmin v12.4s, v12.4s, v25.4s
+	WORD    $0x4e38f5ad // fmax v13.4s, v13.4s, v24.4s
+	WORD    $0x4eb9f5ad // fmin v13.4s, v13.4s, v25.4s
+	WORD    $0x4e38f5ce // fmax v14.4s, v14.4s, v24.4s
+	WORD    $0x4eb9f5ce // fmin v14.4s, v14.4s, v25.4s
+	WORD    $0x4e38f5ef // fmax v15.4s, v15.4s, v24.4s
+	WORD    $0x4eb9f5ef // fmin v15.4s, v15.4s, v25.4s
+	WORD    $0x4e38f610 // fmax v16.4s, v16.4s, v24.4s
+	WORD    $0x4eb9f610 // fmin v16.4s, v16.4s, v25.4s
+	WORD    $0x4e38f631 // fmax v17.4s, v17.4s, v24.4s
+	WORD    $0x4eb9f631 // fmin v17.4s, v17.4s, v25.4s
+	WORD    $0x4e38f652 // fmax v18.4s, v18.4s, v24.4s
+	WORD    $0x4eb9f652 // fmin v18.4s, v18.4s, v25.4s
+	WORD    $0x4e38f673 // fmax v19.4s, v19.4s, v24.4s
+	WORD    $0x4eb9f673 // fmin v19.4s, v19.4s, v25.4s
+	WORD    $0x4e38f694 // fmax v20.4s, v20.4s, v24.4s
+	WORD    $0x4eb9f694 // fmin v20.4s, v20.4s, v25.4s
+	WORD    $0x4e38f6b5 // fmax v21.4s, v21.4s, v24.4s
+	WORD    $0x4eb9f6b5 // fmin v21.4s, v21.4s, v25.4s
+	WORD    $0x4e38f6d6 // fmax v22.4s, v22.4s, v24.4s
+	WORD    $0x4eb9f6d6 // fmin v22.4s, v22.4s, v25.4s
+	WORD    $0x4e38f6f7 // fmax v23.4s, v23.4s, v24.4s
+	WORD    $0x4eb9f6f7 // fmin v23.4s, v23.4s, v25.4s
 
 gate:
 	CBZ     R8, write
@@ -940,13 +1240,49 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V4.B16, V4.B16, V4.B16
 	WORD    $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
 	WORD    $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
 	WORD    $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
 	WORD    $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V4.S4]
+	WORD    $0x6e24dc05 // fmul v5.4s, v0.4s, v4.4s
+	WORD    $0x4ea0e806 // fcmlt v6.4s, v0.4s, #0.0
+	VBIT    V6.B16, V5.B16, V0.B16
+	VLD1R.P 4(R11), [V4.S4]
+	WORD    $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	WORD    $0x4ea0e826 // fcmlt v6.4s, v1.4s, #0.0
+	VBIT    V6.B16, V5.B16, V1.B16
+	VLD1R.P 4(R11), [V4.S4]
+	WORD    $0x6e24dc45 // fmul v5.4s, v2.4s, v4.4s
+	WORD    $0x4ea0e846 // fcmlt v6.4s, v2.4s, #0.0
+	VBIT    V6.B16, V5.B16, V2.B16
+	VLD1R.P 4(R11), [V4.S4]
+	WORD    $0x6e24dc65 // fmul v5.4s, v3.4s, v4.4s
+	WORD    $0x4ea0e866 // fcmlt v6.4s, v3.4s, #0.0
+	VBIT    V6.B16, V5.B16, V3.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V4.S4]
+	VLD1R   (R11), [V5.S4]
+	WORD    $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
+	WORD    $0x4ea5f400 // fmin v0.4s, v0.4s, v5.4s
+	WORD    $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD    $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD    $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD    $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD    $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD    $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
 
 gate:
 	CBZ     R8, write
@@ -1099,8 +1435,8 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V8.B16, V8.B16, V8.B16
 	WORD    $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
 	WORD    $0x4e28f421 // fmax v1.4s, v1.4s, v8.4s
@@ -1110,6 +1446,62 @@ store:
 	WORD    $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
 	WORD    $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
 	WORD    $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V8.S4]
+	WORD    $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	WORD    $0x4ea0e80a // fcmlt v10.4s, v0.4s, #0.0
+	VBIT    V10.B16, V9.B16, V0.B16
+	WORD    $0x6e28dc29 // fmul v9.4s, v1.4s, v8.4s
+	WORD    $0x4ea0e82a // fcmlt v10.4s, v1.4s, #0.0
+	VBIT    V10.B16, V9.B16, V1.B16
+	VLD1R.P 4(R11), [V8.S4]
+	WORD    $0x6e28dc49 // fmul v9.4s, v2.4s, v8.4s
+	WORD    $0x4ea0e84a // fcmlt v10.4s, v2.4s, #0.0
+	VBIT    V10.B16, V9.B16, V2.B16
+	WORD    $0x6e28dc69 // fmul v9.4s, v3.4s, v8.4s
+	WORD    $0x4ea0e86a // fcmlt v10.4s, v3.4s, #0.0
+	VBIT    V10.B16, V9.B16, V3.B16
+	VLD1R.P 4(R11), [V8.S4]
+	WORD    $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
+	WORD    $0x4ea0e88a // fcmlt v10.4s, v4.4s, #0.0
+	VBIT    V10.B16, V9.B16, V4.B16
+	WORD    $0x6e28dca9 // fmul v9.4s, v5.4s, v8.4s
+	WORD    $0x4ea0e8aa // fcmlt v10.4s, v5.4s, #0.0
+	VBIT    V10.B16, V9.B16, V5.B16
+	VLD1R.P 4(R11), [V8.S4]
+	WORD    $0x6e28dcc9 // fmul v9.4s, v6.4s, v8.4s
+	WORD    $0x4ea0e8ca // fcmlt v10.4s, v6.4s, #0.0
+	VBIT    V10.B16, V9.B16, V6.B16
+	WORD    $0x6e28dce9 // fmul v9.4s, v7.4s, v8.4s
+	WORD    $0x4ea0e8ea // fcmlt v10.4s, v7.4s, #0.0
+	VBIT    V10.B16, V9.B16, V7.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V8.S4]
+	VLD1R   (R11), [V9.S4]
+	WORD    $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
+	WORD    $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
+	WORD    $0x4e28f421 // fmax v1.4s, v1.4s, v8.4s
+	WORD    $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD    $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
+	WORD    $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
+	WORD    $0x4e28f463 // fmax v3.4s, v3.4s, v8.4s
+	WORD    $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
+	WORD    $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
+	WORD    $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
+	WORD    $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
+	WORD    $0x4ea9f4a5 // fmin v5.4s, v5.4s, v9.4s
+	WORD    $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
+	WORD    $0x4ea9f4c6 // fmin v6.4s, v6.4s, v9.4s
+	WORD    $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
+	WORD    $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
 
 gate:
 	CBZ     R8, write
@@ -1291,8 +1683,8 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V12.B16, V12.B16, V12.B16
 	WORD    $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
 	WORD    $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
@@ -1306,6 +1698,82 @@ store:
 	WORD    $0x4e2cf529 // fmax v9.4s, v9.4s, v12.4s
 	WORD    $0x4e2cf54a // fmax v10.4s, v10.4s, v12.4s
 	WORD    $0x4e2cf56b // fmax v11.4s, v11.4s, v12.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V12.S4]
+	WORD    $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
+	WORD    $0x4ea0e80e // fcmlt v14.4s, v0.4s, #0.0
+	VBIT    V14.B16, V13.B16, V0.B16
+	WORD    $0x6e2cdc2d // fmul v13.4s, v1.4s, v12.4s
+	WORD    $0x4ea0e82e // fcmlt v14.4s, v1.4s, #0.0
+	VBIT    V14.B16, V13.B16, V1.B16
+	WORD    $0x6e2cdc4d // fmul v13.4s, v2.4s, v12.4s
+	WORD    $0x4ea0e84e // fcmlt v14.4s, v2.4s, #0.0
+	VBIT    V14.B16, V13.B16, V2.B16
+	VLD1R.P 4(R11), [V12.S4]
+	WORD    $0x6e2cdc6d // fmul v13.4s, v3.4s, v12.4s
+	WORD    $0x4ea0e86e // fcmlt v14.4s, v3.4s, #0.0
+	VBIT    V14.B16, V13.B16, V3.B16
+	WORD    $0x6e2cdc8d // fmul v13.4s, v4.4s, v12.4s
+	WORD    $0x4ea0e88e // fcmlt v14.4s, v4.4s, #0.0
+	VBIT    V14.B16, V13.B16, V4.B16
+	WORD    $0x6e2cdcad // fmul v13.4s, v5.4s, v12.4s
+	WORD    $0x4ea0e8ae // fcmlt v14.4s, v5.4s, #0.0
+	VBIT    V14.B16, V13.B16, V5.B16
+	VLD1R.P 4(R11), [V12.S4]
+	WORD    $0x6e2cdccd // fmul v13.4s, v6.4s, v12.4s
+	WORD    $0x4ea0e8ce // fcmlt v14.4s, v6.4s, #0.0
+	VBIT    V14.B16, V13.B16, V6.B16
+	WORD    $0x6e2cdced // fmul v13.4s, v7.4s, v12.4s
+	WORD    $0x4ea0e8ee // fcmlt v14.4s, v7.4s, #0.0
+	VBIT    V14.B16, V13.B16, V7.B16
+	WORD    $0x6e2cdd0d // fmul v13.4s, v8.4s, v12.4s
+	WORD    $0x4ea0e90e // fcmlt v14.4s, v8.4s, #0.0
+	VBIT    V14.B16, V13.B16, V8.B16
+	VLD1R.P 4(R11), [V12.S4]
+	WORD    $0x6e2cdd2d // fmul v13.4s, v9.4s, v12.4s
+	WORD    $0x4ea0e92e // fcmlt v14.4s, v9.4s, #0.0
+	VBIT    V14.B16, V13.B16, V9.B16
+	WORD    $0x6e2cdd4d // fmul v13.4s, v10.4s, v12.4s
+	WORD    $0x4ea0e94e // fcmlt v14.4s, v10.4s, #0.0
+	VBIT    V14.B16, V13.B16, V10.B16
+	WORD    $0x6e2cdd6d // fmul v13.4s, v11.4s, v12.4s
+	WORD    $0x4ea0e96e // fcmlt v14.4s, v11.4s, #0.0
+	VBIT    V14.B16, V13.B16, V11.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V12.S4]
+	VLD1R   (R11), [V13.S4]
+	WORD    $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
+	WORD    $0x4eadf400 // fmin v0.4s, v0.4s, v13.4s
+	WORD    $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD    $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD    $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
+	WORD    $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	WORD    $0x4e2cf463 // fmax v3.4s, v3.4s, v12.4s
+	WORD    $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
+	WORD    $0x4e2cf484 // fmax v4.4s, v4.4s, v12.4s
+	WORD    $0x4eadf484 // fmin v4.4s, v4.4s, v13.4s
+	WORD    $0x4e2cf4a5 // fmax v5.4s, v5.4s, v12.4s
+	WORD    $0x4eadf4a5 // fmin v5.4s, v5.4s, v13.4s
+	WORD    $0x4e2cf4c6 // fmax v6.4s, v6.4s, v12.4s
+	WORD    $0x4eadf4c6 // fmin v6.4s, v6.4s, v13.4s
+	WORD    $0x4e2cf4e7 // fmax v7.4s, v7.4s, v12.4s
+	WORD    $0x4eadf4e7 // fmin v7.4s, v7.4s, v13.4s
+	WORD    $0x4e2cf508 // fmax v8.4s, v8.4s, v12.4s
+	WORD    $0x4eadf508 // fmin v8.4s, v8.4s, v13.4s
+	WORD    $0x4e2cf529 // fmax v9.4s, v9.4s, v12.4s
+	WORD    $0x4eadf529 // fmin v9.4s, v9.4s, v13.4s
+	WORD    $0x4e2cf54a // fmax v10.4s, v10.4s, v12.4s
+	WORD    $0x4eadf54a // fmin v10.4s, v10.4s, v13.4s
+	WORD    $0x4e2cf56b // fmax v11.4s, v11.4s, v12.4s
+	WORD    $0x4eadf56b // fmin v11.4s, v11.4s, v13.4s
 
 gate:
 	CBZ     R8, write
@@ -1515,8 +1983,8 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V16.B16, V16.B16, V16.B16
 	WORD    $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
 	WORD    $0x4e30f421 // fmax v1.4s, v1.4s, v16.4s
@@ -1534,6 +2002,102 @@ store:
 	WORD    $0x4e30f5ad // fmax v13.4s, v13.4s, v16.4s
 	WORD    $0x4e30f5ce // fmax v14.4s, v14.4s, v16.4s
 	WORD    $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V16.S4]
+	WORD    $0x6e30dc11 // fmul v17.4s, v0.4s, v16.4s
+	WORD    $0x4ea0e812 // fcmlt v18.4s, v0.4s, #0.0
+	VBIT    V18.B16, V17.B16, V0.B16
+	WORD    $0x6e30dc31 // fmul v17.4s, v1.4s, v16.4s
+	WORD    $0x4ea0e832 // fcmlt v18.4s, v1.4s, #0.0
+	VBIT    V18.B16, V17.B16, V1.B16
+	WORD    $0x6e30dc51 // fmul v17.4s, v2.4s, v16.4s
+	WORD    $0x4ea0e852 // fcmlt v18.4s, v2.4s, #0.0
+	VBIT    V18.B16, V17.B16, V2.B16
+	WORD    $0x6e30dc71 // fmul v17.4s, v3.4s, v16.4s
+	WORD    $0x4ea0e872 // fcmlt v18.4s, v3.4s, #0.0
+	VBIT    V18.B16, V17.B16, V3.B16
+	VLD1R.P 4(R11), [V16.S4]
+	WORD    $0x6e30dc91 // fmul v17.4s, v4.4s, v16.4s
+	WORD    $0x4ea0e892 // fcmlt v18.4s, v4.4s, #0.0
+	VBIT    V18.B16, V17.B16, V4.B16
+	WORD    $0x6e30dcb1 // fmul v17.4s, v5.4s, v16.4s
+	WORD    $0x4ea0e8b2 // fcmlt v18.4s, v5.4s, #0.0
+	VBIT    V18.B16, V17.B16, V5.B16
+	WORD    $0x6e30dcd1 // fmul v17.4s, v6.4s, v16.4s
+	WORD    $0x4ea0e8d2 // fcmlt v18.4s, v6.4s, #0.0
+	VBIT    V18.B16, V17.B16, V6.B16
+	WORD    $0x6e30dcf1 // fmul v17.4s, v7.4s, v16.4s
+	WORD    $0x4ea0e8f2 // fcmlt v18.4s, v7.4s, #0.0
+	VBIT    V18.B16, V17.B16, V7.B16
+	VLD1R.P 4(R11), [V16.S4]
+	WORD    $0x6e30dd11 // fmul v17.4s, v8.4s, v16.4s
+	WORD    $0x4ea0e912 // fcmlt v18.4s, v8.4s, #0.0
+	VBIT    V18.B16, V17.B16, V8.B16
+	WORD    $0x6e30dd31 // fmul v17.4s, v9.4s, v16.4s
+	WORD    $0x4ea0e932 // fcmlt v18.4s, v9.4s, #0.0
+	VBIT    V18.B16, V17.B16, V9.B16
+	WORD    $0x6e30dd51 // fmul v17.4s, v10.4s, v16.4s
+	WORD    $0x4ea0e952 // fcmlt v18.4s, v10.4s, #0.0
+	VBIT    V18.B16, V17.B16, V10.B16
+	WORD    $0x6e30dd71 // fmul v17.4s, v11.4s, v16.4s
+	WORD    $0x4ea0e972 // fcmlt v18.4s, v11.4s, #0.0
+	VBIT    V18.B16, V17.B16, V11.B16
+	VLD1R.P 4(R11), [V16.S4]
+	WORD    $0x6e30dd91 // fmul v17.4s, v12.4s, v16.4s
+	WORD    $0x4ea0e992 // fcmlt v18.4s, v12.4s, #0.0
+	VBIT    V18.B16, V17.B16, V12.B16
+	WORD    $0x6e30ddb1 // fmul v17.4s, v13.4s, v16.4s
+	WORD    $0x4ea0e9b2 // fcmlt v18.4s, v13.4s, #0.0
+	VBIT    V18.B16, V17.B16, V13.B16
+	WORD    $0x6e30ddd1 // fmul v17.4s, v14.4s, v16.4s
+	WORD    $0x4ea0e9d2 // fcmlt v18.4s, v14.4s, #0.0
+	VBIT    V18.B16, V17.B16, V14.B16
+	WORD    $0x6e30ddf1 // fmul v17.4s, v15.4s, v16.4s
+	WORD    $0x4ea0e9f2 // fcmlt v18.4s, v15.4s, #0.0
+	VBIT    V18.B16, V17.B16, V15.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V16.S4]
+	VLD1R   (R11), [V17.S4]
+	WORD    $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
+	WORD    $0x4eb1f400 // fmin v0.4s, v0.4s, v17.4s
+	WORD    $0x4e30f421 // fmax v1.4s, v1.4s, v16.4s
+	WORD    $0x4eb1f421 // fmin v1.4s, v1.4s, v17.4s
+	WORD    $0x4e30f442 // fmax v2.4s, v2.4s, v16.4s
+	WORD    $0x4eb1f442 // fmin v2.4s, v2.4s, v17.4s
+	WORD    $0x4e30f463 // fmax v3.4s, v3.4s, v16.4s
+	WORD    $0x4eb1f463 // fmin v3.4s, v3.4s, v17.4s
+	WORD    $0x4e30f484 // fmax v4.4s, v4.4s, v16.4s
+	WORD    $0x4eb1f484 // fmin v4.4s, v4.4s, v17.4s
+	WORD    $0x4e30f4a5 // fmax v5.4s, v5.4s, v16.4s
+	WORD    $0x4eb1f4a5 // fmin v5.4s, v5.4s, v17.4s
+	WORD    $0x4e30f4c6 // fmax v6.4s, v6.4s, v16.4s
+	WORD    $0x4eb1f4c6 // fmin v6.4s, v6.4s, v17.4s
+	WORD    $0x4e30f4e7 // fmax v7.4s, v7.4s, v16.4s
+	WORD    $0x4eb1f4e7 // fmin v7.4s, v7.4s, v17.4s
+	WORD    $0x4e30f508 // fmax v8.4s, v8.4s, v16.4s
+	WORD    $0x4eb1f508 // fmin v8.4s, v8.4s, v17.4s
+	WORD    $0x4e30f529 // fmax v9.4s, v9.4s, v16.4s
+	WORD    $0x4eb1f529 // fmin v9.4s, v9.4s, v17.4s
+	WORD    $0x4e30f54a // fmax v10.4s, v10.4s, v16.4s
+	WORD    $0x4eb1f54a // fmin v10.4s, v10.4s, v17.4s
+	WORD    $0x4e30f56b // fmax v11.4s, v11.4s, v16.4s
+	WORD    $0x4eb1f56b // fmin v11.4s, v11.4s, v17.4s
+	WORD    $0x4e30f58c // fmax v12.4s, v12.4s, v16.4s
+	WORD    $0x4eb1f58c // fmin v12.4s, v12.4s, v17.4s
+	WORD    $0x4e30f5ad // fmax v13.4s, v13.4s, v16.4s
+	WORD    $0x4eb1f5ad // fmin v13.4s, v13.4s, v17.4s
+	WORD    $0x4e30f5ce // fmax v14.4s, v14.4s, v16.4s
+	WORD    $0x4eb1f5ce // fmin v14.4s, v14.4s, v17.4s
+	WORD    $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
+	WORD    $0x4eb1f5ef // fmin v15.4s, v15.4s, v17.4s
 
 gate:
 	CBZ     R8, write
@@ -1772,8 +2336,8 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V20.B16, V20.B16, V20.B16
 	WORD    $0x4e34f400 // fmax v0.4s, v0.4s, v20.4s
 	WORD    $0x4e34f421 // fmax v1.4s, v1.4s, v20.4s
@@ -1795,6 +2359,122 @@ store:
 	WORD    $0x4e34f631 // fmax v17.4s, v17.4s, v20.4s
 	WORD    $0x4e34f652 // fmax v18.4s, v18.4s, v20.4s
 	WORD    $0x4e34f673 // fmax v19.4s, v19.4s, v20.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V20.S4]
+	WORD    $0x6e34dc15 // fmul v21.4s, v0.4s, v20.4s
+	WORD    $0x4ea0e816 // fcmlt v22.4s, v0.4s, #0.0
+	VBIT    V22.B16, V21.B16, V0.B16
+	WORD    $0x6e34dc35 // fmul v21.4s, v1.4s, v20.4s
+	WORD    $0x4ea0e836 // fcmlt v22.4s, v1.4s, #0.0
+	VBIT    V22.B16, V21.B16, V1.B16
+	WORD    $0x6e34dc55 // fmul v21.4s, v2.4s, v20.4s
+	WORD    $0x4ea0e856 // fcmlt v22.4s, v2.4s, #0.0
+	VBIT    V22.B16, V21.B16, V2.B16
+	WORD    $0x6e34dc75 // fmul v21.4s, v3.4s, v20.4s
+	WORD    $0x4ea0e876 // fcmlt v22.4s, v3.4s, #0.0
+	VBIT    V22.B16, V21.B16, V3.B16
+	WORD    $0x6e34dc95 // fmul v21.4s, v4.4s, v20.4s
+	WORD    $0x4ea0e896 // fcmlt v22.4s, v4.4s, #0.0
+	VBIT    V22.B16, V21.B16, V4.B16
+	VLD1R.P 4(R11), [V20.S4]
+	WORD    $0x6e34dcb5 // fmul v21.4s, v5.4s, v20.4s
+	WORD    $0x4ea0e8b6 // fcmlt v22.4s, v5.4s, #0.0
+	VBIT    V22.B16, V21.B16, V5.B16
+	WORD    $0x6e34dcd5 // fmul v21.4s, v6.4s, v20.4s
+	WORD    $0x4ea0e8d6 // fcmlt v22.4s, v6.4s, #0.0
+	VBIT    V22.B16, V21.B16, V6.B16
+	WORD    $0x6e34dcf5 // fmul v21.4s, v7.4s, v20.4s
+	WORD    $0x4ea0e8f6 // fcmlt v22.4s, v7.4s, #0.0
+	VBIT    V22.B16, V21.B16, V7.B16
+	WORD    $0x6e34dd15 // fmul v21.4s, v8.4s, v20.4s
+	WORD    $0x4ea0e916 // fcmlt v22.4s, v8.4s, #0.0
+	VBIT    V22.B16, V21.B16, V8.B16
+	WORD    $0x6e34dd35 // fmul v21.4s, v9.4s, v20.4s
+	WORD    $0x4ea0e936 // fcmlt v22.4s, v9.4s, #0.0
+	VBIT    V22.B16, V21.B16, V9.B16
+	VLD1R.P 4(R11), [V20.S4]
+	WORD    $0x6e34dd55 // fmul v21.4s, v10.4s, v20.4s
+	WORD    $0x4ea0e956 // fcmlt v22.4s, v10.4s, #0.0
+	VBIT    V22.B16, V21.B16, V10.B16
+	WORD    $0x6e34dd75 // fmul v21.4s, v11.4s, v20.4s
+	WORD    $0x4ea0e976 // fcmlt v22.4s, v11.4s, #0.0
+	VBIT    V22.B16, V21.B16, V11.B16
+	WORD    $0x6e34dd95 // fmul v21.4s, v12.4s, v20.4s
+	WORD    $0x4ea0e996 // fcmlt v22.4s, v12.4s, #0.0
+	VBIT    V22.B16, V21.B16, V12.B16
+	WORD    $0x6e34ddb5 // fmul v21.4s, v13.4s, v20.4s
+	WORD    $0x4ea0e9b6 // fcmlt v22.4s, v13.4s, #0.0
+	VBIT    V22.B16, V21.B16, V13.B16
+	WORD    $0x6e34ddd5 // fmul v21.4s, v14.4s, v20.4s
+	WORD    $0x4ea0e9d6 // fcmlt v22.4s, v14.4s, #0.0
+	VBIT    V22.B16, V21.B16, V14.B16
+	VLD1R.P 4(R11), [V20.S4]
+	WORD    $0x6e34ddf5 // fmul v21.4s, v15.4s, v20.4s
+	WORD    $0x4ea0e9f6 // fcmlt v22.4s, v15.4s, #0.0
+	VBIT    V22.B16, V21.B16, V15.B16
+	WORD    $0x6e34de15 // fmul v21.4s, v16.4s, v20.4s
+	WORD    $0x4ea0ea16 // fcmlt v22.4s, v16.4s, #0.0
+	VBIT    V22.B16, V21.B16, V16.B16
+	WORD    $0x6e34de35 // fmul v21.4s, v17.4s, v20.4s
+	WORD    $0x4ea0ea36 // fcmlt v22.4s, v17.4s, #0.0
+	VBIT    V22.B16, V21.B16, V17.B16
+	WORD    $0x6e34de55 // fmul v21.4s, v18.4s, v20.4s
+	WORD    $0x4ea0ea56 // fcmlt v22.4s, v18.4s, #0.0
+	VBIT    V22.B16, V21.B16, V18.B16
+	WORD    $0x6e34de75 // fmul v21.4s, v19.4s, v20.4s
+	WORD    $0x4ea0ea76 // fcmlt v22.4s, v19.4s, #0.0
+	VBIT    V22.B16, V21.B16, V19.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V20.S4]
+	VLD1R   (R11), [V21.S4]
+	WORD    $0x4e34f400 // fmax v0.4s, v0.4s, v20.4s
+	WORD    $0x4eb5f400 // fmin v0.4s, v0.4s, v21.4s
+	WORD    $0x4e34f421 // fmax v1.4s, v1.4s, v20.4s
+	WORD    $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
+	WORD    $0x4e34f442 // fmax v2.4s, v2.4s, v20.4s
+	WORD    $0x4eb5f442 // fmin v2.4s, v2.4s, v21.4s
+	WORD    $0x4e34f463 // fmax v3.4s, v3.4s, v20.4s
+	WORD    $0x4eb5f463 // fmin v3.4s, v3.4s, v21.4s
+	WORD    $0x4e34f484 // fmax v4.4s, v4.4s, v20.4s
+	WORD    $0x4eb5f484 // fmin v4.4s, v4.4s, v21.4s
+	WORD    $0x4e34f4a5 // fmax v5.4s, v5.4s, v20.4s
+	WORD    $0x4eb5f4a5 // fmin v5.4s, v5.4s, v21.4s
+	WORD    $0x4e34f4c6 // fmax v6.4s, v6.4s, v20.4s
+	WORD    $0x4eb5f4c6 // fmin v6.4s, v6.4s, v21.4s
+	WORD    $0x4e34f4e7 // fmax v7.4s, v7.4s, v20.4s
+	WORD    $0x4eb5f4e7 // fmin v7.4s, v7.4s, v21.4s
+	WORD    $0x4e34f508 // fmax v8.4s, v8.4s, v20.4s
+	WORD    $0x4eb5f508 // fmin v8.4s, v8.4s, v21.4s
+	WORD    $0x4e34f529 // fmax v9.4s, v9.4s, v20.4s
+	WORD    $0x4eb5f529 // fmin v9.4s, v9.4s, v21.4s
+	WORD    $0x4e34f54a // fmax v10.4s, v10.4s, v20.4s
+	WORD    $0x4eb5f54a // fmin v10.4s, v10.4s, v21.4s
+	WORD    $0x4e34f56b // fmax v11.4s, v11.4s, v20.4s
+	WORD    $0x4eb5f56b // fmin v11.4s, v11.4s, v21.4s
+	WORD    $0x4e34f58c // fmax v12.4s, v12.4s, v20.4s
+	WORD    $0x4eb5f58c // fmin v12.4s, v12.4s, v21.4s
+	WORD    $0x4e34f5ad // fmax v13.4s, v13.4s, v20.4s
+	WORD    $0x4eb5f5ad // fmin v13.4s, v13.4s, v21.4s
+	WORD    $0x4e34f5ce // fmax v14.4s, v14.4s, v20.4s
+	WORD    $0x4eb5f5ce // fmin v14.4s, v14.4s, v21.4s
+	WORD    $0x4e34f5ef // fmax v15.4s, v15.4s, v20.4s
+	WORD    $0x4eb5f5ef // fmin v15.4s, v15.4s, v21.4s
+	WORD    $0x4e34f610 // fmax v16.4s, v16.4s, v20.4s
+	WORD    $0x4eb5f610 // fmin v16.4s, v16.4s, v21.4s
+	WORD    $0x4e34f631 // fmax v17.4s, v17.4s, v20.4s
+	WORD    $0x4eb5f631 // fmin v17.4s, v17.4s, v21.4s
+	WORD    $0x4e34f652 // fmax v18.4s, v18.4s, v20.4s
+	WORD    $0x4eb5f652 // fmin v18.4s, v18.4s, v21.4s
+	WORD    $0x4e34f673 // fmax v19.4s, v19.4s, v20.4s
+	WORD    $0x4eb5f673 // fmin v19.4s, v19.4s, v21.4s
 
 gate:
 	CBZ     R8, write
@@ -2061,8 +2741,8 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V24.B16, V24.B16, V24.B16
 	WORD    $0x4e38f400 // fmax v0.4s, v0.4s, v24.4s
 	WORD    $0x4e38f421 // fmax v1.4s, v1.4s, v24.4s
@@ -2088,6 +2768,142 @@ store:
 	WORD    $0x4e38f6b5 // fmax v21.4s, v21.4s, v24.4s
 	WORD    $0x4e38f6d6 // fmax v22.4s, v22.4s, v24.4s
 	WORD    $0x4e38f6f7 // fmax v23.4s, v23.4s, v24.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V24.S4]
+	WORD    $0x6e38dc19 // fmul v25.4s, v0.4s, v24.4s
+	WORD    $0x4ea0e81a // fcmlt v26.4s, v0.4s, #0.0
+	VBIT    V26.B16, V25.B16, V0.B16
+	WORD    $0x6e38dc39 // fmul v25.4s, v1.4s, v24.4s
+	WORD    $0x4ea0e83a // fcmlt v26.4s, v1.4s, #0.0
+	VBIT    V26.B16, V25.B16, V1.B16
+	WORD    $0x6e38dc59 // fmul v25.4s, v2.4s, v24.4s
+	WORD    $0x4ea0e85a // fcmlt v26.4s, v2.4s, #0.0
+	VBIT    V26.B16, V25.B16, V2.B16
+	WORD    $0x6e38dc79 // fmul v25.4s, v3.4s, v24.4s
+	WORD    $0x4ea0e87a // fcmlt v26.4s, v3.4s, #0.0
+	VBIT    V26.B16, V25.B16, V3.B16
+	WORD    $0x6e38dc99 // fmul v25.4s, v4.4s, v24.4s
+	WORD    $0x4ea0e89a // fcmlt v26.4s, v4.4s, #0.0
+	VBIT    V26.B16, V25.B16, V4.B16
+	WORD    $0x6e38dcb9 // fmul v25.4s, v5.4s, v24.4s
+	WORD    $0x4ea0e8ba // fcmlt v26.4s, v5.4s, #0.0
+	VBIT    V26.B16, V25.B16, V5.B16
+	VLD1R.P 4(R11), [V24.S4]
+	WORD    $0x6e38dcd9 // fmul v25.4s, v6.4s, v24.4s
+	WORD    $0x4ea0e8da // fcmlt v26.4s, v6.4s, #0.0
+	VBIT    V26.B16, V25.B16, V6.B16
+	WORD    $0x6e38dcf9 // fmul v25.4s, v7.4s, v24.4s
+	WORD    $0x4ea0e8fa // fcmlt v26.4s, v7.4s, #0.0
+	VBIT    V26.B16, V25.B16, V7.B16
+	WORD    $0x6e38dd19 // fmul v25.4s, v8.4s, v24.4s
+	WORD    $0x4ea0e91a // fcmlt v26.4s, v8.4s, #0.0
+	VBIT    V26.B16, V25.B16, V8.B16
+	WORD    $0x6e38dd39 // fmul v25.4s, v9.4s, v24.4s
+	WORD    $0x4ea0e93a // fcmlt v26.4s, v9.4s, #0.0
+	VBIT    V26.B16, V25.B16, V9.B16
+	WORD    $0x6e38dd59 // fmul v25.4s, v10.4s, v24.4s
+	WORD    $0x4ea0e95a // fcmlt v26.4s, v10.4s, #0.0
+	VBIT    V26.B16, V25.B16, V10.B16
+	WORD    $0x6e38dd79 // fmul v25.4s, v11.4s, v24.4s
+	WORD    $0x4ea0e97a // fcmlt v26.4s, v11.4s, #0.0
+	VBIT    V26.B16, V25.B16, V11.B16
+	VLD1R.P 4(R11), [V24.S4]
+	WORD    $0x6e38dd99 // fmul v25.4s, v12.4s, v24.4s
+	WORD    $0x4ea0e99a // fcmlt v26.4s, v12.4s, #0.0
+	VBIT    V26.B16, V25.B16, V12.B16
+	WORD    $0x6e38ddb9 // fmul v25.4s, v13.4s, v24.4s
+	WORD    $0x4ea0e9ba // fcmlt v26.4s, v13.4s, #0.0
+	VBIT    V26.B16, V25.B16, V13.B16
+	WORD    $0x6e38ddd9 // fmul v25.4s, v14.4s, v24.4s
+	WORD    $0x4ea0e9da // fcmlt v26.4s, v14.4s, #0.0
+	VBIT    V26.B16, V25.B16, V14.B16
+	WORD    $0x6e38ddf9 // fmul v25.4s, v15.4s, v24.4s
+	WORD    $0x4ea0e9fa // fcmlt v26.4s, v15.4s, #0.0
+	VBIT    V26.B16, V25.B16, V15.B16
+	WORD    $0x6e38de19 // fmul v25.4s, v16.4s, v24.4s
+	WORD    $0x4ea0ea1a // fcmlt v26.4s, v16.4s, #0.0
+	VBIT    V26.B16, V25.B16, V16.B16
+	WORD    $0x6e38de39 // fmul v25.4s, v17.4s, v24.4s
+	WORD    $0x4ea0ea3a // fcmlt v26.4s, v17.4s, #0.0
+	VBIT    V26.B16, V25.B16, V17.B16
+	VLD1R.P 4(R11), [V24.S4]
+	WORD    $0x6e38de59 // fmul v25.4s, v18.4s, v24.4s
+	WORD    $0x4ea0ea5a // fcmlt v26.4s, v18.4s, #0.0
+	VBIT    V26.B16, V25.B16, V18.B16
+	WORD    $0x6e38de79 // fmul v25.4s, v19.4s, v24.4s
+	WORD    $0x4ea0ea7a // fcmlt v26.4s, v19.4s, #0.0
+	VBIT    V26.B16, V25.B16, V19.B16
+	WORD    $0x6e38de99 // fmul v25.4s, v20.4s, v24.4s
+	WORD    $0x4ea0ea9a // fcmlt v26.4s, v20.4s, #0.0
+	VBIT    V26.B16, V25.B16, V20.B16
+	WORD    $0x6e38deb9 // fmul v25.4s, v21.4s, v24.4s
+	WORD    $0x4ea0eaba // fcmlt v26.4s, v21.4s, #0.0
+	VBIT    V26.B16, V25.B16, V21.B16
+	WORD    $0x6e38ded9 // fmul v25.4s, v22.4s, v24.4s
+	WORD    $0x4ea0eada // fcmlt v26.4s, v22.4s, #0.0
+	VBIT    V26.B16, V25.B16, V22.B16
+	WORD    $0x6e38def9 // fmul v25.4s, v23.4s, v24.4s
+	WORD    $0x4ea0eafa // fcmlt v26.4s, v23.4s, #0.0
+	VBIT    V26.B16, V25.B16, V23.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V24.S4]
+	VLD1R   (R11), [V25.S4]
+	WORD    $0x4e38f400 // fmax v0.4s, v0.4s, v24.4s
+	WORD    $0x4eb9f400 // fmin v0.4s, v0.4s, v25.4s
+	WORD    $0x4e38f421 // fmax v1.4s, v1.4s, v24.4s
+	WORD    $0x4eb9f421 // fmin v1.4s, v1.4s, v25.4s
+	WORD    $0x4e38f442 // fmax v2.4s, v2.4s, v24.4s
+	WORD    $0x4eb9f442 // fmin v2.4s, v2.4s, v25.4s
+	WORD    $0x4e38f463 // fmax v3.4s, v3.4s, v24.4s
+	WORD    $0x4eb9f463 // fmin v3.4s, v3.4s, v25.4s
+	WORD    $0x4e38f484 // fmax v4.4s, v4.4s, v24.4s
+	WORD    $0x4eb9f484 // fmin v4.4s, v4.4s, v25.4s
+	WORD    $0x4e38f4a5 // fmax v5.4s, v5.4s, v24.4s
+	WORD    $0x4eb9f4a5 // fmin v5.4s, v5.4s, v25.4s
+	WORD    $0x4e38f4c6 // fmax v6.4s, v6.4s, v24.4s
+	WORD    $0x4eb9f4c6 // fmin v6.4s, v6.4s, v25.4s
+	WORD    $0x4e38f4e7 // fmax v7.4s, v7.4s, v24.4s
+	WORD    $0x4eb9f4e7 // fmin v7.4s, v7.4s, v25.4s
+	WORD    $0x4e38f508 // fmax v8.4s, v8.4s, v24.4s
+	WORD    $0x4eb9f508 // fmin v8.4s, v8.4s, v25.4s
+	WORD    $0x4e38f529 // fmax v9.4s, v9.4s, v24.4s
+	WORD    $0x4eb9f529 // fmin v9.4s, v9.4s, v25.4s
+	WORD    $0x4e38f54a // fmax v10.4s, v10.4s, v24.4s
+	WORD    $0x4eb9f54a // fmin v10.4s, v10.4s, v25.4s
+	WORD    $0x4e38f56b // fmax v11.4s, v11.4s, v24.4s
+	WORD    $0x4eb9f56b // fmin v11.4s, v11.4s, v25.4s
+	WORD    $0x4e38f58c // fmax v12.4s, v12.4s, v24.4s
+	WORD    $0x4eb9f58c // fmin v12.4s, v12.4s, v25.4s
+	WORD    $0x4e38f5ad // fmax v13.4s, v13.4s, v24.4s
+	WORD    $0x4eb9f5ad // fmin v13.4s, v13.4s, v25.4s
+	WORD    $0x4e38f5ce // fmax v14.4s, v14.4s, v24.4s
+	WORD    $0x4eb9f5ce // fmin v14.4s, v14.4s, v25.4s
+	WORD    $0x4e38f5ef // fmax v15.4s, v15.4s, v24.4s
+	WORD    $0x4eb9f5ef // fmin v15.4s, v15.4s, v25.4s
+	WORD    $0x4e38f610 // fmax v16.4s, v16.4s, v24.4s
+	WORD    $0x4eb9f610 // fmin v16.4s, v16.4s, v25.4s
+	WORD    $0x4e38f631 // fmax v17.4s, v17.4s, v24.4s
+	WORD    $0x4eb9f631 // fmin v17.4s, v17.4s, v25.4s
+	WORD    $0x4e38f652 // fmax v18.4s, v18.4s, v24.4s
+	WORD    $0x4eb9f652 // fmin v18.4s, v18.4s, v25.4s
+	WORD    $0x4e38f673 // fmax v19.4s, v19.4s, v24.4s
+	WORD    $0x4eb9f673 // fmin v19.4s, v19.4s, v25.4s
+	WORD    $0x4e38f694 // fmax v20.4s, v20.4s, v24.4s
+	WORD    $0x4eb9f694 // fmin v20.4s, v20.4s, v25.4s
+	WORD    $0x4e38f6b5 // fmax v21.4s, v21.4s, v24.4s
+	WORD    $0x4eb9f6b5 // fmin v21.4s, v21.4s, v25.4s
+	WORD    $0x4e38f6d6 // fmax v22.4s, v22.4s, v24.4s
+	WORD    $0x4eb9f6d6 // fmin v22.4s, v22.4s, v25.4s
+	WORD    $0x4e38f6f7 // fmax v23.4s, v23.4s, v24.4s
+	WORD    $0x4eb9f6f7 // fmin v23.4s, v23.4s, v25.4s
 
 gate:
 	CBZ     R8, write
@@ -2286,11 +3102,35 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V2.B16, V2.B16, V2.B16
 	WORD    $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	WORD    $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V2.S4]
+	WORD    $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	WORD    $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
+	VBIT    V4.B16, V3.B16, V0.B16
+	VLD1R.P 4(R11), [V2.S4]
+	WORD    $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	WORD    $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
+	VBIT    V4.B16, V3.B16, V1.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V2.S4]
+	VLD1R   (R11), [V3.S4]
+	WORD    $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	WORD    $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
+	WORD    $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD    $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
 
 gate:
 	CBZ     R8, write
@@ -2397,13 +3237,47 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V4.B16, V4.B16, V4.B16
 	WORD    $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
 	WORD    $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
 	WORD    $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
 	WORD    $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V4.S4]
+	WORD    $0x6e24dc05 // fmul v5.4s, v0.4s, v4.4s
+	WORD    $0x4ea0e806 // fcmlt v6.4s, v0.4s, #0.0
+	VBIT    V6.B16, V5.B16, V0.B16
+	WORD    $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	WORD    $0x4ea0e826 // fcmlt v6.4s, v1.4s, #0.0
+	VBIT    V6.B16, V5.B16, V1.B16
+	VLD1R.P 4(R11), [V4.S4]
+	WORD    $0x6e24dc45 // fmul v5.4s, v2.4s, v4.4s
+	WORD    $0x4ea0e846 // fcmlt v6.4s, v2.4s, #0.0
+	VBIT    V6.B16, V5.B16, V2.B16
+	WORD    $0x6e24dc65 // fmul v5.4s, v3.4s, v4.4s
+	WORD    $0x4ea0e866 // fcmlt v6.4s, v3.4s, #0.0
+	VBIT    V6.B16, V5.B16, V3.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V4.S4]
+	VLD1R   (R11), [V5.S4]
+	WORD    $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
+	WORD    $0x4ea5f400 // fmin v0.4s, v0.4s, v5.4s
+	WORD    $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD    $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD    $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD    $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD    $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD    $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
 
 gate:
 	CBZ     R8, write
@@ -2525,8 +3399,8 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V6.B16, V6.B16, V6.B16
 	WORD    $0x4e26f400 // fmax v0.4s, v0.4s, v6.4s
 	WORD    $0x4e26f421 // fmax v1.4s, v1.4s, v6.4s
@@ -2534,6 +3408,50 @@ store:
 	WORD    $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
 	WORD    $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
 	WORD    $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V6.S4]
+	WORD    $0x6e26dc07 // fmul v7.4s, v0.4s, v6.4s
+	WORD    $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
+	VBIT    V8.B16, V7.B16, V0.B16
+	WORD    $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	WORD    $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
+	VBIT    V8.B16, V7.B16, V1.B16
+	WORD    $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
+	WORD    $0x4ea0e848 // fcmlt v8.4s, v2.4s, #0.0
+	VBIT    V8.B16, V7.B16, V2.B16
+	VLD1R.P 4(R11), [V6.S4]
+	WORD    $0x6e26dc67 // fmul v7.4s, v3.4s, v6.4s
+	WORD    $0x4ea0e868 // fcmlt v8.4s, v3.4s, #0.0
+	VBIT    V8.B16, V7.B16, V3.B16
+	WORD    $0x6e26dc87 // fmul v7.4s, v4.4s, v6.4s
+	WORD    $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
+	VBIT    V8.B16, V7.B16, V4.B16
+	WORD    $0x6e26dca7 // fmul v7.4s, v5.4s, v6.4s
+	WORD    $0x4ea0e8a8 // fcmlt v8.4s, v5.4s, #0.0
+	VBIT    V8.B16, V7.B16, V5.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V6.S4]
+	VLD1R   (R11), [V7.S4]
+	WORD    $0x4e26f400 // fmax v0.4s, v0.4s, v6.4s
+	WORD    $0x4ea7f400 // fmin v0.4s, v0.4s, v7.4s
+	WORD    $0x4e26f421 // fmax v1.4s, v1.4s, v6.4s
+	WORD    $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
+	WORD    $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD    $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
+	WORD    $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
+	WORD    $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
+	WORD    $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD    $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
+	WORD    $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD    $0x4ea7f4a5 // fmin v5.4s, v5.4s, v7.4s
 
 gate:
 	CBZ     R8, write
@@ -2669,8 +3587,8 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V8.B16, V8.B16, V8.B16
 	WORD    $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
 	WORD    $0x4e28f421 // fmax v1.4s, v1.4s, v8.4s
@@ -2680,6 +3598,60 @@ store:
 	WORD    $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
 	WORD    $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
 	WORD    $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V8.S4]
+	WORD    $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	WORD    $0x4ea0e80a // fcmlt v10.4s, v0.4s, #0.0
+	VBIT    V10.B16, V9.B16, V0.B16
+	WORD    $0x6e28dc29 // fmul v9.4s, v1.4s, v8.4s
+	WORD    $0x4ea0e82a // fcmlt v10.4s, v1.4s, #0.0
+	VBIT    V10.B16, V9.B16, V1.B16
+	WORD    $0x6e28dc49 // fmul v9.4s, v2.4s, v8.4s
+	WORD    $0x4ea0e84a // fcmlt v10.4s, v2.4s, #0.0
+	VBIT    V10.B16, V9.B16, V2.B16
+	WORD    $0x6e28dc69 // fmul v9.4s, v3.4s, v8.4s
+	WORD    $0x4ea0e86a // fcmlt v10.4s, v3.4s, #0.0
+	VBIT    V10.B16, V9.B16, V3.B16
+	VLD1R.P 4(R11), [V8.S4]
+	WORD    $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
+	WORD    $0x4ea0e88a // fcmlt v10.4s, v4.4s, #0.0
+	VBIT    V10.B16, V9.B16, V4.B16
+	WORD    $0x6e28dca9 // fmul v9.4s, v5.4s, v8.4s
+	WORD    $0x4ea0e8aa // fcmlt v10.4s, v5.4s, #0.0
+	VBIT    V10.B16, V9.B16, V5.B16
+	WORD    $0x6e28dcc9 // fmul v9.4s, v6.4s, v8.4s
+	WORD    $0x4ea0e8ca // fcmlt v10.4s, v6.4s, #0.0
+	VBIT    V10.B16, V9.B16, V6.B16
+	WORD    $0x6e28dce9 // fmul v9.4s, v7.4s, v8.4s
+	WORD    $0x4ea0e8ea // fcmlt v10.4s, v7.4s, #0.0
+	VBIT    V10.B16, V9.B16, V7.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V8.S4]
+	VLD1R   (R11), [V9.S4]
+	WORD    $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
+	WORD    $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
+	WORD    $0x4e28f421 // fmax v1.4s, v1.4s, v8.4s
+	WORD    $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD    $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
+	WORD    $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
+	WORD    $0x4e28f463 // fmax v3.4s, v3.4s, v8.4s
+	WORD    $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
+	WORD    $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
+	WORD    $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
+	WORD    $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
+	WORD    $0x4ea9f4a5 // fmin v5.4s, v5.4s, v9.4s
+	WORD    $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
+	WORD    $0x4ea9f4c6 // fmin v6.4s, v6.4s, v9.4s
+	WORD    $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
+	WORD    $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
 
 gate:
 	CBZ     R8, write
@@ -2830,8 +3802,8 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V10.B16, V10.B16, V10.B16
 	WORD    $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
 	WORD    $0x4e2af421 // fmax v1.4s, v1.4s, v10.4s
@@ -2843,6 +3815,70 @@ store:
 	WORD    $0x4e2af4e7 // fmax v7.4s, v7.4s, v10.4s
 	WORD    $0x4e2af508 // fmax v8.4s, v8.4s, v10.4s
 	WORD    $0x4e2af529 // fmax v9.4s, v9.4s, v10.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V10.S4]
+	WORD    $0x6e2adc0b // fmul v11.4s, v0.4s, v10.4s
+	WORD    $0x4ea0e80c // fcmlt v12.4s, v0.4s, #0.0
+	VBIT    V12.B16, V11.B16, V0.B16
+	WORD    $0x6e2adc2b // fmul v11.4s, v1.4s, v10.4s
+	WORD    $0x4ea0e82c // fcmlt v12.4s, v1.4s, #0.0
+	VBIT    V12.B16, V11.B16, V1.B16
+	WORD    $0x6e2adc4b // fmul v11.4s, v2.4s, v10.4s
+	WORD    $0x4ea0e84c // fcmlt v12.4s, v2.4s, #0.0
+	VBIT    V12.B16, V11.B16, V2.B16
+	WORD    $0x6e2adc6b // fmul v11.4s, v3.4s, v10.4s
+	WORD    $0x4ea0e86c // fcmlt v12.4s, v3.4s, #0.0
+	VBIT    V12.B16, V11.B16, V3.B16
+	WORD    $0x6e2adc8b // fmul v11.4s, v4.4s, v10.4s
+	WORD    $0x4ea0e88c // fcmlt v12.4s, v4.4s, #0.0
+	VBIT    V12.B16, V11.B16, V4.B16
+	VLD1R.P 4(R11), [V10.S4]
+	WORD    $0x6e2adcab // fmul v11.4s, v5.4s, v10.4s
+	WORD    $0x4ea0e8ac // fcmlt v12.4s, v5.4s, #0.0
+	VBIT    V12.B16, V11.B16, V5.B16
+	WORD    $0x6e2adccb // fmul v11.4s, v6.4s, v10.4s
+	WORD    $0x4ea0e8cc // fcmlt v12.4s, v6.4s, #0.0
+	VBIT    V12.B16, V11.B16, V6.B16
+	WORD    $0x6e2adceb // fmul v11.4s, v7.4s, v10.4s
+	WORD    $0x4ea0e8ec // fcmlt v12.4s, v7.4s, #0.0
+	VBIT    V12.B16, V11.B16, V7.B16
+	WORD    $0x6e2add0b // fmul v11.4s, v8.4s, v10.4s
+	WORD    $0x4ea0e90c // fcmlt v12.4s, v8.4s, #0.0
+	VBIT    V12.B16, V11.B16, V8.B16
+	WORD    $0x6e2add2b // fmul v11.4s, v9.4s, v10.4s
+	WORD    $0x4ea0e92c // fcmlt v12.4s, v9.4s, #0.0
+	VBIT    V12.B16, V11.B16, V9.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V10.S4]
+	VLD1R   (R11), [V11.S4]
+	WORD    $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
+	WORD    $0x4eabf400 // fmin v0.4s, v0.4s, v11.4s
+	WORD    $0x4e2af421 // fmax v1.4s, v1.4s, v10.4s
+	WORD    $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
+	WORD    $0x4e2af442 // fmax v2.4s, v2.4s, v10.4s
+	WORD    $0x4eabf442 // fmin v2.4s, v2.4s, v11.4s
+	WORD    $0x4e2af463 // fmax v3.4s, v3.4s, v10.4s
+	WORD    $0x4eabf463 // fmin v3.4s, v3.4s, v11.4s
+	WORD    $0x4e2af484 // fmax v4.4s, v4.4s, v10.4s
+	WORD    $0x4eabf484 // fmin v4.4s, v4.4s, v11.4s
+	WORD    $0x4e2af4a5 // fmax v5.4s, v5.4s, v10.4s
+	WORD    $0x4eabf4a5 // fmin v5.4s, v5.4s, v11.4s
+	WORD    $0x4e2af4c6 // fmax v6.4s, v6.4s, v10.4s
+	WORD    $0x4eabf4c6 // fmin v6.4s, v6.4s, v11.4s
+	WORD    $0x4e2af4e7 // fmax v7.4s, v7.4s, v10.4s
+	WORD    $0x4eabf4e7 // fmin v7.4s, v7.4s, v11.4s
+	WORD    $0x4e2af508 // fmax v8.4s, v8.4s, v10.4s
+	WORD    $0x4eabf508 // fmin v8.4s, v8.4s, v11.4s
+	WORD    $0x4e2af529 // fmax v9.4s, v9.4s, v10.4s
+	WORD    $0x4eabf529 // fmin v9.4s, v9.4s, v11.4s
 
 gate:
 	CBZ     R8, write
@@ -3007,8 +4043,8 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V12.B16, V12.B16, V12.B16
 	WORD    $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
 	WORD    $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
@@ -3022,6 +4058,80 @@ store:
 	WORD    $0x4e2cf529 // fmax v9.4s, v9.4s, v12.4s
 	WORD    $0x4e2cf54a // fmax v10.4s, v10.4s, v12.4s
 	WORD    $0x4e2cf56b // fmax v11.4s, v11.4s, v12.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V12.S4]
+	WORD    $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
+	WORD    $0x4ea0e80e // fcmlt v14.4s, v0.4s, #0.0
+	VBIT    V14.B16, V13.B16, V0.B16
+	WORD    $0x6e2cdc2d // fmul v13.4s, v1.4s, v12.4s
+	WORD    $0x4ea0e82e // fcmlt v14.4s, v1.4s, #0.0
+	VBIT    V14.B16, V13.B16, V1.B16
+	WORD    $0x6e2cdc4d // fmul v13.4s, v2.4s, v12.4s
+	WORD    $0x4ea0e84e // fcmlt v14.4s, v2.4s, #0.0
+	VBIT    V14.B16, V13.B16, V2.B16
+	WORD    $0x6e2cdc6d // fmul v13.4s, v3.4s, v12.4s
+	WORD    $0x4ea0e86e // fcmlt v14.4s, v3.4s, #0.0
+	VBIT    V14.B16, V13.B16, V3.B16
+	WORD    $0x6e2cdc8d // fmul v13.4s, v4.4s, v12.4s
+	WORD    $0x4ea0e88e // fcmlt v14.4s, v4.4s, #0.0
+	VBIT    V14.B16, V13.B16, V4.B16
+	WORD    $0x6e2cdcad // fmul v13.4s, v5.4s, v12.4s
+	WORD    $0x4ea0e8ae // fcmlt v14.4s, v5.4s, #0.0
+	VBIT    V14.B16, V13.B16, V5.B16
+	VLD1R.P 4(R11), [V12.S4]
+	WORD    $0x6e2cdccd // fmul v13.4s, v6.4s, v12.4s
+	WORD    $0x4ea0e8ce // fcmlt v14.4s, v6.4s, #0.0
+	VBIT    V14.B16, V13.B16, V6.B16
+	WORD    $0x6e2cdced // fmul v13.4s, v7.4s, v12.4s
+	WORD    $0x4ea0e8ee // fcmlt v14.4s, v7.4s, #0.0
+	VBIT    V14.B16, V13.B16, V7.B16
+	WORD    $0x6e2cdd0d // fmul v13.4s, v8.4s, v12.4s
+	WORD    $0x4ea0e90e // fcmlt v14.4s, v8.4s, #0.0
+	VBIT    V14.B16, V13.B16, V8.B16
+	WORD    $0x6e2cdd2d // fmul v13.4s, v9.4s, v12.4s
+	WORD    $0x4ea0e92e // fcmlt v14.4s, v9.4s, #0.0
+	VBIT    V14.B16, V13.B16, V9.B16
+	WORD    $0x6e2cdd4d // fmul v13.4s, v10.4s, v12.4s
+	WORD    $0x4ea0e94e // fcmlt v14.4s, v10.4s, #0.0
+	VBIT    V14.B16, V13.B16, V10.B16
+	WORD    $0x6e2cdd6d // fmul v13.4s, v11.4s, v12.4s
+	WORD    $0x4ea0e96e // fcmlt v14.4s, v11.4s, #0.0
+	VBIT    V14.B16, V13.B16, V11.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V12.S4]
+	VLD1R   (R11), [V13.S4]
+	WORD    $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
+	WORD    $0x4eadf400 // fmin v0.4s, v0.4s, v13.4s
+	WORD    $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD    $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD    $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
+	WORD    $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	WORD    $0x4e2cf463 // fmax v3.4s, v3.4s, v12.4s
+	WORD    $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
+	WORD    $0x4e2cf484 // fmax v4.4s, v4.4s, v12.4s
+	WORD    $0x4eadf484 // fmin v4.4s, v4.4s, v13.4s
+	WORD    $0x4e2cf4a5 // fmax v5.4s, v5.4s, v12.4s
+	WORD    $0x4eadf4a5 // fmin v5.4s, v5.4s, v13.4s
+	WORD    $0x4e2cf4c6 // fmax v6.4s, v6.4s, v12.4s
+	WORD    $0x4eadf4c6 // fmin v6.4s, v6.4s, v13.4s
+	WORD    $0x4e2cf4e7 // fmax v7.4s, v7.4s, v12.4s
+	WORD    $0x4eadf4e7 // fmin v7.4s, v7.4s, v13.4s
+	WORD    $0x4e2cf508 // fmax v8.4s, v8.4s, v12.4s
+	WORD    $0x4eadf508 // fmin v8.4s, v8.4s, v13.4s
+	WORD    $0x4e2cf529 // fmax v9.4s, v9.4s, v12.4s
+	WORD    $0x4eadf529 // fmin v9.4s, v9.4s, v13.4s
+	WORD    $0x4e2cf54a // fmax v10.4s, v10.4s, v12.4s
+	WORD    $0x4eadf54a // fmin v10.4s, v10.4s, v13.4s
+	WORD    $0x4e2cf56b // fmax v11.4s, v11.4s, v12.4s
+	WORD    $0x4eadf56b // fmin v11.4s, v11.4s, v13.4s
 
 gate:
 	CBZ     R8, write
@@ -3201,8 +4311,8 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V14.B16, V14.B16, V14.B16
 	WORD    $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
 	WORD    $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
@@ -3218,6 +4328,90 @@ store:
 	WORD    $0x4e2ef56b // fmax v11.4s, v11.4s, v14.4s
 	WORD    $0x4e2ef58c // fmax v12.4s, v12.4s, v14.4s
 	WORD    $0x4e2ef5ad // fmax v13.4s, v13.4s, v14.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V14.S4]
+	WORD    $0x6e2edc0f // fmul v15.4s, v0.4s, v14.4s
+	WORD    $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
+	VBIT    V16.B16, V15.B16, V0.B16
+	WORD    $0x6e2edc2f // fmul v15.4s, v1.4s, v14.4s
+	WORD    $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
+	VBIT    V16.B16, V15.B16, V1.B16
+	WORD    $0x6e2edc4f // fmul v15.4s, v2.4s, v14.4s
+	WORD    $0x4ea0e850 // fcmlt v16.4s, v2.4s, #0.0
+	VBIT    V16.B16, V15.B16, V2.B16
+	WORD    $0x6e2edc6f // fmul v15.4s, v3.4s, v14.4s
+	WORD    $0x4ea0e870 // fcmlt v16.4s, v3.4s, #0.0
+	VBIT    V16.B16, V15.B16, V3.B16
+	WORD    $0x6e2edc8f // fmul v15.4s, v4.4s, v14.4s
+	WORD    $0x4ea0e890 // fcmlt v16.4s, v4.4s, #0.0
+	VBIT    V16.B16, V15.B16, V4.B16
+	WORD    $0x6e2edcaf // fmul v15.4s, v5.4s, v14.4s
+	WORD    $0x4ea0e8b0 // fcmlt v16.4s, v5.4s, #0.0
+	VBIT    V16.B16, V15.B16, V5.B16
+	WORD    $0x6e2edccf // fmul v15.4s, v6.4s, v14.4s
+	WORD    $0x4ea0e8d0 // fcmlt v16.4s, v6.4s, #0.0
+	VBIT    V16.B16, V15.B16, V6.B16
+	VLD1R.P 4(R11), [V14.S4]
+	WORD    $0x6e2edcef // fmul v15.4s, v7.4s, v14.4s
+	WORD    $0x4ea0e8f0 // fcmlt v16.4s, v7.4s, #0.0
+	VBIT    V16.B16, V15.B16, V7.B16
+	WORD    $0x6e2edd0f // fmul v15.4s, v8.4s, v14.4s
+	WORD    $0x4ea0e910 // fcmlt v16.4s, v8.4s, #0.0
+	VBIT    V16.B16, V15.B16, V8.B16
+	WORD    $0x6e2edd2f // fmul v15.4s, v9.4s, v14.4s
+	WORD    $0x4ea0e930 // fcmlt v16.4s, v9.4s, #0.0
+	VBIT    V16.B16, V15.B16, V9.B16
+	WORD    $0x6e2edd4f // fmul v15.4s, v10.4s, v14.4s
+	WORD    $0x4ea0e950 // fcmlt v16.4s, v10.4s, #0.0
+	VBIT    V16.B16, V15.B16, V10.B16
+	WORD    $0x6e2edd6f // fmul v15.4s, v11.4s, v14.4s
+	WORD    $0x4ea0e970 // fcmlt v16.4s, v11.4s, #0.0
+	VBIT    V16.B16, V15.B16, V11.B16
+	WORD    $0x6e2edd8f // fmul v15.4s, v12.4s, v14.4s
+	WORD    $0x4ea0e990 // fcmlt v16.4s, v12.4s, #0.0
+	VBIT    V16.B16, V15.B16, V12.B16
+	WORD    $0x6e2eddaf // fmul v15.4s, v13.4s, v14.4s
+	WORD    $0x4ea0e9b0 // fcmlt v16.4s, v13.4s, #0.0
+	VBIT    V16.B16, V15.B16, V13.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V14.S4]
+	VLD1R   (R11), [V15.S4]
+	WORD    $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
+	WORD    $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
+	WORD    $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD    $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
+	WORD    $0x4e2ef442 // fmax v2.4s, v2.4s, v14.4s
+	WORD    $0x4eaff442 // fmin v2.4s, v2.4s, v15.4s
+	WORD    $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD    $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD    $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD    $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD    $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD    $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD    $0x4e2ef4c6 // fmax v6.4s, v6.4s, v14.4s
+	WORD    $0x4eaff4c6 // fmin v6.4s, v6.4s, v15.4s
+	WORD    $0x4e2ef4e7 // fmax v7.4s, v7.4s, v14.4s
+	WORD    $0x4eaff4e7 // fmin v7.4s, v7.4s, v15.4s
+	WORD    $0x4e2ef508 // fmax v8.4s, v8.4s, v14.4s
+	WORD    $0x4eaff508 // fmin v8.4s, v8.4s, v15.4s
+	WORD    $0x4e2ef529 // fmax v9.4s, v9.4s, v14.4s
+	WORD    $0x4eaff529 // fmin v9.4s, v9.4s, v15.4s
+	WORD    $0x4e2ef54a // fmax v10.4s, v10.4s, v14.4s
+	WORD    $0x4eaff54a // fmin v10.4s, v10.4s, v15.4s
+	WORD    $0x4e2ef56b // fmax v11.4s, v11.4s, v14.4s
+	WORD    $0x4eaff56b // fmin v11.4s, v11.4s, v15.4s
+	WORD    $0x4e2ef58c // fmax v12.4s, v12.4s, v14.4s
+	WORD    $0x4eaff58c // fmin v12.4s, v12.4s, v15.4s
+	WORD    $0x4e2ef5ad // fmax v13.4s, v13.4s, v14.4s
+	WORD    $0x4eaff5ad // fmin v13.4s, v13.4s, v15.4s
 
 gate:
 	CBZ     R8, write
@@ -3411,8 +4605,8 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V16.B16, V16.B16, V16.B16
 	WORD    $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
 	WORD    $0x4e30f421 // fmax v1.4s, v1.4s, v16.4s
@@ -3430,6 +4624,100 @@ store:
 	WORD    $0x4e30f5ad // fmax v13.4s, v13.4s, v16.4s
 	WORD    $0x4e30f5ce // fmax v14.4s, v14.4s, v16.4s
 	WORD    $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V16.S4]
+	WORD    $0x6e30dc11 // fmul v17.4s, v0.4s, v16.4s
+	WORD    $0x4ea0e812 // fcmlt v18.4s, v0.4s, #0.0
+	VBIT    V18.B16, V17.B16, V0.B16
+	WORD    $0x6e30dc31 // fmul v17.4s, v1.4s, v16.4s
+	WORD    $0x4ea0e832 // fcmlt v18.4s, v1.4s, #0.0
+	VBIT    V18.B16, V17.B16, V1.B16
+	WORD    $0x6e30dc51 // fmul v17.4s, v2.4s, v16.4s
+	WORD    $0x4ea0e852 // fcmlt v18.4s, v2.4s, #0.0
+	VBIT    V18.B16, V17.B16, V2.B16
+	WORD    $0x6e30dc71 // fmul v17.4s, v3.4s, v16.4s
+	WORD    $0x4ea0e872 // fcmlt v18.4s, v3.4s, #0.0
+	VBIT    V18.B16, V17.B16, V3.B16
+	WORD    $0x6e30dc91 // fmul v17.4s, v4.4s, v16.4s
+	WORD    $0x4ea0e892 // fcmlt v18.4s, v4.4s, #0.0
+	VBIT    V18.B16, V17.B16, V4.B16
+	WORD    $0x6e30dcb1 // fmul v17.4s, v5.4s, v16.4s
+	WORD    $0x4ea0e8b2 // fcmlt v18.4s, v5.4s, #0.0
+	VBIT    V18.B16, V17.B16, V5.B16
+	WORD    $0x6e30dcd1 // fmul v17.4s, v6.4s, v16.4s
+	WORD    $0x4ea0e8d2 // fcmlt v18.4s, v6.4s, #0.0
+	VBIT    V18.B16, V17.B16, V6.B16
+	WORD    $0x6e30dcf1 // fmul v17.4s, v7.4s, v16.4s
+	WORD    $0x4ea0e8f2 // fcmlt v18.4s, v7.4s, #0.0
+	VBIT    V18.B16, V17.B16, V7.B16
+	VLD1R.P 4(R11), [V16.S4]
+	WORD    $0x6e30dd11 // fmul v17.4s, v8.4s, v16.4s
+	WORD    $0x4ea0e912 // fcmlt v18.4s, v8.4s, #0.0
+	VBIT    V18.B16, V17.B16, V8.B16
+	WORD    $0x6e30dd31 // fmul v17.4s, v9.4s, v16.4s
+	WORD    $0x4ea0e932 // fcmlt v18.4s, v9.4s, #0.0
+	VBIT    V18.B16, V17.B16, V9.B16
+	WORD    $0x6e30dd51 // fmul v17.4s, v10.4s, v16.4s
+	WORD    $0x4ea0e952 // fcmlt v18.4s, v10.4s, #0.0
+	VBIT    V18.B16, V17.B16, V10.B16
+	WORD    $0x6e30dd71 // fmul v17.4s, v11.4s, v16.4s
+	WORD    $0x4ea0e972 // fcmlt v18.4s, v11.4s, #0.0
+	VBIT    V18.B16, V17.B16, V11.B16
+	WORD    $0x6e30dd91 // fmul v17.4s, v12.4s, v16.4s
+	WORD    $0x4ea0e992 // fcmlt v18.4s, v12.4s, #0.0
+	VBIT    V18.B16, V17.B16, V12.B16
+	WORD    $0x6e30ddb1 // fmul v17.4s, v13.4s, v16.4s
+	WORD    $0x4ea0e9b2 // fcmlt v18.4s, v13.4s, #0.0
+	VBIT    V18.B16, V17.B16, V13.B16
+	WORD    $0x6e30ddd1 // fmul v17.4s, v14.4s, v16.4s
+	WORD    $0x4ea0e9d2 // fcmlt v18.4s, v14.4s, #0.0
+	VBIT    V18.B16, V17.B16, V14.B16
+	WORD    $0x6e30ddf1 // fmul v17.4s, v15.4s, v16.4s
+	WORD    $0x4ea0e9f2 // fcmlt v18.4s, v15.4s, #0.0
+	VBIT    V18.B16, V17.B16, V15.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V16.S4]
+	VLD1R   (R11), [V17.S4]
+	WORD    $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
+	WORD    $0x4eb1f400 // fmin v0.4s, v0.4s, v17.4s
+	WORD    $0x4e30f421 // fmax v1.4s, v1.4s, v16.4s
+	WORD    $0x4eb1f421 // fmin v1.4s, v1.4s, v17.4s
+	WORD    $0x4e30f442 // fmax v2.4s, v2.4s, v16.4s
+	WORD    $0x4eb1f442 // fmin v2.4s, v2.4s, v17.4s
+	WORD    $0x4e30f463 // fmax v3.4s, v3.4s, v16.4s
+	WORD    $0x4eb1f463 // fmin v3.4s, v3.4s, v17.4s
+	WORD    $0x4e30f484 // fmax v4.4s, v4.4s, v16.4s
+	WORD    $0x4eb1f484 // fmin v4.4s, v4.4s, v17.4s
+	WORD    $0x4e30f4a5 // fmax v5.4s, v5.4s, v16.4s
+	WORD    $0x4eb1f4a5 // fmin v5.4s, v5.4s, v17.4s
+	WORD    $0x4e30f4c6 // fmax v6.4s, v6.4s, v16.4s
+	WORD    $0x4eb1f4c6 // fmin v6.4s, v6.4s, v17.4s
+	WORD    $0x4e30f4e7 // fmax v7.4s, v7.4s, v16.4s
+	WORD    $0x4eb1f4e7 // fmin v7.4s, v7.4s, v17.4s
+	WORD    $0x4e30f508 // fmax v8.4s, v8.4s, v16.4s
+	WORD    $0x4eb1f508 // fmin v8.4s, v8.4s, v17.4s
+	WORD    $0x4e30f529 // fmax v9.4s, v9.4s, v16.4s
+	WORD    $0x4eb1f529 // fmin v9.4s, v9.4s, v17.4s
+	WORD    $0x4e30f54a // fmax v10.4s, v10.4s, v16.4s
+	WORD    $0x4eb1f54a // fmin v10.4s, v10.4s, v17.4s
+	WORD    $0x4e30f56b // fmax v11.4s, v11.4s, v16.4s
+	WORD    $0x4eb1f56b // fmin v11.4s, v11.4s, v17.4s
+	WORD    $0x4e30f58c // fmax v12.4s, v12.4s, v16.4s
+	WORD    $0x4eb1f58c // fmin v12.4s, v12.4s, v17.4s
+	WORD    $0x4e30f5ad // fmax v13.4s, v13.4s, v16.4s
+	WORD    $0x4eb1f5ad // fmin v13.4s, v13.4s, v17.4s
+	WORD    $0x4e30f5ce // fmax v14.4s, v14.4s, v16.4s
+	WORD    $0x4eb1f5ce // fmin v14.4s, v14.4s, v17.4s
+	WORD    $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
+	WORD    $0x4eb1f5ef // fmin v15.4s, v15.4s, v17.4s
 
 gate:
 	CBZ     R8, write
@@ -3638,8 +4926,8 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V18.B16, V18.B16, V18.B16
 	WORD    $0x4e32f400 // fmax v0.4s, v0.4s, v18.4s
 	WORD    $0x4e32f421 // fmax v1.4s, v1.4s, v18.4s
@@ -3659,6 +4947,110 @@ store:
 	WORD    $0x4e32f5ef // fmax v15.4s, v15.4s, v18.4s
 	WORD    $0x4e32f610 // fmax v16.4s, v16.4s, v18.4s
 	WORD    $0x4e32f631 // fmax v17.4s, v17.4s, v18.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V18.S4]
+	WORD    $0x6e32dc13 // fmul v19.4s, v0.4s, v18.4s
+	WORD    $0x4ea0e814 // fcmlt v20.4s, v0.4s, #0.0
+	VBIT    V20.B16, V19.B16, V0.B16
+	WORD    $0x6e32dc33 // fmul v19.4s, v1.4s, v18.4s
+	WORD    $0x4ea0e834 // fcmlt v20.4s, v1.4s, #0.0
+	VBIT    V20.B16, V19.B16, V1.B16
+	WORD    $0x6e32dc53 // fmul v19.4s, v2.4s, v18.4s
+	WORD    $0x4ea0e854 // fcmlt v20.4s, v2.4s, #0.0
+	VBIT    V20.B16, V19.B16, V2.B16
+	WORD    $0x6e32dc73 // fmul v19.4s, v3.4s, v18.4s
+	WORD    $0x4ea0e874 // fcmlt v20.4s, v3.4s, #0.0
+	VBIT    V20.B16, V19.B16, V3.B16
+	WORD    $0x6e32dc93 // fmul v19.4s, v4.4s, v18.4s
+	WORD    $0x4ea0e894 // fcmlt v20.4s, v4.4s, #0.0
+	VBIT    V20.B16, V19.B16, V4.B16
+	WORD    $0x6e32dcb3 // fmul v19.4s, v5.4s, v18.4s
+	WORD    $0x4ea0e8b4 // fcmlt v20.4s, v5.4s, #0.0
+	VBIT    V20.B16, V19.B16, V5.B16
+	WORD    $0x6e32dcd3 // fmul v19.4s, v6.4s, v18.4s
+	WORD    $0x4ea0e8d4 // fcmlt v20.4s, v6.4s, #0.0
+	VBIT    V20.B16, V19.B16, V6.B16
+	WORD    $0x6e32dcf3 // fmul v19.4s, v7.4s, v18.4s
+	WORD    $0x4ea0e8f4 // fcmlt v20.4s, v7.4s, #0.0
+	VBIT    V20.B16, V19.B16, V7.B16
+	WORD    $0x6e32dd13 // fmul v19.4s, v8.4s, v18.4s
+	WORD    $0x4ea0e914 // fcmlt v20.4s, v8.4s, #0.0
+	VBIT    V20.B16, V19.B16, V8.B16
+	VLD1R.P 4(R11), [V18.S4]
+	WORD    $0x6e32dd33 // fmul v19.4s, v9.4s, v18.4s
+	WORD    $0x4ea0e934 // fcmlt v20.4s, v9.4s, #0.0
+	VBIT    V20.B16, V19.B16, V9.B16
+	WORD    $0x6e32dd53 // fmul v19.4s, v10.4s, v18.4s
+	WORD    $0x4ea0e954 // fcmlt v20.4s, v10.4s, #0.0
+	VBIT    V20.B16, V19.B16, V10.B16
+	WORD    $0x6e32dd73 // fmul v19.4s, v11.4s, v18.4s
+	WORD    $0x4ea0e974 // fcmlt v20.4s, v11.4s, #0.0
+	VBIT    V20.B16, V19.B16, V11.B16
+	WORD    $0x6e32dd93 // fmul v19.4s, v12.4s, v18.4s
+	WORD    $0x4ea0e994 // fcmlt v20.4s, v12.4s, #0.0
+	VBIT    V20.B16, V19.B16, V12.B16
+	WORD    $0x6e32ddb3 // fmul v19.4s, v13.4s, v18.4s
+	WORD    $0x4ea0e9b4 // fcmlt v20.4s, v13.4s, #0.0
+	VBIT    V20.B16, V19.B16, V13.B16
+	WORD    $0x6e32ddd3 // fmul v19.4s, v14.4s, v18.4s
+	WORD    $0x4ea0e9d4 // fcmlt v20.4s, v14.4s, #0.0
+	VBIT    V20.B16, V19.B16, V14.B16
+	WORD    $0x6e32ddf3 // fmul v19.4s, v15.4s, v18.4s
+	WORD    $0x4ea0e9f4 // fcmlt v20.4s, v15.4s, #0.0
+	VBIT    V20.B16, V19.B16, V15.B16
+	WORD    $0x6e32de13 // fmul v19.4s, v16.4s, v18.4s
+	WORD    $0x4ea0ea14 // fcmlt v20.4s, v16.4s, #0.0
+	VBIT    V20.B16, V19.B16, V16.B16
+	WORD    $0x6e32de33 // fmul v19.4s, v17.4s, v18.4s
+	WORD    $0x4ea0ea34 // fcmlt v20.4s, v17.4s, #0.0
+	VBIT    V20.B16, V19.B16, V17.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V18.S4]
+	VLD1R   (R11), [V19.S4]
+	WORD    $0x4e32f400 // fmax v0.4s, v0.4s, v18.4s
+	WORD    $0x4eb3f400 // fmin v0.4s, v0.4s, v19.4s
+	WORD    $0x4e32f421 // fmax v1.4s, v1.4s, v18.4s
+	WORD    $0x4eb3f421 // fmin v1.4s, v1.4s, v19.4s
+	WORD    $0x4e32f442 // fmax v2.4s, v2.4s, v18.4s
+	WORD    $0x4eb3f442 // fmin v2.4s, v2.4s, v19.4s
+	WORD    $0x4e32f463 // fmax v3.4s, v3.4s, v18.4s
+	WORD    $0x4eb3f463 // fmin v3.4s, v3.4s, v19.4s
+	WORD    $0x4e32f484 // fmax v4.4s, v4.4s, v18.4s
+	WORD    $0x4eb3f484 // fmin v4.4s, v4.4s, v19.4s
+	WORD    $0x4e32f4a5 // fmax v5.4s, v5.4s, v18.4s
+	WORD    $0x4eb3f4a5 // fmin v5.4s, v5.4s, v19.4s
+	WORD    $0x4e32f4c6 // fmax v6.4s, v6.4s, v18.4s
+	WORD    $0x4eb3f4c6 // fmin v6.4s, v6.4s, v19.4s
+	WORD    $0x4e32f4e7 // fmax v7.4s, v7.4s, v18.4s
+	WORD    $0x4eb3f4e7 // fmin v7.4s, v7.4s, v19.4s
+	WORD    $0x4e32f508 // fmax v8.4s, v8.4s, v18.4s
+	WORD    $0x4eb3f508 // fmin v8.4s, v8.4s, v19.4s
+	WORD    $0x4e32f529 // fmax v9.4s, v9.4s, v18.4s
+	WORD    $0x4eb3f529 // fmin v9.4s, v9.4s, v19.4s
+	WORD    $0x4e32f54a // fmax v10.4s, v10.4s, v18.4s
+	WORD    $0x4eb3f54a // fmin v10.4s, v10.4s, v19.4s
+	WORD    $0x4e32f56b // fmax v11.4s, v11.4s, v18.4s
+	WORD    $0x4eb3f56b // fmin v11.4s, v11.4s, v19.4s
+	WORD    $0x4e32f58c // fmax v12.4s, v12.4s, v18.4s
+	WORD    $0x4eb3f58c // fmin v12.4s, v12.4s, v19.4s
+	WORD    $0x4e32f5ad // fmax v13.4s, v13.4s, v18.4s
+	WORD    $0x4eb3f5ad // fmin v13.4s, v13.4s, v19.4s
+	WORD    $0x4e32f5ce // fmax v14.4s, v14.4s, v18.4s
+	WORD    $0x4eb3f5ce // fmin v14.4s, v14.4s, v19.4s
+	WORD    $0x4e32f5ef // fmax v15.4s, v15.4s, v18.4s
+	WORD    $0x4eb3f5ef // fmin v15.4s, v15.4s, v19.4s
+	WORD    $0x4e32f610 // fmax v16.4s, v16.4s, v18.4s
+	WORD    $0x4eb3f610 // fmin v16.4s, v16.4s, v19.4s
+	WORD    $0x4e32f631 // fmax v17.4s, v17.4s, v18.4s
+	WORD    $0x4eb3f631 // fmin v17.4s, v17.4s, v19.4s
 
 gate:
 	CBZ     R8, write
@@ -3881,8 +5273,8 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V20.B16, V20.B16, V20.B16
 	WORD    $0x4e34f400 // fmax v0.4s, v0.4s, v20.4s
 	WORD    $0x4e34f421 // fmax v1.4s, v1.4s, v20.4s
@@ -3904,6 +5296,120 @@ store:
 	WORD    $0x4e34f631 // fmax v17.4s, v17.4s, v20.4s
 	WORD    $0x4e34f652 // fmax v18.4s, v18.4s, v20.4s
 	WORD    $0x4e34f673 // fmax v19.4s, v19.4s, v20.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V20.S4]
+	WORD    $0x6e34dc15 // fmul v21.4s, v0.4s, v20.4s
+	WORD    $0x4ea0e816 // fcmlt v22.4s, v0.4s, #0.0
+	VBIT    V22.B16, V21.B16, V0.B16
+	WORD    $0x6e34dc35 // fmul v21.4s, v1.4s, v20.4s
+	WORD    $0x4ea0e836 // fcmlt v22.4s, v1.4s, #0.0
+	VBIT    V22.B16, V21.B16, V1.B16
+	WORD    $0x6e34dc55 // fmul v21.4s, v2.4s, v20.4s
+	WORD    $0x4ea0e856 // fcmlt v22.4s, v2.4s, #0.0
+	VBIT    V22.B16, V21.B16, V2.B16
+	WORD    $0x6e34dc75 // fmul v21.4s, v3.4s, v20.4s
+	WORD    $0x4ea0e876 // fcmlt v22.4s, v3.4s, #0.0
+	VBIT    V22.B16, V21.B16, V3.B16
+	WORD    $0x6e34dc95 // fmul v21.4s, v4.4s, v20.4s
+	WORD    $0x4ea0e896 // fcmlt v22.4s, v4.4s, #0.0
+	VBIT    V22.B16, V21.B16, V4.B16
+	WORD    $0x6e34dcb5 // fmul v21.4s, v5.4s, v20.4s
+	WORD    $0x4ea0e8b6 // fcmlt v22.4s, v5.4s, #0.0
+	VBIT    V22.B16, V21.B16, V5.B16
+	WORD    $0x6e34dcd5 // fmul v21.4s, v6.4s, v20.4s
+	WORD    $0x4ea0e8d6 // fcmlt v22.4s, v6.4s, #0.0
+	VBIT    V22.B16, V21.B16, V6.B16
+	WORD    $0x6e34dcf5 // fmul v21.4s, v7.4s, v20.4s
+	WORD    $0x4ea0e8f6 // fcmlt v22.4s, v7.4s, #0.0
+	VBIT    V22.B16, V21.B16, V7.B16
+	WORD    $0x6e34dd15 // fmul v21.4s, v8.4s, v20.4s
+	WORD    $0x4ea0e916 // fcmlt v22.4s, v8.4s, #0.0
+	VBIT    V22.B16, V21.B16, V8.B16
+	WORD    $0x6e34dd35 // fmul v21.4s, v9.4s, v20.4s
+	WORD    $0x4ea0e936 // fcmlt v22.4s, v9.4s, #0.0
+	VBIT    V22.B16, V21.B16, V9.B16
+	VLD1R.P 4(R11), [V20.S4]
+	WORD    $0x6e34dd55 // fmul v21.4s, v10.4s, v20.4s
+	WORD    $0x4ea0e956 // fcmlt v22.4s, v10.4s, #0.0
+	VBIT    V22.B16, V21.B16, V10.B16
+	WORD    $0x6e34dd75 // fmul v21.4s, v11.4s, v20.4s
+	WORD    $0x4ea0e976 // fcmlt v22.4s, v11.4s, #0.0
+	VBIT    V22.B16, V21.B16, V11.B16
+	WORD    $0x6e34dd95 // fmul v21.4s, v12.4s, v20.4s
+	WORD    $0x4ea0e996 // fcmlt v22.4s, v12.4s, #0.0
+	VBIT    V22.B16, V21.B16, V12.B16
+	WORD    $0x6e34ddb5 // fmul v21.4s, v13.4s, v20.4s
+	WORD    $0x4ea0e9b6 // fcmlt v22.4s, v13.4s, #0.0
+	VBIT    V22.B16, V21.B16, V13.B16
+	WORD    $0x6e34ddd5 // fmul v21.4s, v14.4s, v20.4s
+	WORD    $0x4ea0e9d6 // fcmlt v22.4s, v14.4s, #0.0
+	VBIT    V22.B16, V21.B16, V14.B16
+	WORD    $0x6e34ddf5 // fmul v21.4s, v15.4s, v20.4s
+	WORD    $0x4ea0e9f6 // fcmlt v22.4s, v15.4s, #0.0
+	VBIT    V22.B16, V21.B16, V15.B16
+	WORD    $0x6e34de15 // fmul v21.4s, v16.4s, v20.4s
+	WORD    $0x4ea0ea16 // fcmlt v22.4s, v16.4s, #0.0
+	VBIT    V22.B16, V21.B16, V16.B16
+	WORD    $0x6e34de35 // fmul v21.4s, v17.4s, v20.4s
+	WORD    $0x4ea0ea36 // fcmlt v22.4s, v17.4s, #0.0
+	VBIT    V22.B16, V21.B16, V17.B16
+	WORD    $0x6e34de55 // fmul v21.4s, v18.4s, v20.4s
+	WORD    $0x4ea0ea56 // fcmlt v22.4s, v18.4s, #0.0
+	VBIT    V22.B16, V21.B16, V18.B16
+	WORD    $0x6e34de75 // fmul v21.4s, v19.4s, v20.4s
+	WORD    $0x4ea0ea76 // fcmlt v22.4s, v19.4s, #0.0
+	VBIT    V22.B16, V21.B16, V19.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V20.S4]
+	VLD1R   (R11), [V21.S4]
+	WORD    $0x4e34f400 // fmax v0.4s, v0.4s, v20.4s
+	WORD    $0x4eb5f400 // fmin v0.4s, v0.4s, v21.4s
+	WORD    $0x4e34f421 // fmax v1.4s, v1.4s, v20.4s
+	WORD    $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
+	WORD    $0x4e34f442 // fmax v2.4s, v2.4s, v20.4s
+	WORD    $0x4eb5f442 // fmin v2.4s, v2.4s, v21.4s
+	WORD    $0x4e34f463 // fmax v3.4s, v3.4s, v20.4s
+	WORD    $0x4eb5f463 // fmin v3.4s, v3.4s, v21.4s
+	WORD    $0x4e34f484 // fmax v4.4s, v4.4s, v20.4s
+	WORD    $0x4eb5f484 // fmin v4.4s, v4.4s, v21.4s
+	WORD    $0x4e34f4a5 // fmax v5.4s, v5.4s, v20.4s
+	WORD    $0x4eb5f4a5 // fmin v5.4s, v5.4s, v21.4s
+	WORD    $0x4e34f4c6 // fmax v6.4s, v6.4s, v20.4s
+	WORD    $0x4eb5f4c6 // fmin v6.4s, v6.4s, v21.4s
+	WORD    $0x4e34f4e7 // fmax v7.4s, v7.4s, v20.4s
+	WORD    $0x4eb5f4e7 // fmin v7.4s, v7.4s, v21.4s
+	WORD    $0x4e34f508 // fmax v8.4s, v8.4s, v20.4s
+	WORD    $0x4eb5f508 // fmin v8.4s, v8.4s, v21.4s
+	WORD    $0x4e34f529 // fmax v9.4s, v9.4s, v20.4s
+	WORD    $0x4eb5f529 // fmin v9.4s, v9.4s, v21.4s
+	WORD    $0x4e34f54a // fmax v10.4s, v10.4s, v20.4s
+	WORD    $0x4eb5f54a // fmin v10.4s, v10.4s, v21.4s
+	WORD    $0x4e34f56b // fmax v11.4s, v11.4s, v20.4s
+	WORD    $0x4eb5f56b // fmin v11.4s, v11.4s, v21.4s
+	WORD    $0x4e34f58c // fmax v12.4s, v12.4s, v20.4s
+	WORD    $0x4eb5f58c // fmin v12.4s, v12.4s, v21.4s
+	WORD    $0x4e34f5ad // fmax v13.4s, v13.4s, v20.4s
+	WORD    $0x4eb5f5ad // fmin v13.4s, v13.4s, v21.4s
+	WORD    $0x4e34f5ce // fmax v14.4s, v14.4s, v20.4s
+	WORD    $0x4eb5f5ce // fmin v14.4s, v14.4s, v21.4s
+	WORD    $0x4e34f5ef // fmax v15.4s, v15.4s, v20.4s
+	WORD    $0x4eb5f5ef // fmin v15.4s, v15.4s, v21.4s
+	WORD    $0x4e34f610 // fmax v16.4s, v16.4s, v20.4s
+	WORD    $0x4eb5f610 // fmin v16.4s, v16.4s, v21.4s
+	WORD    $0x4e34f631 // fmax v17.4s, v17.4s, v20.4s
+	WORD    $0x4eb5f631 // fmin v17.4s, v17.4s, v21.4s
+	WORD    $0x4e34f652 // fmax v18.4s, v18.4s, v20.4s
+	WORD    $0x4eb5f652 // fmin v18.4s, v18.4s, v21.4s
+	WORD    $0x4e34f673 // fmax v19.4s, v19.4s, v20.4s
+	WORD    $0x4eb5f673 // fmin v19.4s, v19.4s, v21.4s
 
 gate:
 	CBZ     R8, write
@@ -4061,10 +5567,28 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V1.B16, V1.B16, V1.B16
 	WORD    $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V1.S4]
+	WORD    $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	WORD    $0x4ea0e803 // fcmlt v3.4s, v0.4s, #0.0
+	VBIT    V3.B16, V2.B16, V0.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V1.S4]
+	VLD1R   (R11), [V2.S4]
+	WORD    $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD    $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
 
 gate:
 	CBZ     R8, write
@@ -4148,11 +5672,34 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V2.B16, V2.B16, V2.B16
 	WORD    $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	WORD    $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V2.S4]
+	WORD    $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	WORD    $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
+	VBIT    V4.B16, V3.B16, V0.B16
+	WORD    $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	WORD    $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
+	VBIT    V4.B16, V3.B16, V1.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V2.S4]
+	VLD1R   (R11), [V3.S4]
+	WORD    $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	WORD    $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
+	WORD    $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD    $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
 
 gate:
 	CBZ     R8, write
@@ -4244,12 +5791,40 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V3.B16, V3.B16, V3.B16
 	WORD    $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
 	WORD    $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
 	WORD    $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V3.S4]
+	WORD    $0x6e23dc04 // fmul v4.4s, v0.4s, v3.4s
+	WORD    $0x4ea0e805 // fcmlt v5.4s, v0.4s, #0.0
+	VBIT    V5.B16, V4.B16, V0.B16
+	WORD    $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	WORD    $0x4ea0e825 // fcmlt v5.4s, v1.4s, #0.0
+	VBIT    V5.B16, V4.B16, V1.B16
+	WORD    $0x6e23dc44 // fmul v4.4s, v2.4s, v3.4s
+	WORD    $0x4ea0e845 // fcmlt v5.4s, v2.4s, #0.0
+	VBIT    V5.B16, V4.B16, V2.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V3.S4]
+	VLD1R   (R11), [V4.S4]
+	WORD    $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	WORD    $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
+	WORD    $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD    $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD    $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD    $0x4ea4f442 // fmin v2.4s, v2.4s, v4.4s
 
 gate:
 	CBZ     R8, write
@@ -4348,13 +5923,46 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V4.B16, V4.B16, V4.B16
 	WORD    $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
 	WORD    $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
 	WORD    $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
 	WORD    $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V4.S4]
+	WORD    $0x6e24dc05 // fmul v5.4s, v0.4s, v4.4s
+	WORD    $0x4ea0e806 // fcmlt v6.4s, v0.4s, #0.0
+	VBIT    V6.B16, V5.B16, V0.B16
+	WORD    $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	WORD    $0x4ea0e826 // fcmlt v6.4s, v1.4s, #0.0
+	VBIT    V6.B16, V5.B16, V1.B16
+	WORD    $0x6e24dc45 // fmul v5.4s, v2.4s, v4.4s
+	WORD    $0x4ea0e846 // fcmlt v6.4s, v2.4s, #0.0
+	VBIT    V6.B16, V5.B16, V2.B16
+	WORD    $0x6e24dc65 // fmul v5.4s, v3.4s, v4.4s
+	WORD    $0x4ea0e866 // fcmlt v6.4s, v3.4s, #0.0
+	VBIT    V6.B16, V5.B16, V3.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V4.S4]
+	VLD1R   (R11), [V5.S4]
+	WORD    $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
+	WORD    $0x4ea5f400 // fmin v0.4s, v0.4s, v5.4s
+	WORD    $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD    $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD    $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD    $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD    $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD    $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
 
 gate:
 	CBZ     R8, write
@@ -4461,14 +6069,52 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V5.B16, V5.B16, V5.B16
 	WORD    $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD    $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
 	WORD    $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
 	WORD    $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
 	WORD    $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V5.S4]
+	WORD    $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	WORD    $0x4ea0e807 // fcmlt v7.4s, v0.4s, #0.0
+	VBIT    V7.B16, V6.B16, V0.B16
+	WORD    $0x6e25dc26 // fmul v6.4s, v1.4s, v5.4s
+	WORD    $0x4ea0e827 // fcmlt v7.4s, v1.4s, #0.0
+	VBIT    V7.B16, V6.B16, V1.B16
+	WORD    $0x6e25dc46 // fmul v6.4s, v2.4s, v5.4s
+	WORD    $0x4ea0e847 // fcmlt v7.4s, v2.4s, #0.0
+	VBIT    V7.B16, V6.B16, V2.B16
+	WORD    $0x6e25dc66 // fmul v6.4s, v3.4s, v5.4s
+	WORD    $0x4ea0e867 // fcmlt v7.4s, v3.4s, #0.0
+	VBIT    V7.B16, V6.B16, V3.B16
+	WORD    $0x6e25dc86 // fmul v6.4s, v4.4s, v5.4s
+	WORD    $0x4ea0e887 // fcmlt v7.4s, v4.4s, #0.0
+	VBIT    V7.B16, V6.B16, V4.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V5.S4]
+	VLD1R   (R11), [V6.S4]
+	WORD    $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD    $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
+	WORD    $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	WORD    $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
+	WORD    $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD    $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD    $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD    $0x4ea6f463 // fmin v3.4s, v3.4s, v6.4s
+	WORD    $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD    $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
 
 gate:
 	CBZ     R8, write
@@ -4582,8 +6228,8 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V6.B16, V6.B16, V6.B16
 	WORD    $0x4e26f400 // fmax v0.4s, v0.4s, v6.4s
 	WORD    $0x4e26f421 // fmax v1.4s, v1.4s, v6.4s
@@ -4591,6 +6237,49 @@ store:
 	WORD    $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
 	WORD    $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
 	WORD    $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V6.S4]
+	WORD    $0x6e26dc07 // fmul v7.4s, v0.4s, v6.4s
+	WORD    $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
+	VBIT    V8.B16, V7.B16, V0.B16
+	WORD    $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	WORD    $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
+	VBIT    V8.B16, V7.B16, V1.B16
+	WORD    $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
+	WORD    $0x4ea0e848 // fcmlt v8.4s, v2.4s, #0.0
+	VBIT    V8.B16, V7.B16, V2.B16
+	WORD    $0x6e26dc67 // fmul v7.4s, v3.4s, v6.4s
+	WORD    $0x4ea0e868 // fcmlt v8.4s, v3.4s, #0.0
+	VBIT    V8.B16, V7.B16, V3.B16
+	WORD    $0x6e26dc87 // fmul v7.4s, v4.4s, v6.4s
+	WORD    $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
+	VBIT    V8.B16, V7.B16, V4.B16
+	WORD    $0x6e26dca7 // fmul v7.4s, v5.4s, v6.4s
+	WORD    $0x4ea0e8a8 // fcmlt v8.4s, v5.4s, #0.0
+	VBIT    V8.B16, V7.B16, V5.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V6.S4]
+	VLD1R   (R11), [V7.S4]
+	WORD    $0x4e26f400 // fmax v0.4s, v0.4s, v6.4s
+	WORD    $0x4ea7f400 // fmin v0.4s, v0.4s, v7.4s
+	WORD    $0x4e26f421 // fmax v1.4s, v1.4s, v6.4s
+	WORD    $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
+	WORD    $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD    $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
+	WORD    $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
+	WORD    $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
+	WORD    $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD    $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
+	WORD    $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD    $0x4ea7f4a5 // fmin v5.4s, v5.4s, v7.4s
 
 gate:
 	CBZ     R8, write
@@ -4712,8 +6401,8 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V7.B16, V7.B16, V7.B16
 	WORD    $0x4e27f400 // fmax v0.4s, v0.4s, v7.4s
 	WORD    $0x4e27f421 // fmax v1.4s, v1.4s, v7.4s
@@ -4722,6 +6411,54 @@ store:
 	WORD    $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
 	WORD    $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
 	WORD    $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V7.S4]
+	WORD    $0x6e27dc08 // fmul v8.4s, v0.4s, v7.4s
+	WORD    $0x4ea0e809 // fcmlt v9.4s, v0.4s, #0.0
+	VBIT    V9.B16, V8.B16, V0.B16
+	WORD    $0x6e27dc28 // fmul v8.4s, v1.4s, v7.4s
+	WORD    $0x4ea0e829 // fcmlt v9.4s, v1.4s, #0.0
+	VBIT    V9.B16, V8.B16, V1.B16
+	WORD    $0x6e27dc48 // fmul v8.4s, v2.4s, v7.4s
+	WORD    $0x4ea0e849 // fcmlt v9.4s, v2.4s, #0.0
+	VBIT    V9.B16, V8.B16, V2.B16
+	WORD    $0x6e27dc68 // fmul v8.4s, v3.4s, v7.4s
+	WORD    $0x4ea0e869 // fcmlt v9.4s, v3.4s, #0.0
+	VBIT    V9.B16, V8.B16, V3.B16
+	WORD    $0x6e27dc88 // fmul v8.4s, v4.4s, v7.4s
+	WORD    $0x4ea0e889 // fcmlt v9.4s, v4.4s, #0.0
+	VBIT    V9.B16, V8.B16, V4.B16
+	WORD    $0x6e27dca8 // fmul v8.4s, v5.4s, v7.4s
+	WORD    $0x4ea0e8a9 // fcmlt v9.4s, v5.4s, #0.0
+	VBIT    V9.B16, V8.B16, V5.B16
+	WORD    $0x6e27dcc8 // fmul v8.4s, v6.4s, v7.4s
+	WORD    $0x4ea0e8c9 // fcmlt v9.4s, v6.4s, #0.0
+	VBIT    V9.B16, V8.B16, V6.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V7.S4]
+	VLD1R   (R11), [V8.S4]
+	WORD    $0x4e27f400 // fmax v0.4s, v0.4s, v7.4s
+	WORD    $0x4ea8f400 // fmin v0.4s, v0.4s, v8.4s
+	WORD    $0x4e27f421 // fmax v1.4s, v1.4s, v7.4s
+	WORD    $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
+	WORD    $0x4e27f442 // fmax v2.4s, v2.4s, v7.4s
+	WORD    $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	WORD    $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
+	WORD    $0x4ea8f463 // fmin v3.4s, v3.4s, v8.4s
+	WORD    $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
+	WORD    $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
+	WORD    $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD    $0x4ea8f4a5 // fmin v5.4s, v5.4s, v8.4s
+	WORD    $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	WORD    $0x4ea8f4c6 // fmin v6.4s, v6.4s, v8.4s
 
 gate:
 	CBZ     R8, write
@@ -4850,8 +6587,8 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V8.B16, V8.B16, V8.B16
 	WORD    $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
 	WORD    $0x4e28f421 // fmax v1.4s, v1.4s, v8.4s
@@ -4861,6 +6598,59 @@ store:
 	WORD    $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
 	WORD    $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
 	WORD    $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V8.S4]
+	WORD    $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	WORD    $0x4ea0e80a // fcmlt v10.4s, v0.4s, #0.0
+	VBIT    V10.B16, V9.B16, V0.B16
+	WORD    $0x6e28dc29 // fmul v9.4s, v1.4s, v8.4s
+	WORD    $0x4ea0e82a // fcmlt v10.4s, v1.4s, #0.0
+	VBIT    V10.B16, V9.B16, V1.B16
+	WORD    $0x6e28dc49 // fmul v9.4s, v2.4s, v8.4s
+	WORD    $0x4ea0e84a // fcmlt v10.4s, v2.4s, #0.0
+	VBIT    V10.B16, V9.B16, V2.B16
+	WORD    $0x6e28dc69 // fmul v9.4s, v3.4s, v8.4s
+	WORD    $0x4ea0e86a // fcmlt v10.4s, v3.4s, #0.0
+	VBIT    V10.B16, V9.B16, V3.B16
+	WORD    $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
+	WORD    $0x4ea0e88a // fcmlt v10.4s, v4.4s, #0.0
+	VBIT    V10.B16, V9.B16, V4.B16
+	WORD    $0x6e28dca9 // fmul v9.4s, v5.4s, v8.4s
+	WORD    $0x4ea0e8aa // fcmlt v10.4s, v5.4s, #0.0
+	VBIT    V10.B16, V9.B16, V5.B16
+	WORD    $0x6e28dcc9 // fmul v9.4s, v6.4s, v8.4s
+	WORD    $0x4ea0e8ca // fcmlt v10.4s, v6.4s, #0.0
+	VBIT    V10.B16, V9.B16, V6.B16
+	WORD    $0x6e28dce9 // fmul v9.4s, v7.4s, v8.4s
+	WORD    $0x4ea0e8ea // fcmlt v10.4s, v7.4s, #0.0
+	VBIT    V10.B16, V9.B16, V7.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V8.S4]
+	VLD1R   (R11), [V9.S4]
+	WORD    $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
+	WORD    $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
+	WORD    $0x4e28f421 // fmax v1.4s, v1.4s, v8.4s
+	WORD    $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD    $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
+	WORD    $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
+	WORD    $0x4e28f463 // fmax v3.4s, v3.4s, v8.4s
+	WORD    $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
+	WORD    $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
+	WORD    $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
+	WORD    $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
+	WORD    $0x4ea9f4a5 // fmin v5.4s, v5.4s, v9.4s
+	WORD    $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
+	WORD    $0x4ea9f4c6 // fmin v6.4s, v6.4s, v9.4s
+	WORD    $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
+	WORD    $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
 
 gate:
 	CBZ     R8, write
@@ -4997,8 +6787,8 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V9.B16, V9.B16, V9.B16
 	WORD    $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
 	WORD    $0x4e29f421 // fmax v1.4s, v1.4s, v9.4s
@@ -5009,6 +6799,64 @@ store:
 	WORD    $0x4e29f4c6 // fmax v6.4s, v6.4s, v9.4s
 	WORD    $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
 	WORD    $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V9.S4]
+	WORD    $0x6e29dc0a // fmul v10.4s, v0.4s, v9.4s
+	WORD    $0x4ea0e80b // fcmlt v11.4s, v0.4s, #0.0
+	VBIT    V11.B16, V10.B16, V0.B16
+	WORD    $0x6e29dc2a // fmul v10.4s, v1.4s, v9.4s
+	WORD    $0x4ea0e82b // fcmlt v11.4s, v1.4s, #0.0
+	VBIT    V11.B16, V10.B16, V1.B16
+	WORD    $0x6e29dc4a // fmul v10.4s, v2.4s, v9.4s
+	WORD    $0x4ea0e84b // fcmlt v11.4s, v2.4s, #0.0
+	VBIT    V11.B16, V10.B16, V2.B16
+	WORD    $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
+	WORD    $0x4ea0e86b // fcmlt v11.4s, v3.4s, #0.0
+	VBIT    V11.B16, V10.B16, V3.B16
+	WORD    $0x6e29dc8a // fmul v10.4s, v4.4s, v9.4s
+	WORD    $0x4ea0e88b // fcmlt v11.4s, v4.4s, #0.0
+	VBIT    V11.B16, V10.B16, V4.B16
+	WORD    $0x6e29dcaa // fmul v10.4s, v5.4s, v9.4s
+	WORD    $0x4ea0e8ab // fcmlt v11.4s, v5.4s, #0.0
+	VBIT    V11.B16, V10.B16, V5.B16
+	WORD    $0x6e29dcca // fmul v10.4s, v6.4s, v9.4s
+	WORD    $0x4ea0e8cb // fcmlt v11.4s, v6.4s, #0.0
+	VBIT    V11.B16, V10.B16, V6.B16
+	WORD    $0x6e29dcea // fmul v10.4s, v7.4s, v9.4s
+	WORD    $0x4ea0e8eb // fcmlt v11.4s, v7.4s, #0.0
+	VBIT    V11.B16, V10.B16, V7.B16
+	WORD    $0x6e29dd0a // fmul v10.4s, v8.4s, v9.4s
+	WORD    $0x4ea0e90b // fcmlt v11.4s, v8.4s, #0.0
+	VBIT    V11.B16, V10.B16, V8.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V9.S4]
+	VLD1R   (R11), [V10.S4]
+	WORD    $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
+	WORD    $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
+	WORD    $0x4e29f421 // fmax v1.4s, v1.4s, v9.4s
+	WORD    $0x4eaaf421 // fmin v1.4s, v1.4s, v10.4s
+	WORD    $0x4e29f442 // fmax v2.4s, v2.4s, v9.4s
+	WORD    $0x4eaaf442 // fmin v2.4s, v2.4s, v10.4s
+	WORD    $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
+	WORD    $0x4eaaf463 // fmin v3.4s, v3.4s, v10.4s
+	WORD    $0x4e29f484 // fmax v4.4s, v4.4s, v9.4s
+	WORD    $0x4eaaf484 // fmin v4.4s, v4.4s, v10.4s
+	WORD    $0x4e29f4a5 // fmax v5.4s, v5.4s, v9.4s
+	WORD    $0x4eaaf4a5 // fmin v5.4s, v5.4s, v10.4s
+	WORD    $0x4e29f4c6 // fmax v6.4s, v6.4s, v9.4s
+	WORD    $0x4eaaf4c6 // fmin v6.4s, v6.4s, v10.4s
+	WORD    $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
+	WORD    $0x4eaaf4e7 // fmin v7.4s, v7.4s, v10.4s
+	WORD    $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+	WORD    $0x4eaaf508 // fmin v8.4s, v8.4s, v10.4s
 
 gate:
 	CBZ     R8, write
@@ -5152,8 +7000,8 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V10.B16, V10.B16, V10.B16
 	WORD    $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
 	WORD    $0x4e2af421 // fmax v1.4s, v1.4s, v10.4s
@@ -5165,6 +7013,69 @@ store:
 	WORD    $0x4e2af4e7 // fmax v7.4s, v7.4s, v10.4s
 	WORD    $0x4e2af508 // fmax v8.4s, v8.4s, v10.4s
 	WORD    $0x4e2af529 // fmax v9.4s, v9.4s, v10.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V10.S4]
+	WORD    $0x6e2adc0b // fmul v11.4s, v0.4s, v10.4s
+	WORD    $0x4ea0e80c // fcmlt v12.4s, v0.4s, #0.0
+	VBIT    V12.B16, V11.B16, V0.B16
+	WORD    $0x6e2adc2b // fmul v11.4s, v1.4s, v10.4s
+	WORD    $0x4ea0e82c // fcmlt v12.4s, v1.4s, #0.0
+	VBIT    V12.B16, V11.B16, V1.B16
+	WORD    $0x6e2adc4b // fmul v11.4s, v2.4s, v10.4s
+	WORD    $0x4ea0e84c // fcmlt v12.4s, v2.4s, #0.0
+	VBIT    V12.B16, V11.B16, V2.B16
+	WORD    $0x6e2adc6b // fmul v11.4s, v3.4s, v10.4s
+	WORD    $0x4ea0e86c // fcmlt v12.4s, v3.4s, #0.0
+	VBIT    V12.B16, V11.B16, V3.B16
+	WORD    $0x6e2adc8b // fmul v11.4s, v4.4s, v10.4s
+	WORD    $0x4ea0e88c // fcmlt v12.4s, v4.4s, #0.0
+	VBIT    V12.B16, V11.B16, V4.B16
+	WORD    $0x6e2adcab // fmul v11.4s, v5.4s, v10.4s
+	WORD    $0x4ea0e8ac // fcmlt v12.4s, v5.4s, #0.0
+	VBIT    V12.B16, V11.B16, V5.B16
+	WORD    $0x6e2adccb // fmul v11.4s, v6.4s, v10.4s
+	WORD    $0x4ea0e8cc // fcmlt v12.4s, v6.4s, #0.0
+	VBIT    V12.B16, V11.B16, V6.B16
+	WORD    $0x6e2adceb // fmul v11.4s, v7.4s, v10.4s
+	WORD    $0x4ea0e8ec // fcmlt v12.4s, v7.4s, #0.0
+	VBIT    V12.B16, V11.B16, V7.B16
+	WORD    $0x6e2add0b // fmul v11.4s, v8.4s, v10.4s
+	WORD    $0x4ea0e90c // fcmlt v12.4s, v8.4s, #0.0
+	VBIT    V12.B16, V11.B16, V8.B16
+	WORD    $0x6e2add2b // fmul v11.4s, v9.4s, v10.4s
+	WORD    $0x4ea0e92c // fcmlt v12.4s, v9.4s, #0.0
+	VBIT    V12.B16, V11.B16, V9.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V10.S4]
+	VLD1R   (R11), [V11.S4]
+	WORD    $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
+	WORD    $0x4eabf400 // fmin v0.4s, v0.4s, v11.4s
+	WORD    $0x4e2af421 // fmax v1.4s, v1.4s, v10.4s
+	WORD    $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
+	WORD    $0x4e2af442 // fmax v2.4s, v2.4s, v10.4s
+	WORD    $0x4eabf442 // fmin v2.4s, v2.4s, v11.4s
+	WORD    $0x4e2af463 // fmax v3.4s, v3.4s, v10.4s
+	WORD    $0x4eabf463 // fmin v3.4s, v3.4s, v11.4s
+	WORD    $0x4e2af484 // fmax v4.4s, v4.4s, v10.4s
+	WORD    $0x4eabf484 // fmin v4.4s, v4.4s, v11.4s
+	WORD    $0x4e2af4a5 // fmax v5.4s, v5.4s, v10.4s
+	WORD    $0x4eabf4a5 // fmin v5.4s, v5.4s, v11.4s
+	WORD    $0x4e2af4c6 // fmax v6.4s, v6.4s, v10.4s
+	WORD    $0x4eabf4c6 // fmin v6.4s, v6.4s, v11.4s
+	WORD    $0x4e2af4e7 // fmax v7.4s, v7.4s, v10.4s
+	WORD    $0x4eabf4e7 // fmin v7.4s, v7.4s, v11.4s
+	WORD    $0x4e2af508 // fmax v8.4s, v8.4s, v10.4s
+	WORD    $0x4eabf508 // fmin v8.4s, v8.4s, v11.4s
+	WORD    $0x4e2af529 // fmax v9.4s, v9.4s, v10.4s
+	WORD    $0x4eabf529 // fmin v9.4s, v9.4s, v11.4s
 
 gate:
 	CBZ     R8, write
@@ -5316,8 +7227,8 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V11.B16, V11.B16, V11.B16
 	WORD    $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
 	WORD    $0x4e2bf421 // fmax v1.4s, v1.4s, v11.4s
@@ -5330,6 +7241,74 @@ store:
 	WORD    $0x4e2bf508 // fmax v8.4s, v8.4s, v11.4s
 	WORD    $0x4e2bf529 // fmax v9.4s, v9.4s, v11.4s
 	WORD    $0x4e2bf54a // fmax v10.4s, v10.4s, v11.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V11.S4]
+	WORD    $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
+	WORD    $0x4ea0e80d // fcmlt v13.4s, v0.4s, #0.0
+	VBIT    V13.B16, V12.B16, V0.B16
+	WORD    $0x6e2bdc2c // fmul v12.4s, v1.4s, v11.4s
+	WORD    $0x4ea0e82d // fcmlt v13.4s, v1.4s, #0.0
+	VBIT    V13.B16, V12.B16, V1.B16
+	WORD    $0x6e2bdc4c // fmul v12.4s, v2.4s, v11.4s
+	WORD    $0x4ea0e84d // fcmlt v13.4s, v2.4s, #0.0
+	VBIT    V13.B16, V12.B16, V2.B16
+	WORD    $0x6e2bdc6c // fmul v12.4s, v3.4s, v11.4s
+	WORD    $0x4ea0e86d // fcmlt v13.4s, v3.4s, #0.0
+	VBIT    V13.B16, V12.B16, V3.B16
+	WORD    $0x6e2bdc8c // fmul v12.4s, v4.4s, v11.4s
+	WORD    $0x4ea0e88d // fcmlt v13.4s, v4.4s, #0.0
+	VBIT    V13.B16, V12.B16, V4.B16
+	WORD    $0x6e2bdcac // fmul v12.4s, v5.4s, v11.4s
+	WORD    $0x4ea0e8ad // fcmlt v13.4s, v5.4s, #0.0
+	VBIT    V13.B16, V12.B16, V5.B16
+	WORD    $0x6e2bdccc // fmul v12.4s, v6.4s, v11.4s
+	WORD    $0x4ea0e8cd // fcmlt v13.4s, v6.4s, #0.0
+	VBIT    V13.B16, V12.B16, V6.B16
+	WORD    $0x6e2bdcec // fmul v12.4s, v7.4s, v11.4s
+	WORD    $0x4ea0e8ed // fcmlt v13.4s, v7.4s, #0.0
+	VBIT    V13.B16, V12.B16, V7.B16
+	WORD    $0x6e2bdd0c // fmul v12.4s, v8.4s, v11.4s
+	WORD    $0x4ea0e90d // fcmlt v13.4s, v8.4s, #0.0
+	VBIT    V13.B16, V12.B16, V8.B16
+	WORD    $0x6e2bdd2c // fmul v12.4s, v9.4s, v11.4s
+	WORD    $0x4ea0e92d // fcmlt v13.4s, v9.4s, #0.0
+	VBIT    V13.B16, V12.B16, V9.B16
+	WORD    $0x6e2bdd4c // fmul v12.4s, v10.4s, v11.4s
+	WORD    $0x4ea0e94d // fcmlt v13.4s, v10.4s, #0.0
+	VBIT    V13.B16, V12.B16, V10.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V11.S4]
+	VLD1R   (R11), [V12.S4]
+	WORD    $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
+	WORD    $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
+	WORD    $0x4e2bf421 // fmax v1.4s, v1.4s, v11.4s
+	WORD    $0x4eacf421 // fmin v1.4s, v1.4s, v12.4s
+	WORD    $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
+	WORD    $0x4eacf442 // fmin v2.4s, v2.4s, v12.4s
+	WORD    $0x4e2bf463 // fmax v3.4s, v3.4s, v11.4s
+	WORD    $0x4eacf463 // fmin v3.4s, v3.4s, v12.4s
+	WORD    $0x4e2bf484 // fmax v4.4s, v4.4s, v11.4s
+	WORD    $0x4eacf484 // fmin v4.4s, v4.4s, v12.4s
+	WORD    $0x4e2bf4a5 // fmax v5.4s, v5.4s, v11.4s
+	WORD    $0x4eacf4a5 // fmin v5.4s, v5.4s, v12.4s
+	WORD    $0x4e2bf4c6 // fmax v6.4s, v6.4s, v11.4s
+	WORD    $0x4eacf4c6 // fmin v6.4s, v6.4s, v12.4s
+	WORD    $0x4e2bf4e7 // fmax v7.4s, v7.4s, v11.4s
+	WORD    $0x4eacf4e7 // fmin v7.4s, v7.4s, v12.4s
+	WORD    $0x4e2bf508 // fmax v8.4s, v8.4s, v11.4s
+	WORD    $0x4eacf508 // fmin v8.4s, v8.4s, v12.4s
+	WORD    $0x4e2bf529 // fmax v9.4s, v9.4s, v11.4s
+	WORD    $0x4eacf529 // fmin v9.4s, v9.4s, v12.4s
+	WORD    $0x4e2bf54a // fmax v10.4s, v10.4s, v11.4s
+	WORD    $0x4eacf54a // fmin v10.4s, v10.4s, v12.4s
 
 gate:
 	CBZ     R8, write
@@ -5488,8 +7467,8 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V12.B16, V12.B16, V12.B16
 	WORD    $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
 	WORD    $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
@@ -5503,6 +7482,79 @@ store:
 	WORD    $0x4e2cf529 // fmax v9.4s, v9.4s, v12.4s
 	WORD    $0x4e2cf54a // fmax v10.4s, v10.4s, v12.4s
 	WORD    $0x4e2cf56b // fmax v11.4s, v11.4s, v12.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V12.S4]
+	WORD    $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
+	WORD    $0x4ea0e80e // fcmlt v14.4s, v0.4s, #0.0
+	VBIT    V14.B16, V13.B16, V0.B16
+	WORD    $0x6e2cdc2d // fmul v13.4s, v1.4s, v12.4s
+	WORD    $0x4ea0e82e // fcmlt v14.4s, v1.4s, #0.0
+	VBIT    V14.B16, V13.B16, V1.B16
+	WORD    $0x6e2cdc4d // fmul v13.4s, v2.4s, v12.4s
+	WORD    $0x4ea0e84e // fcmlt v14.4s, v2.4s, #0.0
+	VBIT    V14.B16, V13.B16, V2.B16
+	WORD    $0x6e2cdc6d // fmul v13.4s, v3.4s, v12.4s
+	WORD    $0x4ea0e86e // fcmlt v14.4s, v3.4s, #0.0
+	VBIT    V14.B16, V13.B16, V3.B16
+	WORD    $0x6e2cdc8d // fmul v13.4s, v4.4s, v12.4s
+	WORD    $0x4ea0e88e // fcmlt v14.4s, v4.4s, #0.0
+	VBIT    V14.B16, V13.B16, V4.B16
+	WORD    $0x6e2cdcad // fmul v13.4s, v5.4s, v12.4s
+	WORD    $0x4ea0e8ae // fcmlt v14.4s, v5.4s, #0.0
+	VBIT    V14.B16, V13.B16, V5.B16
+	WORD    $0x6e2cdccd // fmul v13.4s, v6.4s, v12.4s
+	WORD    $0x4ea0e8ce // fcmlt v14.4s, v6.4s, #0.0
+	VBIT    V14.B16, V13.B16, V6.B16
+	WORD    $0x6e2cdced // fmul v13.4s, v7.4s, v12.4s
+	WORD    $0x4ea0e8ee // fcmlt v14.4s, v7.4s, #0.0
+	VBIT    V14.B16, V13.B16, V7.B16
+	WORD    $0x6e2cdd0d // fmul v13.4s, v8.4s, v12.4s
+	WORD    $0x4ea0e90e // fcmlt v14.4s, v8.4s, #0.0
+	VBIT    V14.B16, V13.B16, V8.B16
+	WORD    $0x6e2cdd2d // fmul v13.4s, v9.4s, v12.4s
+	WORD    $0x4ea0e92e // fcmlt v14.4s, v9.4s, #0.0
+	VBIT    V14.B16, V13.B16, V9.B16
+	WORD    $0x6e2cdd4d // fmul v13.4s, v10.4s, v12.4s
+	WORD    $0x4ea0e94e // fcmlt v14.4s, v10.4s, #0.0
+	VBIT    V14.B16, V13.B16, V10.B16
+	WORD    $0x6e2cdd6d // fmul v13.4s, v11.4s, v12.4s
+	WORD    $0x4ea0e96e // fcmlt v14.4s, v11.4s, #0.0
+	VBIT    V14.B16, V13.B16, V11.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V12.S4]
+	VLD1R   (R11), [V13.S4]
+	WORD    $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
+	WORD    $0x4eadf400 // fmin v0.4s, v0.4s, v13.4s
+	WORD    $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD    $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD    $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
+	WORD    $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	WORD    $0x4e2cf463 // fmax v3.4s, v3.4s, v12.4s
+	WORD    $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
+	WORD    $0x4e2cf484 // fmax v4.4s, v4.4s, v12.4s
+	WORD    $0x4eadf484 // fmin v4.4s, v4.4s, v13.4s
+	WORD    $0x4e2cf4a5 // fmax v5.4s, v5.4s, v12.4s
+	WORD    $0x4eadf4a5 // fmin v5.4s, v5.4s, v13.4s
+	WORD    $0x4e2cf4c6 // fmax v6.4s, v6.4s, v12.4s
+	WORD    $0x4eadf4c6 // fmin v6.4s, v6.4s, v13.4s
+	WORD    $0x4e2cf4e7 // fmax v7.4s, v7.4s, v12.4s
+	WORD    $0x4eadf4e7 // fmin v7.4s, v7.4s, v13.4s
+	WORD    $0x4e2cf508 // fmax v8.4s, v8.4s, v12.4s
+	WORD    $0x4eadf508 // fmin v8.4s, v8.4s, v13.4s
+	WORD    $0x4e2cf529 // fmax v9.4s, v9.4s, v12.4s
+	WORD    $0x4eadf529 // fmin v9.4s, v9.4s, v13.4s
+	WORD    $0x4e2cf54a // fmax v10.4s, v10.4s, v12.4s
+	WORD    $0x4eadf54a // fmin v10.4s, v10.4s, v13.4s
+	WORD    $0x4e2cf56b // fmax v11.4s, v11.4s, v12.4s
+	WORD    $0x4eadf56b // fmin v11.4s, v11.4s, v13.4s
 
 gate:
 	CBZ     R8, write
@@ -5669,8 +7721,8 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V13.B16, V13.B16, V13.B16
 	WORD    $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
 	WORD    $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
@@ -5685,6 +7737,84 @@ store:
 	WORD    $0x4e2df54a // fmax v10.4s, v10.4s, v13.4s
 	WORD    $0x4e2df56b // fmax v11.4s, v11.4s, v13.4s
 	WORD    $0x4e2df58c // fmax v12.4s, v12.4s, v13.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V13.S4]
+	WORD    $0x6e2ddc0e // fmul v14.4s, v0.4s, v13.4s
+	WORD    $0x4ea0e80f // fcmlt v15.4s, v0.4s, #0.0
+	VBIT    V15.B16, V14.B16, V0.B16
+	WORD    $0x6e2ddc2e // fmul v14.4s, v1.4s, v13.4s
+	WORD    $0x4ea0e82f // fcmlt v15.4s, v1.4s, #0.0
+	VBIT    V15.B16, V14.B16, V1.B16
+	WORD    $0x6e2ddc4e // fmul v14.4s, v2.4s, v13.4s
+	WORD    $0x4ea0e84f // fcmlt v15.4s, v2.4s, #0.0
+	VBIT    V15.B16, V14.B16, V2.B16
+	WORD    $0x6e2ddc6e // fmul v14.4s, v3.4s, v13.4s
+	WORD    $0x4ea0e86f // fcmlt v15.4s, v3.4s, #0.0
+	VBIT    V15.B16, V14.B16, V3.B16
+	WORD    $0x6e2ddc8e // fmul v14.4s, v4.4s, v13.4s
+	WORD    $0x4ea0e88f // fcmlt v15.4s, v4.4s, #0.0
+	VBIT    V15.B16, V14.B16, V4.B16
+	WORD    $0x6e2ddcae // fmul v14.4s, v5.4s, v13.4s
+	WORD    $0x4ea0e8af // fcmlt v15.4s, v5.4s, #0.0
+	VBIT    V15.B16, V14.B16, V5.B16
+	WORD    $0x6e2ddcce // fmul v14.4s, v6.4s, v13.4s
+	WORD    $0x4ea0e8cf // fcmlt v15.4s, v6.4s, #0.0
+	VBIT    V15.B16, V14.B16, V6.B16
+	WORD    $0x6e2ddcee // fmul v14.4s, v7.4s, v13.4s
+	WORD    $0x4ea0e8ef // fcmlt v15.4s, v7.4s, #0.0
+	VBIT    V15.B16, V14.B16, V7.B16
+	WORD    $0x6e2ddd0e // fmul v14.4s, v8.4s, v13.4s
+	WORD    $0x4ea0e90f // fcmlt v15.4s, v8.4s, #0.0
+	VBIT    V15.B16, V14.B16, V8.B16
+	WORD    $0x6e2ddd2e // fmul v14.4s, v9.4s, v13.4s
+	WORD    $0x4ea0e92f // fcmlt v15.4s, v9.4s, #0.0
+	VBIT    V15.B16, V14.B16, V9.B16
+	WORD    $0x6e2ddd4e // fmul v14.4s, v10.4s, v13.4s
+	WORD    $0x4ea0e94f // fcmlt v15.4s, v10.4s, #0.0
+	VBIT    V15.B16, V14.B16, V10.B16
+	WORD    $0x6e2ddd6e // fmul v14.4s, v11.4s, v13.4s
+	WORD    $0x4ea0e96f // fcmlt v15.4s, v11.4s, #0.0
+	VBIT    V15.B16, V14.B16, V11.B16
+	WORD    $0x6e2ddd8e // fmul v14.4s, v12.4s, v13.4s
+	WORD    $0x4ea0e98f // fcmlt v15.4s, v12.4s, #0.0
+	VBIT    V15.B16, V14.B16, V12.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V13.S4]
+	VLD1R   (R11), [V14.S4]
+	WORD    $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
+	WORD    $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD    $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
+	WORD    $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD    $0x4e2df442 // fmax v2.4s, v2.4s, v13.4s
+	WORD    $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD    $0x4e2df463 // fmax v3.4s, v3.4s, v13.4s
+	WORD    $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD    $0x4e2df484 // fmax v4.4s, v4.4s, v13.4s
+	WORD    $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD    $0x4e2df4a5 // fmax v5.4s, v5.4s, v13.4s
+	WORD    $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD    $0x4e2df4c6 // fmax v6.4s, v6.4s, v13.4s
+	WORD    $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD    $0x4e2df4e7 // fmax v7.4s, v7.4s, v13.4s
+	WORD    $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD    $0x4e2df508 // fmax v8.4s, v8.4s, v13.4s
+	WORD    $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
+	WORD    $0x4e2df529 // fmax v9.4s, v9.4s, v13.4s
+	WORD    $0x4eaef529 // fmin v9.4s, v9.4s, v14.4s
+	WORD    $0x4e2df54a // fmax v10.4s, v10.4s, v13.4s
+	WORD    $0x4eaef54a // fmin v10.4s, v10.4s, v14.4s
+	WORD    $0x4e2df56b // fmax v11.4s, v11.4s, v13.4s
+	WORD    $0x4eaef56b // fmin v11.4s, v11.4s, v14.4s
+	WORD    $0x4e2df58c // fmax v12.4s, v12.4s, v13.4s
+	WORD    $0x4eaef58c // fmin v12.4s, v12.4s, v14.4s
 
 gate:
 	CBZ     R8, write
@@ -5858,8 +7988,8 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V14.B16, V14.B16, V14.B16
 	WORD    $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
 	WORD    $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
@@ -5875,6 +8005,89 @@ store:
 	WORD    $0x4e2ef56b // fmax v11.4s, v11.4s, v14.4s
 	WORD    $0x4e2ef58c // fmax v12.4s, v12.4s, v14.4s
 	WORD    $0x4e2ef5ad // fmax v13.4s, v13.4s, v14.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V14.S4]
+	WORD    $0x6e2edc0f // fmul v15.4s, v0.4s, v14.4s
+	WORD    $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
+	VBIT    V16.B16, V15.B16, V0.B16
+	WORD    $0x6e2edc2f // fmul v15.4s, v1.4s, v14.4s
+	WORD    $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
+	VBIT    V16.B16, V15.B16, V1.B16
+	WORD    $0x6e2edc4f // fmul v15.4s, v2.4s, v14.4s
+	WORD    $0x4ea0e850 // fcmlt v16.4s, v2.4s, #0.0
+	VBIT    V16.B16, V15.B16, V2.B16
+	WORD    $0x6e2edc6f // fmul v15.4s, v3.4s, v14.4s
+	WORD    $0x4ea0e870 // fcmlt v16.4s, v3.4s, #0.0
+	VBIT    V16.B16, V15.B16, V3.B16
+	WORD    $0x6e2edc8f // fmul v15.4s, v4.4s, v14.4s
+	WORD    $0x4ea0e890 // fcmlt v16.4s, v4.4s, #0.0
+	VBIT    V16.B16, V15.B16, V4.B16
+	WORD    $0x6e2edcaf // fmul v15.4s, v5.4s, v14.4s
+	WORD    $0x4ea0e8b0 // fcmlt v16.4s, v5.4s, #0.0
+	VBIT    V16.B16, V15.B16, V5.B16
+	WORD    $0x6e2edccf // fmul v15.4s, v6.4s, v14.4s
+	WORD    $0x4ea0e8d0 // fcmlt v16.4s, v6.4s, #0.0
+	VBIT    V16.B16, V15.B16, V6.B16
+	WORD    $0x6e2edcef // fmul v15.4s, v7.4s, v14.4s
+	WORD    $0x4ea0e8f0 // fcmlt v16.4s, v7.4s, #0.0
+	VBIT    V16.B16, V15.B16, V7.B16
+	WORD    $0x6e2edd0f // fmul v15.4s, v8.4s, v14.4s
+	WORD    $0x4ea0e910 // fcmlt v16.4s, v8.4s, #0.0
+	VBIT    V16.B16, V15.B16, V8.B16
+	WORD    $0x6e2edd2f // fmul v15.4s, v9.4s, v14.4s
+	WORD    $0x4ea0e930 // fcmlt v16.4s, v9.4s, #0.0
+	VBIT    V16.B16, V15.B16, V9.B16
+	WORD    $0x6e2edd4f // fmul v15.4s, v10.4s, v14.4s
+	WORD    $0x4ea0e950 // fcmlt v16.4s, v10.4s, #0.0
+	VBIT    V16.B16, V15.B16, V10.B16
+	WORD    $0x6e2edd6f // fmul v15.4s, v11.4s, v14.4s
+	WORD    $0x4ea0e970 // fcmlt v16.4s, v11.4s, #0.0
+	VBIT    V16.B16, V15.B16, V11.B16
+	WORD    $0x6e2edd8f // fmul v15.4s, v12.4s, v14.4s
+	WORD    $0x4ea0e990 // fcmlt v16.4s, v12.4s, #0.0
+	VBIT    V16.B16, V15.B16, V12.B16
+	WORD    $0x6e2eddaf // fmul v15.4s, v13.4s, v14.4s
+	WORD    $0x4ea0e9b0 // fcmlt v16.4s, v13.4s, #0.0
+	VBIT    V16.B16, V15.B16, V13.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V14.S4]
+	VLD1R   (R11), [V15.S4]
+	WORD    $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
+	WORD    $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
+	WORD    $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD    $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
+	WORD    $0x4e2ef442 // fmax v2.4s, v2.4s, v14.4s
+	WORD    $0x4eaff442 // fmin v2.4s, v2.4s, v15.4s
+	WORD    $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD    $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD    $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD    $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD    $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD    $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD    $0x4e2ef4c6 // fmax v6.4s, v6.4s, v14.4s
+	WORD    $0x4eaff4c6 // fmin v6.4s, v6.4s, v15.4s
+	WORD    $0x4e2ef4e7 // fmax v7.4s, v7.4s, v14.4s
+	WORD    $0x4eaff4e7 // fmin v7.4s, v7.4s, v15.4s
+	WORD    $0x4e2ef508 // fmax v8.4s, v8.4s, v14.4s
+	WORD    $0x4eaff508 // fmin v8.4s, v8.4s, v15.4s
+	WORD    $0x4e2ef529 // fmax v9.4s, v9.4s, v14.4s
+	WORD    $0x4eaff529 // fmin v9.4s, v9.4s, v15.4s
+	WORD    $0x4e2ef54a // fmax v10.4s, v10.4s, v14.4s
+	WORD    $0x4eaff54a // fmin v10.4s, v10.4s, v15.4s
+	WORD    $0x4e2ef56b // fmax v11.4s, v11.4s, v14.4s
+	WORD    $0x4eaff56b // fmin v11.4s, v11.4s, v15.4s
+	WORD    $0x4e2ef58c // fmax v12.4s, v12.4s, v14.4s
+	WORD    $0x4eaff58c // fmin v12.4s, v12.4s, v15.4s
+	WORD    $0x4e2ef5ad // fmax v13.4s, v13.4s, v14.4s
+	WORD    $0x4eaff5ad // fmin v13.4s, v13.4s, v15.4s
 
 gate:
 	CBZ     R8, write
@@ -6056,8 +8269,8 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V15.B16, V15.B16, V15.B16
 	WORD    $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
 	WORD    $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
@@ -6074,6 +8287,94 @@ store:
 	WORD    $0x4e2ff58c // fmax v12.4s, v12.4s, v15.4s
 	WORD    $0x4e2ff5ad // fmax v13.4s, v13.4s, v15.4s
 	WORD    $0x4e2ff5ce // fmax v14.4s, v14.4s, v15.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V15.S4]
+	WORD    $0x6e2fdc10 // fmul v16.4s, v0.4s, v15.4s
+	WORD    $0x4ea0e811 // fcmlt v17.4s, v0.4s, #0.0
+	VBIT    V17.B16, V16.B16, V0.B16
+	WORD    $0x6e2fdc30 // fmul v16.4s, v1.4s, v15.4s
+	WORD    $0x4ea0e831 // fcmlt v17.4s, v1.4s, #0.0
+	VBIT    V17.B16, V16.B16, V1.B16
+	WORD    $0x6e2fdc50 // fmul v16.4s, v2.4s, v15.4s
+	WORD    $0x4ea0e851 // fcmlt v17.4s, v2.4s, #0.0
+	VBIT    V17.B16, V16.B16, V2.B16
+	WORD    $0x6e2fdc70 // fmul v16.4s, v3.4s, v15.4s
+	WORD    $0x4ea0e871 // fcmlt v17.4s, v3.4s, #0.0
+	VBIT    V17.B16, V16.B16, V3.B16
+	WORD    $0x6e2fdc90 // fmul v16.4s, v4.4s, v15.4s
+	WORD    $0x4ea0e891 // fcmlt v17.4s, v4.4s, #0.0
+	VBIT    V17.B16, V16.B16, V4.B16
+	WORD    $0x6e2fdcb0 // fmul v16.4s, v5.4s, v15.4s
+	WORD    $0x4ea0e8b1 // fcmlt v17.4s, v5.4s, #0.0
+	VBIT    V17.B16, V16.B16, V5.B16
+	WORD    $0x6e2fdcd0 // fmul v16.4s, v6.4s, v15.4s
+	WORD    $0x4ea0e8d1 // fcmlt v17.4s, v6.4s, #0.0
+	VBIT    V17.B16, V16.B16, V6.B16
+	WORD    $0x6e2fdcf0 // fmul v16.4s, v7.4s, v15.4s
+	WORD    $0x4ea0e8f1 // fcmlt v17.4s, v7.4s, #0.0
+	VBIT    V17.B16, V16.B16, V7.B16
+	WORD    $0x6e2fdd10 // fmul v16.4s, v8.4s, v15.4s
+	WORD    $0x4ea0e911 // fcmlt v17.4s, v8.4s, #0.0
+	VBIT    V17.B16, V16.B16, V8.B16
+	WORD    $0x6e2fdd30 // fmul v16.4s, v9.4s, v15.4s
+	WORD    $0x4ea0e931 // fcmlt v17.4s, v9.4s, #0.0
+	VBIT    V17.B16, V16.B16, V9.B16
+	WORD    $0x6e2fdd50 // fmul v16.4s, v10.4s, v15.4s
+	WORD    $0x4ea0e951 // fcmlt v17.4s, v10.4s, #0.0
+	VBIT    V17.B16, V16.B16, V10.B16
+	WORD    $0x6e2fdd70 // fmul v16.4s, v11.4s, v15.4s
+	WORD    $0x4ea0e971 // fcmlt v17.4s, v11.4s, #0.0
+	VBIT    V17.B16, V16.B16, V11.B16
+	WORD    $0x6e2fdd90 // fmul v16.4s, v12.4s, v15.4s
+	WORD    $0x4ea0e991 // fcmlt v17.4s, v12.4s, #0.0
+	VBIT    V17.B16, V16.B16, V12.B16
+	WORD    $0x6e2fddb0 // fmul v16.4s, v13.4s, v15.4s
+	WORD    $0x4ea0e9b1 // fcmlt v17.4s, v13.4s, #0.0
+	VBIT    V17.B16, V16.B16, V13.B16
+	WORD    $0x6e2fddd0 // fmul v16.4s, v14.4s, v15.4s
+	WORD    $0x4ea0e9d1 // fcmlt v17.4s, v14.4s, #0.0
+	VBIT    V17.B16, V16.B16, V14.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V15.S4]
+	VLD1R   (R11), [V16.S4]
+	WORD    $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD    $0x4eb0f400 // fmin v0.4s, v0.4s, v16.4s
+	WORD    $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD    $0x4eb0f421 // fmin v1.4s, v1.4s, v16.4s
+	WORD    $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD    $0x4eb0f442 // fmin v2.4s, v2.4s, v16.4s
+	WORD    $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD    $0x4eb0f463 // fmin v3.4s, v3.4s, v16.4s
+	WORD    $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD    $0x4eb0f484 // fmin v4.4s, v4.4s, v16.4s
+	WORD    $0x4e2ff4a5 // fmax v5.4s, v5.4s, v15.4s
+	WORD    $0x4eb0f4a5 // fmin v5.4s, v5.4s, v16.4s
+	WORD    $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
+	WORD    $0x4eb0f4c6 // fmin v6.4s, v6.4s, v16.4s
+	WORD    $0x4e2ff4e7 // fmax v7.4s, v7.4s, v15.4s
+	WORD    $0x4eb0f4e7 // fmin v7.4s, v7.4s, v16.4s
+	WORD    $0x4e2ff508 // fmax v8.4s, v8.4s, v15.4s
+	WORD    $0x4eb0f508 // fmin v8.4s, v8.4s, v16.4s
+	WORD    $0x4e2ff529 // fmax v9.4s, v9.4s, v15.4s
+	WORD    $0x4eb0f529 // fmin v9.4s, v9.4s, v16.4s
+	WORD    $0x4e2ff54a // fmax v10.4s, v10.4s, v15.4s
+	WORD    $0x4eb0f54a // fmin v10.4s, v10.4s, v16.4s
+	WORD    $0x4e2ff56b // fmax v11.4s, v11.4s, v15.4s
+	WORD    $0x4eb0f56b // fmin v11.4s, v11.4s, v16.4s
+	WORD    $0x4e2ff58c // fmax v12.4s, v12.4s, v15.4s
+	WORD    $0x4eb0f58c // fmin v12.4s, v12.4s, v16.4s
+	WORD    $0x4e2ff5ad // fmax v13.4s, v13.4s, v15.4s
+	WORD    $0x4eb0f5ad // fmin v13.4s, v13.4s, v16.4s
+	WORD    $0x4e2ff5ce // fmax v14.4s, v14.4s, v15.4s
+	WORD    $0x4eb0f5ce // fmin v14.4s, v14.4s, v16.4s
 
 gate:
 	CBZ     R8, write
@@ -6262,8 +8563,8 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    144(R0), R11
-	CBZ     R11, gate
+	MOVD    160(R0), R11
+	CBZ     R11, more
 	VEOR    V16.B16, V16.B16, V16.B16
 	WORD    $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
 	WORD    $0x4e30f421 // fmax v1.4s, v1.4s, v16.4s
@@ -6281,6 +8582,99 @@ store:
 	WORD    $0x4e30f5ad // fmax v13.4s, v13.4s, v16.4s
 	WORD    $0x4e30f5ce // fmax v14.4s, v14.4s, v16.4s
 	WORD    $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
+
+more:
+	MOVD    168(R0), R11
+	CBZ     R11, write
+	MOVD    144(R0), R11
+	CBZ     R11, clip
+	VLD1R.P 4(R11), [V16.S4]
+	WORD    $0x6e30dc11 // fmul v17.4s, v0.4s, v16.4s
+	WORD    $0x4ea0e812 // fcmlt v18.4s, v0.4s, #0.0
+	VBIT    V18.B16, V17.B16, V0.B16
+	WORD    $0x6e30dc31 // fmul v17.4s, v1.4s, v16.4s
+	WORD    $0x4ea0e832 // fcmlt v18.4s, v1.4s, #0.0
+	VBIT    V18.B16, V17.B16, V1.B16
+	WORD    $0x6e30dc51 // fmul v17.4s, v2.4s, v16.4s
+	WORD    $0x4ea0e852 // fcmlt v18.4s, v2.4s, #0.0
+	VBIT    V18.B16, V17.B16, V2.B16
+	WORD    $0x6e30dc71 // fmul v17.4s, v3.4s, v16.4s
+	WORD    $0x4ea0e872 // fcmlt v18.4s, v3.4s, #0.0
+	VBIT    V18.B16, V17.B16, V3.B16
+	WORD    $0x6e30dc91 // fmul v17.4s, v4.4s, v16.4s
+	WORD    $0x4ea0e892 // fcmlt v18.4s, v4.4s, #0.0
+	VBIT    V18.B16, V17.B16, V4.B16
+	WORD    $0x6e30dcb1 // fmul v17.4s, v5.4s, v16.4s
+	WORD    $0x4ea0e8b2 // fcmlt v18.4s, v5.4s, #0.0
+	VBIT    V18.B16, V17.B16, V5.B16
+	WORD    $0x6e30dcd1 // fmul v17.4s, v6.4s, v16.4s
+	WORD    $0x4ea0e8d2 // fcmlt v18.4s, v6.4s, #0.0
+	VBIT    V18.B16, V17.B16, V6.B16
+	WORD    $0x6e30dcf1 // fmul v17.4s, v7.4s, v16.4s
+	WORD    $0x4ea0e8f2 // fcmlt v18.4s, v7.4s, #0.0
+	VBIT    V18.B16, V17.B16, V7.B16
+	WORD    $0x6e30dd11 // fmul v17.4s, v8.4s, v16.4s
+	WORD    $0x4ea0e912 // fcmlt v18.4s, v8.4s, #0.0
+	VBIT    V18.B16, V17.B16, V8.B16
+	WORD    $0x6e30dd31 // fmul v17.4s, v9.4s, v16.4s
+	WORD    $0x4ea0e932 // fcmlt v18.4s, v9.4s, #0.0
+	VBIT    V18.B16, V17.B16, V9.B16
+	WORD    $0x6e30dd51 // fmul v17.4s, v10.4s, v16.4s
+	WORD    $0x4ea0e952 // fcmlt v18.4s, v10.4s, #0.0
+	VBIT    V18.B16, V17.B16, V10.B16
+	WORD    $0x6e30dd71 // fmul v17.4s, v11.4s, v16.4s
+	WORD    $0x4ea0e972 // fcmlt v18.4s, v11.4s, #0.0
+	VBIT    V18.B16, V17.B16, V11.B16
+	WORD    $0x6e30dd91 // fmul v17.4s, v12.4s, v16.4s
+	WORD    $0x4ea0e992 // fcmlt v18.4s, v12.4s, #0.0
+	VBIT    V18.B16, V17.B16, V12.B16
+	WORD    $0x6e30ddb1 // fmul v17.4s, v13.4s, v16.4s
+	WORD    $0x4ea0e9b2 // fcmlt v18.4s, v13.4s, #0.0
+	VBIT    V18.B16, V17.B16, V13.B16
+	WORD    $0x6e30ddd1 // fmul v17.4s, v14.4s, v16.4s
+	WORD    $0x4ea0e9d2 // fcmlt v18.4s, v14.4s, #0.0
+	VBIT    V18.B16, V17.B16, V14.B16
+	WORD    $0x6e30ddf1 // fmul v17.4s, v15.4s, v16.4s
+	WORD    $0x4ea0e9f2 // fcmlt v18.4s, v15.4s, #0.0
+	VBIT    V18.B16, V17.B16, V15.B16
+
+clip:
+	MOVD    152(R0), R11
+	CBZ     R11, gate
+	VLD1R.P 4(R11), [V16.S4]
+	VLD1R   (R11), [V17.S4]
+	WORD    $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
+	WORD    $0x4eb1f400 // fmin v0.4s, v0.4s, v17.4s
+	WORD    $0x4e30f421 // fmax v1.4s, v1.4s, v16.4s
+	WORD    $0x4eb1f421 // fmin v1.4s, v1.4s, v17.4s
+	WORD    $0x4e30f442 // fmax v2.4s, v2.4s, v16.4s
+	WORD    $0x4eb1f442 // fmin v2.4s, v2.4s, v17.4s
+	WORD    $0x4e30f463 // fmax v3.4s, v3.4s, v16.4s
+	WORD    $0x4eb1f463 // fmin v3.4s, v3.4s, v17.4s
+	WORD    $0x4e30f484 // fmax v4.4s, v4.4s, v16.4s
+	WORD    $0x4eb1f484 // fmin v4.4s, v4.4s, v17.4s
+	WORD    $0x4e30f4a5 // fmax v5.4s, v5.4s, v16.4s
+	WORD    $0x4eb1f4a5 // fmin v5.4s, v5.4s, v17.4s
+	WORD    $0x4e30f4c6 // fmax v6.4s, v6.4s, v16.4s
+	WORD    $0x4eb1f4c6 // fmin v6.4s, v6.4s, v17.4s
+	WORD    $0x4e30f4e7 // fmax v7.4s, v7.4s, v16.4s
+	WORD    $0x4eb1f4e7 // fmin v7.4s, v7.4s, v17.4s
+	WORD    $0x4e30f508 // fmax v8.4s, v8.4s, v16.4s
+	WORD    $0x4eb1f508 // fmin v8.4s, v8.4s, v17.4s
+	WORD    $0x4e30f529 // fmax v9.4s, v9.4s, v16.4s
+	WORD    $0x4eb1f529 // fmin v9.4s, v9.4s, v17.4s
+	WORD    $0x4e30f54a // fmax v10.4s, v10.4s, v16.4s
+	WORD    $0x4eb1f54a // fmin v10.4s, v10.4s, v17.4s
+	WORD    $0x4e30f56b // fmax v11.4s, v11.4s, v16.4s
+	WORD    $0x4eb1f56b // fmin v11.4s, v11.4s, v17.4s
+	WORD    $0x4e30f58c // fmax v12.4s, v12.4s, v16.4s
+	WORD    $0x4eb1f58c // fmin v12.4s, v12.4s, v17.4s
+	WORD    $0x4e30f5ad // fmax v13.4s, v13.4s, v16.4s
+	WORD    $0x4eb1f5ad // fmin v13.4s, v13.4s, v17.4s
+	WORD    $0x4e30f5ce // fmax v14.4s, v14.4s, v16.4s
+	WORD    $0x4eb1f5ce // fmin v14.4s, v14.4s, v17.4s
+	WORD    $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
+	WORD    $0x4eb1f5ef // fmin v15.4s, v15.4s, v17.4s
 
 gate:
 	CBZ     R8, write

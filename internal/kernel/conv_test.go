@@ -96,10 +96,9 @@ func pixels(x *Tensor) (all []float32) {
 // convFunc is the type of Set.Conv.
 type convFunc func(dst, src *Tensor, blocks []Block, e *Epilogue, y0, y1 int)
 
-// sameConv holds conv against the scalar kernel on one layer.
-func sameConv(t *testing.T, rng *rand.Rand, conv convFunc, l *layer, b int) {
+// randomEpilogue draws what follows the sums of a layer.
+func randomEpilogue(t testing.TB, rng *rand.Rand, l *layer) *Epilogue {
 	t.Helper()
-	blocks := Lower(nil, l.shape, l.w, l.bias, l.mask, b, false)
 	e := &Epilogue{ReLU: rng.IntN(2) == 0}
 	if rng.IntN(2) == 0 {
 		e.Residual = l.side
@@ -107,14 +106,33 @@ func sameConv(t *testing.T, rng *rand.Rand, conv convFunc, l *layer, b int) {
 	if rng.IntN(2) == 0 {
 		e.Gate = l.side
 	}
+	if rng.IntN(2) == 0 {
+		e.ReLU = false // or there are no negative values
+		e.Slope = check.Guarded(t, rng, l.dst.C)
+	}
+	if rng.IntN(3) == 0 {
+		e.Clip = &Range{Low: -rng.Float32(), High: rng.Float32()}
+	}
+	return e
+}
+
+// String is for messages.
+func (e *Epilogue) String() string {
+	return fmt.Sprintf("relu=%v residual=%v gate=%v slope=%v clip=%v", e.ReLU, e.Residual != nil, e.Gate != nil, e.Slope != nil, e.Clip)
+}
+
+// sameConv holds conv against the scalar kernel on one layer.
+func sameConv(t *testing.T, rng *rand.Rand, conv convFunc, l *layer, b int) {
+	t.Helper()
+	blocks := Lower(nil, l.shape, l.w, l.bias, l.mask, b, false)
+	e := randomEpilogue(t, rng, l)
 	src, side := slices.Clone(l.src.Data), slices.Clone(l.side.Data)
 	want := NewTensor(l.dst.C, l.dst.H, l.dst.W, l.dst.Border)
 	convScalar(want, l.src, blocks, e, 0, want.H)
 	cut := rng.IntN(want.H + 1) // two row ranges must make the whole
 	conv(l.dst, l.src, blocks, e, 0, cut)
 	conv(l.dst, l.src, blocks, e, cut, want.H)
-	what := fmt.Sprintf("B=%d %+v (%d, %d, %d) relu=%v residual=%v gate=%v", b, l.shape, want.C, want.H, want.W,
-		e.ReLU, e.Residual != nil, e.Gate != nil)
+	what := fmt.Sprintf("B=%d %+v (%d, %d, %d) %v", b, l.shape, want.C, want.H, want.W, e)
 	onlyPixels(t, l.dst)
 	t.Log(what)
 	check.Close(t, l.src.Data, src, 0) // inputs stay
@@ -257,6 +275,7 @@ func TestMisuse(t *testing.T) {
 			short.Data = short.Data[:len(short.Data)/2]
 			return &short, src, 4
 		}},
+		{"slopes", func(_ *Block, e *Epilogue) (*Tensor, *Tensor, int) { e.Slope = make([]float32, 3); return dst, src, 4 }},
 		{"residual of another shape", func(_ *Block, e *Epilogue) (*Tensor, *Tensor, int) {
 			e.Residual = NewTensor(3, 4, 20, 0)
 			return dst, src, 4

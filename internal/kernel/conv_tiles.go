@@ -44,10 +44,6 @@ func (t *convTiles) conv(dst, src *Tensor, blocks []Block, e *Epilogue, y0, y1 i
 		return
 	}
 	checkConv(dst, src, blocks, e, y0, y1, t.lanes)
-	if e.Slope != nil || e.Clip != nil {
-		convScalar(dst, src, blocks, e, y0, y1)
-		return
-	}
 	vectors := (dst.W + t.lanes - 1) / t.lanes
 	var mask *int32
 	if rest := dst.W % t.lanes; rest != 0 {
@@ -62,6 +58,10 @@ func (t *convTiles) conv(dst, src *Tensor, blocks []Block, e *Epilogue, y0, y1 i
 	}
 	if e.ReLU {
 		a.relu = 1
+	}
+	a.clip = unsafe.Pointer(e.Clip)
+	if e.Slope != nil || e.Clip != nil || e.Gate != nil {
+		a.more = 1
 	}
 	// Blocks of one size follow each other in every list that Lower makes.
 	for len(blocks) > 0 {
@@ -96,6 +96,9 @@ func (t *convTiles) conv(dst, src *Tensor, blocks []Block, e *Epilogue, y0, y1 i
 						a.dst = at(dst, b.Out+j, from, x)
 						if e.Residual != nil {
 							a.res = at(e.Residual, b.Out+j, from, x)
+						}
+						if e.Slope != nil {
+							a.slope = unsafe.Pointer(&e.Slope[b.Out+j])
 						}
 						if e.Gate != nil {
 							a.gate = at(e.Gate, b.Out+j, from, x)

@@ -29,6 +29,7 @@ func newSet(isa string) *Set {
 	}
 	e := newElements(own)
 	s.Axpy, s.Blend, s.SumSquares, s.Adam, s.AbsGrad, s.Gate = e.axpy, e.blend, e.sumSquares, e.adam, e.absGrad, e.gate
+	s.Tanh, s.Sigmoid = e.tanh, e.sigmoid
 	s.Shuffle, s.Unshuffle = e.shuffle, e.unshuffle
 	s.Conv = newConvTiles(own).conv
 	s.WeightGrad = newGradTiles(own).weightGrad

@@ -31,6 +31,7 @@ const (
 	id_squares_f32_avx512
 	id_adam_f32_avx512
 	id_absgrad_f32_avx512
+	id_tanh_f32_avx512
 	id_add_f32_avx512
 	id_gate_f32_avx512
 	id_gate_add_f32_avx512
@@ -45,6 +46,7 @@ const (
 	id_squares_f32_avx2
 	id_adam_f32_avx2
 	id_absgrad_f32_avx2
+	id_tanh_f32_avx2
 	id_add_f32_avx2
 	id_gate_f32_avx2
 	id_gate_add_f32_avx2
@@ -62,6 +64,7 @@ var elementVariants = []Variant{
 	{Name: "squares_f32_avx512", Op: OpSquares, ISA: "avx512", B: 0, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_squares_f32_avx512},
 	{Name: "adam_f32_avx512", Op: OpAdam, ISA: "avx512", B: 0, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_adam_f32_avx512},
 	{Name: "absgrad_f32_avx512", Op: OpAbsGrad, ISA: "avx512", B: 0, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_absgrad_f32_avx512},
+	{Name: "tanh_f32_avx512", Op: OpTanh, ISA: "avx512", B: 0, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_tanh_f32_avx512},
 	{Name: "add_f32_avx512", Op: OpGate, ISA: "avx512", B: 1, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_add_f32_avx512},
 	{Name: "gate_f32_avx512", Op: OpGate, ISA: "avx512", B: 0, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_gate_f32_avx512},
 	{Name: "gate_add_f32_avx512", Op: OpGate, ISA: "avx512", B: 1, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_gate_add_f32_avx512},
@@ -76,6 +79,7 @@ var elementVariants = []Variant{
 	{Name: "squares_f32_avx2", Op: OpSquares, ISA: "avx2", B: 0, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_squares_f32_avx2},
 	{Name: "adam_f32_avx2", Op: OpAdam, ISA: "avx2", B: 0, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_adam_f32_avx2},
 	{Name: "absgrad_f32_avx2", Op: OpAbsGrad, ISA: "avx2", B: 0, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_absgrad_f32_avx2},
+	{Name: "tanh_f32_avx2", Op: OpTanh, ISA: "avx2", B: 0, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_tanh_f32_avx2},
 	{Name: "add_f32_avx2", Op: OpGate, ISA: "avx2", B: 1, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_add_f32_avx2},
 	{Name: "gate_f32_avx2", Op: OpGate, ISA: "avx2", B: 0, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_gate_f32_avx2},
 	{Name: "gate_add_f32_avx2", Op: OpGate, ISA: "avx2", B: 1, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_gate_add_f32_avx2},
@@ -100,6 +104,8 @@ func runElement(id int, a *elementArgs) {
 		adam_f32_avx512(a)
 	case id_absgrad_f32_avx512:
 		absgrad_f32_avx512(a)
+	case id_tanh_f32_avx512:
+		tanh_f32_avx512(a)
 	case id_add_f32_avx512:
 		add_f32_avx512(a)
 	case id_gate_f32_avx512:
@@ -128,6 +134,8 @@ func runElement(id int, a *elementArgs) {
 		adam_f32_avx2(a)
 	case id_absgrad_f32_avx2:
 		absgrad_f32_avx2(a)
+	case id_tanh_f32_avx2:
+		tanh_f32_avx2(a)
 	case id_add_f32_avx2:
 		add_f32_avx2(a)
 	case id_gate_f32_avx2:
@@ -163,6 +171,9 @@ func adam_f32_avx512(a *elementArgs)
 
 //go:noescape
 func absgrad_f32_avx512(a *elementArgs)
+
+//go:noescape
+func tanh_f32_avx512(a *elementArgs)
 
 //go:noescape
 func add_f32_avx512(a *elementArgs)
@@ -205,6 +216,9 @@ func adam_f32_avx2(a *elementArgs)
 
 //go:noescape
 func absgrad_f32_avx2(a *elementArgs)
+
+//go:noescape
+func tanh_f32_avx2(a *elementArgs)
 
 //go:noescape
 func add_f32_avx2(a *elementArgs)

@@ -31,6 +31,7 @@ const (
 	id_squares_f32_neon
 	id_adam_f32_neon
 	id_absgrad_f32_neon
+	id_tanh_f32_neon
 	id_add_f32_neon
 	id_gate_f32_neon
 	id_gate_add_f32_neon
@@ -49,6 +50,7 @@ var elementVariants = []Variant{
 	{Name: "squares_f32_neon", Op: OpSquares, ISA: "neon", B: 0, P: 0, Lanes: 4, Needs: needsNEON, Runs: true, ID: id_squares_f32_neon},
 	{Name: "adam_f32_neon", Op: OpAdam, ISA: "neon", B: 0, P: 0, Lanes: 4, Needs: needsNEON, Runs: true, ID: id_adam_f32_neon},
 	{Name: "absgrad_f32_neon", Op: OpAbsGrad, ISA: "neon", B: 0, P: 0, Lanes: 4, Needs: needsNEON, Runs: true, ID: id_absgrad_f32_neon},
+	{Name: "tanh_f32_neon", Op: OpTanh, ISA: "neon", B: 0, P: 0, Lanes: 4, Needs: needsNEON, Runs: true, ID: id_tanh_f32_neon},
 	{Name: "add_f32_neon", Op: OpGate, ISA: "neon", B: 1, P: 0, Lanes: 4, Needs: needsNEON, Runs: true, ID: id_add_f32_neon},
 	{Name: "gate_f32_neon", Op: OpGate, ISA: "neon", B: 0, P: 1, Lanes: 4, Needs: needsNEON, Runs: true, ID: id_gate_f32_neon},
 	{Name: "gate_add_f32_neon", Op: OpGate, ISA: "neon", B: 1, P: 1, Lanes: 4, Needs: needsNEON, Runs: true, ID: id_gate_add_f32_neon},
@@ -74,6 +76,8 @@ func runElement(id int, a *elementArgs) {
 		adam_f32_neon(a)
 	case id_absgrad_f32_neon:
 		absgrad_f32_neon(a)
+	case id_tanh_f32_neon:
+		tanh_f32_neon(a)
 	case id_add_f32_neon:
 		add_f32_neon(a)
 	case id_gate_f32_neon:
@@ -111,6 +115,9 @@ func adam_f32_neon(a *elementArgs)
 
 //go:noescape
 func absgrad_f32_neon(a *elementArgs)
+
+//go:noescape
+func tanh_f32_neon(a *elementArgs)
 
 //go:noescape
 func add_f32_neon(a *elementArgs)

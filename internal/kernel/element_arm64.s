@@ -135,6 +135,79 @@ vector:
 	FMOVS   F2, 104(R0)
 	RET
 
+// func tanh_f32_neon(a *elementArgs)
+TEXT ·tanh_f32_neon(SB), NOSPLIT, $0-8
+	MOVD    a+0(FP), R0
+	ADD     $56, R0, R7
+	VLD1R   (R7), [V0.S4]
+	ADD     $64, R0, R7
+	VLD1R   (R7), [V1.S4]
+	ADD     $72, R0, R7
+	VLD1R   (R7), [V2.S4]
+	ADD     $80, R0, R7
+	VLD1R   (R7), [V3.S4]
+	ADD     $88, R0, R7
+	VLD1R   (R7), [V4.S4]
+	MOVD    32(R0), R5
+	VLD1R.P 4(R5), [V7.S4]
+	VLD1R.P 4(R5), [V8.S4]
+	VLD1R.P 4(R5), [V9.S4]
+	VLD1R.P 4(R5), [V10.S4]
+	VLD1R.P 4(R5), [V11.S4]
+	VLD1R.P 4(R5), [V12.S4]
+	VLD1R.P 4(R5), [V13.S4]
+	VLD1R.P 4(R5), [V14.S4]
+	VLD1R.P 4(R5), [V15.S4]
+	VLD1R.P 4(R5), [V16.S4]
+	VLD1R.P 4(R5), [V17.S4]
+	MOVD    0(R0), R1
+	MOVD    8(R0), R2
+	MOVD    48(R0), R6
+
+vector:
+	FMOVQ.P 16(R2), F5
+	WORD    $0x6e20dca5 // fmul v5.4s, v5.4s, v0.4s
+	WORD    $0x4ea3f4a5 // fmin v5.4s, v5.4s, v3.4s
+	WORD    $0x4e24f4a5 // fmax v5.4s, v5.4s, v4.4s
+	WORD    $0x6e25dca6 // fmul v6.4s, v5.4s, v5.4s
+	VMOV    V7.B16, V28.B16
+	VMOV    V8.B16, V30.B16
+	VFMLA   V6.S4, V28.S4, V30.S4
+	VMOV    V30.B16, V28.B16
+	VMOV    V9.B16, V30.B16
+	VFMLA   V6.S4, V28.S4, V30.S4
+	VMOV    V30.B16, V28.B16
+	VMOV    V10.B16, V30.B16
+	VFMLA   V6.S4, V28.S4, V30.S4
+	VMOV    V30.B16, V28.B16
+	VMOV    V11.B16, V30.B16
+	VFMLA   V6.S4, V28.S4, V30.S4
+	VMOV    V30.B16, V28.B16
+	VMOV    V12.B16, V30.B16
+	VFMLA   V6.S4, V28.S4, V30.S4
+	VMOV    V30.B16, V28.B16
+	VMOV    V13.B16, V30.B16
+	VFMLA   V6.S4, V28.S4, V30.S4
+	VMOV    V30.B16, V28.B16
+	VMOV    V14.B16, V29.B16
+	VMOV    V15.B16, V30.B16
+	VFMLA   V6.S4, V29.S4, V30.S4
+	VMOV    V30.B16, V29.B16
+	VMOV    V16.B16, V30.B16
+	VFMLA   V6.S4, V29.S4, V30.S4
+	VMOV    V30.B16, V29.B16
+	VMOV    V17.B16, V30.B16
+	VFMLA   V6.S4, V29.S4, V30.S4
+	VMOV    V30.B16, V29.B16
+	WORD    $0x6e25df9c // fmul v28.4s, v28.4s, v5.4s
+	WORD    $0x6e3dff9c // fdiv v28.4s, v28.4s, v29.4s
+	VMOV    V2.B16, V30.B16
+	VFMLA   V1.S4, V28.S4, V30.S4
+	FMOVQ.P F30, 16(R1)
+	SUB     $1, R6, R6
+	CBNZ    R6, vector
+	RET
+
 // func add_f32_neon(a *elementArgs)
 TEXT ·add_f32_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0

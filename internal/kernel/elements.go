@@ -12,7 +12,7 @@ import (
 type elements struct {
 	lanes                      int
 	axpyID, blendID, squaresID int
-	adamID, absGradID          int
+	adamID, absGradID, tanhID  int
 	gateID                     [2][2]int // adds, gates
 	shuffleID, unshuffleID     [5]int    // by rows, -1: none
 	// Lane numbers that the permutations of so many rows take, nil: none.
@@ -35,6 +35,8 @@ func newElements(variants []Variant) *elements {
 			e.absGradID = v.ID
 		case OpGate:
 			e.gateID[v.B][v.P] = v.ID
+		case OpTanh:
+			e.tanhID = v.ID
 		case OpShuffle:
 			e.shuffleID[v.B] = v.ID
 		case OpUnshuffle:
@@ -172,6 +174,29 @@ func (e *elements) absGrad(dst, a, b []float32, s float32) float64 {
 	}, [4][]float32{dst, a[:n], b[:n]})
 	return sum * float64(s)
 }
+
+// tanhEnd is where tanh is 1 to half a unit of its last place; tanhSeries are
+// the coefficients of x*x in numerator and denominator of tanh(x)/x, highest
+// first: a minimax fit on [0, tanhEnd], 6.7e-9 relative before rounding.
+const tanhEnd = 9
+
+var tanhSeries = [...]float32{
+	-8.488490262288881e-14, 5.277853661273757e-11, -2.0225009138733915e-08, 1.1154250328848569e-05,
+	0.003103950367051305, 0.1308400475232632, 0.9999999933387175,
+	0.0002546136898473579, 0.024495154771422823, 0.4641733184426528, 1,
+}
+
+// bent writes out*tanh(in*x)+shift.
+func (e *elements) bent(dst, x []float32, in, out, shift float32) {
+	e.each(e.tanhID, len(dst), elementArgs{
+		s0: [2]float32{in}, s1: [2]float32{out}, s2: [2]float32{shift}, s3: [2]float32{tanhEnd}, s4: [2]float32{-tanhEnd},
+		d: unsafe.Pointer(&tanhSeries),
+	}, [4][]float32{dst, x[:len(dst)]})
+}
+
+func (e *elements) tanh(dst, x []float32) { e.bent(dst, x, 1, 1, 0) }
+
+func (e *elements) sigmoid(dst, x []float32) { e.bent(dst, x, 0.5, 0.5, 0.5) }
 
 func (e *elements) shuffle(dst []float32, src [4][]float32, n int) {
 	w := len(src[0])

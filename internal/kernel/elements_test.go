@@ -40,6 +40,47 @@ func sameScaled(t *testing.T, rng *rand.Rand, f, scalar func(dst []float32, a fl
 	}
 }
 
+// sameTanh holds tanh and sigmoid to what Set promises of them.
+func sameTanh(t *testing.T, rng *rand.Rand, tanh, sigmoid func(dst, x []float32)) {
+	t.Helper()
+	const most = 5e-7
+	for _, n := range lengths() {
+		x, got := check.Guarded(t, rng, n), check.Guarded(t, rng, n)
+		for i := range x { // of every size, down to where only the relative error counts
+			x[i] *= float32(math.Exp(rng.Float64()*24 - 18))
+		}
+		sprinkle(rng, x, nan, inf, -inf, 0, 9, -9, 9.01, 100, -100)
+		xWas := slices.Clone(x)
+		tanh(got, x)
+		same := func(what string, i int, want, at float64) {
+			t.Helper()
+			if g := float64(got[i]); !(math.Abs(g-want) <= at) && !(math.IsNaN(g) && math.IsNaN(want)) {
+				t.Fatalf("n=%d: %s(%v) = %v, want %v", n, what, xWas[i], got[i], want)
+			}
+		}
+		for i, v := range x {
+			want := math.Tanh(float64(v))
+			same("tanh", i, want, most*math.Abs(want))
+		}
+		sigmoid(got, x)
+		for i, v := range x {
+			same("sigmoid", i, 1/(1+math.Exp(-float64(v))), most)
+		}
+		if !slices.EqualFunc(x, xWas, func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) }) {
+			t.Fatalf("n=%d: the kernel wrote to its input", n)
+		}
+		tanh(x, x)
+		tanh(got, xWas)
+		check.Close(t, x, got, 0) // in place
+	}
+}
+
+func TestTanh(t *testing.T) {
+	for _, set := range Sets() {
+		t.Run(set.Name, func(t *testing.T) { sameTanh(t, check.Rand(t), set.Tanh, set.Sigmoid) })
+	}
+}
+
 func sameSquares(t *testing.T, rng *rand.Rand, f func([]float32) float64) {
 	t.Helper()
 	for _, n := range lengths() {

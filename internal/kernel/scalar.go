@@ -5,7 +5,7 @@ import "math"
 // scalar is the reference: plain loops, the meaning of every other Set.
 var scalar = &Set{
 	Name: "go", Conv: convScalar, WeightGrad: weightGradScalar, Axpy: axpyScalar, Blend: blendScalar,
-	SumSquares: sumSquaresScalar, Gate: gateScalar, Adam: adamScalar, AbsGrad: absGradScalar, 
+	SumSquares: sumSquaresScalar, Gate: gateScalar, Adam: adamScalar, AbsGrad: absGradScalar,
 	Tanh: tanhScalar, Sigmoid: sigmoidScalar, Shuffle: shuffleScalar, Unshuffle: unshuffleScalar, peak: peakScalar,
 }
 

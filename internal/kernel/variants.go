@@ -12,7 +12,8 @@ const (
 	OpSquares    Op = "squares"
 	OpAdam       Op = "adam"
 	OpAbsGrad    Op = "absgrad"
-	OpGate       Op = "gate"      // B is 1 if it adds, P is 1 if it gates
+	OpGate       Op = "gate" // B is 1 if it adds, P is 1 if it gates
+	OpTanh       Op = "tanh"
 	OpShuffle    Op = "shuffle"   // B rows
 	OpUnshuffle  Op = "unshuffle" // B rows
 	OpProbe      Op = "probe"     // measures the processor

@@ -21,6 +21,7 @@ var variantTests = map[Op]func(*testing.T, *rand.Rand, Variant){
 	OpAdam:       testAdamVariant,
 	OpAbsGrad:    testAbsGradVariant,
 	OpGate:       testGateVariant,
+	OpTanh:       testTanhVariant,
 	OpShuffle:    testShuffleVariant,
 	OpUnshuffle:  testUnshuffleVariant,
 	OpProbe:      testProbeVariant,
@@ -143,6 +144,11 @@ func testAbsGradVariant(t *testing.T, rng *rand.Rand, v Variant) {
 
 func testGateVariant(t *testing.T, rng *rand.Rand, v Variant) {
 	sameGate(t, rng, newElements(only(v)).gate, v.B == 1, v.P == 1)
+}
+
+func testTanhVariant(t *testing.T, rng *rand.Rand, v Variant) {
+	e := newElements(only(v))
+	sameTanh(t, rng, e.tanh, e.sigmoid)
 }
 
 func testShuffleVariant(t *testing.T, rng *rand.Rand, v Variant) {

@@ -26,7 +26,10 @@ var convArgs = &args{
 		{"srcRow", "int", ""}, {"dstRow", "int", ""}, {"dstPlane", "int", ""},
 		{"resRow", "int", ""}, {"resPlane", "int", ""},
 		{"gateRow", "int", ""}, {"gatePlane", "int", ""},
+		{"slope", "unsafe.Pointer", "b factors of negative sums, nil: none"},
+		{"clip", "unsafe.Pointer", "the lowest and the highest value, nil: none"},
 		{"relu", "int", "not 0: negative sums become 0"},
+		{"more", "int", "not 0: there is a slope, clip or gate"},
 	},
 }
 
@@ -117,7 +120,7 @@ func (f *file) conv(s isa, b, p int) {
 	c.Label("store")
 	zero := free
 	c.CMPQ(f.args.at(reg.RDI, "relu"), Imm(0))
-	c.JEQ(LabelRef("gate"))
+	c.JEQ(LabelRef("more"))
 	f.zero(s, zero)
 	for j := range b {
 		for k := range p {
@@ -125,13 +128,15 @@ func (f *file) conv(s isa, b, p int) {
 			c.VMAXPS(acc(j, k), s.v(zero), acc(j, k))
 		}
 	}
-	c.Label("gate")
+	c.Label("more")
+	c.CMPQ(f.args.at(reg.RDI, "more"), Imm(0))
+	c.JEQ(LabelRef("write"))
+	f.bend(s, b, p, acc, free, at)
 	c.TESTQ(gate, gate)
 	c.JZ(LabelRef("write"))
 	f.zero(s, zero)
 	c.MOVQ(gate, at)
 	f.load("gatePlane", step)
-	const less = 0x11 // ordered, quiet
 	for j := range b {
 		for k := range p {
 			if s.bytes == 64 {
@@ -185,6 +190,44 @@ func (f *file) conv(s isa, b, p int) {
 	c.DECQ(rowsLeft)
 	c.JNZ(LabelRef("row"))
 	f.end()
+}
+
+// less is the predicate of a comparison: ordered, quiet.
+const less = 0x11
+
+// bend multiplies negative sums by their channel's slope and clips all.
+func (f *file) bend(s isa, b, p int, acc func(j, k int) reg.VecPhysical, free int, at reg.Register) {
+	c := f.ctx
+	low, high := s.v(free), s.v(free+1)
+	f.load("slope", at)
+	c.TESTQ(at, at)
+	c.JZ(LabelRef("clip"))
+	zero, slope, bent := s.v(free), s.v(free+1), s.v(free+2)
+	f.zero(s, free)
+	for j := range b {
+		c.VBROADCASTSS(mem(at, 4*j), slope)
+		for k := range p {
+			if s.bytes == 64 {
+				c.VCMPPS(Imm(less), zero, acc(j, k), reg.K2)
+				c.VMULPS(slope, acc(j, k), reg.K2, acc(j, k))
+			} else {
+				c.VMULPS(slope, acc(j, k), bent)
+				c.VBLENDVPS(acc(j, k), bent, acc(j, k), acc(j, k)) // by its sign
+			}
+		}
+	}
+	c.Label("clip")
+	f.load("clip", at)
+	c.TESTQ(at, at)
+	c.JZ(LabelRef("gate"))
+	c.VBROADCASTSS(mem(at, 0), low)
+	c.VBROADCASTSS(mem(at, 4), high)
+	for v := range b * p {
+		// The sum is the second operand, as above.
+		c.VMAXPS(s.v(v), low, s.v(v))
+		c.VMINPS(s.v(v), high, s.v(v))
+	}
+	c.Label("gate")
 }
 
 // tap adds one tap: b weights at w times p source vectors at src+4*off. The

@@ -30,6 +30,7 @@ func elementFile() *file {
 		f.squares(s)
 		f.adam(s)
 		f.absGrad(s)
+		f.tanh(s)
 		f.gate(s, true, false)
 		f.gate(s, false, true)
 		f.gate(s, true, true)
@@ -184,6 +185,48 @@ func (f *file) absGrad(s isa) {
 	f.end()
 }
 
+// tanhDegrees are of the polynomials of a square in tanh's numerator and
+// denominator.
+const tanhNumerator, tanhDenominator = 6, 3
+
+// tanh: dst = s1*tanh(s0*a)+s2, as x times a quotient of polynomials of x*x,
+// where s0*a is cut off at s4 and s3. d holds the coefficients, highest first:
+// the numerator's, the denominator's.
+func (f *file) tanh(s isa) {
+	f.begin("tanh_f32_"+s.name, f.row(s, "OpTanh", 0, 0))
+	c := f.ctx
+	for i := range 5 {
+		f.number(s, fmt.Sprintf("s%d", i), i)
+	}
+	in, out, shift, most, least := s.v(0), s.v(1), s.v(2), s.v(3), s.v(4)
+	x, square, over, under, coefficient := s.v(5), s.v(6), s.v(7), s.v(8), s.v(9)
+	table := pointers["d"]
+	f.load("d", table)
+	at := 0
+	polynomial := func(degree int, to reg.VecPhysical) {
+		c.VBROADCASTSS(mem(table, 4*at), to)
+		for range degree {
+			at++
+			c.VBROADCASTSS(mem(table, 4*at), coefficient)
+			c.VFMADD213PS(coefficient, square, to)
+		}
+		at++
+	}
+	f.loop(s, []string{"dst", "a"}, func(p map[string]Mem) {
+		c.VMULPS(p["a"], in, x)
+		c.VMINPS(x, most, x)
+		c.VMAXPS(x, least, x)
+		c.VMULPS(x, x, square)
+		polynomial(tanhNumerator, over)
+		polynomial(tanhDenominator, under)
+		c.VMULPS(x, over, over)
+		c.VDIVPS(under, over, over)
+		c.VFMADD132PS(out, shift, over)
+		c.VMOVUPS(over, p["dst"])
+	})
+	f.end()
+}
+
 // gate: dst = a, plus b if add, and 0 where not c > 0 if gated.
 func (f *file) gate(s isa, add, gated bool) {
 	name, b, names := "gate", 0, []string{"dst", "a"}
@@ -200,7 +243,6 @@ func (f *file) gate(s isa, add, gated bool) {
 	f.begin(name+"_f32_"+s.name, f.row(s, "OpGate", b, p))
 	c := f.ctx
 	f.zero(s, 0)
-	const less = 0x11 // ordered, quiet
 	f.loop(s, names, func(p map[string]Mem) {
 		c.VMOVUPS(p["a"], s.v(1))
 		if add {

@@ -97,12 +97,15 @@ func (f *neonFile) conv(b, p int) {
 
 	f.label("store")
 	f.arg("relu", at)
-	f.op("CBZ", "R%d, gate", at)
+	f.op("CBZ", "R%d, more", at)
 	f.zero(free)
 	for v := range b * p {
 		f.word(fmax(v, v, free))
 	}
-	f.label("gate")
+	f.label("more")
+	f.arg("more", at)
+	f.op("CBZ", "R%d, write", at)
+	f.bend(b, p, acc, free, at)
 	f.op("CBZ", "R%d, write", gate)
 	f.op("MOVD", "R%d, R%d", gate, at)
 	f.arg("gatePlane", step)
@@ -142,6 +145,30 @@ func (f *neonFile) conv(b, p int) {
 		f.label(stored)
 	})
 	f.op("B", "next")
+}
+
+// bend multiplies negative sums by their channel's slope and clips all.
+func (f *neonFile) bend(b, p int, acc func(j, k int) int, free, at int) {
+	f.arg("slope", at)
+	f.op("CBZ", "R%d, clip", at)
+	for j := range b {
+		f.op("VLD1R.P", "4(R%d), [V%d.S4]", at, free)
+		for k := range p {
+			f.word(fmul(free+1, acc(j, k), free))
+			f.word(fcmlt0(free+2, acc(j, k)))
+			f.op("VBIT", "V%d.B16, V%d.B16, V%d.B16", free+2, free+1, acc(j, k))
+		}
+	}
+	f.label("clip")
+	f.arg("clip", at)
+	f.op("CBZ", "R%d, gate", at)
+	f.op("VLD1R.P", "4(R%d), [V%d.S4]", at, free)
+	f.op("VLD1R", "(R%d), [V%d.S4]", at, free+1)
+	for v := range b * p {
+		f.word(fmax(v, v, free))
+		f.word(fmin(v, v, free+1))
+	}
+	f.label("gate")
 }
 
 // planes writes what is done for each of b channels, at steps from one to the

@@ -10,6 +10,7 @@ func neonElementFile() *neonFile {
 	f.squares()
 	f.adam()
 	f.absGrad()
+	f.tanh()
 	f.gate(true, false)
 	f.gate(false, true)
 	f.gate(true, true)
@@ -158,6 +159,46 @@ func (f *neonFile) absGrad() {
 		f.put(r, "dst")
 	})
 	f.putSum(sum)
+	f.end()
+}
+
+// tanh: as on amd64.
+func (f *neonFile) tanh() {
+	f.begin("tanh_f32_neon", f.row(neon, "OpTanh", 0, 0))
+	for i := range 5 {
+		f.number(fmt.Sprintf("s%d", i), i, neonTmp)
+	}
+	const in, out, shift, most, least = 0, 1, 2, 3, 4
+	const x, square, first = 5, 6, 7 // then the coefficients, from first on
+	const over, under, sum = 28, 29, 30
+	table := neonPointers["d"]
+	f.arg("d", table)
+	for i := range tanhNumerator + tanhDenominator + 2 {
+		f.op("VLD1R.P", "4(R%d), [V%d.S4]", table, first+i)
+	}
+	move := func(from, to int) { f.op("VMOV", "V%d.B16, V%d.B16", from, to) }
+	polynomial := func(from, degree, to int) {
+		move(from, to)
+		for i := range degree {
+			move(from+1+i, sum)
+			f.fmla(sum, to, square)
+			move(sum, to)
+		}
+	}
+	f.loop([]string{"dst", "a"}, func() {
+		f.next("a", x)
+		f.word(fmul(x, x, in))
+		f.word(fmin(x, x, most))
+		f.word(fmax(x, x, least))
+		f.word(fmul(square, x, x))
+		polynomial(first, tanhNumerator, over)
+		polynomial(first+tanhNumerator+1, tanhDenominator, under)
+		f.word(fmul(over, over, x))
+		f.word(fdiv(over, over, under))
+		move(shift, sum)
+		f.fmla(sum, over, out)
+		f.put(sum, "dst")
+	})
 	f.end()
 }
 

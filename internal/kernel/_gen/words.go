@@ -31,14 +31,17 @@ func fadd(rd, rn, rm int) word  { return vecs("fadd", 0x4e20d400, rd, rn, rm) }
 func fsub(rd, rn, rm int) word  { return vecs("fsub", 0x4ea0d400, rd, rn, rm) }
 func fmul(rd, rn, rm int) word  { return vecs("fmul", 0x6e20dc00, rd, rn, rm) }
 func fdiv(rd, rn, rm int) word  { return vecs("fdiv", 0x6e20fc00, rd, rn, rm) }
-func fmax(rd, rn, rm int) word  { return vecs("fmax", 0x4e20f400, rd, rn, rm) }  // NaN if either is
+func fmax(rd, rn, rm int) word  { return vecs("fmax", 0x4e20f400, rd, rn, rm) } // NaN if either is
+func fmin(rd, rn, rm int) word  { return vecs("fmin", 0x4ea0f400, rd, rn, rm) }
 func faddp(rd, rn, rm int) word { return vecs("faddp", 0x6e20d400, rd, rn, rm) } // rn's pairs, then rm's
 func fcmeq(rd, rn, rm int) word { return vecs("fcmeq", 0x4e20e400, rd, rn, rm) } // all ones where equal
 func fsqrt(rd, rn int) word     { return vecs("fsqrt", 0x6ea1f800, rd, rn, -1) }
 func fabs(rd, rn int) word      { return vecs("fabs", 0x4ea0f800, rd, rn, -1) }
 
-// fcmgt0 and fcmeq0 give all ones in lanes above 0, and in those that are 0.
+// fcmgt0, fcmlt0 and fcmeq0 give all ones in lanes above 0, in those below, and
+// in those that are 0.
 func fcmgt0(rd, rn int) word { return zeroed(vecs("fcmgt", 0x4ea0c800, rd, rn, -1)) }
+func fcmlt0(rd, rn int) word { return zeroed(vecs("fcmlt", 0x4ea0e800, rd, rn, -1)) }
 func fcmeq0(rd, rn int) word { return zeroed(vecs("fcmeq", 0x4ea0d800, rd, rn, -1)) }
 
 func zeroed(w word) word { return word{w.bits, w.text + ", #0.0"} }

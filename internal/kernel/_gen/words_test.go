@@ -16,6 +16,8 @@ func TestWords(t *testing.T) {
 		{fmul(21, 10, 31), 0x6e3fdd55, "fmul v21.4s, v10.4s, v31.4s"},
 		{fdiv(18, 18, 19), 0x6e33fe52, "fdiv v18.4s, v18.4s, v19.4s"},
 		{fmax(5, 5, 24), 0x4e38f4a5, "fmax v5.4s, v5.4s, v24.4s"},
+		{fmin(5, 5, 24), 0x4eb8f4a5, "fmin v5.4s, v5.4s, v24.4s"},
+		{fcmlt0(17, 30), 0x4ea0ebd1, "fcmlt v17.4s, v30.4s, #0.0"},
 		{faddp(24, 7, 23), 0x6e37d4f8, "faddp v24.4s, v7.4s, v23.4s"},
 		{fcmeq(6, 4, 12), 0x4e2ce486, "fcmeq v6.4s, v4.4s, v12.4s"},
 		{fsqrt(18, 25), 0x6ea1fb32, "fsqrt v18.4s, v25.4s"},
