@@ -14,11 +14,11 @@ package report
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
 	"evosr/imaging"
+	"evosr/internal/whole"
 	"evosr/runner"
 )
 
@@ -69,29 +69,9 @@ func writeAll(dir string, m *material) (string, error) {
 		files = append(files, file{SheetName, png.Bytes()})
 	}
 	for _, f := range files {
-		if err := writeFile(filepath.Join(dir, f.name), f.text); err != nil {
+		if err := whole.WriteBytes(filepath.Join(dir, f.name), f.text); err != nil {
 			return "", fmt.Errorf("report: %w", err)
 		}
 	}
 	return filepath.Join(dir, PageName), nil
-}
-
-// writeFile replaces path by text in one step.
-func writeFile(path string, text []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".report-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // fails after the rename, as it should
-	_, err = f.Write(text)
-	if err == nil {
-		err = f.Chmod(0o644)
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }

@@ -65,7 +65,7 @@ func TestDamage(t *testing.T) {
 		words []string
 	}{
 		{"copied elsewhere", func(*testing.T, string) {}, nil, nil},
-		{"half-written files", leftOver(".tmp-1", ".supernet.checkpoint.2", ".supernet.safetensors.3", filepath.Join(dirWinners, ".tmp-4")), nil, nil},
+		{"half-written files", leftOver(".tmp-1", filepath.Join(dirWinners, ".tmp-2")), nil, nil},
 		{"front.json edited", leftOver(fileFront), nil, nil},
 		{"config.yaml edited", leftOver(fileConfig), nil, nil},
 		{"no supernet", removed(fileSupernet), nil, nil},

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"evosr/internal/whole"
 )
 
 // Names in a run directory.
@@ -33,38 +35,9 @@ const (
 // errLocked says that another process holds the run directory.
 var errLocked = errors.New("another run is working in this directory")
 
-// writeWhole writes a file so that it is there whole or not at all, also after
-// a loss of power.
-func writeWhole(path string, text []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".tmp-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	if err = f.Chmod(0o644); err != nil {
-		return err
-	}
-	if _, err = f.Write(text); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
-}
-
-// sweep removes what a killed run left half-written: its own files, and those
-// that supernet writes beside fileSupernet and fileCheckpoint.
+// sweep removes what a killed run left half-written.
 func sweep(dir string) error {
-	for _, pattern := range []string{filepath.Join(dir, ".tmp-*"), filepath.Join(dir, "."+fileSupernet+".*"), filepath.Join(dir, "."+fileCheckpoint+".*"), filepath.Join(dir, dirWinners, ".tmp-*")} {
+	for _, pattern := range []string{filepath.Join(dir, whole.Temporary), filepath.Join(dir, dirWinners, whole.Temporary)} {
 		left, err := filepath.Glob(pattern)
 		if err != nil {
 			return err

@@ -15,6 +15,7 @@ import (
 	"evosr/deviceprofile"
 	"evosr/imaging"
 	"evosr/internal/kernel"
+	"evosr/internal/whole"
 	"evosr/supernet"
 )
 
@@ -266,7 +267,7 @@ func (r *run) keepFile(name string, text []byte) error {
 	if got, err := os.ReadFile(path); err == nil && string(got) == string(text) {
 		return nil
 	}
-	return writeWhole(path, text)
+	return whole.WriteBytes(path, text)
 }
 
 // data draws what is procedural and holds all pictures against those that the

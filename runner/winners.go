@@ -12,6 +12,7 @@ import (
 	"strconv"
 
 	"evosr/fitness"
+	"evosr/internal/whole"
 	"evosr/onnx"
 	"evosr/space"
 	"evosr/sparse"
@@ -287,7 +288,7 @@ func (j *joinery) export(card *Card, prog *sparse.Program) (text string, err err
 			return "", err
 		}
 		path := filepath.Join(dir, f.name)
-		if err := writeWhole(path, b.Bytes()); err != nil {
+		if err := whole.WriteBytes(path, b.Bytes()); err != nil {
 			return "", err
 		}
 		if card.Files[f.name], err = hashFile(path); err != nil {
@@ -299,7 +300,7 @@ func (j *joinery) export(card *Card, prog *sparse.Program) (text string, err err
 		return "", err
 	}
 	out = append(out, '\n')
-	if err := writeWhole(filepath.Join(dir, fileCard), out); err != nil {
+	if err := whole.WriteBytes(filepath.Join(dir, fileCard), out); err != nil {
 		return "", err
 	}
 	final := filepath.Join(parent, card.ID)

@@ -7,14 +7,14 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
+
+	"evosr/internal/whole"
 )
 
 // The safetensors format: eight bytes of header length, little-endian, a JSON
@@ -48,8 +48,7 @@ type headerEntry struct {
 	Offsets [2]int64 `json:"data_offsets"`
 }
 
-// writeTensors writes a file in whole or not at all: to a temporary file beside
-// it, synced, then renamed.
+// writeTensors writes a file, whole or not at all.
 func writeTensors(path string, tensors []stored, meta map[string]string) (err error) {
 	defer func() {
 		if err != nil {
@@ -72,39 +71,19 @@ func writeTensors(path string, tensors []stored, meta map[string]string) (err er
 	for len(text)%8 != 0 {
 		text = append(text, ' ') // the data starts aligned
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	buf := binary.LittleEndian.AppendUint64(nil, uint64(len(text)))
-	if _, err = f.Write(append(buf, text...)); err != nil {
-		return err
-	}
-	for _, t := range tensors {
-		buf = appendFloats(buf[:0], t.data)
-		if _, err = f.Write(buf); err != nil {
+	return whole.Write(path, 0o644, func(w io.Writer) error {
+		buf := binary.LittleEndian.AppendUint64(nil, uint64(len(text)))
+		if _, err := w.Write(append(buf, text...)); err != nil {
 			return err
 		}
-	}
-	if err = errors.Join(f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err = os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	// The rename lasts once the directory is on disk; where directories cannot
-	// be synced, the system sees to it.
-	if d, err := os.Open(filepath.Dir(path)); err == nil {
-		d.Sync()
-		d.Close()
-	}
-	return nil
+		for _, t := range tensors {
+			buf = appendFloats(buf[:0], t.data)
+			if _, err := w.Write(buf); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // readTensors reads a file that writeTensors or another program wrote. It

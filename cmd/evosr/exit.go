@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"evosr/configs"
+	"evosr/internal/whole"
 	"evosr/runner"
 )
 
@@ -104,23 +105,7 @@ func writeWhole(path string, write func(io.Writer) error) (err error) {
 	} else if _, err := os.Stat(filepath.Dir(path)); errors.Is(err, os.ErrNotExist) {
 		return dataf("%s cannot be written: there is no folder %s", path, filepath.Dir(path))
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".evosr-*")
-	if err != nil {
-		return dataf("%s cannot be written: %w", path, reason(err))
-	}
-	defer os.Remove(f.Name()) // fails after the rename, as it should
-	err = write(f)
-	if err == nil {
-		if err = f.Chmod(mode); err == nil {
-			err = f.Sync()
-		}
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
+	err = whole.Write(path, mode, write)
 	if _, ours := errors.AsType[*coded](err); err != nil && !ours && reason(err) != err {
 		return dataf("%s cannot be written: %w", path, reason(err)) // a full disk names the temporary file
 	}
