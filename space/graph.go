@@ -1,0 +1,485 @@
+package space
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Op is what a Node computes.
+type Op uint8
+
+const (
+	OpConv     Op = iota // convolution with zeros or, where Edge is set, edge values outside
+	OpDeconv             // transposed convolution
+	OpActivate           // one of the Acts, value by value
+	OpAdd                // sum of two; see Node.Inputs for broadcasting
+	OpSub                // first minus second
+	OpMul                // product
+	OpMax                // the larger
+	OpAffine             // x*Gain + Bias by channel
+	OpConcat             // channels of all inputs, in their order
+	OpSlice              // Out channels from channel From on
+	OpShuffle            // pixel shuffle: Factor² channels become Factor x Factor pixels
+	OpResize             // interpolation
+	OpPad                // a border of Border values around the picture
+	OpMaxPool            // the largest value under a window
+)
+
+var opNames = [...]string{"conv", "deconv", "activate", "add", "sub", "mul", "max", "affine", "concat", "slice", "shuffle", "resize", "pad", "maxpool"}
+
+func (o Op) String() string {
+	if int(o) < len(opNames) {
+		return opNames[o]
+	}
+	return fmt.Sprintf("op(%d)", o)
+}
+
+// Act is an activation function.
+type Act uint8
+
+const (
+	ActNone    Act = iota
+	ActReLU        // max(x, 0)
+	ActPReLU       // x where x > 0, else Slope*x; one slope is LeakyReLU
+	ActClip        // min(max(x, Lo), Hi)
+	ActSigmoid     // 1/(1+exp(-x))
+	ActTanh
+	ActSiLU // x*sigmoid(x)
+	ActGELU // x*(1+erf(x/sqrt(2)))/2
+)
+
+var actNames = [...]string{"none", "relu", "prelu", "clip", "sigmoid", "tanh", "silu", "gelu"}
+
+func (a Act) String() string {
+	if int(a) < len(actNames) {
+		return actNames[a]
+	}
+	return fmt.Sprintf("act(%d)", a)
+}
+
+// Border says what lies outside of a tensor.
+type Border uint8
+
+const (
+	Zeros   Border = iota // Node.Value, 0 for a convolution
+	Edge                  // the outermost values repeated
+	Reflect               // mirrored without repeating the outermost value
+)
+
+// Interp is how OpResize finds values between pixels.
+type Interp uint8
+
+const (
+	Nearest Interp = iota
+	Linear
+	Cubic // Keys' kernel with Node.CubicA; outside of the picture its edge values
+)
+
+// Coord is how OpResize maps a place of the output to one of the input, with
+// ONNX's names: scale is output / input size.
+type Coord uint8
+
+const (
+	HalfPixel      Coord = iota // (x+0.5)/scale - 0.5
+	TorchHalfPixel              // the same, but 0 where the output is one pixel
+	Asymmetric                  // x/scale
+	AlignCorners                // x*(in-1)/(out-1)
+)
+
+// Rounding is how Nearest takes a place between two pixels.
+type Rounding uint8
+
+const (
+	RoundPreferFloor Rounding = iota // to the nearest, halves down
+	RoundPreferCeil                  // to the nearest, halves up
+	Floor
+	Ceil
+)
+
+// Node is one operation of a Graph. Which fields count depends on its Op.
+type Node struct {
+	Name string // unique in its Graph
+	Op   Op
+
+	// Inputs are indices of earlier nodes, or Picture. Add, Sub, Mul and Max take
+	// two of one size; where one of them has a single channel, that is combined
+	// with every channel of the other. Concat takes one or more. Resize takes a
+	// second one when Factor is 0: its output gets that one's size. All others
+	// take one.
+	Inputs []int
+
+	// Conv, Deconv; Kernel, Stride and Pad also MaxPool.
+	Out    int    // channels; of Slice too
+	Kernel int    // side of the square filter
+	Stride int    // 0 counts as 1
+	Groups int    // of Conv and Deconv; 0 counts as 1
+	Pad    [4]int // pixels above, below, left, right: added by Conv, Pad and MaxPool, cut off the output by Deconv
+	Grow   int    // rows and columns that Deconv appends below and right (ONNX's output_padding)
+	Border Border // of Conv (Zeros or Edge) and Pad
+
+	// Weights of Conv are (output, input/Groups, row, column), of Deconv (input,
+	// output/Groups, row, column), both as in ONNX. Mask is as in Layer.
+	Weights []float32
+	Mask    []uint8
+	Prune   Prune
+	Bias    []float32 // Conv, Deconv: Out or none; Affine: as Gain
+
+	Act    Act       // of Activate
+	Slope  []float32 // of ActPReLU: one, or one a channel
+	Lo, Hi float32   // of ActClip
+
+	Gain []float32 // of Affine: none (ones), one, or one a channel
+
+	From     int  // of Slice
+	Factor   int  // of Shuffle and Resize
+	DCR      bool // Shuffle takes channel (i*Factor+j)*Out+c, not c*Factor²+i*Factor+j, to row i, column j of channel c
+	Interp   Interp
+	Coord    Coord
+	Rounding Rounding
+	CubicA   float64 // usually -0.75 or -0.5
+	Value    float32 // of Pad with Zeros: what lies outside
+}
+
+// Graph is any network over planar pictures: what other people's networks
+// become. Nodes are in an order in which they can run; the last one's output is
+// the picture, Scale times as wide and high as the input, of as many Colors.
+type Graph struct {
+	Scale, Colors int
+	Nodes         []Node
+}
+
+// Bounds of a Graph: far above what runs in reasonable time, low enough that no
+// product of sizes overflows.
+const (
+	MaxNodes    = 1 << 12
+	MaxChannels = MaxWidth * MaxExpansion
+	MaxKernel   = 11
+	MaxScale    = 8
+	MaxPad      = 64
+)
+
+// Inside is the stride and groups of a node with their defaults.
+func (n *Node) Inside() (stride, groups int) { return max(n.Stride, 1), max(n.Groups, 1) }
+
+// Channels lists what every node puts out. The graph must be valid.
+func (g *Graph) Channels() []int {
+	list := make([]int, len(g.Nodes))
+	for i := range g.Nodes {
+		list[i], _ = g.Nodes[i].channels(func(j int) int {
+			if j == Picture {
+				return g.Colors
+			}
+			return list[j]
+		})
+	}
+	return list
+}
+
+// Validate reports the first node that does not fit the ones before it, by its
+// name, so that a graph from a file is safe to compile.
+func (g *Graph) Validate() error {
+	if g.Scale < 1 || g.Scale > MaxScale || g.Colors != 1 && g.Colors != 3 {
+		return fmt.Errorf("space: graph: scale %d and %d colors, want 1 to %d and 1 or 3", g.Scale, g.Colors, MaxScale)
+	}
+	if len(g.Nodes) == 0 || len(g.Nodes) > MaxNodes {
+		return fmt.Errorf("space: graph: %d nodes, want 1 to %d", len(g.Nodes), MaxNodes)
+	}
+	names := make(map[string]bool, len(g.Nodes))
+	channels := make([]int, 0, len(g.Nodes))
+	of := func(j int) int {
+		if j == Picture {
+			return g.Colors
+		}
+		return channels[j]
+	}
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		if n.Name == "" || names[n.Name] {
+			return fmt.Errorf("space: node %d: name %q, want one of its own", i, n.Name)
+		}
+		names[n.Name] = true
+		for _, j := range n.Inputs {
+			if j < Picture || j >= i {
+				return n.fault("input", j, "an earlier node")
+			}
+		}
+		if err := n.inputs(); err != nil {
+			return err
+		}
+		c, err := n.channels(of)
+		if err != nil {
+			return err
+		}
+		if c < 1 || c > MaxChannels {
+			return n.fault("output channels", c, fmt.Sprintf("1 to %d", MaxChannels))
+		}
+		if err := n.values(of(n.Inputs[0]), c); err != nil {
+			return err
+		}
+		channels = append(channels, c)
+	}
+	last := &g.Nodes[len(g.Nodes)-1]
+	if got := channels[len(channels)-1]; got != g.Colors {
+		return last.fault("output channels", got, fmt.Sprintf("%d, as the picture", g.Colors))
+	}
+	// Sizes must hold for every picture; that is tried on some.
+	for _, s := range []int{64, 81, 240} {
+		if _, err := g.Sizes(s, s+13); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *Node) fault(what string, got, want any) error {
+	return fmt.Errorf("space: node %q (%v): %s is %v, want %v", n.Name, n.Op, what, got, want)
+}
+
+// inputs checks the number of inputs and everything that needs no channels.
+func (n *Node) inputs() error {
+	want := 1
+	switch n.Op {
+	case OpAdd, OpSub, OpMul, OpMax:
+		want = 2
+	case OpConcat:
+		want = max(1, len(n.Inputs))
+	case OpResize:
+		if n.Factor == 0 {
+			want = 2
+		}
+	}
+	if int(n.Op) >= len(opNames) {
+		return n.fault("operation", n.Op, "a known one")
+	}
+	if len(n.Inputs) != want || want > MaxChannels {
+		return n.fault("number of inputs", len(n.Inputs), want)
+	}
+	stride, groups := n.Inside()
+	for _, p := range n.Pad {
+		if p < 0 || p > MaxPad {
+			return n.fault("padding", n.Pad, fmt.Sprintf("0 to %d each", MaxPad))
+		}
+	}
+	switch n.Op {
+	case OpConv, OpDeconv, OpMaxPool:
+		if n.Kernel < 1 || n.Kernel > MaxKernel || n.Op == OpConv && n.Kernel%2 == 0 && stride == 1 && n.Pad != [4]int{} {
+			return n.fault("kernel", n.Kernel, fmt.Sprintf("1 to %d, odd where a convolution pads", MaxKernel))
+		}
+		if stride > MaxScale || n.Stride < 0 {
+			return n.fault("stride", n.Stride, fmt.Sprintf("1 to %d", MaxScale))
+		}
+		if n.Groups < 0 || groups > MaxChannels {
+			return n.fault("groups", n.Groups, "1 or more")
+		}
+		if n.Op != OpDeconv && max(n.Pad[0], n.Pad[1], n.Pad[2], n.Pad[3]) >= n.Kernel {
+			return n.fault("padding", n.Pad, fmt.Sprintf("below the kernel, %d", n.Kernel))
+		}
+		if n.Op == OpConv && n.Border > Edge {
+			return n.fault("border", n.Border, "zeros or edge")
+		}
+		if n.Op == OpDeconv && (n.Grow < 0 || n.Grow >= max(stride, 2)) {
+			return n.fault("output padding", n.Grow, fmt.Sprintf("0 to %d", stride-1))
+		}
+	case OpShuffle, OpResize:
+		if n.Factor < 0 || n.Factor > MaxScale || n.Op == OpShuffle && n.Factor < 1 {
+			return n.fault("factor", n.Factor, fmt.Sprintf("1 to %d", MaxScale))
+		}
+		if n.Interp > Cubic || n.Coord > AlignCorners || n.Rounding > Ceil || !(n.CubicA >= -2 && n.CubicA <= 0) {
+			return n.fault("interpolation", []any{n.Interp, n.Coord, n.Rounding, n.CubicA}, "a known one")
+		}
+	case OpPad:
+		if n.Border > Reflect {
+			return n.fault("border", n.Border, "zeros, edge or reflect")
+		}
+	case OpActivate:
+		if int(n.Act) >= len(actNames) || n.Act == ActClip && !(n.Lo <= n.Hi) {
+			return n.fault("activation", []any{n.Act, n.Lo, n.Hi}, "a known one, clipping to a range")
+		}
+	}
+	return nil
+}
+
+// channels gives the node's output channels.
+func (n *Node) channels(of func(int) int) (int, error) {
+	in := of(n.Inputs[0])
+	switch n.Op {
+	case OpConv, OpDeconv:
+		_, groups := n.Inside()
+		if n.Out < 1 || n.Out > MaxChannels || n.Out%groups != 0 || in%groups != 0 {
+			return 0, n.fault("channels", [2]int{in, n.Out}, fmt.Sprintf("multiples of %d groups", groups))
+		}
+		return n.Out, nil
+	case OpAdd, OpSub, OpMul, OpMax:
+		second := of(n.Inputs[1])
+		if in != second && in != 1 && second != 1 {
+			return 0, n.fault("channels", [2]int{in, second}, "equal ones, or one of them 1")
+		}
+		return max(in, second), nil
+	case OpConcat:
+		sum := 0
+		for _, j := range n.Inputs {
+			sum += of(j)
+		}
+		return sum, nil
+	case OpSlice:
+		if n.From < 0 || n.Out < 1 || n.From > in-n.Out {
+			return 0, n.fault("slice", [2]int{n.From, n.Out}, fmt.Sprintf("within %d channels", in))
+		}
+		return n.Out, nil
+	case OpShuffle:
+		if in%(n.Factor*n.Factor) != 0 {
+			return 0, n.fault("input channels", in, fmt.Sprintf("a multiple of %d", n.Factor*n.Factor))
+		}
+		return in / (n.Factor * n.Factor), nil
+	}
+	return in, nil
+}
+
+// values checks the lengths of everything that holds numbers, and the numbers.
+func (n *Node) values(in, out int) error {
+	_, groups := n.Inside()
+	weights, bias := 0, []int{0}
+	var slope, gain []int
+	switch n.Op {
+	case OpConv:
+		weights, bias = out*(in/groups)*n.Kernel*n.Kernel, []int{0, out}
+	case OpDeconv:
+		weights, bias = in*(out/groups)*n.Kernel*n.Kernel, []int{0, out}
+	case OpAffine:
+		bias, gain = []int{0, 1, out}, []int{0, 1, out}
+	case OpActivate:
+		if n.Act == ActPReLU {
+			slope = []int{1, out}
+		}
+	}
+	for _, v := range []struct {
+		what string
+		list []float32
+		want []int
+	}{{"weights", n.Weights, []int{weights}}, {"biases", n.Bias, bias}, {"slopes", n.Slope, slope}, {"gains", n.Gain, gain}} {
+		if v.want == nil {
+			v.want = []int{0}
+		}
+		if !slices.Contains(v.want, len(v.list)) {
+			return n.fault("number of "+v.what, len(v.list), v.want)
+		}
+		if at := slices.IndexFunc(v.list, func(x float32) bool { return x-x != 0 }); at >= 0 {
+			return n.fault(v.what, v.list[at], "finite numbers")
+		}
+	}
+	if n.Mask != nil && len(n.Mask) != weights {
+		return n.fault("mask", len(n.Mask), weights)
+	}
+	if n.Value-n.Value != 0 || n.Op == OpActivate && n.Act == ActClip && (n.Lo != n.Lo || n.Hi != n.Hi) {
+		return n.fault("constant", []float32{n.Value, n.Lo, n.Hi}, "numbers")
+	}
+	return nil
+}
+
+// Sizes gives the width and height of every node's output for a picture of w x h
+// pixels, or which node cannot be computed at that size.
+func (g *Graph) Sizes(w, h int) ([][2]int, error) {
+	list := make([][2]int, len(g.Nodes))
+	of := func(j int) [2]int {
+		if j == Picture {
+			return [2]int{w, h}
+		}
+		return list[j]
+	}
+	const most = 1 << 27 // far beyond any picture, far below overflow
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		in := of(n.Inputs[0])
+		out := in
+		stride, _ := n.Inside()
+		for axis := range 2 {
+			pad := n.Pad[2] + n.Pad[3]
+			if axis == 1 {
+				pad = n.Pad[0] + n.Pad[1]
+			}
+			switch n.Op {
+			case OpConv, OpMaxPool:
+				if room := in[axis] + pad - n.Kernel; room < 0 {
+					out[axis] = 0
+				} else {
+					out[axis] = room/stride + 1
+				}
+			case OpDeconv:
+				out[axis] = (in[axis]-1)*stride + n.Kernel + n.Grow - pad
+			case OpPad:
+				out[axis] = in[axis] + pad
+				if n.Border == Reflect && max(n.Pad[0]*axis, n.Pad[1]*axis, n.Pad[2]*(1-axis), n.Pad[3]*(1-axis)) >= in[axis] {
+					return nil, n.fault("picture", fmt.Sprintf("%dx%d", in[0], in[1]), "more than what is reflected")
+				}
+			case OpShuffle:
+				out[axis] = in[axis] * n.Factor
+			case OpResize:
+				if out[axis] = in[axis] * n.Factor; n.Factor == 0 {
+					out[axis] = of(n.Inputs[1])[axis]
+				}
+			}
+		}
+		for _, j := range n.Inputs[1:] {
+			if n.Op != OpResize && of(j) != in {
+				return nil, n.fault("sizes of the inputs", [2][2]int{in, of(j)}, "equal ones")
+			}
+		}
+		if out[0] < 1 || out[1] < 1 || out[0] > most || out[1] > most {
+			return nil, n.fault("output", fmt.Sprintf("%dx%d pixels of %dx%d", out[0], out[1], w, h), "at least 1x1")
+		}
+		list[i] = out
+	}
+	if got := list[len(list)-1]; got != [2]int{w * g.Scale, h * g.Scale} {
+		return nil, g.Nodes[len(list)-1].fault("output", fmt.Sprintf("%dx%d pixels of %dx%d", got[0], got[1], w, h), fmt.Sprintf("%d times as many a side", g.Scale))
+	}
+	return list, nil
+}
+
+// Kept is the number of weights that the mask keeps.
+func (n *Node) Kept() int {
+	if n.Mask == nil {
+		return len(n.Weights)
+	}
+	return count(n.Mask)
+}
+
+// Params counts kept weights, biases and everything else that was learned.
+func (g *Graph) Params() int {
+	sum := 0
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		sum += n.Kept() + len(n.Bias) + len(n.Slope) + len(n.Gain)
+	}
+	return sum
+}
+
+// MACs counts the multiplications of kept weights of all convolutions per
+// low-resolution pixel, borders not counted, rounded; dense those of all.
+func (g *Graph) MACs() (kept, dense int) {
+	const side = 960 // divides by all usual scales and strides
+	sizes, err := g.Sizes(side, side)
+	if err != nil {
+		return 0, 0
+	}
+	var k, d float64
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		if n.Op != OpConv && n.Op != OpDeconv {
+			continue
+		}
+		at := [2]int{side, side} // a deconvolution multiplies at its input's pixels
+		if n.Op == OpConv {
+			at = sizes[i]
+			stride, _ := n.Inside()
+			if n.Pad == [4]int{} && stride == 1 { // as if it kept the size
+				at[0], at[1] = at[0]+n.Kernel-1, at[1]+n.Kernel-1
+			}
+		} else if n.Inputs[0] != Picture {
+			at = sizes[n.Inputs[0]]
+		}
+		part := float64(at[0]) * float64(at[1]) / (side * side)
+		k += part * float64(n.Kept())
+		d += part * float64(len(n.Weights))
+	}
+	return int(k + 0.5), int(d + 0.5)
+}
