@@ -1,0 +1,316 @@
+package space
+
+import (
+	"math"
+)
+
+// Reference computes the graph by definition, slowly, in float64: what every
+// other implementation is tested against. src are Colors planes of w x h values,
+// the result Colors planes of (w*Scale) x (h*Scale). The graph must be valid.
+func (g *Graph) Reference(src []float32, w, h int) ([]float32, error) {
+	sizes, err := g.Sizes(w, h)
+	if err != nil {
+		return nil, err
+	}
+	channels := g.Channels()
+	picture := volume{g.Colors, w, h, make([]float64, len(src))}
+	for i, v := range src {
+		picture.pix[i] = float64(v)
+	}
+	outs := make([]volume, len(g.Nodes))
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		in := make([]volume, len(n.Inputs))
+		for k, j := range n.Inputs {
+			if in[k] = picture; j != Picture {
+				in[k] = outs[j]
+			}
+		}
+		outs[i] = volume{channels[i], sizes[i][0], sizes[i][1], make([]float64, channels[i]*sizes[i][0]*sizes[i][1])}
+		n.evaluate(&outs[i], in)
+	}
+	last := outs[len(outs)-1].pix
+	dst := make([]float32, len(last))
+	for i, v := range last {
+		dst[i] = float32(v)
+	}
+	return dst, nil
+}
+
+// volume is planar data (channels, height, width).
+type volume struct {
+	c, w, h int
+	pix     []float64
+}
+
+func (v *volume) at(c, y, x int) *float64 { return &v.pix[(c*v.h+y)*v.w+x] }
+
+// beyond is the value at any place, by what lies outside.
+func (v *volume) beyond(c, y, x int, b Border, value float64) float64 {
+	switch b {
+	case Edge:
+		x, y = min(max(x, 0), v.w-1), min(max(y, 0), v.h-1)
+	case Reflect:
+		x, y = mirror(x, v.w), mirror(y, v.h)
+	default:
+		if x < 0 || y < 0 || x >= v.w || y >= v.h {
+			return value
+		}
+	}
+	return *v.at(c, y, x)
+}
+
+func mirror(x, n int) int {
+	if x < 0 {
+		x = -x
+	}
+	if x >= n {
+		x = 2*(n-1) - x
+	}
+	return x
+}
+
+func (n *Node) evaluate(out *volume, in []volume) {
+	a := &in[0]
+	switch n.Op {
+	case OpConv:
+		n.conv(out, a)
+	case OpDeconv:
+		n.deconv(out, a)
+	case OpResize:
+		n.resize(out, a)
+	case OpMaxPool:
+		n.maxPool(out, a)
+	case OpConcat:
+		at := out.pix
+		for i := range in {
+			at = at[copy(at, in[i].pix):]
+		}
+	case OpSlice:
+		copy(out.pix, a.pix[n.From*a.w*a.h:])
+	default:
+		for c := range out.c {
+			for y := range out.h {
+				for x := range out.w {
+					*out.at(c, y, x) = n.value(c, y, x, in, out.c)
+				}
+			}
+		}
+	}
+}
+
+// value is one value of the operations whose values need at most one of each
+// input.
+func (n *Node) value(c, y, x int, in []volume, channels int) float64 {
+	a := &in[0]
+	pick := func(list []float32, none float64) float64 {
+		switch len(list) {
+		case 0:
+			return none
+		case 1:
+			return float64(list[0])
+		}
+		return float64(list[c])
+	}
+	switch n.Op {
+	case OpAdd, OpSub, OpMul, OpMax:
+		p, q := *a.at(min(c, a.c-1), y, x), *in[1].at(min(c, in[1].c-1), y, x)
+		switch n.Op {
+		case OpAdd:
+			return p + q
+		case OpSub:
+			return p - q
+		case OpMul:
+			return p * q
+		}
+		return max(p, q)
+	case OpAffine:
+		return *a.at(c, y, x)*pick(n.Gain, 1) + pick(n.Bias, 0)
+	case OpActivate:
+		return n.act(*a.at(c, y, x), pick(n.Slope, 0))
+	case OpShuffle:
+		f := n.Factor
+		from := c*f*f + y%f*f + x%f
+		if n.DCR {
+			from = (y%f*f+x%f)*channels + c
+		}
+		return *a.at(from, y/f, x/f)
+	case OpPad:
+		return a.beyond(c, y-n.Pad[0], x-n.Pad[2], n.Border, float64(n.Value))
+	}
+	panic("space: Reference: unknown operation " + n.Op.String())
+}
+
+func (n *Node) act(v, slope float64) float64 {
+	switch n.Act {
+	case ActReLU:
+		return max(v, 0)
+	case ActPReLU:
+		if v < 0 {
+			return slope * v
+		}
+	case ActClip:
+		return min(max(v, float64(n.Lo)), float64(n.Hi))
+	case ActSigmoid:
+		return 1 / (1 + math.Exp(-v))
+	case ActTanh:
+		return math.Tanh(v)
+	case ActSiLU:
+		return v / (1 + math.Exp(-v))
+	case ActGELU:
+		return v * (1 + math.Erf(v/math.Sqrt2)) / 2
+	}
+	return v
+}
+
+func (n *Node) bias(o int) float64 {
+	if n.Bias == nil {
+		return 0
+	}
+	return float64(n.Bias[o])
+}
+
+func (n *Node) conv(out, a *volume) {
+	stride, groups := n.Inside()
+	ins, outs := a.c/groups, out.c/groups
+	k := n.Kernel
+	for o := range out.c {
+		for y := range out.h {
+			for x := range out.w {
+				sum := n.bias(o)
+				for i := range ins {
+					for t := range k * k {
+						weight := float64(n.Weights[(o*ins+i)*k*k+t])
+						sum += weight * a.beyond(o/outs*ins+i, y*stride-n.Pad[0]+t/k, x*stride-n.Pad[2]+t%k, n.Border, 0)
+					}
+				}
+				*out.at(o, y, x) = sum
+			}
+		}
+	}
+}
+
+func (n *Node) deconv(out, a *volume) {
+	stride, groups := n.Inside()
+	ins, outs := a.c/groups, out.c/groups
+	k := n.Kernel
+	for o := range out.c {
+		for p := range out.w * out.h {
+			out.pix[o*out.w*out.h+p] = n.bias(o)
+		}
+	}
+	for i := range a.c {
+		for y := range a.h {
+			for x := range a.w {
+				for o := range outs {
+					for t := range k * k {
+						oy, ox := y*stride-n.Pad[0]+t/k, x*stride-n.Pad[2]+t%k
+						if oy >= 0 && ox >= 0 && oy < out.h && ox < out.w {
+							*out.at(i/ins*outs+o, oy, ox) += float64(n.Weights[(i*outs+o)*k*k+t]) * *a.at(i, y, x)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+func (n *Node) maxPool(out, a *volume) {
+	stride, _ := n.Inside()
+	for c := range out.c {
+		for y := range out.h {
+			for x := range out.w {
+				best := math.Inf(-1)
+				for t := range n.Kernel * n.Kernel {
+					best = max(best, a.beyond(c, y*stride-n.Pad[0]+t/n.Kernel, x*stride-n.Pad[2]+t%n.Kernel, Zeros, math.Inf(-1)))
+				}
+				*out.at(c, y, x) = best
+			}
+		}
+	}
+}
+
+func (n *Node) resize(out, a *volume) {
+	for c := range out.c {
+		for y := range out.h {
+			for x := range out.w {
+				var sum float64
+				rows, columns := n.Taps(y, a.h, out.h), n.Taps(x, a.w, out.w)
+				for _, r := range rows {
+					for _, q := range columns {
+						sum += r.Weight * q.Weight * *a.at(c, r.At, q.At)
+					}
+				}
+				*out.at(c, y, x) = sum
+			}
+		}
+	}
+}
+
+// Tap is one value that an interpolated one is made of, along one axis.
+type Tap struct {
+	At     int
+	Weight float64
+}
+
+// Taps gives what the resized value at place out of outs is made of, along an
+// axis of ins values.
+func (n *Node) Taps(out, ins, outs int) []Tap {
+	scale := float64(outs) / float64(ins)
+	if n.Factor > 0 {
+		scale = float64(n.Factor)
+	}
+	var at float64
+	switch n.Coord {
+	case HalfPixel:
+		at = (float64(out)+0.5)/scale - 0.5
+	case TorchHalfPixel:
+		if outs > 1 {
+			at = (float64(out)+0.5)/scale - 0.5
+		}
+	case Asymmetric:
+		at = float64(out) / scale
+	case AlignCorners:
+		if outs > 1 {
+			at = float64(out) * float64(ins-1) / float64(outs-1)
+		}
+	}
+	inside := func(i int) int { return min(max(i, 0), ins-1) }
+	switch n.Interp {
+	case Nearest:
+		var place float64
+		switch n.Rounding {
+		case RoundPreferFloor:
+			place = math.Ceil(at - 0.5)
+		case RoundPreferCeil:
+			place = math.Floor(at + 0.5)
+		case Floor:
+			place = math.Floor(at)
+		case Ceil:
+			place = math.Ceil(at)
+		}
+		return []Tap{{inside(int(place)), 1}}
+	case Linear:
+		low := math.Floor(at)
+		f := at - low
+		return []Tap{{inside(int(low)), 1 - f}, {inside(int(low) + 1), f}}
+	}
+	low := math.Floor(at)
+	var taps []Tap
+	for k := -1; k <= 2; k++ {
+		taps = append(taps, Tap{inside(int(low) + k), keys(at-low-float64(k), n.CubicA)})
+	}
+	return taps
+}
+
+// keys is the cubic convolution kernel of Keys 1981 with parameter a.
+func keys(d, a float64) float64 {
+	d = math.Abs(d)
+	switch {
+	case d <= 1:
+		return ((a+2)*d-(a+3))*d*d + 1
+	case d < 2:
+		return ((a*d-5*a)*d+8*a)*d - 4*a
+	}
+	return 0
+}
