@@ -10,6 +10,7 @@ import (
 type batch[G any] struct {
 	from    int // index of the first child
 	genomes []G
+	bars    [][][]float64 // the front when each was bred
 	results []Result
 	err     error
 }
@@ -23,13 +24,13 @@ type crew[G any] struct {
 	gone   bool
 }
 
-func hire[G any](ctx context.Context, workers int, evaluate func(context.Context, []G) ([]Result, error)) *crew[G] {
+func hire[G any](ctx context.Context, workers int, p *Problem[G]) *crew[G] {
 	ctx, cancel := context.WithCancel(ctx)
 	c := &crew[G]{work: make(chan batch[G]), done: make(chan batch[G], workers), cancel: cancel}
 	for range workers {
 		c.idle.Go(func() {
 			for b := range c.work {
-				b.results, b.err = evaluate(ctx, slices.Clone(b.genomes))
+				b.results, b.err = b.evaluate(ctx, p)
 				c.done <- b
 			}
 		})
@@ -54,4 +55,14 @@ func (c *crew[G]) dismiss() (rest []batch[G]) {
 		rest = append(rest, b)
 	}
 	return rest
+}
+
+func (b *batch[G]) evaluate(ctx context.Context, p *Problem[G]) ([]Result, error) {
+	genomes := slices.Clone(b.genomes)
+	if p.Screen == nil {
+		return p.Evaluate(ctx, genomes)
+	}
+	return p.Screen(ctx, genomes, func(i int, bound []float64) bool {
+		return slices.ContainsFunc(b.bars[i], func(row []float64) bool { return atMost(row, bound) })
+	})
 }

@@ -7,13 +7,15 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"time"
 )
 
 // Result is what evaluating one genome gave.
 type Result struct {
-	F   []float64 // objectives, minimised; every one finite
-	CV  float64   // constraint violation: 0 is feasible, more is worse
-	Err string    // why the evaluation failed; "" when it did not
+	F         []float64 // objectives, minimised; every one finite
+	CV        float64   // constraint violation: 0 is feasible, more is worse
+	Err       string    // why the evaluation failed; "" when it did not
+	Estimated bool      `json:",omitempty"` // F was not measured to the end: bred from, but never on the front
 }
 
 // Problem says what is searched. Genomes are values: no function may change a
@@ -25,12 +27,27 @@ type Problem[G any] struct {
 	Mutate    func(G, *rand.Rand) G        // a neighbour; also applied to every child of Crossover
 	Key       func(G) string               // equal keys mean the same genome
 
+	// Neighbour is the smallest move, for Local. Where it is nil, Mutate is taken.
+	Neighbour func(G, *rand.Rand) G
+
+	// Repair, where not nil, brings a genome that was bred and never launched
+	// nearer to what is feasible, or gives it back as it is. It must give a
+	// genome the same repair whenever it draws the same numbers.
+	Repair func(G, *rand.Rand) G
+
 	// Evaluate scores a batch and returns one Result a genome, in order.
 	// Several goroutines call it at once. It must give a genome the same Result
 	// in any batch. An error ends the search; a fault of one genome belongs in
 	// its Result.Err. A Result with an objective that is not finite counts as
 	// failed.
 	Evaluate func(context.Context, []G) ([]Result, error)
+
+	// Screen, where not nil, is called in place of Evaluate and may score in
+	// steps: hopeless(i, bound) says whether genome i of the batch, if none of its
+	// objectives is below bound, cannot enter the front as that was when the
+	// genome was bred. What is measured up to there is then a Result that is
+	// Estimated. The answer does not depend on timing.
+	Screen func(ctx context.Context, batch []G, hopeless func(i int, bound []float64) bool) ([]Result, error)
 }
 
 // Options say how to search. Zero values mean the default that is named.
@@ -63,6 +80,11 @@ type Options[G any] struct {
 	Stall     int
 	StallGain float64
 
+	// Deadline ends the search when it has passed: what was sent to a worker is
+	// committed, nothing new is sent. The zero time is never. The outcome then
+	// depends on the clock; a replay of its journal does not.
+	Deadline time.Time
+
 	// Journal receives every committed entry that was not Known, in launch
 	// order, from the goroutine that called Run, before anything is bred from
 	// it. An error ends the search.
@@ -88,6 +110,7 @@ type Entry[G any] struct {
 // Why a search ended.
 const (
 	Spent     = "evaluations spent"
+	Late      = "time spent"
 	Stalled   = "hypervolume stalled"
 	Exhausted = "space exhausted"
 	Cancelled = "cancelled"
@@ -99,7 +122,7 @@ type Outcome[G any] struct {
 	Front       []Entry[G] // feasible and dominated by nothing in All; sorted by objectives; the earliest of equals
 	Population  []Entry[G] // the survivors at the end, by index
 	All         []Entry[G] // everything committed, by index
-	Reason      string     // Spent, Stalled, Exhausted, Cancelled or Failed
+	Reason      string     // Spent, Late, Stalled, Exhausted, Cancelled or Failed
 	Reference   []float64  // given or automatic; nil when nothing was usable
 	Hypervolume float64    // of Front against Reference
 }
@@ -110,35 +133,19 @@ type Progress struct {
 	Budget      int     // Options.Evaluations
 	Replayed    int     // came from Known
 	Failed      int     // of Evaluations
+	Estimated   int     // of Evaluations: not measured to the end
 	Front       int     // members
 	Hypervolume float64 // of the front; 0 until there is a reference
 	Rate        float64 // evaluations a second since the search or its replay ended, replayed ones not counted
-}
-
-// Run searches by steady-state NSGA-II. The Outcome is nil only when the
-// options or the problem are wrong; with an error of the context, of Evaluate
-// or of Journal it holds what was committed until then.
-func Run[G any](ctx context.Context, p Problem[G], o Options[G]) (*Outcome[G], error) {
-	if err := prepare(&p, &o); err != nil {
-		return nil, err
-	}
-	return search(ctx, &p, &o, &mating[G]{problem: &p})
-}
-
-// Random draws every genome from the whole space: the baseline that a search
-// has to beat. It takes the same options as Run and keeps a population by the
-// same rule.
-func Random[G any](ctx context.Context, p Problem[G], o Options[G]) (*Outcome[G], error) {
-	if err := prepare(&p, &o); err != nil {
-		return nil, err
-	}
-	return search(ctx, &p, &o, &sampling[G]{problem: &p})
 }
 
 // prepare fills in defaults and refuses what cannot be searched.
 func prepare[G any](p *Problem[G], o *Options[G]) error {
 	if p.Random == nil || p.Mutate == nil || p.Key == nil || p.Evaluate == nil {
 		return fmt.Errorf("evolve: problem: a function is nil, want Random, Mutate, Key and Evaluate")
+	}
+	if p.Neighbour == nil {
+		p.Neighbour = p.Mutate
 	}
 	fill := func(v *int, std int) {
 		if *v == 0 {

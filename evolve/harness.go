@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	mathrand "math/rand"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"time"
@@ -15,16 +16,18 @@ import (
 // run is one search on its way. Children have three states, each a prefix of
 // the one before: bred, sent to a worker (or known), committed.
 type run[G any] struct {
-	problem *Problem[G]
+	problem *Problem[G] // with the operators of the stage
 	options *Options[G]
-	survive eaopt.Model
-	breed   eaopt.Model
+	method  method[G]
+	stages  []Stage[G] // that did not begin yet
+	last    int        // index after the stage's last child
 
 	pop    eaopt.Population // of committed, usable members
 	stream *stream          // behind pop.RNG
 
 	start     []G // without repeats
 	bred      []G
+	bars      [][][]float64   // the front when each child was bred
 	seen      map[string]bool // keys of bred
 	exhausted bool
 	sent      int
@@ -32,25 +35,28 @@ type run[G any] struct {
 
 	all        []Entry[G]
 	failed     int
+	estimated  int
 	objectives int // of every usable result; 0 before the first
 	front      front
-	volumes    []float64 // hypervolume after every commit, for Stall
-	began      time.Time // of the evaluations that are not replayed
+	bar        [][]float64 // a copy of the front's rows, never changed
+	volumes    []float64   // hypervolume after every commit, for Stall
+	began      time.Time   // of the evaluations that are not replayed
 }
 
-// search drives a method: breed appends a child to the population, survive
-// takes in what was evaluated.
-func search[G any](ctx context.Context, p *Problem[G], o *Options[G], breed eaopt.Model) (*Outcome[G], error) {
+// search drives a method, and hands it the operators of one stage after the
+// other.
+func search[G any](ctx context.Context, p *Problem[G], o *Options[G], m method[G], stages []Stage[G]) (*Outcome[G], error) {
 	r := &run[G]{
-		problem: p, options: o, breed: breed, survive: &survival[G]{size: o.Population},
+		problem: p, options: o, method: m, stages: stages,
 		stream: &stream{}, seen: map[string]bool{}, done: map[int]Result{},
 		objectives: len(o.Reference), front: front{ref: o.Reference},
 	}
-	for _, m := range []eaopt.Model{r.survive, r.breed} {
+	for _, m := range []eaopt.Model{m.survive, m.breed} {
 		if err := m.Validate(); err != nil {
 			return nil, err
 		}
 	}
+	r.bound()
 	r.pop.RNG = mathrand.New(r.stream)
 	unique := map[string]bool{}
 	for _, g := range o.Start {
@@ -97,7 +103,7 @@ func (r *run[G]) replay(ctx context.Context) (reason string, err error) {
 
 // evaluate goes on until there is a reason to end.
 func (r *run[G]) evaluate(ctx context.Context) (reason string, err error) {
-	crew := hire(ctx, r.options.Workers, r.problem.Evaluate)
+	crew := hire(ctx, r.options.Workers, r.problem)
 	defer crew.dismiss()
 	for {
 		// Child i+Lag is bred after the commit of i and before that of i+1.
@@ -107,6 +113,10 @@ func (r *run[G]) evaluate(ctx context.Context) (reason string, err error) {
 		if reason := r.ended(); reason != "" {
 			return reason, nil
 		}
+		late := r.late()
+		if late && len(r.all) == r.sent {
+			return Late, nil
+		}
 		if result, ok := r.done[len(r.all)]; ok {
 			if reason, err := r.commit(result); reason != "" {
 				return reason, err
@@ -115,9 +125,10 @@ func (r *run[G]) evaluate(ctx context.Context) (reason string, err error) {
 		}
 		var work chan<- batch[G]
 		var next batch[G]
-		if r.sent < len(r.bred) && ctx.Err() == nil {
+		if r.sent < len(r.bred) && ctx.Err() == nil && !late {
 			work = crew.work
-			next = batch[G]{from: r.sent, genomes: r.bred[r.sent:min(len(r.bred), r.sent+r.options.Batch)]}
+			end := min(len(r.bred), r.sent+r.options.Batch)
+			next = batch[G]{from: r.sent, genomes: r.bred[r.sent:end], bars: r.bars[r.sent:end]}
 		}
 		select {
 		case work <- next:
@@ -153,15 +164,62 @@ func (r *run[G]) evaluate(ctx context.Context) (reason string, err error) {
 	}
 }
 
+// late says whether the deadline has passed.
+func (r *run[G]) late() bool {
+	return !r.options.Deadline.IsZero() && !time.Now().Before(r.options.Deadline)
+}
+
 // ended says why there is nothing left to do, "" when there is.
 func (r *run[G]) ended() string {
 	switch {
 	case len(r.all) == r.options.Evaluations:
 		return Spent
-	case r.exhausted && len(r.all) == len(r.bred):
+	case r.exhausted && len(r.all) == len(r.bred) && len(r.stages) == 0:
 		return Exhausted
 	}
 	return ""
+}
+
+// bound sets the end of the stage.
+func (r *run[G]) bound() {
+	r.last = r.options.Evaluations
+	if len(r.stages) > 0 {
+		r.last = min(r.last, r.stages[0].From)
+	}
+}
+
+// turn goes over to the next stage when all of this one is committed.
+func (r *run[G]) turn() {
+	if len(r.stages) == 0 || len(r.all) < len(r.bred) || len(r.bred) < r.last && !r.exhausted {
+		return
+	}
+	next := r.stages[0]
+	r.stages = r.stages[1:]
+	p := *r.problem
+	p.Random, p.Crossover, p.Mutate = next.Random, next.Crossover, next.Mutate
+	r.problem, r.method.breed = &p, &mating[G]{problem: &p}
+	r.exhausted, r.volumes = false, nil
+	r.bound()
+	if next.Keep != nil {
+		keep := next.Keep(r.survivors())
+		r.pop.Individuals = slices.DeleteFunc(r.pop.Individuals, func(eaopt.Individual) bool {
+			gone := !keep[0]
+			keep = keep[1:]
+			return gone
+		})
+	}
+	for _, indi := range r.pop.Individuals {
+		memberOf[G](indi).problem = r.problem
+	}
+}
+
+// survivors gives the population's entries, by index.
+func (r *run[G]) survivors() []Entry[G] {
+	var list []Entry[G]
+	for _, indi := range r.pop.Individuals {
+		list = append(list, r.all[memberOf[G](indi).index])
+	}
+	return list
 }
 
 // take remembers the results of a batch.
@@ -179,16 +237,17 @@ func (r *run[G]) take(b batch[G]) error {
 	return nil
 }
 
-// launch breeds as many children as the lag allows.
+// launch breeds as many children as the lag and the stage allow.
 func (r *run[G]) launch() error {
-	for !r.exhausted && len(r.bred) < min(r.options.Evaluations, len(r.all)+r.options.Lag) {
+	r.turn()
+	for !r.exhausted && len(r.bred) < min(r.last, len(r.all)+r.options.Lag) {
 		i := len(r.bred)
 		g, key, err := r.child(i)
 		if err != nil {
 			return err
 		}
 		if r.exhausted {
-			return nil
+			return r.relaunch()
 		}
 		if known := r.options.Known; i < len(known) {
 			if known[i].Index != i {
@@ -200,9 +259,18 @@ func (r *run[G]) launch() error {
 			r.sent = i + 1
 		}
 		r.seen[key] = true
-		r.bred = append(r.bred, g)
+		r.bred, r.bars = append(r.bred, g), append(r.bars, r.bar)
 	}
 	return nil
+}
+
+// relaunch goes on in the next stage when this one was exhausted with nothing
+// on its way.
+func (r *run[G]) relaunch() error {
+	if len(r.stages) == 0 || len(r.all) < len(r.bred) {
+		return nil
+	}
+	return r.launch()
 }
 
 // child breeds child i, or finds that the space is exhausted.
@@ -211,19 +279,21 @@ func (r *run[G]) child(i int) (g G, key string, err error) {
 		return r.start[i], r.problem.Key(r.start[i]), nil
 	}
 	r.stream.start(r.options.Seed, i)
-	method := r.breed
+	model := r.method.breed
 	if i < r.options.Population {
-		method = &sampling[G]{r.problem}
+		model = &sampling[G]{r.problem}
 	}
-	if err := method.Apply(&r.pop); err != nil {
+	child, err := r.apply(model)
+	if err != nil {
 		return g, "", err
 	}
-	last := len(r.pop.Individuals) - 1
-	child := r.pop.Individuals[last]
-	r.pop.Individuals = slices.Delete(r.pop.Individuals, last, last+1)
 	for try := 0; ; try++ {
 		g = memberOf[G](child).genome
-		if key = r.problem.Key(g); !r.seen[key] {
+		if key = r.problem.Key(g); !r.seen[key] && r.problem.Repair != nil {
+			g = r.problem.Repair(g, rand.New(r.pop.RNG))
+			key = r.problem.Key(g)
+		}
+		if !r.seen[key] {
 			return g, key, nil
 		}
 		switch {
@@ -233,13 +303,22 @@ func (r *run[G]) child(i int) (g G, key string, err error) {
 		case try < r.options.Retries/2:
 			child.Mutate(r.pop.RNG)
 		default:
-			if err := (&sampling[G]{r.problem}).Apply(&r.pop); err != nil {
+			if child, err = r.apply(&sampling[G]{r.problem}); err != nil {
 				return g, "", err
 			}
-			child = r.pop.Individuals[last]
-			r.pop.Individuals = slices.Delete(r.pop.Individuals, last, last+1)
 		}
 	}
+}
+
+// apply takes the individual that a model appends.
+func (r *run[G]) apply(model eaopt.Model) (child eaopt.Individual, err error) {
+	if err := model.Apply(&r.pop); err != nil {
+		return child, err
+	}
+	last := len(r.pop.Individuals) - 1
+	child = r.pop.Individuals[last]
+	r.pop.Individuals = slices.Delete(r.pop.Individuals, last, last+1)
+	return child, nil
 }
 
 // commit makes the result of the next child part of the search. Reason is ""
@@ -267,11 +346,14 @@ func (r *run[G]) commit(result Result) (reason string, err error) {
 		r.pop.Individuals = append(r.pop.Individuals, eaopt.Individual{
 			Genome: m, Fitness: math.Inf(1), Evaluated: true, ID: strconv.Itoa(i),
 		})
-		if err := r.survive.Apply(&r.pop); err != nil {
+		if err := r.method.survive.Apply(&r.pop); err != nil {
 			return Failed, err
 		}
-		if result.CV == 0 {
-			r.front.add(i, result.F, measured)
+		switch {
+		case result.Estimated:
+			r.estimated++
+		case result.CV == 0 && r.front.add(i, result.F, measured):
+			r.bar = slices.Clone(r.front.f)
 		}
 	}
 	r.pop.Generations++
@@ -306,7 +388,7 @@ func (r *run[G]) check(i int, result Result) (Result, error) {
 		return fail(fmt.Sprintf("constraint violation is %v, want a finite number", result.CV))
 	}
 	r.objectives = len(result.F)
-	return Result{F: slices.Clone(result.F), CV: max(result.CV, 0)}, nil
+	return Result{F: slices.Clone(result.F), CV: max(result.CV, 0), Estimated: result.Estimated}, nil
 }
 
 // fixReference takes the automatic reference when there are usable results.
@@ -325,7 +407,7 @@ func (r *run[G]) fixReference() {
 // stalled says whether hypervolume grew too little over the last Stall
 // evaluations. It is never so while nothing is feasible within the reference.
 func (r *run[G]) stalled() bool {
-	if r.options.Stall == 0 {
+	if r.options.Stall == 0 || len(r.stages) > 0 {
 		return false
 	}
 	r.volumes = append(r.volumes, r.front.volume)
@@ -343,7 +425,7 @@ func (r *run[G]) progress() {
 	}
 	p := Progress{
 		Evaluations: len(r.all), Budget: r.options.Evaluations,
-		Replayed: min(len(r.all), len(r.options.Known)), Failed: r.failed,
+		Replayed: min(len(r.all), len(r.options.Known)), Failed: r.failed, Estimated: r.estimated,
 		Front: len(r.front.f), Hypervolume: r.front.volume,
 	}
 	if spent := time.Since(r.began).Seconds(); spent > 0 {
@@ -360,9 +442,7 @@ func (r *run[G]) outcome(reason string) *Outcome[G] {
 	for _, i := range r.front.sorted() {
 		out.Front = append(out.Front, r.all[i])
 	}
-	for _, indi := range r.pop.Individuals {
-		out.Population = append(out.Population, r.all[memberOf[G](indi).index])
-	}
+	out.Population = r.survivors()
 	if r.front.ref != nil {
 		out.Hypervolume = Hypervolume(r.front.f, r.front.ref)
 	}

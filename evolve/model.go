@@ -115,10 +115,13 @@ func (s *survival[G]) Apply(pop *eaopt.Population) error {
 	}
 	for i := range pop.Individuals {
 		m := memberOf[G](pop.Individuals[i])
-		pop.Individuals[i].Fitness = float64(m.rank) + 1/(2+m.crowding)
+		pop.Individuals[i].Fitness = fitness(m)
 	}
 	return nil
 }
+
+// fitness is the crowded comparison as one number.
+func fitness[G any](m *member[G]) float64 { return float64(m.rank) + 1/(2+m.crowding) }
 
 // enter ranks the last member among the others, which are ranked, and gives the
 // number of the last front. A member that is newly dominated moves down by

@@ -179,7 +179,7 @@ func TestPopulationIsEaopts(t *testing.T) {
 		}
 		child++
 	}}
-	out, err := search(context.Background(), &p, &o, model)
+	out, err := search(context.Background(), &p, &o, method[[]int]{&survival[[]int]{size: o.Population}, model}, nil)
 	if err != nil || child != o.Evaluations {
 		t.Fatalf("search: %v, the model bred up to child %d, want %d", err, child, o.Evaluations)
 	}
