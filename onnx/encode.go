@@ -2,9 +2,12 @@ package onnx
 
 import (
 	"encoding/binary"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
+
+	"evosr/internal/half"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -153,4 +156,20 @@ func intTensor(name string, values ...int64) tensor {
 		t.raw = binary.LittleEndian.AppendUint64(t.raw, uint64(v))
 	}
 	return t
+}
+
+// scalarTensor is a float32 without dims.
+func scalarTensor(name string, v float32) tensor { return floatTensor(name, []float32{v}) }
+
+// halfTensor rounds values to float16.
+func halfTensor(name string, values []float32, dims ...int64) (tensor, error) {
+	t := tensor{name: name, kind: typeFloat16, dims: dims, n: len(values), raw: make([]byte, 0, 2*len(values))}
+	for i, v := range values {
+		h := half.Of(v)
+		if h&0x7fff >= 0x7c00 {
+			return t, fmt.Errorf("weight %d is %v, want at most %d for float16", i, v, half.Max)
+		}
+		t.raw = binary.LittleEndian.AppendUint16(t.raw, h)
+	}
+	return t, nil
 }

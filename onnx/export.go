@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -31,9 +32,10 @@ const (
 type ExportOptions struct {
 	Opset int // MinOpset to MaxOpset; 0 means DefaultOpset
 
-	// Meta becomes metadata_props, such as "psnr_db". Its "version" is named as
-	// the producer's version too. Export adds genome, scale, colors,
-	// color_space and density of the network, whatever Meta says of them.
+	// Meta becomes metadata_props, such as "psnr_db". Its "evosr_version" is
+	// named as the producer's version too. Export adds genome, scale, colors,
+	// color_space, density and sparsity of the network, whatever Meta says of
+	// them.
 	Meta map[string]string
 
 	// Size of the input in pixels; 0 leaves a side dynamic.
@@ -44,6 +46,16 @@ type ExportOptions struct {
 	// ones, which repeats the picture's edge exactly, in place of Pad. It needs
 	// Width and Height, at most MaxPortable each.
 	Portable bool
+
+	// Float16 stores the weights of the layers as float16, each with a Cast to
+	// float32 that runtimes fold when they load the file: it halves the file,
+	// and the arithmetic stays float32. Not in portable form.
+	Float16 bool
+
+	// RGB wraps a luma network in the colour path: the file reads and gives RGB,
+	// code/255, luma goes through the network, colour through bicubic
+	// interpolation, and the result is clipped to [0, 1].
+	RGB bool
 }
 
 // MaxPortable is the largest side of a picture in portable form, in pixels: the
@@ -73,6 +85,9 @@ func (o *ExportOptions) check() error {
 	case o.Width < 0 || o.Width > most || o.Height < 0 || o.Height > most:
 		return bad("size", fmt.Sprintf("%dx%d", o.Width, o.Height), fmt.Sprintf("0 to %d pixels a side", most))
 	}
+	if o.Portable && o.Float16 {
+		return bad("weights", "float16", "float32 for the portable form: old importers know no Cast")
+	}
 	for k, v := range o.Meta {
 		if k == "" || !utf8.ValidString(k) || !utf8.ValidString(v) {
 			return bad("metadata", fmt.Sprintf("%q: %q", k, v), "UTF-8 and a key that is not empty")
@@ -98,7 +113,8 @@ func irVersion(opset int) int64 {
 }
 
 // Export writes net as an ONNX file. Weights that a mask prunes are written as
-// zeros.
+// zeros, and every layer with the channels that it has: sparse.Program.Subnet is
+// the network without those that filter pruning removed.
 func Export(w io.Writer, net *space.Subnet, o ExportOptions) error {
 	if err := o.check(); err != nil {
 		return err
@@ -120,8 +136,10 @@ type builder struct {
 	width      int // of the input, pixels; 0 when dynamic
 	height     int
 	portable   bool
+	half       bool
 	nodeNames  map[string]bool
 	valueNames map[string]bool
+	picture    string         // the value that the network reads
 	edges      map[int]string // the picture with its edge repeated, by reach
 }
 
@@ -129,12 +147,15 @@ func build(net *space.Subnet, o ExportOptions) (*Model, error) {
 	if err := net.Validate(); err != nil {
 		return nil, err
 	}
+	if o.RGB && net.Colors != 1 {
+		return nil, fmt.Errorf("colour path: a network of %d colors, want one of luma", net.Colors)
+	}
 	b := &builder{
 		graph: graph{name: "evosr_x" + strconv.Itoa(net.Scale)},
-		net:   net, width: o.Width, height: o.Height, portable: o.Portable,
+		net:   net, width: o.Width, height: o.Height, portable: o.Portable, half: o.Float16,
 		nodeNames:  map[string]bool{},
 		valueNames: map[string]bool{inputName: true, outputName: true},
-		edges:      map[int]string{0: inputName},
+		picture:    inputName,
 	}
 	// Layers first: their names must come back as they are.
 	for i := range net.Layers {
@@ -148,6 +169,13 @@ func build(net *space.Subnet, o ExportOptions) (*Model, error) {
 	for i := range net.Layers {
 		values[i] = fresh(b.valueNames, net.Layers[i].Name)
 	}
+	colors := net.Colors
+	if o.RGB {
+		colors = 3
+		b.picture = fresh(b.valueNames, "luma")
+		b.lumaIn()
+	}
+	b.edges = map[int]string{0: b.picture}
 	for i := range net.Layers {
 		if l := &net.Layers[i]; l.Src == space.Picture {
 			b.edge(l.Kernel / 2)
@@ -158,15 +186,22 @@ func build(net *space.Subnet, o ExportOptions) (*Model, error) {
 			return nil, fmt.Errorf("layer %d %q: %w", i, net.Layers[i].Name, err)
 		}
 	}
-	b.shuffle(values[len(values)-1])
-	b.inputs = []valueInfo{b.info(inputName, 1, "height", "width")}
-	b.outputs = []valueInfo{b.info(outputName, net.Scale, "sr_height", "sr_width")}
+	last := values[len(values)-1]
+	if o.RGB {
+		luma := fresh(b.valueNames, "luma/sr")
+		b.shuffle("shuffle", last, luma, 1)
+		b.rgbOut(luma)
+	} else {
+		b.shuffle("shuffle", last, outputName, colors)
+	}
+	b.inputs = []valueInfo{b.info(inputName, colors, 1, "height", "width")}
+	b.outputs = []valueInfo{b.info(outputName, colors, net.Scale, "sr_height", "sr_width")}
 	return &Model{
 		ir:              irVersion(o.Opset),
 		producer:        "evosr",
-		producerVersion: o.Meta["version"],
+		producerVersion: o.Meta["evosr_version"],
 		opsets:          []opset{{version: int64(o.Opset)}},
-		metadata:        metadata(net, o.Meta),
+		metadata:        metadata(net, colors, o),
 		graph:           b.graph,
 	}, nil
 }
@@ -177,24 +212,50 @@ const (
 	metaScale      = "scale"
 	metaColors     = "colors"
 	metaColorSpace = "color_space"
-	metaDensity    = "density" // kept weights / all weights
+	metaDensity    = "density"  // kept weights / all weights
+	metaSparsity   = "sparsity" // JSON: the pruned layers
+	metaWeights    = "weights"  // type that they are stored as
 )
 
-func metadata(net *space.Subnet, more map[string]string) map[string]string {
+// prunedLayer describes a layer with zeros among its weights.
+type prunedLayer struct {
+	Layer   string  `json:"layer"` // the name of its Conv
+	Scheme  string  `json:"scheme"`
+	Density float64 `json:"density"` // kept weights / all weights
+}
+
+func metadata(net *space.Subnet, colors int, o ExportOptions) map[string]string {
 	meta := map[string]string{}
-	maps.Copy(meta, more)
+	maps.Copy(meta, o.Meta)
 	delete(meta, metaGenome)
 	if net.Genome.Width > 0 {
 		meta[metaGenome] = net.Genome.String()
 	}
 	meta[metaScale] = strconv.Itoa(net.Scale)
-	meta[metaColors] = strconv.Itoa(net.Colors)
+	meta[metaColors] = strconv.Itoa(colors)
 	meta[metaColorSpace] = "luma BT.601 studio range, code/255"
-	if net.Colors == 3 {
+	if colors == 3 {
 		meta[metaColorSpace] = "RGB, code/255"
 	}
 	kept, dense := net.MACs()
 	meta[metaDensity] = strconv.FormatFloat(float64(kept)/float64(dense), 'f', 6, 64)
+	meta[metaWeights] = "float32"
+	if o.Float16 {
+		meta[metaWeights] = "float16"
+	}
+	list := []prunedLayer{}
+	for i := range net.Layers {
+		l := &net.Layers[i]
+		if kept := l.Kept(); kept < l.Size() {
+			density := math.Round(1e6*float64(kept)/float64(l.Size())) / 1e6
+			list = append(list, prunedLayer{l.Name, l.Prune.Scheme.String(), density})
+		}
+	}
+	text, err := json.Marshal(list)
+	if err != nil {
+		panic(err) // strings and finite numbers
+	}
+	meta[metaSparsity] = string(text)
 	return meta
 }
 
@@ -233,7 +294,7 @@ func textAttr(name, v string) attribute {
 	return attribute{name: name, kind: attrString, s: v}
 }
 
-func (b *builder) info(name string, scale int, height, width string) valueInfo {
+func (b *builder) info(name string, colors, scale int, height, width string) valueInfo {
 	side := func(size int, param string) dim {
 		if size == 0 {
 			return dim{value: -1, param: param}
@@ -241,7 +302,7 @@ func (b *builder) info(name string, scale int, height, width string) valueInfo {
 		return dim{value: int64(size * scale)}
 	}
 	return valueInfo{name: name, isTensor: true, kind: typeFloat, ranked: true, dims: []dim{
-		{value: 1}, {value: int64(b.net.Colors)}, side(b.height, height), side(b.width, width),
+		{value: 1}, {value: int64(colors)}, side(b.height, height), side(b.width, width),
 	}}
 }
 
@@ -263,7 +324,11 @@ func (b *builder) layer(i int, values []string) error {
 			return fmt.Errorf("%s %d is %v, want a finite number", list.what, j, list.values[j])
 		}
 	}
-	k, pad := int64(l.Kernel), int64(l.Kernel/2)
+	kernel, err := b.weights(l, weights)
+	if err != nil {
+		return err
+	}
+	pad := l.Kernel / 2
 	var src string
 	if l.Src == space.Picture {
 		src, pad = b.edges[l.Kernel/2], 0
@@ -282,14 +347,10 @@ func (b *builder) layer(i int, values []string) error {
 		name: l.Name, op: "Conv", outputs: []string{value},
 		inputs: []string{
 			src,
-			b.constant(floatTensor(l.Name+"/weight", weights, int64(l.Out), int64(l.In), k, k)),
+			kernel,
 			b.constant(floatTensor(l.Name+"/bias", l.Bias, int64(l.Out))),
 		},
-		attrs: []attribute{
-			// All spelled out: not every importer knows the defaults.
-			intsAttr("dilations", 1, 1), intAttr("group", 1), intsAttr("kernel_shape", k, k),
-			intsAttr("pads", pad, pad, pad, pad), intsAttr("strides", 1, 1),
-		},
+		attrs: convAttrs(l.Kernel, pad, 1),
 	})
 	if l.Add != space.None {
 		sum := out(!l.ReLU, "sum")
@@ -300,6 +361,31 @@ func (b *builder) layer(i int, values []string) error {
 		b.add(l.Name+"/relu", "Relu", []string{value}, values[i])
 	}
 	return nil
+}
+
+// convAttrs spells everything out: not every importer knows the defaults.
+func convAttrs(kernel, pad, groups int) []attribute {
+	k, p := int64(kernel), int64(pad)
+	return []attribute{
+		intsAttr("dilations", 1, 1), intAttr("group", groups), intsAttr("kernel_shape", k, k),
+		intsAttr("pads", p, p, p, p), intsAttr("strides", 1, 1),
+	}
+}
+
+// weights appends the filters of a layer and returns the value that holds them
+// as float32.
+func (b *builder) weights(l *space.Layer, values []float32) (string, error) {
+	name, dims := l.Name+"/weight", []int64{int64(l.Out), int64(l.In), int64(l.Kernel), int64(l.Kernel)}
+	if !b.half {
+		return b.constant(floatTensor(name, values, dims...)), nil
+	}
+	t, err := halfTensor(name+"/half", values, dims...)
+	if err != nil {
+		return "", err
+	}
+	half, full := b.constant(t), fresh(b.valueNames, name)
+	b.add(name, "Cast", []string{half}, full, intAttr("to", int(typeFloat)))
+	return full, nil
 }
 
 func notFinite(values []float32) int {
@@ -316,22 +402,27 @@ func (b *builder) edge(reach int) {
 	if b.edges[reach] != "" {
 		return
 	}
-	name := fmt.Sprintf("%s/edge%d", inputName, reach)
-	value := fresh(b.valueNames, name)
-	b.edges[reach] = value
+	name := fmt.Sprintf("%s/edge%d", b.picture, reach)
+	b.edges[reach] = fresh(b.valueNames, name)
+	b.repeatEdge(name, b.picture, b.edges[reach], b.net.Colors, reach)
+}
+
+// repeatEdge repeats the outermost pixels of the planes of src reach times.
+func (b *builder) repeatEdge(name, src, dst string, planes, reach int) {
 	if b.portable {
-		b.portableEdge(name, value, reach)
+		b.portableEdge(name, src, dst, planes, reach)
 		return
 	}
 	r := int64(reach)
 	pads := b.constant(intTensor(name+"/pads", 0, 0, r, r, 0, 0, r, r))
-	b.add(name, "Pad", []string{inputName, pads}, value, textAttr("mode", "edge"))
+	b.add(name, "Pad", []string{src, pads}, dst, textAttr("mode", "edge"))
 }
 
-func (b *builder) shuffle(value string) {
+// shuffle turns planes*scale² channels into planes of scale times the size.
+func (b *builder) shuffle(name, src, dst string, planes int) {
 	if b.portable {
-		b.portableShuffle(value)
+		b.portableShuffle(name, src, dst, planes)
 		return
 	}
-	b.add("shuffle", "DepthToSpace", []string{value}, outputName, intAttr("blocksize", b.net.Scale), textAttr("mode", "CRD"))
+	b.add(name, "DepthToSpace", []string{src}, dst, intAttr("blocksize", b.net.Scale), textAttr("mode", "CRD"))
 }

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"math"
 	"strings"
+
+	"evosr/internal/half"
 )
 
 // Model is one ONNX file: a graph of operators with its constants, the operator
@@ -121,6 +123,7 @@ type dataType int32
 
 const (
 	typeFloat    dataType = 1
+	typeInt32    dataType = 6
 	typeInt64    dataType = 7
 	typeFloat16  dataType = 10
 	typeDouble   dataType = 11
@@ -142,7 +145,7 @@ func (t dataType) elements() (name string, bytes int, field protoField) {
 		return "uint16", 2, tensorInt32Data
 	case 5:
 		return "int16", 2, tensorInt32Data
-	case 6:
+	case typeInt32:
 		return "int32", 4, tensorInt32Data
 	case typeInt64:
 		return "int64", 8, tensorInt64Data
@@ -178,37 +181,59 @@ type tensor struct {
 	body []byte // the message, whose typed fields hold the data
 }
 
-// floats converts a float32 tensor.
+// floats converts a tensor of floating-point numbers to float32.
 func (t *tensor) floats() ([]float32, error) {
-	if t.kind != typeFloat {
+	var value func(bits uint64) float32
+	switch t.kind {
+	case typeFloat:
+		value = func(bits uint64) float32 { return math.Float32frombits(uint32(bits)) }
+	case typeFloat16:
+		value = func(bits uint64) float32 { return half.From(uint16(bits)) }
+	case typeBFloat16:
+		value = func(bits uint64) float32 { return math.Float32frombits(uint32(uint16(bits)) << 16) }
+	case typeDouble:
+		value = func(bits uint64) float32 { return float32(math.Float64frombits(bits)) }
+	default:
 		return nil, fmt.Errorf("tensor %s holds %v, want float32", quote(t.name), t.kind)
 	}
 	out := make([]float32, 0, t.n)
-	if t.body == nil {
-		for i := range t.n {
-			out = append(out, math.Float32frombits(binary.LittleEndian.Uint32(t.raw[4*i:])))
-		}
-		return out, nil
-	}
-	err := typedData(t.body, tensorFloatData, func(bits uint64) {
-		out = append(out, math.Float32frombits(uint32(bits)))
-	})
+	err := t.each(func(bits uint64) { out = append(out, value(bits)) })
 	return out, err
 }
 
-// ints converts an int64 tensor.
+// each calls f with the bits of every element.
+func (t *tensor) each(f func(bits uint64)) error {
+	_, size, field := t.kind.elements()
+	if t.body != nil {
+		return typedData(t.body, field, f)
+	}
+	for b := t.raw; len(b) >= size; b = b[size:] {
+		switch size {
+		case 1:
+			f(uint64(b[0]))
+		case 2:
+			f(uint64(binary.LittleEndian.Uint16(b)))
+		case 4:
+			f(uint64(binary.LittleEndian.Uint32(b)))
+		default:
+			f(binary.LittleEndian.Uint64(b))
+		}
+	}
+	return nil
+}
+
+// ints converts an int64 or int32 tensor.
 func (t *tensor) ints() ([]int64, error) {
-	if t.kind != typeInt64 {
+	if t.kind != typeInt64 && t.kind != typeInt32 {
 		return nil, fmt.Errorf("tensor %s holds %v, want int64", quote(t.name), t.kind)
 	}
 	out := make([]int64, 0, t.n)
-	if t.body == nil {
-		for i := range t.n {
-			out = append(out, int64(binary.LittleEndian.Uint64(t.raw[8*i:])))
+	err := t.each(func(bits uint64) {
+		if t.kind == typeInt32 {
+			bits = uint64(int64(int32(bits)))
 		}
-		return out, nil
-	}
-	err := typedData(t.body, tensorInt64Data, func(bits uint64) { out = append(out, int64(bits)) })
+		out = append(out, int64(bits))
+	})
 	return out, err
 }
 

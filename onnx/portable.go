@@ -35,27 +35,27 @@ func edgeRows(n, r, colors int) []float32 {
 	return m
 }
 
-func (b *builder) portableEdge(name, value string, r int) {
-	c, h, w := b.net.Colors, b.height, b.width
+func (b *builder) portableEdge(name, src, dst string, planes, r int) {
+	c, h, w := planes, b.height, b.width
 	columns := b.constant(floatTensor(name+"/columns", edgeColumns(w, r), int64(w), int64(w+2*r)))
 	rows := b.constant(floatTensor(name+"/rows", edgeRows(h, r, c), int64(c*(h+2*r)), int64(c*h)))
 	flat, wide, tall := fresh(b.valueNames, name+"/flat"), fresh(b.valueNames, name+"/wide"), fresh(b.valueNames, name+"/tall")
-	b.reshape(name+"/flatten", inputName, flat, int64(c*h), int64(w))
+	b.reshape(name+"/flatten", src, flat, int64(c*h), int64(w))
 	b.add(name+"/widen", "MatMul", []string{flat, columns}, wide)
 	b.add(name+"/heighten", "MatMul", []string{rows, wide}, tall)
-	b.reshape(name, tall, value, 1, int64(c), int64(h+2*r), int64(w+2*r))
+	b.reshape(name, tall, dst, 1, int64(c), int64(h+2*r), int64(w+2*r))
 }
 
 // shufflePerm orders (color, cell row, cell column, height, width) as (color,
 // height, cell row, width, cell column).
 func shufflePerm() []int64 { return []int64{0, 3, 1, 4, 2} }
 
-func (b *builder) portableShuffle(value string) {
-	c, s, h, w := int64(b.net.Colors), int64(b.net.Scale), int64(b.height), int64(b.width)
-	cells, moved := fresh(b.valueNames, "shuffle/cells"), fresh(b.valueNames, "shuffle/moved")
-	b.reshape("shuffle/split", value, cells, c, s, s, h, w)
-	b.add("shuffle/move", "Transpose", []string{cells}, moved, intsAttr("perm", shufflePerm()...))
-	b.reshape("shuffle", moved, outputName, 1, c, h*s, w*s)
+func (b *builder) portableShuffle(name, src, dst string, planes int) {
+	c, s, h, w := int64(planes), int64(b.net.Scale), int64(b.height), int64(b.width)
+	cells, moved := fresh(b.valueNames, name+"/cells"), fresh(b.valueNames, name+"/moved")
+	b.reshape(name+"/split", src, cells, c, s, s, h, w)
+	b.add(name+"/move", "Transpose", []string{cells}, moved, intsAttr("perm", shufflePerm()...))
+	b.reshape(name, moved, dst, 1, c, h*s, w*s)
 }
 
 func (b *builder) reshape(name, src, dst string, dims ...int64) {

@@ -97,7 +97,7 @@ func TestBlocks(t *testing.T) {
 func TestExportForm(t *testing.T) {
 	rng := check.Rand(t)
 	net := netOf(t, rng, "w8;head;wide2;tail", 3, 1)
-	m, err := Decode(export(t, net, ExportOptions{Meta: map[string]string{"version": "1.2.3", "psnr_db": "37.5", "scale": "9"}}))
+	m, err := Decode(export(t, net, ExportOptions{Meta: map[string]string{"evosr_version": "1.2.3", "psnr_db": "37.5", "scale": "9"}}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,8 @@ func TestExportForm(t *testing.T) {
 	}
 	meta := map[string]string{
 		"genome": "w8;head;wide2;tail", "scale": "3", "colors": "1", "density": "1.000000",
-		"color_space": "luma BT.601 studio range, code/255", "version": "1.2.3", "psnr_db": "37.5",
+		"color_space": "luma BT.601 studio range, code/255", "evosr_version": "1.2.3", "psnr_db": "37.5",
+		"sparsity": "[]", "weights": "float32",
 	}
 	if !maps.Equal(m.Meta(), meta) {
 		t.Errorf("metadata %v, want %v", m.Meta(), meta)
@@ -181,6 +182,9 @@ func TestExportErrors(t *testing.T) {
 		{"new opset", ExportOptions{Opset: 22}, nil, "opset: 22, want 11 to 21"},
 		{"portable without a size", ExportOptions{Portable: true, Width: 8}, nil, "size: 8x0, want a fixed width and height"},
 		{"portable too large", ExportOptions{Portable: true, Width: 8, Height: 1025}, nil, "size: 8x1025, want 0 to 1024"},
+		{"portable in float16", ExportOptions{Width: 8, Height: 8, Portable: true, Float16: true}, nil, "weights: float16, want float32 for the portable form"},
+		{"colour path of colours", ExportOptions{RGB: true}, func(s *space.Subnet) { *s = *netOf(t, rng, "w4;head;skip;tail", 2, 3) }, "colour path: a network of 3 colors, want one of luma"},
+		{"too large for float16", ExportOptions{Float16: true}, func(s *space.Subnet) { s.Layers[1].Weights[2] = -65520 }, `layer 1 "head": weight 2 is -65520, want at most 65504`},
 		{"negative size", ExportOptions{Width: -1}, nil, "size: -1x0"},
 		{"huge size", ExportOptions{Height: 1 << 20}, nil, "size: 0x1048576"},
 		{"key", ExportOptions{Meta: map[string]string{"": "x"}}, nil, "metadata"},

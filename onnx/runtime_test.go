@@ -3,16 +3,21 @@ package onnx
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"evosr/imaging"
 	"evosr/internal/check"
+	"evosr/internal/half"
 	"evosr/space"
+	"evosr/sparse"
 )
 
 // agreement is how far another runtime may be from the float64 reference.
@@ -20,52 +25,141 @@ const agreement = 1e-4
 
 // job is one run of a file in another runtime.
 type job struct {
-	name  string
-	net   *space.Subnet
-	model string // path
-	w, h  int
-	src   []float32
-	out   string // path
+	name   string
+	scale  int
+	colors int
+	model  string // path
+	w, h   int
+	src    []float32
+	want   []float64
+	out    string // path
 }
 
-// jobs writes networks of every scale, color and form, and what they shall
-// read: dynamic ones at two sizes each.
+// forms are the ways in which Export writes a network, for a picture of w x h.
+func forms(w, h int) map[string]ExportOptions {
+	return map[string]ExportOptions{
+		"dynamic":       {},
+		"fixed":         {Width: w, Height: h},
+		"portable":      {Width: w, Height: h, Portable: true},
+		"float16":       {Float16: true},
+		"RGB":           {RGB: true},
+		"RGB, float16":  {RGB: true, Float16: true, Width: w, Height: h},
+		"RGB, portable": {RGB: true, Width: w, Height: h, Portable: true},
+	}
+}
+
+// winner is a random network as a run hands it over: every second one went
+// through the compiler, which takes dead channels out.
+func winner(t testing.TB, rng *rand.Rand, i int) *space.Subnet {
+	t.Helper()
+	net := randomNet(rng, 2+i%3, 1+2*(i/3%2))
+	if i%2 == 0 {
+		return net
+	}
+	p, err := sparse.Compile(net, sparse.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	return p.Subnet()
+}
+
+// jobs writes random winners in every form, at all operator sets, and what they
+// shall read: dynamic ones at two sizes each, the second a few pixels small.
 func jobs(t *testing.T, rng *rand.Rand) []job {
 	t.Helper()
 	dir := t.TempDir()
 	var list []job
-	add := func(name string, net *space.Subnet, o ExportOptions, sizes ...[2]int) {
+	opset := MinOpset
+	add := func(name string, net *space.Subnet, o ExportOptions, w, h int) {
+		o.Opset = opset
+		if opset++; opset > MaxOpset {
+			opset = MinOpset
+		}
 		model := filepath.Join(dir, fmt.Sprintf("%d.onnx", len(list)))
 		if err := os.WriteFile(model, export(t, net, o), 0o644); err != nil {
 			t.Fatal(err)
 		}
+		sizes := [][2]int{{w, h}, {1 + rng.IntN(5), 1 + rng.IntN(5)}}
+		if o.Width > 0 {
+			sizes = sizes[:1]
+		}
 		for _, s := range sizes {
-			j := job{name: name, net: net, model: model, w: s[0], h: s[1]}
+			j := job{name: fmt.Sprintf("%s, opset %d", name, o.Opset), scale: net.Scale, colors: net.Colors, model: model, w: s[0], h: s[1]}
+			if o.RGB {
+				j.colors = 3
+			}
 			j.out = filepath.Join(dir, fmt.Sprintf("%d.out", len(list)))
-			j.src = picture(rng, net.Colors, j.w, j.h)
+			j.src = picture(rng, j.colors, j.w, j.h)
+			j.want = expected(net, o, j.src, j.w, j.h)
 			list = append(list, j)
 		}
 	}
-	opset := MinOpset
-	for _, scale := range []int{2, 3, 4} {
-		for _, colors := range []int{1, 3} {
-			name := fmt.Sprintf("x%d, %d colors, ", scale, colors)
-			for i := range 4 {
-				add(fmt.Sprintf("%srandom %d, opset %d", name, i, opset), randomNet(rng, scale, colors),
-					ExportOptions{Opset: opset}, [2]int{7 + rng.IntN(20), 5 + rng.IntN(20)}, [2]int{1 + rng.IntN(5), 1 + rng.IntN(5)})
-				if opset++; opset > MaxOpset {
-					opset = MinOpset
-				}
+	for i := range 20 {
+		net := winner(t, rng, i)
+		w, h := 3+rng.IntN(20), 3+rng.IntN(20)
+		all := forms(w, h)
+		for _, name := range slices.Sorted(maps.Keys(all)) {
+			if o := all[name]; !o.RGB || net.Colors == 1 {
+				add(fmt.Sprintf("winner %d, x%d, %d colors, %s", i, net.Scale, net.Colors, name), net, o, w, h)
 			}
-			w, h := 3+rng.IntN(20), 3+rng.IntN(20)
-			add(name+"fixed size", randomNet(rng, scale, colors), ExportOptions{Width: w, Height: h}, [2]int{w, h})
-			add(name+"portable", randomNet(rng, scale, colors), ExportOptions{Width: w, Height: h, Portable: true}, [2]int{w, h})
 		}
 	}
 	for _, block := range []string{"skip", "lean", "plain1.5", "wide2"} {
-		add(block, netOf(t, rng, "w8;head;"+block+";tail", 2, 1), ExportOptions{}, [2]int{24, 16}, [2]int{1, 1})
+		add(block, netOf(t, rng, "w8;head;"+block+";tail", 2, 1), ExportOptions{}, 24, 16)
 	}
 	return list
+}
+
+// expected computes what a file written with o shall give for src.
+func expected(net *space.Subnet, o ExportOptions, src []float32, w, h int) []float64 {
+	if o.Float16 {
+		net = &space.Subnet{Scale: net.Scale, Colors: net.Colors, Layers: slices.Clone(net.Layers)}
+		for i := range net.Layers {
+			l := &net.Layers[i]
+			l.Weights = slices.Clone(l.Weights)
+			for j, x := range l.Weights {
+				l.Weights[j] = half.From(half.Of(x))
+			}
+		}
+	}
+	if !o.RGB {
+		return forward(net, src, w, h)
+	}
+	// Enlarged far beyond the edge, so that the mirror of imaging is not seen.
+	const far = 4
+	n := w * h
+	wide := [3]*imaging.Plane{}
+	luma := make([]float32, n)
+	for p := range wide {
+		wide[p] = imaging.NewPlane(w+2*far, h+2*far)
+	}
+	for y := range h + 2*far {
+		for x := range w + 2*far {
+			i := min(max(y-far, 0), h-1)*w + min(max(x-far, 0), w-1)
+			var ycc [3]float64
+			ycc[0], ycc[1], ycc[2] = imaging.FromRGB(float64(src[i]), float64(src[n+i]), float64(src[2*n+i]))
+			luma[i] = float32(ycc[0])
+			for p := range wide {
+				wide[p].Pix[y*(w+2*far)+x] = float32(ycc[p])
+			}
+		}
+	}
+	s := net.Scale
+	sr := forward(net, luma, w, h)
+	cb, cr := imaging.Upscale(wide[1], s), imaging.Upscale(wide[2], s)
+	big := n * s * s
+	out := make([]float64, 3*big)
+	for y := range h * s {
+		for x := range w * s {
+			i, at := y*w*s+x, (y+far*s)*cb.W+x+far*s
+			r, g, b := imaging.ToRGB(sr[i], float64(cb.Pix[at]), float64(cr.Pix[at]))
+			for c, v := range []float64{r, g, b} {
+				out[c*big+i] = min(max(v, 0), 1)
+			}
+		}
+	}
+	return out
 }
 
 // TestONNXRuntime runs exported files in ONNX Runtime and compares. With
@@ -89,7 +183,7 @@ func TestONNXRuntime(t *testing.T) {
 		if err := os.WriteFile(input, floatBytes(j.src), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		args = append(args, j.model, input, j.out, fmt.Sprintf("1,%d,%d,%d", j.net.Colors, j.h, j.w))
+		args = append(args, j.model, input, j.out, fmt.Sprintf("1,%d,%d,%d", j.colors, j.h, j.w))
 	}
 	cmd := exec.CommandContext(t.Context(), node, args...)
 	var talk strings.Builder
@@ -104,8 +198,8 @@ func TestONNXRuntime(t *testing.T) {
 	}
 	worst := 0.0
 	for i, j := range list {
-		s := j.net.Scale
-		if want := fmt.Sprintf("1,%d,%d,%d", j.net.Colors, j.h*s, j.w*s); lines[i] != want {
+		s := j.scale
+		if want := fmt.Sprintf("1,%d,%d,%d", j.colors, j.h*s, j.w*s); lines[i] != want {
 			t.Errorf("%s: output %s, want %s", j.name, lines[i], want)
 			continue
 		}
@@ -113,7 +207,7 @@ func TestONNXRuntime(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		diff := difference(t, data, forward(j.net, j.src, j.w, j.h))
+		diff := difference(t, data, j.want)
 		if worst = max(worst, diff); !(diff <= agreement) {
 			t.Errorf("%s, %dx%d: differs by %g, want at most %g", j.name, j.w, j.h, diff, agreement)
 		}

@@ -231,8 +231,8 @@ func (r *recogniser) node(n *node) error {
 		r.constants[n.outputs[0]] = a.t
 		return nil
 	}
-	if n.op == "Identity" && len(n.inputs) == 1 {
-		if t := r.constants[n.inputs[0]]; t != nil {
+	if (n.op == "Identity" || n.op == "Cast" && n.attr("to") != nil && n.attr("to").i == int64(typeFloat)) && len(n.inputs) == 1 {
+		if t := r.constants[n.inputs[0]]; t != nil { // floats reads every type as float32
 			r.constants[n.outputs[0]] = t
 			return nil
 		}

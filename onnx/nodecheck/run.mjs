@@ -23,6 +23,7 @@ for (let i = 0; i < args.length; i += 4) {
   const [model, input, output, dims] = args.slice(i, i + 4);
   try {
     if (model !== loaded) {
+      await session?.release(); // hundreds at once are more than it bears
       session = await ort.InferenceSession.create(model, {
         executionProviders: ["cpu"],
         intraOpNumThreads: 1,
