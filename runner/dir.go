@@ -179,6 +179,10 @@ func (d *Dir) File(winner, name string) string {
 	return filepath.Join(d.Path, dirWinners, winner, name)
 }
 
+// Supernet is the path of the run's trained supernet, which is there once
+// training has ended.
+func (d *Dir) Supernet() string { return filepath.Join(d.Path, fileSupernet) }
+
 // Events gives the run's diary.
 func (d *Dir) Events() ([]Event, error) { return d.store.events() }
 

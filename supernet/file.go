@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 
@@ -12,25 +13,54 @@ import (
 
 const formatWeights = "supernet/1"
 
-// Save writes the weights and the space as a safetensors file, atomically: for
-// every shared convolution NAME.weight (output, input, row, column) and
-// NAME.bias, float32. meta is kept beside them; keys that start with "evosr."
-// are reserved.
+// Save writes the weights and the space as a safetensors file, atomically; see
+// Encode.
 func (s *Supernet) Save(path string, meta map[string]string) error {
-	own := map[string]string{metaFormat: formatWeights, metaSpace: string(spaceText(s.Space))}
-	maps.Copy(own, meta)
-	own[metaFormat], own[metaSpace] = formatWeights, string(spaceText(s.Space))
-	return writeTensors(path, s.bank.stored("", s.bank.data), own)
+	return writeTensors(path, s.bank.stored("", s.bank.data), s.described(meta))
 }
 
-// Load reads what Save wrote, and the metadata that was given to Save.
+// Encode writes the weights and the space in the safetensors format: for every
+// shared convolution NAME.weight (output, input, row, column) and NAME.bias,
+// float32. meta is kept beside them; keys that start with "evosr." are
+// reserved.
+func (s *Supernet) Encode(w io.Writer, meta map[string]string) error {
+	return encodeTensors(w, s.bank.stored("", s.bank.data), s.described(meta))
+}
+
+// described is metadata with this package's own.
+func (s *Supernet) described(meta map[string]string) map[string]string {
+	own := maps.Clone(meta)
+	if own == nil {
+		own = map[string]string{}
+	}
+	own[metaFormat], own[metaSpace] = formatWeights, string(spaceText(s.Space))
+	return own
+}
+
+// Load reads what Save or EncodeCompact wrote, with the metadata that was given
+// to them, or a safetensors file of another program with these tensors, float32
+// or float16, and the metadata evosr.space.
 func Load(path string) (*Supernet, map[string]string, error) {
-	tensors, meta, err := readTensors(path)
+	file, err := readFile(path)
 	if err != nil {
 		return nil, nil, err
 	}
 	bad := func(err error) (*Supernet, map[string]string, error) {
 		return nil, nil, fmt.Errorf("supernet: load %s: %w", path, err)
+	}
+	if bytes.HasPrefix(file, []byte(compactMagic)) {
+		s, meta, err := decodeCompact(file)
+		if err != nil {
+			return bad(err)
+		}
+		return s, meta, nil
+	}
+	tensors, meta, err := decodeTensors(file)
+	if err != nil {
+		return bad(err)
+	}
+	if meta[metaSpace] == "" {
+		return bad(fmt.Errorf("metadata: no %s, want the space that the weights are of", metaSpace))
 	}
 	if got := meta[metaFormat]; got != formatWeights && got != "" {
 		return bad(fmt.Errorf("format: %q, want %q", got, formatWeights))

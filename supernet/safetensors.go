@@ -14,6 +14,7 @@ import (
 	"os"
 	"slices"
 
+	"evosr/internal/half"
 	"evosr/internal/whole"
 )
 
@@ -49,12 +50,15 @@ type headerEntry struct {
 }
 
 // writeTensors writes a file, whole or not at all.
-func writeTensors(path string, tensors []stored, meta map[string]string) (err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("supernet: save %s: %w", path, err)
-		}
-	}()
+func writeTensors(path string, tensors []stored, meta map[string]string) error {
+	err := whole.Write(path, 0o644, func(w io.Writer) error { return encodeTensors(w, tensors, meta) })
+	if err != nil {
+		return fmt.Errorf("supernet: save %s: %w", path, err)
+	}
+	return nil
+}
+
+func encodeTensors(w io.Writer, tensors []stored, meta map[string]string) error {
 	meta = maps.Clone(meta)
 	meta[metaChecksum] = checksum(tensors, meta)
 	header := map[string]any{"__metadata__": meta}
@@ -71,33 +75,26 @@ func writeTensors(path string, tensors []stored, meta map[string]string) (err er
 	for len(text)%8 != 0 {
 		text = append(text, ' ') // the data starts aligned
 	}
-	return whole.Write(path, 0o644, func(w io.Writer) error {
-		buf := binary.LittleEndian.AppendUint64(nil, uint64(len(text)))
-		if _, err := w.Write(append(buf, text...)); err != nil {
+	buf := binary.LittleEndian.AppendUint64(nil, uint64(len(text)))
+	if _, err := w.Write(append(buf, text...)); err != nil {
+		return err
+	}
+	for _, t := range tensors {
+		buf = appendFloats(buf[:0], t.data)
+		if _, err := w.Write(buf); err != nil {
 			return err
 		}
-		for _, t := range tensors {
-			buf = appendFloats(buf[:0], t.data)
-			if _, err := w.Write(buf); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // readTensors reads a file that writeTensors or another program wrote. It
 // returns errors for everything that is not well formed, and for values that
 // are not finite.
 func readTensors(path string) (map[string]stored, map[string]string, error) {
-	f, err := os.Open(path)
+	data, err := readFile(path)
 	if err != nil {
-		return nil, nil, fmt.Errorf("supernet: %w", err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, nil, fmt.Errorf("supernet: read %s: %w", path, err)
+		return nil, nil, err
 	}
 	tensors, meta, err := decodeTensors(data)
 	if err != nil {
@@ -105,6 +102,23 @@ func readTensors(path string) (map[string]stored, map[string]string, error) {
 	}
 	return tensors, meta, nil
 }
+
+// readFile reads at most a byte more than maxFile.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("supernet: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("supernet: read %s: %w", path, err)
+	}
+	return data, nil
+}
+
+// dtypes are what is read, with the bytes of a value.
+var dtypes = map[string]int64{"F32": 4, "F16": 2}
 
 func decodeTensors(file []byte) (map[string]stored, map[string]string, error) {
 	if len(file) < 8 || len(file) > maxFile {
@@ -128,7 +142,7 @@ func decodeTensors(file []byte) (map[string]stored, map[string]string, error) {
 	}
 	type placed struct {
 		stored
-		from, to int64
+		from, to, width int64
 	}
 	var list []placed
 	for name, text := range raw {
@@ -138,13 +152,14 @@ func decodeTensors(file []byte) (map[string]stored, map[string]string, error) {
 		if err := d.Decode(&e); err != nil {
 			return nil, nil, fmt.Errorf("header: tensor %q: %w", name, err)
 		}
-		if e.DType != "F32" {
-			return nil, nil, fmt.Errorf("tensor %q: dtype %q, want F32", name, e.DType)
+		width, known := dtypes[e.DType]
+		if !known {
+			return nil, nil, fmt.Errorf("tensor %q: dtype %q, want F32 or F16", name, e.DType)
 		}
 		if len(e.Shape) > maxRank {
 			return nil, nil, fmt.Errorf("tensor %q: %d dimensions, want at most %d", name, len(e.Shape), maxRank)
 		}
-		size := int64(4)
+		size := width
 		for _, d := range e.Shape {
 			if d < 1 || int64(d) > maxFile/size {
 				return nil, nil, fmt.Errorf("tensor %q: shape %v does not fit the file", name, e.Shape)
@@ -155,7 +170,7 @@ func decodeTensors(file []byte) (map[string]stored, map[string]string, error) {
 		if from < 0 || to > int64(len(data)) || to-from != size {
 			return nil, nil, fmt.Errorf("tensor %q: data at %v of %d bytes, want %d bytes for shape %v", name, e.Offsets, len(data), size, e.Shape)
 		}
-		list = append(list, placed{stored{name: name, shape: e.Shape}, from, to})
+		list = append(list, placed{stored{name: name, shape: e.Shape}, from, to, width})
 	}
 	slices.SortFunc(list, func(a, b placed) int { return cmp.Compare(a.from, b.from) })
 	at := int64(0)
@@ -166,9 +181,13 @@ func decodeTensors(file []byte) (map[string]stored, map[string]string, error) {
 			return nil, nil, fmt.Errorf("tensor %q: data starts at %d, want %d: no gaps, no overlaps", t.name, t.from, at)
 		}
 		at = t.to
-		t.data = make([]float32, (t.to-t.from)/4)
+		t.data = make([]float32, (t.to-t.from)/t.width)
 		for i := range t.data {
-			v := math.Float32frombits(binary.LittleEndian.Uint32(data[t.from+4*int64(i):]))
+			at := data[t.from+t.width*int64(i):]
+			v := half.From(binary.LittleEndian.Uint16(at))
+			if t.width == 4 {
+				v = math.Float32frombits(binary.LittleEndian.Uint32(at))
+			}
 			if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
 				return nil, nil, fmt.Errorf("tensor %q: value %d is %v, want a finite number", t.name, i, v)
 			}

@@ -199,6 +199,16 @@ func (s *Supernet) Extract(g space.Genome) (*space.Subnet, error) {
 	return net, nil
 }
 
+// Weights is the number of shared weights and biases.
+func (s *Supernet) Weights() int {
+	n := 0
+	for i := range s.bank.tensors {
+		t := &s.bank.tensors[i]
+		n += t.out*t.in*t.k*t.k + t.out
+	}
+	return n
+}
+
 // Hash is a content hash of the space and all weights: 64 hexadecimal digits.
 func (s *Supernet) Hash() string {
 	h := sha256.New()

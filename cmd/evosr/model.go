@@ -37,8 +37,6 @@ func openModel(name string, scale, threads int) (*upscaler, error) {
 		return nil, usagef("bicubic has no scale of its own: say --scale 2, 3 or 4")
 	case name == bicubic:
 		return &upscaler{name: name, scale: scale}, nil
-	case strings.HasPrefix(name, "pretrained:"):
-		return nil, usagef("%s: this version has no pretrained networks; give an ONNX file, a program file or bicubic", name)
 	}
 	p, err := openProgram(name, threads)
 	if err != nil {
@@ -56,6 +54,9 @@ func openModel(name string, scale, threads int) (*upscaler, error) {
 }
 
 func openProgram(path string, threads int) (*sparse.Program, error) {
+	if strings.HasPrefix(path, pretrained) {
+		return pretrainedProgram(path, sparse.Options{Threads: threads})
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		if errors.Is(err, os.ErrNotExist) {

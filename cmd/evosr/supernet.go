@@ -1,0 +1,231 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"evosr/sparse"
+	"evosr/supernet"
+)
+
+// pretrained begins the names of the networks that the binary carries.
+const pretrained = "pretrained:"
+
+// pretrainedNet gives the embedded supernet of a name such as pretrained:x2.
+func pretrainedNet(name string) (*supernet.Supernet, map[string]string, error) {
+	scale := slices.Index([]string{"x2", "x3", "x4"}, strings.TrimPrefix(name, pretrained)) + 2
+	if scale < 2 {
+		return nil, nil, usagef("%s, want %sx2, %sx3 or %sx4", name, pretrained, pretrained, pretrained)
+	}
+	net, meta, err := supernet.Pretrained(scale)
+	if errors.Is(err, supernet.ErrNotPretrained) {
+		return nil, nil, usagef("%s: this version carries no weights for it; give a file", name)
+	}
+	return net, meta, err
+}
+
+// pretrainedProgram compiles the best dense network of an embedded supernet.
+func pretrainedProgram(name string, o sparse.Options) (*sparse.Program, error) {
+	net, meta, err := pretrainedNet(name)
+	if err != nil {
+		return nil, err
+	}
+	best, err := net.Best(meta)
+	if err != nil {
+		return nil, err
+	}
+	p, err := sparse.Compile(best, o)
+	if err != nil {
+		return nil, err
+	}
+	meta["genome"] = best.Genome.String()
+	p.SetMeta(meta)
+	return p, nil
+}
+
+// openSupernet reads SUPERNET: a file, a run directory or pretrained:xN.
+func openSupernet(name string) (*supernet.Supernet, map[string]string, error) {
+	if strings.HasPrefix(name, pretrained) {
+		return pretrainedNet(name)
+	}
+	path := name
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		d, err := openRun(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		path = d.Supernet()
+		if err := d.Close(); err != nil {
+			return nil, nil, err
+		}
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+			return nil, nil, usagef("%s: its supernet is not trained yet", name)
+		}
+	}
+	net, meta, err := supernet.Load(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, nil, dataf("%s: no such file; want a file of weights, a run directory or %sxN", name, pretrained)
+	case err != nil:
+		return nil, nil, &coded{exitData, err}
+	}
+	return net, meta, nil
+}
+
+func (a *app) supernetCmd() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "supernet",
+		Short: "The shared weights: show, export, import, rank",
+		Long: "SUPERNET is a file of weights (.safetensors, or the compact .evon), a run directory,\n" +
+			"or pretrained:xN. The layout of the files is in docs/formats.md, so that other\n" +
+			"programs can train one.",
+	}
+	c.AddCommand(a.supernetShowCmd(), a.supernetExportCmd(), a.supernetImportCmd())
+	return c
+}
+
+// supernetJSON is the output of supernet show.
+type supernetJSON struct {
+	Scale    int               `json:"scale"`
+	Colors   int               `json:"colors"`
+	Widths   []int             `json:"widths"`
+	Slots    int               `json:"slots"`
+	Schemes  []string          `json:"schemes"`
+	Percents []int             `json:"percents"`
+	Weights  int               `json:"weights"` // shared, biases included
+	Best     string            `json:"best"`    // genome of the best dense network
+	Params   int               `json:"params"`  // its weights and biases
+	MACs     int               `json:"macs"`    // its multiplications, one pixel of low resolution
+	Hash     string            `json:"hash"`
+	Meta     map[string]string `json:"meta"`
+}
+
+func (a *app) supernetShowCmd() *cobra.Command {
+	c := &cobra.Command{
+		Use:     "show SUPERNET",
+		Short:   "What a supernet offers and where it comes from",
+		Example: "  evosr supernet show runs/quickstart",
+		Args:    arguments("SUPERNET"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			net, meta, err := openSupernet(args[0])
+			if err != nil {
+				return err
+			}
+			best, err := net.Best(meta)
+			if err != nil {
+				return dataf("%s: its best network: %w", args[0], err)
+			}
+			sp := net.Space
+			macs, _ := best.MACs()
+			s := supernetJSON{sp.Scale, sp.Colors, sp.Widths, len(sp.Slots), []string{}, sp.Percents, net.Weights(), best.Genome.String(), best.Params(), macs, net.Hash(), meta}
+			for _, x := range sp.Schemes {
+				s.Schemes = append(s.Schemes, x.String())
+			}
+			if a.json {
+				return a.printJSON(s)
+			}
+			w := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
+			fmt.Fprintf(w, "scale\t%d\n", s.Scale)
+			fmt.Fprintf(w, "widths\t%v\n", s.Widths)
+			fmt.Fprintf(w, "slots\t%d\n", s.Slots)
+			fmt.Fprintf(w, "schemes\t%s\n", strings.Join(s.Schemes, " "))
+			fmt.Fprintf(w, "ratios\t%v %%\n", s.Percents)
+			fmt.Fprintf(w, "weights\t%d\n", s.Weights)
+			fmt.Fprintf(w, "best\t%s\n\t%d parameters, %d multiplications a pixel\n", s.Best, s.Params, s.MACs)
+			fmt.Fprintf(w, "hash\t%s\n", s.Hash)
+			for _, k := range slices.Sorted(maps.Keys(meta)) {
+				fmt.Fprintf(w, "%s\t%s\n", k, meta[k])
+			}
+			return w.Flush()
+		},
+	}
+	return a.jsonFlag(c)
+}
+
+func (a *app) supernetExportCmd() *cobra.Command {
+	var out string
+	c := &cobra.Command{
+		Use:     "export SUPERNET -o FILE.safetensors",
+		Short:   "Write the weights for another program",
+		Example: "  evosr supernet export pretrained:x2 -o x2.safetensors",
+		Args:    arguments("SUPERNET"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if out == "" {
+				return usagef("-o is missing: want the file to write")
+			}
+			net, meta, err := openSupernet(args[0])
+			if err != nil {
+				return err
+			}
+			if err := writeSupernet(out, net, meta, false); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(a.out, out)
+			return err
+		},
+	}
+	c.Flags().StringVarP(&out, "output", "o", "", "file to write")
+	return c
+}
+
+func (a *app) supernetImportCmd() *cobra.Command {
+	var out string
+	var compact bool
+	var notes []string
+	c := &cobra.Command{
+		Use:   "import FILE.safetensors -o FILE",
+		Short: "Take in weights that another program trained",
+		Long: "Reads FILE, float32 or float16, holds it against the space in its metadata, and writes\n" +
+			"it as evosr's own: a safetensors file with a checksum, which train.from names, or with\n" +
+			"--pretrained the compact float16 form that the binary carries.",
+		Example: "  evosr supernet import trained.safetensors -o mine.safetensors\n" +
+			"  evosr supernet import trained.safetensors --pretrained --note steps=100000 -o x2.evon",
+		Args: arguments("FILE"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if out == "" {
+				return usagef("-o is missing: want the file to write")
+			}
+			net, meta, err := openSupernet(args[0])
+			if err != nil {
+				return err
+			}
+			for _, n := range notes {
+				k, v, ok := strings.Cut(n, "=")
+				if !ok || k == "" {
+					return usagef("--note %q, want KEY=VALUE", n)
+				}
+				meta[k] = v
+			}
+			if _, err := net.Best(meta); err != nil {
+				return usagef("its best network: %w", err)
+			}
+			if err := writeSupernet(out, net, meta, compact); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(a.out, out)
+			return err
+		},
+	}
+	c.Flags().StringVarP(&out, "output", "o", "", "file to write")
+	c.Flags().BoolVar(&compact, "pretrained", false, "write the compact form")
+	c.Flags().StringArrayVar(&notes, "note", nil, "KEY=VALUE to keep beside the weights, such as data, steps, hours, tool, genome; may be repeated")
+	return c
+}
+
+// writeSupernet writes weights with what is known of them.
+func writeSupernet(path string, net *supernet.Supernet, meta map[string]string, compact bool) error {
+	return writeWhole(path, func(w io.Writer) error {
+		if compact {
+			return net.EncodeCompact(w, meta)
+		}
+		return net.Encode(w, meta)
+	})
+}

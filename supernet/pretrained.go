@@ -1,0 +1,53 @@
+package supernet
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"evosr/space"
+)
+
+// pretrainedFiles holds xN.evon for every scale N that there are weights for.
+//
+//go:embed pretrained
+var pretrainedFiles embed.FS
+
+// NoteGenome is the metadata of a supernet file that names its best dense
+// network.
+const NoteGenome = "genome"
+
+// ErrNotPretrained says that this build has no weights for a scale.
+var ErrNotPretrained = errors.New("supernet: this build has no pretrained weights")
+
+// Pretrained gives the embedded supernet of a scale, and what is known of it:
+// data, steps, hours, tool. Where there is none the error is ErrNotPretrained.
+func Pretrained(scale int) (*Supernet, map[string]string, error) {
+	file, err := pretrainedFiles.ReadFile(fmt.Sprintf("pretrained/x%d.evon", scale))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fmt.Errorf("%w for x%d", ErrNotPretrained, scale)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	s, meta, err := DecodeCompact(file)
+	if err == nil && s.Space.Scale != scale {
+		err = fmt.Errorf("supernet: pretrained x%d: its scale is %d", scale, s.Space.Scale)
+	}
+	return s, meta, err
+}
+
+// Best cuts out the network that a supernet's metadata names as its best, the
+// largest where they name none.
+func (s *Supernet) Best(meta map[string]string) (*space.Subnet, error) {
+	text, has := meta[NoteGenome]
+	if !has {
+		return s.Extract(s.Space.Largest())
+	}
+	g, err := space.ParseGenome(text)
+	if err != nil {
+		return nil, err
+	}
+	return s.Extract(g)
+}

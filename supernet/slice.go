@@ -1,0 +1,102 @@
+package supernet
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"evosr/space"
+)
+
+// Slice cuts a supernet for a smaller space out of s: the first slots, and of
+// every tensor the first channels, so that a genome of sp gives the network
+// that the same choices give in s. Everything that sp offers must have been
+// trained in s: its widths, expansions, kinds of blocks and schemes, no higher
+// ratios, and where sp has fewer slots those that go must have been allowed to
+// be skipped. All that is missing is reported at once.
+func (s *Supernet) Slice(sp *space.Space) (*Supernet, error) {
+	if err := sp.Validate(); err != nil {
+		return nil, err
+	}
+	if err := covers(s.Space, sp); err != nil {
+		return nil, err
+	}
+	c := empty(sp)
+	for i := range c.bank.tensors {
+		t := &c.bank.tensors[i]
+		l := space.Layer{In: t.in, Out: t.out, Kernel: t.k, Weights: c.bank.weights(t), Bias: c.bank.bias(t)}
+		s.bank.tensors[s.index[t.name]].cut(&l, s.bank.data)
+	}
+	return c, nil
+}
+
+// covers reports what small offers and large does not.
+func covers(large, small *space.Space) error {
+	var errs []error
+	miss := func(what string, got, want any) {
+		errs = append(errs, fmt.Errorf("supernet: the space is no part of the one that the weights were trained for: %s: %v, want %v", what, got, want))
+	}
+	if small.Scale != large.Scale {
+		miss("scale", small.Scale, large.Scale)
+	}
+	if small.Colors != large.Colors {
+		miss("colors", small.Colors, large.Colors)
+	}
+	if w, ok := outside(small.Widths, large.Widths); ok {
+		miss("width", w, fmt.Sprintf("one of %v", large.Widths))
+	}
+	if len(small.Percents) > 0 {
+		prunable := slices.DeleteFunc(slices.Clone(small.Schemes), func(x space.Scheme) bool { return x == space.Dense })
+		if x, ok := outside(prunable, large.Schemes); ok {
+			miss("scheme", x, fmt.Sprintf("one of %v", large.Schemes))
+		}
+		most := 0
+		if n := len(large.Percents); n > 0 {
+			most = large.Percents[n-1]
+		}
+		if p := small.Percents[len(small.Percents)-1]; len(prunable) > 0 && p > most {
+			miss("ratio", float64(p)/100, fmt.Sprintf("at most %v", float64(most)/100))
+		}
+	}
+	if n := len(large.Slots); len(small.Slots) > n {
+		miss("slots", len(small.Slots), fmt.Sprintf("at most %d", n))
+		return errors.Join(errs...)
+	}
+	for i, was := range large.Slots {
+		slot := fmt.Sprintf("slot %d", i+1)
+		if i >= len(small.Slots) {
+			if !was.Skip {
+				miss(slot, "left out", "a block: it was never trained without")
+			}
+			continue
+		}
+		now := small.Slots[i]
+		if now.Skip && !was.Skip {
+			miss(slot, "may be skipped", "a block: it was never trained without")
+		}
+		if now.Lean && !was.Lean {
+			miss(slot, "lean", "another kind of block")
+		}
+		if e, ok := outside(now.Wide, was.Wide); ok {
+			miss(slot, fmt.Sprintf("wide block of expansion %v", e), fmt.Sprintf("one of %v", was.Wide))
+		}
+		if e, ok := outside(now.Plain, was.Plain); ok {
+			miss(slot, fmt.Sprintf("plain block of expansion %v", e), fmt.Sprintf("one of %v", was.Plain))
+		}
+		if len(errs) > 8 {
+			break // slots are alike: more would say the same
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// outside gives the first of some values that is not among all.
+func outside[T comparable](some, all []T) (T, bool) {
+	for _, x := range some {
+		if !slices.Contains(all, x) {
+			return x, true
+		}
+	}
+	var none T
+	return none, false
+}
