@@ -186,6 +186,20 @@ func (sp *Space) randomPrune(rng *rand.Rand, kernel int, block bool, force float
 	return Prune{list[pick%uint64(len(list))], sp.Percents[min(int(level), len(sp.Percents)-1)]}
 }
 
+// RandomPrunes draws the prunings of g anew, as Random does, and leaves the
+// architecture as it is.
+func (sp *Space) RandomPrunes(g Genome, rng *rand.Rand) Genome {
+	force := rng.Float64()
+	g = g.Clone()
+	g.Head, g.Tail = sp.randomPrune(rng, 3, false, force), sp.randomPrune(rng, 3, false, force)
+	for i := range g.Slots {
+		for j, k := range g.Slots[i].Kind.kernels() {
+			g.Slots[i].Prune[j] = sp.randomPrune(rng, k, true, force)
+		}
+	}
+	return g
+}
+
 // Crossover takes every slot, and the width, head and tail, from one parent or
 // the other.
 func (sp *Space) Crossover(a, b Genome, rng *rand.Rand) Genome {

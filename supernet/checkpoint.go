@@ -26,13 +26,14 @@ type fingerprint struct {
 	Batch   int     `json:"batch"`
 	Patch   int     `json:"patch"`
 	Subnets int     `json:"subnets"`
+	Pruned  int     `json:"pruned,omitempty"`
 	Rate    float64 `json:"rate"`
 	Distill float64 `json:"distill"`
 	Seed    uint64  `json:"seed"`
 }
 
 func (o *Options) fingerprint() fingerprint {
-	return fingerprint{o.Steps, o.Batch, o.Patch, o.Subnets, o.Rate, o.Distill, o.Seed}
+	return fingerprint{o.Steps, o.Batch, o.Patch, o.Subnets, o.Pruned, o.Rate, o.Distill, o.Seed}
 }
 
 // Save writes everything that the next steps depend on, atomically: also the

@@ -17,6 +17,7 @@ type Options struct {
 	Batch   int     // patches a step
 	Patch   int     // side of a patch, low-resolution pixels
 	Subnets int     // random subnets a step, beside the largest and the smallest
+	Pruned  int     // of Subnets, those that are the largest network with random prunings
 	Rate    float64 // peak learning rate of Adam
 	Distill float64 // share of a subnet's loss against the largest one's output, in [0, 1]
 	Seed    uint64
@@ -49,6 +50,9 @@ func (o *Options) check() error {
 	if o.Subnets < 0 || o.Subnets > maxSubnets {
 		bad("subnets", o.Subnets, fmt.Sprintf("0 to %d", maxSubnets))
 	}
+	if o.Pruned < 0 || o.Pruned > max(0, o.Subnets) {
+		bad("pruned largest networks", o.Pruned, fmt.Sprintf("0 to the %d subnets", o.Subnets))
+	}
 	if !(o.Rate > 0 && o.Rate <= 1) {
 		bad("rate", o.Rate, "above 0 and at most 1")
 	}
@@ -68,7 +72,7 @@ type Trainer struct {
 	o   Options
 	descent
 	largest, smallest *shape
-	pool              []*shape
+	pool, pruned      []*shape // what random subnets come from, and those of the largest's architecture
 }
 
 const (
@@ -93,19 +97,30 @@ func NewTrainer(s *Supernet, src Source, o Options) (*Trainer, error) {
 		return nil, err
 	}
 	t := &Trainer{net: s.clone(s.bank.data), o: o}
-	t.largest = t.shapeOf(s.Space.Largest())
-	t.smallest = t.shapeOf(s.Space.Smallest())
+	largest, smallest := s.Space.Largest(), s.Space.Smallest()
+	t.largest, t.smallest = t.shapeOf(largest), t.shapeOf(smallest)
 	all := []*shape{t.largest, t.smallest}
 	rng := rand.New(rand.NewPCG(o.Seed, streamPool))
-	for i := range min(poolSize, o.Subnets*poolSize) {
-		t.pool = append(t.pool, t.shapeOf(draw(s.Space, rng, i)))
+	if o.Subnets > o.Pruned {
+		for i := range poolSize {
+			t.pool = append(t.pool, t.shapeOf(draw(s.Space, rng, i)))
+		}
 	}
-	all = append(all, t.pool...)
+	if o.Pruned > 0 {
+		for range poolSize {
+			t.pruned = append(t.pruned, t.shapeOf(s.Space.RandomPrunes(largest, rng)))
+		}
+	}
+	all = append(append(all, t.pool...), t.pruned...)
 	shards := shardsOf(o.Batch)
-	nets := []*net{newNet(all[:1], shards), newNet(all[1:2], shards)}
+	nets := []*net{newNet(all[:1], shards)}
 	nets[0].fixed = true
-	for range o.Subnets {
-		nets = append(nets, newNet(t.pool, shards))
+	// A space of one network is trained as one.
+	if smallest.String() != largest.String() {
+		nets = append(nets, newNet(all[1:2], shards))
+		for i := range o.Subnets {
+			nets = append(nets, newNet(t.poolOf(i), shards))
+		}
 	}
 	for _, n := range nets[1:] {
 		n.distill = o.Distill
@@ -146,6 +161,14 @@ func draw(sp *space.Space, rng *rand.Rand, i int) space.Genome {
 	return same
 }
 
+// poolOf is what random subnet i of a step comes from.
+func (t *Trainer) poolOf(i int) []*shape {
+	if i < t.o.Pruned {
+		return t.pruned
+	}
+	return t.pool
+}
+
 func (t *Trainer) shapeOf(g space.Genome) *shape {
 	net := t.net.Space.Shape(g)
 	return newShape(net.Layers, t.net.refs(net))
@@ -159,7 +182,8 @@ func (t *Trainer) prepare(i int) {
 		sh = t.smallest
 	case i > 1:
 		draw := mix(mix(t.o.Seed, streamDraws), uint64(t.step)*maxSubnets+uint64(i-2))
-		sh = t.pool[draw%uint64(len(t.pool))]
+		pool := t.poolOf(i - 2)
+		sh = pool[draw%uint64(len(pool))]
 	}
 	ramp := math.Min(1, float64(t.step+1)/(rampPart*float64(t.o.Steps)))
 	t.engine.nets[i].take(sh, t.net.bank.tensors, t.net.bank.data, ramp, nil)

@@ -1,6 +1,7 @@
 package supernet
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"path/filepath"
@@ -432,5 +433,58 @@ func TestOptionsAreChecked(t *testing.T) {
 	run(t, tr, 1)
 	if _, err := tr.Step(); err == nil {
 		t.Error("a step beyond the last: no error")
+	}
+}
+
+// TestPruned wants the asked number of random subnets to be the largest
+// architecture, pruned.
+func TestPruned(t *testing.T) {
+	o := options(40)
+	o.Pruned = 1
+	tr := trainer(t, waves{2, 1}, o)
+	plain := func(sh *shape) string {
+		text := ""
+		for i := range sh.layers {
+			l := &sh.layers[i]
+			text += fmt.Sprint(l.Name, l.In, l.Out, l.Kernel, " ")
+		}
+		return text
+	}
+	want, masked, others := plain(tr.largest), 0, 0
+	for tr.step = range 40 {
+		for i := 2; i < 4; i++ {
+			tr.prepare(i)
+			n := tr.engine.nets[i]
+			same := plain(n.shape) == want
+			if i == 2 && !same {
+				t.Fatalf("step %d: the pruned largest network is %s, want %s", tr.step, plain(n.shape), want)
+			}
+			if i == 3 && !same {
+				others++
+			}
+			if i == 2 && slices.ContainsFunc(n.layers, func(l space.Layer) bool { return l.Mask != nil }) {
+				masked++
+			}
+		}
+	}
+	tr.step = 0
+	if masked < 25 || others < 25 {
+		t.Errorf("in 40 steps %d largest networks were pruned and %d others drawn, want most", masked, others)
+	}
+	o.Pruned = 3
+	if _, err := NewTrainer(New(smallSpace(2, 1), 3), waves{2, 1}, o); err == nil || !strings.Contains(err.Error(), "2 subnets") {
+		t.Errorf("more pruned networks than subnets: %v", err)
+	}
+}
+
+// TestOne wants a space of one network to be trained as one.
+func TestOne(t *testing.T) {
+	tr, err := NewTrainer(New(benchSpace(), 1), waves{2, 1}, options(3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tr.feed.drop()
+	if s := run(t, tr, 1); len(tr.engine.nets) != 1 || s.Loss == 0 {
+		t.Errorf("%d networks, %+v, want one", len(tr.engine.nets), s)
 	}
 }
