@@ -36,12 +36,20 @@ func TestOnnxGo(t *testing.T) {
 		"w8;head=block4@50;wide2=block4@50,dense,pattern@50;plain1.5;tail=unstructured@50",
 		"w8;head;lean=filter@50;wide1;tail",
 	} {
-		for _, form := range [][2]int{{2, 1}, {3, 1}, {4, 3}} { // scale, colors
-			net := netOf(t, rng, genome, form[0], form[1])
+		for k, form := range []struct {
+			scale, colors int
+			rgb           bool
+		}{{2, 1, false}, {3, 1, false}, {4, 3, false}, {2, 1, true}} {
+			net := netOf(t, rng, genome, form.scale, form.colors)
 			w, h := 5+rng.IntN(8), 5+rng.IntN(8)
-			base := filepath.Join(dir, strconv.Itoa(10*i+form[0]))
-			src := picture(rng, net.Colors, w, h)
-			data := export(t, net, ExportOptions{Width: w, Height: h, Portable: true})
+			base := filepath.Join(dir, strconv.Itoa(10*i+k))
+			o := ExportOptions{Width: w, Height: h, Portable: true, RGB: form.rgb}
+			colors := form.colors
+			if form.rgb {
+				colors = 3
+			}
+			src := picture(rng, colors, w, h)
+			data := export(t, net, o)
 			for name, b := range map[string][]byte{".onnx": data, ".in": floatBytes(src)} {
 				if err := os.WriteFile(base+name, b, 0o644); err != nil {
 					t.Fatal(err)
@@ -49,18 +57,18 @@ func TestOnnxGo(t *testing.T) {
 			}
 			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestOnnxGoChild$", "-test.count=1")
 			cmd.Env = append(os.Environ(), childJob+"="+strings.Join([]string{
-				base + ".onnx", base + ".in", base + ".out", strconv.Itoa(net.Colors), strconv.Itoa(h), strconv.Itoa(w),
+				base + ".onnx", base + ".in", base + ".out", strconv.Itoa(colors), strconv.Itoa(h), strconv.Itoa(w),
 			}, "\n"))
 			if talk, err := cmd.CombinedOutput(); err != nil {
-				t.Fatalf("%s, x%d, %d colors: %v\n%s", genome, form[0], form[1], err, talk)
+				t.Fatalf("%s, %+v: %v\n%s", genome, form, err, talk)
 			}
 			out, err := os.ReadFile(base + ".out")
 			if err != nil {
 				t.Fatal(err)
 			}
-			diff := difference(t, out, forward(net, src, w, h))
+			diff := difference(t, out, expected(net, o, src, w, h))
 			if worst = max(worst, diff); !(diff <= agreement) {
-				t.Errorf("%s, x%d, %d colors, %dx%d: differs by %g, want at most %g", genome, form[0], form[1], w, h, diff, agreement)
+				t.Errorf("%s, %+v, %dx%d: differs by %g, want at most %g", genome, form, w, h, diff, agreement)
 			}
 		}
 	}
