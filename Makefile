@@ -72,6 +72,10 @@ bench: ## benchmarks of the kernels, the runtime and training (docs/numbers.md)
 bench-rivals: ## the runtime beside ONNX Runtime on the same files (about four minutes, quiet machine)
 	$(MAKE) -C bench rivals
 
+.PHONY: bench-train
+bench-train: ## a training step beside PyTorch's (needs a Python with PyTorch: PYTHON=...; about a minute, quiet machine)
+	$(MAKE) -C bench training
+
 .PHONY: node-deps
 node-deps: ## ONNX Runtime for the tests that need an independent toolchain
 	npm ci --ignore-scripts --no-audit --no-fund --prefix onnx/nodecheck
