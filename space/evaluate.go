@@ -235,7 +235,7 @@ func (n *Node) resize(out, a *volume) {
 		for y := range out.h {
 			for x := range out.w {
 				var sum float64
-				rows, columns := n.Taps(y, a.h, out.h), n.Taps(x, a.w, out.w)
+				rows, columns := n.AppendTaps(nil, y, a.h, out.h), n.AppendTaps(nil, x, a.w, out.w)
 				for _, r := range rows {
 					for _, q := range columns {
 						sum += r.Weight * q.Weight * *a.at(c, r.At, q.At)
@@ -253,9 +253,9 @@ type Tap struct {
 	Weight float64
 }
 
-// Taps gives what the resized value at place out of outs is made of, along an
-// axis of ins values.
-func (n *Node) Taps(out, ins, outs int) []Tap {
+// AppendTaps appends what the resized value at place out of outs is made of,
+// along an axis of ins values: one tap, two or four, by Interp.
+func (n *Node) AppendTaps(taps []Tap, out, ins, outs int) []Tap {
 	scale := float64(outs) / float64(ins)
 	if n.Factor > 0 {
 		scale = float64(n.Factor)
@@ -289,14 +289,13 @@ func (n *Node) Taps(out, ins, outs int) []Tap {
 		case Ceil:
 			place = math.Ceil(at)
 		}
-		return []Tap{{inside(int(place)), 1}}
+		return append(taps, Tap{inside(int(place)), 1})
 	case Linear:
 		low := math.Floor(at)
 		f := at - low
-		return []Tap{{inside(int(low)), 1 - f}, {inside(int(low) + 1), f}}
+		return append(taps, Tap{inside(int(low)), 1 - f}, Tap{inside(int(low) + 1), f})
 	}
 	low := math.Floor(at)
-	var taps []Tap
 	for k := -1; k <= 2; k++ {
 		taps = append(taps, Tap{inside(int(low) + k), keys(at-low-float64(k), n.CubicA)})
 	}

@@ -138,7 +138,7 @@ func TestKeys(t *testing.T) {
 		n := Node{Op: OpResize, Factor: 3, Interp: Cubic, CubicA: a}
 		for out := 6; out < 24; out++ { // away from the edges of 10 values
 			var sum, place float64
-			for _, tap := range n.Taps(out, 10, 30) {
+			for _, tap := range n.AppendTaps(nil, out, 10, 30) {
 				sum += tap.Weight
 				place += tap.Weight * float64(tap.At)
 			}

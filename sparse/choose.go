@@ -52,9 +52,9 @@ type cut struct {
 // choose cuts a layer's output channels into blocks of the lowest estimated
 // cost: every aligned eight is one block or is halved, and so on down to single
 // channels. Rows that agree on what they keep, or keep most, end up together.
-func (c *costs) choose(l *space.Layer) cut {
+func (c *costs) choose(l *layer) cut {
 	var list cut
-	for first := 0; first < l.Out; first += 8 {
+	for first := 0; first < l.out; first += 8 {
 		list.add(c.halve(l, first, 3))
 	}
 	return list
@@ -70,15 +70,15 @@ func (k *cut) add(other cut) {
 }
 
 // halve finds the best cut of up to 1<<size channels from first on.
-func (c *costs) halve(l *space.Layer, first, size int) cut {
+func (c *costs) halve(l *layer, first, size int) cut {
 	whole := cut{cost: math.Inf(1)}
-	if first+1<<size <= l.Out {
+	if first+1<<size <= l.out {
 		whole.blocks[size], whole.taps[size] = 1, union(l, first, 1<<size)
 		whole.first[size] = []int{first}
 		whole.cost = c.price(whole.blocks, whole.taps)
 	}
-	if size == 0 || first >= l.Out {
-		if first >= l.Out {
+	if size == 0 || first >= l.out {
+		if first >= l.out {
 			return cut{}
 		}
 		return whole
@@ -92,15 +92,15 @@ func (c *costs) halve(l *space.Layer, first, size int) cut {
 }
 
 // union counts the input positions at which any of n rows keeps its weight.
-func union(l *space.Layer, first, n int) int {
-	cols := l.In * l.Kernel * l.Kernel
-	if l.Mask == nil {
+func union(l *layer, first, n int) int {
+	cols := l.in * l.kernel * l.kernel
+	if l.mask == nil {
 		return cols
 	}
 	taps := 0
 	for i := range cols {
 		for r := first; r < first+n; r++ {
-			if l.Mask[r*cols+i] != 0 {
+			if l.mask[r*cols+i] != 0 {
 				taps++
 				break
 			}
@@ -110,13 +110,18 @@ func union(l *space.Layer, first, n int) int {
 }
 
 // describe sums a compiled layer up.
-func (c *costs) describe(l *space.Layer, from source) (LayerInfo, cut) {
-	k := c.choose(l)
+func (c *costs) describe(l *layer) (LayerInfo, cut) {
 	info := LayerInfo{
-		Name: l.Name, In: l.In, Out: l.Out, Kernel: l.Kernel, Scheme: l.Prune.Scheme.String(),
-		Density: from.density, Blocks: k.blocks, BlockTaps: k.taps, DenseMACs: from.dense,
-		ReLU: l.ReLU, Residual: l.Add != space.None,
+		Name: l.name, Op: l.op.String(), In: l.in, Out: l.out, Kernel: l.kernel, Scheme: l.prune.Scheme.String(),
+		Density: l.source.density, DenseMACs: l.source.dense,
+		ReLU: l.act == space.ActReLU, Act: l.act.String(), Residual: len(l.reads) > 1,
 	}
+	if l.op != space.OpConv {
+		info.Density, info.Speedup = 1, 1
+		return info, cut{}
+	}
+	k := c.choose(l)
+	info.Blocks, info.BlockTaps = k.blocks, k.taps
 	most := -1
 	for i := range 4 {
 		info.Taps += k.taps[i]
@@ -128,8 +133,8 @@ func (c *costs) describe(l *space.Layer, from source) (LayerInfo, cut) {
 	// Before pruning the layer was as much larger as it has lost weights by
 	// elimination, in the same blocks.
 	full := *l
-	full.Mask = nil
-	info.Speedup = c.choose(&full).cost * float64(from.dense) / float64(l.Size()) / k.cost
+	full.mask = nil
+	info.Speedup = c.choose(&full).cost * float64(l.source.dense) / float64(len(l.weights)) / k.cost
 	info.Pays = info.Speedup >= 1.05
 	return info, k
 }

@@ -1,6 +1,10 @@
 package sparse
 
-import "sync"
+import (
+	"sync"
+
+	"evosr/internal/relay"
+)
 
 // crew is a fixed number of workers: goroutines that wait between frames, and
 // the caller as worker 0.
@@ -9,12 +13,14 @@ type crew struct {
 	wake    []chan struct{} // one for each goroutine, nil before the first run
 	job     func(worker int)
 	working sync.WaitGroup
+	caught  relay.Catcher
 	once    sync.Once
 }
 
 func newCrew(n int) *crew { return &crew{n: n} }
 
-// run calls job once on every worker and returns when all are done.
+// run calls job once on every worker and returns when all are done. A worker's
+// panic becomes the caller's.
 func (c *crew) run(job func(worker int)) {
 	if c.wake == nil && c.n > 1 {
 		c.wake = make([]chan struct{}, c.n-1)
@@ -23,19 +29,27 @@ func (c *crew) run(job func(worker int)) {
 			go c.serve(i+1, c.wake[i])
 		}
 	}
+	c.caught = relay.Catcher{} // a panic is told once
 	c.job = job
 	c.working.Add(len(c.wake))
 	for _, w := range c.wake {
 		w <- struct{}{}
 	}
-	job(0)
+	c.do(0)
 	c.working.Wait()
 	c.job = nil // between frames the goroutines hold nothing of the Program
+	c.caught.Raise()
+}
+
+// do runs the job and keeps its panic for Raise.
+func (c *crew) do(worker int) {
+	defer c.caught.Catch()
+	c.job(worker)
 }
 
 func (c *crew) serve(worker int, wake chan struct{}) {
 	for range wake {
-		c.job(worker)
+		c.do(worker)
 		c.working.Done()
 	}
 }

@@ -6,12 +6,6 @@ import (
 	"evosr/space"
 )
 
-// source is what Compile remembers of a layer as the subnet had it.
-type source struct {
-	dense   int // weights, kept or not
-	density float64
-}
-
 // eliminate returns a smaller subnet that computes the same, and where its
 // layers came from. Weights are copied, nothing of net is kept.
 //

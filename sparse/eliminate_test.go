@@ -207,7 +207,7 @@ func TestChoose(t *testing.T) {
 		} {
 			l := space.Layer{In: 64, Out: 64, Kernel: 3, Prune: tt.prune}
 			net := randomize(&space.Subnet{Layers: []space.Layer{l}}, rng)
-			if info, _ := table.describe(&net.Layers[0], source{dense: 1}); !slices.Contains(tt.want, info.B) {
+			if info, _ := table.describe(&fromSubnet(net, []source{{dense: 1}}).layers[0]); !slices.Contains(tt.want, info.B) {
 				t.Errorf("%s: %v gets blocks of %d, want %v", name, tt.prune, info.B, tt.want)
 			}
 		}

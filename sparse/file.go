@@ -63,7 +63,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Encode writes p as a program file.
 func Encode(w io.Writer, p *Program) error {
-	net := p.c.net
+	net := p.c.subnet
 	b := binary.LittleEndian
 	buf := make([]byte, headBytes)
 	text := func(s string) {
@@ -151,7 +151,8 @@ func DecodeFor(r io.Reader, o Options) (*Program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sparse: program file: %w", err)
 	}
-	p, err := finish(c, from, o)
+	c.net = fromSubnet(c.subnet, from)
+	p, err := finish(c, o)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +171,7 @@ func decode(r io.Reader) (*compiled, []source, map[string]string, error) {
 		d.fail("weights of type %d and %d, want 0 (float32) and 0", types, zero)
 	}
 	net := &space.Subnet{Scale: int(scale), Colors: int(colors)}
-	c := &compiled{net: net, params: d.count(), kept: d.count(), dense: d.count()}
+	c := &compiled{subnet: net, params: d.count(), kept: d.count(), dense: d.count()}
 	meta := map[string]string{}
 	last := ""
 	for i := range d.size("entries of metadata", maxEntries, 8) {

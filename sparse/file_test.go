@@ -91,7 +91,7 @@ func TestDecodeRefuses(t *testing.T) {
 		t.Errorf("a PNG file says %v", err)
 	}
 	p, _ := sampleFile(t, rng)
-	p.c.net.Layers[0].Bias[0] = float32(math.NaN())
+	p.c.subnet.Layers[0].Bias[0] = float32(math.NaN())
 	if err := Encode(io.Discard, p); err == nil {
 		t.Error("a NaN was written")
 	}

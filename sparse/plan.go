@@ -3,16 +3,10 @@ package sparse
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"evosr/internal/kernel"
 	"evosr/space"
-)
-
-// Borders in pixels. The picture's is twice what the skip's 5x5 filter reaches,
-// see kernel.Tensor.EdgeBorder.
-const (
-	pictureReach  = 2
-	pictureBorder = 2 * pictureReach
 )
 
 // cacheBytes is how much of a core's second level cache the tensors of one
@@ -36,12 +30,15 @@ const cacheBytes = 512 << 10
 // with the picture's height, and less of it leaves the caches.
 type plan struct {
 	w, h    int
+	planes  bool  // layers run one after the other over whole planes, see planes.go
 	rows    int   // of a band
 	bands   int   // of a picture
 	shift   []int // by layer: rows that it lags behind, at least border
 	layers  []step
-	border  int   // of rings, pixels: what filters reach
-	scratch []int // channels of each band-size tensor, one set for every worker
+	border  int     // of rings, pixels: what filters reach
+	scratch []int   // channels of each band-size tensor, one set for every worker
+	arenas  []int64 // floats of each stretch of memory that planes share
+	spare   int64   // floats of each worker's row of a strided convolution
 	bytes   int64
 }
 
@@ -59,6 +56,8 @@ type step struct {
 	// k-slots+overlap] its first readers layers.
 	behind, sources  int
 	overlap, readers int
+
+	plane plane // when layers run over planes
 }
 
 // ring is the height of a ring with its mirror, rows.
@@ -88,16 +87,24 @@ func (c *compiled) planFor(w, h int) (*plan, error) {
 }
 
 func (c *compiled) newPlan(w, h int) (*plan, error) {
-	p := &plan{w: w, h: h, layers: make([]step, len(c.net.Layers))}
-	p.shift, p.border = shifts(c.net)
-	p.rows = BandRows(c.info, w, h, c.threads)
-	p.bands = (h + p.shift[len(p.shift)-1] + p.rows - 1) / p.rows
-	p.assign(c.net, c.threads)
+	p := &plan{w: w, h: h, planes: c.net.planes, layers: make([]step, len(c.net.layers))}
+	if p.planes {
+		if err := p.layPlanes(c); err != nil {
+			return nil, err
+		}
+	} else {
+		p.shift, p.border = c.net.shifts()
+		p.rows = BandRows(c.info, w, h, c.threads)
+		p.bands = (h + p.shift[len(p.shift)-1] + p.rows - 1) / p.rows
+		p.assign(c.net, c.threads)
+	}
 	if err := p.measure(c); err != nil {
 		return nil, err
 	}
-	for i := range c.net.Layers {
-		p.lower(&c.net.Layers[i], i, c)
+	for i := range c.net.layers {
+		if c.net.layers[i].op == space.OpConv {
+			p.lower(&c.net.layers[i], i, c)
+		}
 	}
 	return p, nil
 }
@@ -106,39 +113,33 @@ func (c *compiled) newPlan(w, h int) (*plan, error) {
 // much as its readers allow, so that outputs live shortly. All are at least
 // border, the farthest that a filter reaches into a ring, so that the zeros
 // above the picture have their place in the first band.
-func shifts(net *space.Subnet) (shift []int, border int) {
-	n := len(net.Layers)
-	shift = make([]int, n)
+func (n *network) shifts() (shift []int, border int) {
+	shift = make([]int, len(n.layers))
 	border = 1
-	for i := range net.Layers {
-		if net.Layers[i].Src >= 0 {
-			border = max(border, net.Layers[i].Kernel/2)
+	for i := range n.layers {
+		for _, r := range n.layers[i].reads {
+			if r.layer >= 0 {
+				border = max(border, r.reach)
+			}
 		}
 	}
-	for i := range net.Layers {
-		l := &net.Layers[i]
+	for i := range n.layers {
 		shift[i] = border
-		if l.Src >= 0 {
-			shift[i] = shift[l.Src] + l.Kernel/2
-		}
-		if l.Add >= 0 {
-			shift[i] = max(shift[i], shift[l.Add])
+		for _, r := range n.layers[i].reads {
+			if r.layer >= 0 {
+				shift[i] = max(shift[i], shift[r.layer]+r.reach)
+			}
 		}
 	}
-	latest := make([]int, n)
-	for i := range latest {
-		latest[i] = math.MaxInt
-	}
-	for i := n - 1; i >= 0; i-- {
-		l := &net.Layers[i]
+	latest := slices.Repeat([]int{math.MaxInt}, len(n.layers))
+	for i := len(n.layers) - 1; i >= 0; i-- {
 		if latest[i] != math.MaxInt { // nothing reads the last layer: it stays
 			shift[i] = latest[i]
 		}
-		if l.Src >= 0 {
-			latest[l.Src] = min(latest[l.Src], shift[i]-l.Kernel/2)
-		}
-		if l.Add >= 0 {
-			latest[l.Add] = min(latest[l.Add], shift[i])
+		for _, r := range n.layers[i].reads {
+			if r.layer >= 0 {
+				latest[r.layer] = min(latest[r.layer], shift[i]-r.reach)
+			}
 		}
 	}
 	return shift, border
@@ -166,29 +167,30 @@ func BandRows(layers []LayerInfo, w, h, threads int) int {
 // assign decides which outputs stay within a band, gives those scratch memory
 // that is free by then, and makes the others' rings high enough for what their
 // readers need, and for every thread to be a band ahead.
-func (p *plan) assign(net *space.Subnet, threads int) {
-	all := readers(net)
+func (p *plan) assign(net *network, threads int) {
+	all := net.readers()
 	// back is how many rows before its own first one a reader needs of src.
-	back := func(reader, src int) int {
-		rows := p.shift[reader] - p.shift[src]
-		if net.Layers[reader].Src == src {
-			rows += net.Layers[reader].Kernel / 2
+	back := func(reader, src int) (rows int) {
+		for _, r := range net.layers[reader].reads {
+			if r.layer == src {
+				rows = max(rows, p.shift[reader]-p.shift[src]+r.reach)
+			}
 		}
 		return rows
 	}
 	ceil := func(rows int) int { return (rows + p.rows - 1) / p.rows }
 	var last []int // the output that each scratch tensor holds so far
-	for i := range net.Layers {
-		s, l := &p.layers[i], &net.Layers[i]
+	for i := range net.layers {
+		s, l := &p.layers[i], &net.layers[i]
 		for _, r := range all[i] {
 			s.mirror = max(s.mirror, back(r, i))
 			s.readers = r + 1 // the last one's, as readers ascend
 		}
 		s.local = s.mirror == 0
-		for _, src := range []int{l.Src, l.Add} {
-			if src >= 0 && !p.layers[src].local {
-				s.sources = max(s.sources, src+1)
-				s.behind = max(s.behind, ceil(back(i, src)))
+		for _, r := range l.reads {
+			if r.layer >= 0 && !p.layers[r.layer].local {
+				s.sources = max(s.sources, r.layer+1)
+				s.behind = max(s.behind, ceil(back(i, r.layer)))
 			}
 		}
 		if !s.local {
@@ -202,7 +204,7 @@ func (p *plan) assign(net *space.Subnet, threads int) {
 			for _, r := range all[was] {
 				free = free && r < i
 			}
-			if better := s.buffer < 0 || fit(p.scratch[b], l.Out) < fit(p.scratch[s.buffer], l.Out); free && better {
+			if better := s.buffer < 0 || fit(p.scratch[b], l.out) < fit(p.scratch[s.buffer], l.out); free && better {
 				s.buffer = b
 			}
 		}
@@ -210,7 +212,7 @@ func (p *plan) assign(net *space.Subnet, threads int) {
 			s.buffer = len(p.scratch)
 			p.scratch, last = append(p.scratch, 0), append(last, i)
 		}
-		p.scratch[s.buffer] = max(p.scratch[s.buffer], l.Out)
+		p.scratch[s.buffer] = max(p.scratch[s.buffer], l.out)
 		last[s.buffer] = i
 	}
 }
@@ -239,57 +241,72 @@ func (p *plan) measure(c *compiled) error {
 		rows := int64(border+2) * (int64(p.w) + int64(border) + kernel.Lanes)
 		return 4 * (int64(channels)*plane(h, border) + 2*rows + 16*kernel.Lanes)
 	}
-	p.bytes = tensor(c.net.Colors, p.h, pictureBorder)
-	for i := range c.net.Layers {
-		if !p.layers[i].local {
-			p.bytes += tensor(c.net.Layers[i].Out, p.ring(i), p.border)
+	for _, border := range c.net.borders() {
+		if border >= 0 {
+			p.bytes += tensor(c.net.colors, p.h, border)
+		}
+	}
+	for i := range c.net.layers {
+		if !p.planes && !p.layers[i].local {
+			p.bytes += tensor(c.net.layers[i].out, p.ring(i), p.border)
 		}
 	}
 	for _, channels := range p.scratch {
 		p.bytes += int64(c.threads) * tensor(channels, p.rows, 0)
 	}
+	for _, floats := range p.arenas {
+		p.bytes += 4 * floats
+	}
+	p.bytes += int64(c.threads) * 4 * p.spare
 	if p.bytes > c.maxBytes {
 		return fmt.Errorf("sparse: picture: %dx%d pixels need %d bytes, want at most %d", p.w, p.h, p.bytes, c.maxBytes)
 	}
-	for i := range c.net.Layers {
-		l := &c.net.Layers[i]
-		h, border := p.source(l)
-		if far := int64(l.In+1) * plane(h, border); far > math.MaxInt32 {
+	for i := range c.net.layers {
+		l := &c.net.layers[i]
+		if l.op != space.OpConv {
+			continue
+		}
+		w, h, border := p.source(c.net, l)
+		if far := int64(l.in+1) * int64(h+border) * int64(w+border+2*kernel.Lanes); far > math.MaxInt32 {
 			return fmt.Errorf("sparse: picture: %dx%d pixels put a channel of layer %q %d values away, want less than 2^31",
-				p.w, p.h, l.Name, far)
+				p.w, p.h, l.name, far)
 		}
 	}
 	return nil
 }
 
-// source is the height and border of the tensor that l reads.
-func (p *plan) source(l *space.Layer) (h, border int) {
+// source is the size and border of the tensor that a convolution reads.
+func (p *plan) source(net *network, l *layer) (w, h, border int) {
+	r := l.reads[0]
 	switch {
-	case l.Src == space.Picture:
-		return p.h, pictureBorder
-	case p.layers[l.Src].local:
-		return p.rows, 0
+	case r.layer < 0:
+		return p.w, p.h, net.borders()[pictureOf(r.layer)]
+	case p.planes:
+		s := &p.layers[r.layer].plane
+		return s.w, s.h, s.border
+	case p.layers[r.layer].local:
+		return p.w, p.rows, 0
 	}
-	return p.ring(l.Src), p.border
+	return p.w, p.ring(r.layer), p.border
 }
 
 // lower makes the lists of layer i for this size, packed into one stretch of
 // memory in the order in which the kernels walk it.
-func (p *plan) lower(l *space.Layer, i int, c *compiled) {
-	shape := kernel.Shape{In: l.In, Kernel: l.Kernel}
-	h, border := p.source(l)
-	shape.Row, shape.Plane, _, _ = kernel.Layout(l.In, h, p.w, border)
+func (p *plan) lower(l *layer, i int, c *compiled) {
+	shape := kernel.Shape{In: l.in, Kernel: l.kernel}
+	w, h, border := p.source(c.net, l)
+	shape.Row, shape.Plane, _, _ = kernel.Layout(l.in, h, w, border)
 	var blocks []kernel.Block
-	cols := l.In * l.Kernel * l.Kernel
+	cols := l.in * l.kernel * l.kernel
 	for size := 3; size >= 0; size-- { // kernels take blocks of one size together
 		for _, first := range c.cuts[i].first[size] {
 			n := 1 << size
 			shape.Out = n
 			var mask []uint8
-			if l.Mask != nil {
-				mask = l.Mask[first*cols : (first+n)*cols]
+			if l.mask != nil {
+				mask = l.mask[first*cols : (first+n)*cols]
 			}
-			b := kernel.Lower(nil, shape, l.Weights[first*cols:(first+n)*cols], l.Bias[first:first+n], mask, n, false)[0]
+			b := kernel.Lower(nil, shape, l.weights[first*cols:(first+n)*cols], l.bias[first:first+n], mask, n, false)[0]
 			b.Out = first
 			blocks = append(blocks, b)
 		}

@@ -32,11 +32,14 @@ type Options struct {
 // compiled is what clones share: everything that does not change after
 // Compile, and the plans.
 type compiled struct {
-	net         *space.Subnet // what runs
+	subnet      *space.Subnet // what was compiled, dead channels removed; nil for a graph
+	graph       *space.Graph  // what was compiled; nil for a subnet
+	net         *network      // what runs
+	passes      []Pass        // what was done
 	info        []LayerInfo   // of net's layers
 	cuts        []cut         // of net's layers
-	params      int           // of the subnet as it was given
-	kept, dense int           // MACs of the subnet as it was given
+	params      int           // of the subnet or graph as it was given
+	kept, dense int           // MACs of the subnet or graph as it was given
 	set         *kernel.Set
 	threads     int
 	maxBytes    int64
@@ -63,10 +66,14 @@ func Compile(net *space.Subnet, o Options) (*Program, error) {
 	if err := net.Validate(); err != nil {
 		return nil, fmt.Errorf("sparse: %w", err)
 	}
-	small, from := eliminate(net)
-	c := &compiled{net: sink(small, from), params: net.Params()}
+	c := &compiled{params: net.Params()}
 	c.kept, c.dense = net.MACs()
-	p, err := finish(c, from, o)
+	small, from := eliminate(net)
+	c.eliminated(net, small)
+	small, moved := sink(small, from)
+	c.pass("sink", "%d of %d layers moved beside their only reader", moved, len(small.Layers))
+	c.subnet, c.net = small, fromSubnet(small, from)
+	p, err := finish(c, o)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +84,7 @@ func Compile(net *space.Subnet, o Options) (*Program, error) {
 }
 
 // finish runs the passes that depend on the device.
-func finish(c *compiled, from []source, o Options) (*Program, error) {
+func finish(c *compiled, o Options) (*Program, error) {
 	if o.Threads == 0 {
 		o.Threads = min(runtime.GOMAXPROCS(0), MaxThreads)
 	}
@@ -95,22 +102,25 @@ func finish(c *compiled, from []source, o Options) (*Program, error) {
 	}
 	c.set, c.threads, c.maxBytes = o.Kernels, o.Threads, o.MaxBytes
 	table := tableFor(c.set.Name)
-	for i := range c.net.Layers {
-		info, k := table.describe(&c.net.Layers[i], from[i])
+	for i := range c.net.layers {
+		info, k := table.describe(&c.net.layers[i])
 		c.info, c.cuts = append(c.info, info), append(c.cuts, k)
 	}
-	whole := &plan{rows: 1, bands: 1, layers: make([]step, len(c.net.Layers))}
-	whole.shift, _ = shifts(c.net)
-	whole.assign(c.net, 1)
-	resident := 0
-	for i, s := range whole.layers {
-		if !s.local {
-			resident += c.info[i].Out
+	if !c.net.planes {
+		whole := &plan{rows: 1, bands: 1, layers: make([]step, len(c.net.layers))}
+		whole.shift, _ = c.net.shifts()
+		whole.assign(c.net, 1)
+		resident := 0
+		for i, s := range whole.layers {
+			if !s.local {
+				resident += c.info[i].Out
+			}
+		}
+		for i, s := range whole.layers {
+			c.info[i].Local, c.info[i].Resident = s.local, resident
 		}
 	}
-	for i, s := range whole.layers {
-		c.info[i].Local, c.info[i].Resident = s.local, resident
-	}
+	c.chosen()
 	return newProgram(c, map[string]string{}), nil
 }
 
@@ -135,10 +145,10 @@ func (p *Program) Close() {
 }
 
 // Scale is output pixels / input pixels along one side.
-func (p *Program) Scale() int { return p.c.net.Scale }
+func (p *Program) Scale() int { return p.c.net.scale }
 
 // Colors is the number of planes, 1 or 3.
-func (p *Program) Colors() int { return p.c.net.Colors }
+func (p *Program) Colors() int { return p.c.net.colors }
 
 // Threads is the number of goroutines that a run uses, the caller's included.
 func (p *Program) Threads() int { return p.c.threads }
@@ -153,8 +163,27 @@ func (p *Program) Params() int { return p.c.params }
 // kept weights, and those of all weights.
 func (p *Program) MACs() (kept, dense int) { return p.c.kept, p.c.dense }
 
-// Subnet returns the network that runs, dead channels removed. Do not change it.
-func (p *Program) Subnet() *space.Subnet { return p.c.net }
+// Subnet returns the network that runs, dead channels removed, or nil for a
+// program that was made from a Graph. Do not change it.
+func (p *Program) Subnet() *space.Subnet { return p.c.subnet }
+
+// Graph returns the graph that was compiled, or nil for a program that was made
+// from a Subnet. Do not change it.
+func (p *Program) Graph() *space.Graph { return p.c.graph }
+
+// Reach bounds how many rows away a pixel of the input changes the output, in
+// rows of the input, or is -1 where a change may reach everywhere.
+func (p *Program) Reach() int { return p.c.net.reach() }
+
+// MemoryBytes is what a run of a w x h picture holds beside the pictures that
+// the caller has: activations, scratch memory and lists of weights.
+func (p *Program) MemoryBytes(w, h int) (int64, error) {
+	plan, err := p.c.planFor(w, h)
+	if err != nil {
+		return 0, err
+	}
+	return plan.bytes + plan.listBytes(), nil
+}
 
 // Meta is a copy of what is known about the network beside its weights.
 func (p *Program) Meta() map[string]string { return maps.Clone(p.meta) }
@@ -170,6 +199,8 @@ func (p *Program) SetMeta(meta map[string]string) {
 // LayerInfo says what became of one layer of the subnet.
 type LayerInfo struct {
 	Name            string
+	Op              string  // "conv" or what else it does, as space.Op has it
+	Act             string  // activation, "none" for none
 	In, Out, Kernel int     // as compiled: channels, side of the filter
 	B               int     // output channels that most micro-kernels compute together
 	Scheme          string  // as pruned, e.g. "block4"

@@ -7,15 +7,17 @@ import (
 	"time"
 
 	"evosr/internal/kernel"
+	"evosr/space"
 )
 
 // frame is the memory of one Program for one size.
 type frame struct {
-	plan    *plan
-	picture kernel.Tensor
-	workers []worker
-	done    []atomic.Int32 // layers that each band has finished
-	next    atomic.Int32   // the first band that nobody took
+	plan     *plan
+	pictures [2]kernel.Tensor // with edge values around it, with zeros; see network.borders
+	workers  []worker
+	done     []atomic.Int32 // layers that each band has finished; over planes: rows that each layer has
+	next     []atomic.Int32 // the first band, or row of each layer, that nobody took
+	failed   atomic.Bool    // a worker panicked: nobody waits for it
 
 	// patience is how many looks a worker takes at a band that it waits for
 	// before it lets go of its core. Letting go early wakes threads of the
@@ -29,12 +31,18 @@ type frame struct {
 
 // worker is what one thread alone touches.
 type worker struct {
-	out           []kernel.Tensor // of each layer
-	dst, src, add kernel.Tensor   // rows of them, as the kernels see them
-	with, without kernel.Epilogue // add, no add
-	rows          [4][]float32    // channel rows to be shuffled
-	busy          []time.Duration // in each layer, while timed
-	_             [64]byte        // keeps the next worker's lines apart
+	out        []kernel.Tensor // of each layer
+	dst        kernel.Tensor   // rows of it, as the kernels see them
+	src, add   kernel.Tensor   // rows of what is read first and second
+	epilogue   kernel.Epilogue
+	rows       [4][]float32  // channel rows to be shuffled
+	spare      []float32     // a row of a strided convolution, over planes
+	strided    kernel.Tensor // of it
+	taps       []space.Tap   // of the columns of the last resized output, over planes
+	columnsOf  *space.Node
+	columnsFor [2]int          // its widths, in and out
+	busy       []time.Duration // in each layer, while timed
+	_          [64]byte        // keeps the next worker's lines apart
 }
 
 // Upscale reads Colors planes of w x h values from src and writes Colors planes
@@ -50,12 +58,12 @@ func (p *Program) run(dst, src []float32, w, h int, timed bool) error {
 	if w < 1 || h < 1 || w > maxSide || h > maxSide {
 		return fmt.Errorf("sparse: picture: %dx%d pixels, want 1 to %d a side", w, h, maxSide)
 	}
-	pixels := int64(net.Colors) * int64(w) * int64(h)
+	pixels := int64(net.colors) * int64(w) * int64(h)
 	if int64(len(src)) != pixels {
-		return fmt.Errorf("sparse: source: %d values, want %d for %d colors of %dx%d pixels", len(src), pixels, net.Colors, w, h)
+		return fmt.Errorf("sparse: source: %d values, want %d for %d colors of %dx%d pixels", len(src), pixels, net.colors, w, h)
 	}
-	if want := pixels * int64(net.Scale*net.Scale); int64(len(dst)) != want {
-		return fmt.Errorf("sparse: destination: %d values, want %d for %d colors of %dx%d pixels", len(dst), want, net.Colors, w*net.Scale, h*net.Scale)
+	if want := pixels * int64(net.scale*net.scale); int64(len(dst)) != want {
+		return fmt.Errorf("sparse: destination: %d values, want %d for %d colors of %dx%d pixels", len(dst), want, net.colors, w*net.scale, h*net.scale)
 	}
 	if !p.busy.CompareAndSwap(false, true) {
 		return ErrInUse
@@ -70,14 +78,23 @@ func (p *Program) run(dst, src []float32, w, h int, timed bool) error {
 		p.frame = newFrame(p.c, plan)
 	}
 	f := p.frame
-	for c := range net.Colors {
-		f.picture.Set(c, src[c*w*h:(c+1)*w*h])
+	for i := range f.pictures {
+		if t := &f.pictures[i]; t.Data != nil {
+			for c := range net.colors {
+				t.Set(c, src[c*w*h:(c+1)*w*h])
+			}
+		}
 	}
-	f.picture.EdgeBorder(pictureReach)
+	if t := &f.pictures[0]; t.Data != nil {
+		t.EdgeBorder(t.Border / 2)
+	}
 	for i := range f.done {
 		f.done[i].Store(0)
 	}
-	f.next.Store(0)
+	for i := range f.next {
+		f.next[i].Store(0)
+	}
+	f.failed.Store(false)
 	f.dst = dst
 	if p.work == nil {
 		p.work = func(id int) { p.frame.work(p.c, id, false) }
@@ -94,18 +111,26 @@ func (p *Program) run(dst, src []float32, w, h int, timed bool) error {
 
 func newFrame(c *compiled, p *plan) *frame {
 	net := c.net
-	f := &frame{plan: p, done: make([]atomic.Int32, p.bands), workers: make([]worker, c.threads)}
+	f := &frame{plan: p, done: make([]atomic.Int32, p.bands), next: make([]atomic.Int32, 1), workers: make([]worker, c.threads)}
 	if f.patience = 1 << 17; c.threads > runtime.GOMAXPROCS(0) {
 		f.patience = 1 << 8
 	}
-	f.picture = *kernel.NewTensor(net.Colors, p.h, p.w, pictureBorder)
+	for i, border := range net.borders() {
+		if border >= 0 {
+			f.pictures[i] = *kernel.NewTensor(net.colors, p.h, p.w, border)
+		}
+	}
 	place := func(channels, h, border int) []float32 {
 		_, _, _, size := kernel.Layout(channels, h, p.w, border)
 		return kernel.Aligned(size)
 	}
-	rings := make([]kernel.Tensor, len(net.Layers))
-	for i := range net.Layers {
-		if out := net.Layers[i].Out; !p.layers[i].local {
+	rings := make([]kernel.Tensor, len(net.layers))
+	if p.planes {
+		f.done, f.next = make([]atomic.Int32, len(net.layers)), make([]atomic.Int32, len(net.layers))
+		f.placePlanes(net, rings)
+	}
+	for i := range net.layers {
+		if out := net.layers[i].out; !p.planes && !p.layers[i].local {
 			rings[i].Place(place(out, p.ring(i), p.border), out, p.ring(i), p.w, p.border)
 		}
 	}
@@ -115,12 +140,14 @@ func newFrame(c *compiled, p *plan) *frame {
 		for _, channels := range p.scratch {
 			scratch = append(scratch, place(channels, p.rows, 0))
 		}
-		w.out, w.busy = make([]kernel.Tensor, len(net.Layers)), make([]time.Duration, len(net.Layers))
-		w.with.Residual = &w.add
-		for j := range net.Layers {
-			l, s, t := &net.Layers[j], &p.layers[j], &w.out[j]
+		w.out, w.busy = make([]kernel.Tensor, len(net.layers)), make([]time.Duration, len(net.layers))
+		if p.spare > 0 {
+			w.spare = kernel.Aligned(int(p.spare))
+		}
+		for j := range net.layers {
+			l, s, t := &net.layers[j], &p.layers[j], &w.out[j]
 			if s.local {
-				t.Place(scratch[s.buffer], l.Out, p.rows, p.w, 0)
+				t.Place(scratch[s.buffer], l.out, p.rows, p.w, 0)
 			} else {
 				*t = rings[j]
 			}
@@ -129,23 +156,42 @@ func newFrame(c *compiled, p *plan) *frame {
 	return f
 }
 
-// work takes bands in their order and runs each through all layers, until none
-// is left. A layer waits until the bands before have what it reads and no longer
-// need what it overwrites; a band that is waited for was taken earlier, so some
-// band can always go on.
+// work is what one worker does of a frame. When it panics, the others stop
+// waiting for it.
 func (f *frame) work(c *compiled, id int, timed bool) {
-	p, me := f.plan, &f.workers[id]
-	layers := c.net.Layers
+	ended := false
+	defer func() {
+		if !ended {
+			f.failed.Store(true)
+		}
+	}()
+	if f.plan.planes {
+		f.workPlanes(c, &f.workers[id], timed)
+	} else {
+		f.workBands(c, &f.workers[id], timed)
+	}
+	ended = true
+}
+
+// workBands takes bands in their order and runs each through all layers, until
+// none is left. A layer waits until the bands before have what it reads and no
+// longer need what it overwrites; a band that is waited for was taken earlier,
+// so some band can always go on.
+func (f *frame) workBands(c *compiled, me *worker, timed bool) {
+	p := f.plan
+	layers := c.net.layers
 	for {
-		k := int(f.next.Add(1)) - 1
+		k := int(f.next[0].Add(1)) - 1
 		if k >= p.bands {
 			return
 		}
 		for i := range layers {
 			s := &p.layers[i]
-			f.await(k-s.behind, k, s.sources)
-			if !s.local {
-				f.await(k-s.slots, k-s.slots+s.overlap+1, s.readers)
+			if !f.await(k-s.behind, k, s.sources) {
+				return
+			}
+			if !s.local && !f.await(k-s.slots, k-s.slots+s.overlap+1, s.readers) {
+				return
 			}
 			start := time.Time{}
 			if timed {
@@ -154,7 +200,7 @@ func (f *frame) work(c *compiled, id int, timed bool) {
 			y0 := max(k*p.rows-p.shift[i], 0)
 			y1 := min((k+1)*p.rows-p.shift[i], p.h)
 			if y0 < y1 {
-				f.layer(c, me, i, k, y0, y1)
+				f.band(c, me, i, k, y0, y1)
 			}
 			if !s.local {
 				f.surround(me, i, k)
@@ -170,33 +216,54 @@ func (f *frame) work(c *compiled, id int, timed bool) {
 	}
 }
 
-// layer computes rows [y0, y1) of layer i.
-func (f *frame) layer(c *compiled, me *worker, i, k, y0, y1 int) {
-	l := &c.net.Layers[i]
-	f.view(&me.dst, me, i, k, y0, y1)
-	f.view(&me.src, me, l.Src, k, y0, y1)
-	e := &me.without
-	if l.Add >= 0 {
-		f.view(&me.add, me, l.Add, k, y0, y1)
-		e = &me.with
+// band computes rows [y0, y1) of layer i.
+func (f *frame) band(c *compiled, me *worker, i, k, y0, y1 int) {
+	l := &c.net.layers[i]
+	me.dst = me.out[i]
+	f.place(&me.dst, i, k, y0)
+	me.dst.H = y1 - y0
+	switch l.op {
+	case space.OpConv:
+		f.view(&me.src, me, &l.reads[0], k, y0, y1)
+		if len(l.reads) > 1 {
+			f.view(&me.add, me, &l.reads[1], k, y0, y1)
+		}
+		me.convolve(c.set, l, f.plan.layers[i].blocks)
+	case space.OpConcat:
+		first := 0
+		for j := range l.reads {
+			f.view(&me.src, me, &l.reads[j], k, y0, y1)
+			me.copyRows(first)
+			first += me.src.C
+		}
+	default:
+		f.view(&me.src, me, &l.reads[0], k, y0, y1)
+		if len(l.reads) > 1 {
+			f.view(&me.add, me, &l.reads[1], k, y0, y1)
+		}
+		me.combine(c.set, l)
 	}
-	e.ReLU = l.ReLU
-	c.set.Conv(&me.dst, &me.src, f.plan.layers[i].blocks, e, 0, y1-y0)
+	me.activate(c.set, l)
 }
 
-// view makes t rows [y0, y1) of layer i's output, or of the picture, as band k
-// finds them.
-func (f *frame) view(t *kernel.Tensor, me *worker, i, k, y0, y1 int) {
-	if i < 0 {
-		*t = f.picture
+// view makes t rows [y0, y1) of what r reads, as band k finds them.
+func (f *frame) view(t *kernel.Tensor, me *worker, r *read, k, y0, y1 int) {
+	if r.layer < 0 {
+		*t = f.pictures[pictureOf(r.layer)]
 		t.Origin += y0 * t.Row
 	} else {
-		*t = me.out[i]
-		if s := &f.plan.layers[i]; !s.local {
-			t.Origin += (s.mirror + y0 + f.plan.shift[i] - k/s.slots*s.slots*f.plan.rows) * t.Row
-		}
+		*t = me.out[r.layer]
+		f.place(t, r.layer, k, y0)
 	}
-	t.H = y1 - y0
+	t.Origin += r.first * t.Plane
+	t.C, t.H = r.channels, y1-y0
+}
+
+// place moves the origin of layer i's output to row y0 as band k finds it.
+func (f *frame) place(t *kernel.Tensor, i, k, y0 int) {
+	if s := &f.plan.layers[i]; !s.local {
+		t.Origin += (s.mirror + y0 + f.plan.shift[i] - k/s.slots*s.slots*f.plan.rows) * t.Row
+	}
 }
 
 // surround clears those rows of layer i's ring that band k has outside the
@@ -224,34 +291,66 @@ func (f *frame) surround(me *worker, i, k int) {
 	}
 }
 
-// await returns when the bands [from, to) have finished their first n layers.
-func (f *frame) await(from, to, n int) {
+// await returns when the bands [from, to) have finished their first n layers, or
+// with false when that will not happen.
+func (f *frame) await(from, to, n int) bool {
 	for b := max(0, from); b < to && n > 0; b++ {
-		for i := 0; f.done[b].Load() < int32(n); i++ {
-			if i > f.patience {
-				runtime.Gosched()
-			}
-			if i > 2*f.patience {
-				time.Sleep(20 * time.Microsecond)
-			}
+		if !f.awaitCount(&f.done[b], int32(n)) {
+			return false
 		}
 	}
+	return true
 }
 
-// shuffle writes rows [y0, y1) of the last layer's output into the picture:
-// channel c*Scale²+i*Scale+j becomes row i, column j of color c's cells.
+// awaitCount returns when done has reached n, or with false when it will not.
+func (f *frame) awaitCount(done *atomic.Int32, n int32) bool {
+	for i := 0; done.Load() < n; i++ {
+		if i > f.patience || i&1023 == 1023 {
+			if f.failed.Load() {
+				return false
+			}
+		}
+		if i > f.patience {
+			runtime.Gosched()
+		}
+		if i > 2*f.patience {
+			time.Sleep(20 * time.Microsecond)
+		}
+	}
+	return true
+}
+
+// shuffle writes rows [y0, y1) of the last layer's output, me.dst, into the
+// picture: channel c*factor²+i*factor+j becomes row i, column j of color c's
+// cells; with DCR order it is channel (i*factor+j)*colors+c.
 func (f *frame) shuffle(c *compiled, me *worker, y0, y1 int) {
-	p, scale := f.plan, c.net.Scale
-	t := &me.dst // the last layer's, always local
-	width := p.w * scale
-	for color := range c.net.Colors {
+	n := c.net.factor
+	t := &me.dst
+	width, rows := t.W*n, f.plan.h*c.net.scale
+	step, perColor := 1, n*n
+	if c.net.dcr {
+		step, perColor = c.net.colors, 1
+	}
+	for color := range c.net.colors {
 		for y := y0; y < y1; y++ {
-			for i := range scale {
-				for j := range scale {
-					me.rows[j] = t.At(color*scale*scale+i*scale+j, y-y0)
+			for i := range n {
+				at := (color*rows + y*n + i) * width
+				dst := f.dst[at : at+width]
+				switch {
+				case n == 1:
+					copy(dst, t.At(color*perColor, y-y0))
+				case n <= 4:
+					for j := range n {
+						me.rows[j] = t.At(color*perColor+(i*n+j)*step, y-y0)
+					}
+					c.set.Shuffle(dst, me.rows, n)
+				default:
+					for j := range n {
+						for x, v := range t.At(color*perColor+(i*n+j)*step, y-y0) {
+							dst[x*n+j] = v
+						}
+					}
 				}
-				at := ((color*p.h+y)*scale + i) * width
-				c.set.Shuffle(f.dst[at:at+width], me.rows, scale)
 			}
 		}
 	}

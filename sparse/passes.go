@@ -1,0 +1,77 @@
+package sparse
+
+import (
+	"fmt"
+	"strings"
+
+	"evosr/space"
+)
+
+// Pass is one step of the compiler and what it changed, in words.
+type Pass struct{ Name, Note string }
+
+// Passes lists what the compiler did, in order.
+func (p *Program) Passes() []Pass { return append([]Pass(nil), p.c.passes...) }
+
+func (c *compiled) pass(name, format string, args ...any) {
+	c.passes = append(c.passes, Pass{name, fmt.Sprintf(format, args...)})
+}
+
+// eliminated tells what elimination took.
+func (c *compiled) eliminated(was, is *space.Subnet) {
+	channels := func(net *space.Subnet) (n int) {
+		for i := range net.Layers {
+			n += net.Layers[i].Out
+		}
+		return n
+	}
+	c.pass("eliminate", "%d of %d layers and %d of %d channels are dead or only pass on",
+		len(was.Layers)-len(is.Layers), len(was.Layers), channels(was)-channels(is), channels(was))
+}
+
+// chosen tells what the passes for the device did.
+func (c *compiled) chosen() {
+	var blocks, taps [4]int
+	executed, fallen := 0, 0
+	for i := range c.info {
+		l := &c.info[i]
+		executed += l.MACs
+		for s := range 4 {
+			blocks[s] += l.Blocks[s]
+			taps[s] += l.BlockTaps[s]
+		}
+		if l.Density < 1 && !l.Pays {
+			fallen++
+		}
+	}
+	var parts []string
+	for s := range 4 {
+		if blocks[s] > 0 {
+			parts = append(parts, fmt.Sprintf("%d of %d channels with %d entries", blocks[s], 1<<s, taps[s]))
+		}
+	}
+	c.pass("choose", "%s kernels by the cost table: %s; %d multiplications a pixel; %d pruned layers gain nothing",
+		c.set.Name, strings.Join(parts, ", "), executed, fallen)
+	if c.net.planes {
+		c.pass("plan", "%d layers over whole planes, one after the other, rows shared by %d threads", len(c.info), c.threads)
+		return
+	}
+	local := 0
+	for i := range c.info {
+		if c.info[i].Local {
+			local++
+		}
+	}
+	c.pass("plan", "%d layers over bands of rows; %d outputs stay within a band, %d live in rings; %d threads",
+		len(c.info), local, len(c.info)-local, c.threads)
+}
+
+// listBytes is the memory of the lists of weights.
+func (p *plan) listBytes() (n int64) {
+	for i := range p.layers {
+		for _, b := range p.layers[i].blocks {
+			n += 4 * int64(len(b.W)+len(b.Off)+len(b.Bias))
+		}
+	}
+	return n
+}

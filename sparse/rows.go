@@ -1,0 +1,164 @@
+package sparse
+
+import (
+	"math"
+
+	"evosr/internal/kernel"
+	"evosr/space"
+)
+
+// convolve runs a convolution from me.src to me.dst, me.add added where the
+// layer has a second input.
+func (me *worker) convolve(set *kernel.Set, l *layer, blocks []kernel.Block) {
+	me.fuse(l)
+	if len(l.reads) > 1 {
+		me.epilogue.Residual = &me.add
+		if me.add.C < l.out { // one channel is added to all
+			me.add.C, me.add.Plane = l.out, 0
+		}
+	}
+	set.Conv(&me.dst, &me.src, blocks, &me.epilogue, 0, me.dst.H)
+}
+
+// fuse makes the epilogue of a layer's activation, where kernels have it.
+func (me *worker) fuse(l *layer) {
+	me.epilogue = kernel.Epilogue{ReLU: l.act == space.ActReLU}
+	switch l.act {
+	case space.ActPReLU:
+		me.epilogue.Slope = l.slope
+	case space.ActClip:
+		me.epilogue.Clip = &l.clip
+	}
+}
+
+// fused says whether kernels apply the layer's activation as they store.
+func (l *layer) fused() bool {
+	return l.op == space.OpConv && (l.act == space.ActReLU || l.act == space.ActPReLU || l.act == space.ActClip)
+}
+
+// copyRows copies me.src into me.dst's channels from first on.
+func (me *worker) copyRows(first int) {
+	for c := range me.src.C {
+		for y := range me.dst.H {
+			copy(me.dst.At(first+c, y), me.src.At(c, y))
+		}
+	}
+}
+
+// combine computes every operation whose values need only the same place of
+// each input, from me.src and me.add into me.dst.
+func (me *worker) combine(set *kernel.Set, l *layer) {
+	for c := range l.out {
+		for y := range me.dst.H {
+			dst, a := me.dst.At(c, y), me.src.At(min(c, me.src.C-1), y)
+			if len(l.reads) == 1 {
+				unary(dst, a, l, c)
+				continue
+			}
+			b := me.add.At(min(c, me.add.C-1), y)
+			switch l.op {
+			case space.OpAdd:
+				set.Gate(dst, a, b, nil)
+			case space.OpSub:
+				for x, v := range b {
+					dst[x] = a[x] - v
+				}
+			case space.OpMul:
+				for x, v := range b {
+					dst[x] = a[x] * v
+				}
+			case space.OpMax:
+				for x, v := range b {
+					dst[x] = max(a[x], v)
+				}
+			}
+		}
+	}
+}
+
+// unary is a row of Affine or of an activation alone, which copies.
+func unary(dst, a []float32, l *layer, c int) {
+	if l.op != space.OpAffine {
+		copy(dst, a)
+		return
+	}
+	gain, bias := float32(1), float32(0)
+	if l.gain != nil {
+		gain = l.gain[c]
+	}
+	if l.bias != nil {
+		bias = l.bias[c]
+	}
+	for x, v := range a {
+		dst[x] = v*gain + bias
+	}
+}
+
+// activate applies the layer's activation to me.dst where the kernel did not.
+func (me *worker) activate(set *kernel.Set, l *layer) {
+	if l.act == space.ActNone || l.fused() {
+		return
+	}
+	for c := range me.dst.C {
+		for y := range me.dst.H {
+			activateRow(me.dst.At(c, y), l, c)
+		}
+	}
+}
+
+func activateRow(row []float32, l *layer, c int) {
+	switch l.act {
+	case space.ActReLU:
+		for x, v := range row {
+			row[x] = max(v, 0)
+		}
+	case space.ActPReLU:
+		s := l.slope[c]
+		for x, v := range row {
+			if v < 0 {
+				row[x] = s * v
+			}
+		}
+	case space.ActClip:
+		for x, v := range row {
+			row[x] = min(max(v, l.clip.Low), l.clip.High)
+		}
+	case space.ActSigmoid:
+		for x, v := range row {
+			row[x] = sigmoid(v)
+		}
+	case space.ActTanh:
+		for x, v := range row {
+			row[x] = tanh(v)
+		}
+	case space.ActSiLU:
+		for x, v := range row {
+			row[x] = v * sigmoid(v)
+		}
+	case space.ActGELU:
+		for x, v := range row {
+			row[x] = float32(float64(v) * (1 + math.Erf(float64(v)/math.Sqrt2)) / 2)
+		}
+	}
+}
+
+func sigmoid(v float32) float32 { return 0.5 + 0.5*tanh(0.5*v) }
+
+// tanh is a rational function of degree 13 and 6 that is within 4e-7 of the
+// hyperbolic tangent (coefficients as in Eigen's ptanh, a minimax fit).
+func tanh(v float32) float32 {
+	v = min(max(v, -7.90531110763549805), 7.90531110763549805)
+	q := v * v
+	p := float32(-2.76076847742355e-16)
+	p = p*q + 2.00018790482477e-13
+	p = p*q + -8.60467152213735e-11
+	p = p*q + 5.12229709037114e-08
+	p = p*q + 1.48572235717979e-05
+	p = p*q + 6.37261928875436e-04
+	p = p*q + 4.89352455891786e-03
+	d := float32(1.19825839466702e-06)
+	d = d*q + 1.18534705686654e-04
+	d = d*q + 2.26843463243900e-03
+	d = d*q + 4.89352518554385e-03
+	return v * p / d
+}
