@@ -18,6 +18,10 @@ func TestNoAllocation(t *testing.T) {
 			for _, b := range blocks {
 				grad = append(grad, make([]float32, len(b.W)))
 			}
+			plain, g, scratch := &Epilogue{ReLU: true}, set.NewWinograd(13, 3, l.w, l.bias), []float32(nil)
+			if g != nil {
+				scratch = Aligned(g.Scratch())
+			}
 			dw, bias := make([]float32, len(l.w)), make([]float32, 13)
 			a, b, c, d := make([]float32, 4*w), make([]float32, 4*w), make([]float32, 4*w), make([]float32, 4*w)
 			rows := [4][]float32{a[:w], b[:w], c[:w], d[:w]}
@@ -27,6 +31,11 @@ func TestNoAllocation(t *testing.T) {
 				call func()
 			}{
 				{"Conv", func() { set.Conv(l.dst, l.src, blocks, e, 0, 3) }},
+				{"Winograd", func() {
+					if g != nil {
+						g.Conv(l.dst, l.src, plain, 0, 3, 0, scratch)
+					}
+				}},
 				{"WeightGrad", func() { set.WeightGrad(grad, bias, l.dst, l.src, blocks) }},
 				{"Repack", func() { Repack(blocks, l.w, l.bias) }},
 				{"Scatter", func() { Scatter(dw, blocks, grad) }},

@@ -7,7 +7,7 @@ import "slices"
 // Variants lists the assembly kernels of this build, whether they run here or
 // not. Sets, tests and benchmarks are all made from it.
 func Variants() []Variant {
-	return slices.Concat(convVariants, gradVariants, elementVariants, probeVariants)
+	return slices.Concat(convVariants, gradVariants, elementVariants, winogradVariants, probeVariants)
 }
 
 func vectorSets() []*Set { return slices.Clip(sets) }
@@ -31,6 +31,7 @@ func newSet(isa string) *Set {
 	s.Axpy, s.Blend, s.SumSquares, s.Adam, s.AbsGrad, s.Gate = e.axpy, e.blend, e.sumSquares, e.adam, e.absGrad, e.gate
 	s.Tanh, s.Sigmoid = e.tanh, e.sigmoid
 	s.Shuffle, s.Unshuffle = e.shuffle, e.unshuffle
+	s.winograd = newWinograd(own)
 	s.Conv = newConvTiles(own).conv
 	s.WeightGrad = newGradTiles(own).weightGrad
 	return &s

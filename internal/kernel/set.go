@@ -84,5 +84,7 @@ type Set struct {
 	// Unshuffle is its inverse: dst[i][x] = src[x*n+i].
 	Unshuffle func(dst [4][]float32, src []float32, n int)
 
+	winograd *winogradSet // nil: none
+
 	peak func(rounds int) (flops float64)
 }

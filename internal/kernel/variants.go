@@ -5,18 +5,21 @@ type Op string
 
 // The operations with variants beside the scalar one.
 const (
-	OpConv       Op = "conv"       // B output channels x P vectors of pixels
-	OpWeightGrad Op = "weightgrad" // B output channels x P taps
-	OpAxpy       Op = "axpy"
-	OpBlend      Op = "blend"
-	OpSquares    Op = "squares"
-	OpAdam       Op = "adam"
-	OpAbsGrad    Op = "absgrad"
-	OpGate       Op = "gate" // B is 1 if it adds, P is 1 if it gates
-	OpTanh       Op = "tanh"
-	OpShuffle    Op = "shuffle"   // B rows
-	OpUnshuffle  Op = "unshuffle" // B rows
-	OpProbe      Op = "probe"     // measures the processor
+	OpConv        Op = "conv"       // B output channels x P vectors of pixels
+	OpWeightGrad  Op = "weightgrad" // B output channels x P taps
+	OpAxpy        Op = "axpy"
+	OpBlend       Op = "blend"
+	OpSquares     Op = "squares"
+	OpAdam        Op = "adam"
+	OpAbsGrad     Op = "absgrad"
+	OpGate        Op = "gate" // B is 1 if it adds, P is 1 if it gates
+	OpWinogradIn  Op = "winograd-in"
+	OpWinogradMul Op = "winograd-mul" // B output channels x P vectors of tiles
+	OpWinogradOut Op = "winograd-out" // P vectors lie between the products of neighbouring points
+	OpTanh        Op = "tanh"
+	OpShuffle     Op = "shuffle"   // B rows
+	OpUnshuffle   Op = "unshuffle" // B rows
+	OpProbe       Op = "probe"     // measures the processor
 )
 
 // Variant is one assembly kernel. Its name is its data sheet: operation, type,

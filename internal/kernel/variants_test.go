@@ -13,18 +13,21 @@ import (
 
 // variantTests hold every variant of an operation against the scalar kernel.
 var variantTests = map[Op]func(*testing.T, *rand.Rand, Variant){
-	OpConv:       testConvVariant,
-	OpWeightGrad: testWeightGradVariant,
-	OpAxpy:       testAxpyVariant,
-	OpBlend:      testBlendVariant,
-	OpSquares:    testSquaresVariant,
-	OpAdam:       testAdamVariant,
-	OpAbsGrad:    testAbsGradVariant,
-	OpGate:       testGateVariant,
-	OpTanh:       testTanhVariant,
-	OpShuffle:    testShuffleVariant,
-	OpUnshuffle:  testUnshuffleVariant,
-	OpProbe:      testProbeVariant,
+	OpConv:        testConvVariant,
+	OpWeightGrad:  testWeightGradVariant,
+	OpAxpy:        testAxpyVariant,
+	OpBlend:       testBlendVariant,
+	OpSquares:     testSquaresVariant,
+	OpAdam:        testAdamVariant,
+	OpAbsGrad:     testAbsGradVariant,
+	OpGate:        testGateVariant,
+	OpTanh:        testTanhVariant,
+	OpWinogradIn:  testWinogradVariant,
+	OpWinogradMul: testWinogradVariant,
+	OpWinogradOut: testWinogradVariant,
+	OpShuffle:     testShuffleVariant,
+	OpUnshuffle:   testUnshuffleVariant,
+	OpProbe:       testProbeVariant,
 }
 
 // TestVariants runs every row of the table of variants; a row whose operation
@@ -144,6 +147,20 @@ func testAbsGradVariant(t *testing.T, rng *rand.Rand, v Variant) {
 
 func testGateVariant(t *testing.T, rng *rand.Rand, v Variant) {
 	sameGate(t, rng, newElements(only(v)).gate, v.B == 1, v.P == 1)
+}
+
+// testWinogradVariant looks at the widths around strips of a few vectors of
+// tiles and blocks of up to the variant's channels.
+func testWinogradVariant(t *testing.T, rng *rand.Rand, v Variant) {
+	set := &Set{Name: v.ISA, winograd: newWinograd(only(v))}
+	vectors, high := 3, 8
+	if v.Op == OpWinogradMul {
+		vectors, high = v.P, v.B
+	}
+	for _, w := range edges(vectors, TileRows*v.Lanes) {
+		l := randomLayer(t, rng, 1+rng.IntN(2*high+2), 1+rng.IntN(5), 3, 1+rng.IntN(9), w, 1)
+		sameWinograd(t, rng, set, l)
+	}
 }
 
 func testTanhVariant(t *testing.T, rng *rand.Rand, v Variant) {

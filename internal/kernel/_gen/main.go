@@ -17,7 +17,7 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	for _, f := range []*file{convFile(), gradFile(), elementFile(), probeFile()} {
+	for _, f := range []*file{convFile(), gradFile(), elementFile(), probeFile(), winogradFile()} {
 		asm, err := f.assembly()
 		if err != nil {
 			log.Fatalf("_gen: %s: %v", f.name, err)

@@ -1,0 +1,137 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+import "unsafe"
+
+// winogradTiles drives the micro-kernels of one instruction set.
+type winogradTiles struct {
+	lanes       int
+	high, most  int // output channels and vectors of the largest block
+	point       int // vectors from point to point of the products
+	inID, outID int
+	mul         [9][stripVectors + 1]int // by output channels and vectors of tiles
+}
+
+// newWinograd makes it from an instruction set's variants, nil where those have
+// no kernels for it.
+func newWinograd(variants []Variant) *winogradSet {
+	t := new(winogradTiles)
+	for _, v := range variants {
+		switch v.Op {
+		case OpWinogradIn:
+			t.inID = v.ID
+		case OpWinogradOut:
+			t.outID, t.point = v.ID, v.P
+		case OpWinogradMul:
+			if t.lanes = v.Lanes; v.B > t.high {
+				t.high, t.most = v.B, 0
+			}
+			if v.B == t.high {
+				t.most = max(t.most, v.P)
+			}
+			t.mul[v.B][v.P] = v.ID
+		}
+	}
+	if t.high == 0 {
+		return nil
+	}
+	return &winogradSet{lanes: t.lanes, high: t.high, products: t.point, conv: t.conv}
+}
+
+// Numbers of the transforms, see _gen.
+var (
+	winogradIn  = [...]float32{2.5, 2, 0.5, rootHalf, rootTwo}
+	winogradOut = [...]float32{rootTwo, rootHalf, 0.5, 2}
+)
+
+// stripLanes is how many pixels of a row the widest strip reads.
+const stripLanes = (4*stripVectors + 1) * Lanes
+
+// stripMask[stripLanes-n:] selects the first n lanes.
+var stripMask = func() (m [2 * stripLanes]int32) {
+	for i := range stripLanes {
+		m[i] = -1
+	}
+	return m
+}()
+
+// zeroRow is read where a tile lies outside the rows that are there.
+var zeroRow [stripLanes]float32
+
+// firstLanes is the mask of n of all lanes, nil where they are all.
+func firstLanes(n, all int) unsafe.Pointer {
+	if n >= all {
+		return nil
+	}
+	return unsafe.Pointer(&stripMask[stripLanes-n])
+}
+
+func (t *winogradTiles) conv(g *Winograd, dst, src *Tensor, e *Epilogue, y0, y1, lead int, scratch []float32) {
+	lanes := t.lanes
+	point := t.point * lanes
+	m := scratch[:tilePoints*point]
+	middle := scratch[len(m):][:middleFloats]
+	v := scratch[len(m)+middleFloats:]
+	a := winogradArgs{
+		middle: unsafe.Pointer(&middle[0]), v: unsafe.Pointer(&v[0]), m: unsafe.Pointer(&m[0]),
+		dstRow: 4 * dst.Row, dstPlane: 4 * dst.Plane, bias: unsafe.Pointer(&g.bias[0]), clip: unsafe.Pointer(e.Clip),
+	}
+	if e.Residual != nil {
+		a.resRow, a.resPlane = 4*e.Residual.Row, 4*e.Residual.Plane
+	}
+	if e.ReLU {
+		a.relu = 1
+	}
+	tiles := (dst.W + TileRows - 1) / TileRows
+	vectors := (tiles + lanes - 1) / lanes
+	k := strips(vectors, t.most)
+	for ty := y0 - lead; ty < y1; ty += TileRows {
+		for i := range k {
+			v0, v1 := strip(vectors, t.most, i)
+			n, x := v1-v0, v0*TileRows*lanes
+			a.vectors, a.vStep = n, 4*lanes*(g.In*n+1)
+			a.numbers = unsafe.Pointer(&winogradIn)
+			a.channels = g.In
+			a.mask = firstLanes(dst.W-x+1, (4*n+1)*lanes)
+			t.rows(&a, src, ty, x, y0, y1)
+			runWinograd(t.inID, &a)
+
+			a.numbers = unsafe.Pointer(&winogradOut)
+			outMask := firstLanes(dst.W-x, 4*n*lanes)
+			a.first, a.last = max(y0-ty, 0), min(y1-ty, TileRows)
+			top := max(ty, y0)
+			a.lift, a.resLift = (ty-top)*a.dstRow, (ty-top)*a.resRow
+			for j := range g.blocks {
+				b := &g.blocks[j]
+				a.channels, a.u = g.In, unsafe.Pointer(&b.u[0])
+				runWinograd(t.mul[b.b][n], &a)
+				a.channels, a.done, a.mask = b.b, 0, outMask
+				a.bias = unsafe.Pointer(&g.bias[b.out])
+				if e.Slope != nil {
+					a.slope = unsafe.Pointer(&e.Slope[b.out])
+				}
+				a.dst = at(dst, b.out, top, x)
+				if e.Residual != nil {
+					a.res = at(e.Residual, b.out, top, x)
+				}
+				runWinograd(t.outID, &a)
+			}
+		}
+	}
+}
+
+// rows points a at the six rows of the source that the tiles of output row ty
+// read, from one pixel left of x on.
+func (t *winogradTiles) rows(a *winogradArgs, src *Tensor, ty, x, y0, y1 int) {
+	a.off0, a.off1, a.off2, a.off3, a.off4, a.off5 = 0, 0, 0, 0, 0, 0
+	row := [tileIn]*unsafe.Pointer{&a.row0, &a.row1, &a.row2, &a.row3, &a.row4, &a.row5}
+	step := [tileIn]*int{&a.step0, &a.step1, &a.step2, &a.step3, &a.step4, &a.step5}
+	for r := range tileIn {
+		if y := ty - 1 + r; y >= y0-1 && y <= y1 {
+			*row[r], *step[r] = at(src, 0, y, x-1), 4*src.Plane
+		} else {
+			*row[r], *step[r] = unsafe.Pointer(&zeroRow), 0
+		}
+	}
+}
