@@ -1,0 +1,318 @@
+package sparse
+
+import (
+	"fmt"
+	"slices"
+
+	"evosr/internal/kernel"
+	"evosr/space"
+)
+
+// maxExpanded bounds the weights of one convolution when its groups are filled
+// up with zeros.
+const maxExpanded = 1 << 26
+
+// CompileGraph prepares any network for this CPU. Nothing of g is changed; its
+// weights are shared, so do not change them while the Program is in use.
+//
+// Networks that can be brought to layers of the picture's size with a pixel
+// shuffle at their end run in bands of rows; others, such as those with strides
+// or with global reach, run layer by layer over whole planes.
+func CompileGraph(g *space.Graph, o Options) (*Program, error) {
+	if err := g.Validate(); err != nil {
+		return nil, fmt.Errorf("sparse: %w", err)
+	}
+	c, err := reduce(g)
+	if err != nil {
+		return nil, err
+	}
+	return finish(c, o)
+}
+
+// reduce runs the passes that no device matters for.
+func reduce(g *space.Graph) (*compiled, error) {
+	c := &compiled{graph: g, params: g.Params()}
+	c.kept, c.dense = g.MACs()
+	s := sketchOf(g).live()
+	changed := make([]int, len(rewrites))
+	const rounds = 32 // every round moves something towards an end
+	for range rounds {
+		any := 0
+		for i, r := range rewrites {
+			var n int
+			s, n = s.edit(r.change)
+			changed[i] += n
+			any += n
+		}
+		if any == 0 {
+			break
+		}
+	}
+	for i, r := range rewrites {
+		c.pass(r.name, "%d %s", changed[i], r.what)
+	}
+	var err error
+	if c.net, err = s.network(); err != nil {
+		return nil, err
+	}
+	fused := 0
+	for i := range c.net.layers {
+		l := &c.net.layers[i]
+		if l.op == space.OpConv && len(l.reads) > 1 {
+			fused++
+		}
+		if l.op != space.OpActivate && l.act != space.ActNone {
+			fused++
+		}
+	}
+	c.pass("fuse", "%d sums and activations are part of the layer before; %d of %d nodes are layers", fused, len(c.net.layers), len(g.Nodes))
+	if !c.net.planes {
+		c.pass("sink", "%d of %d layers moved beside their only reader", c.net.sink(), len(c.net.layers))
+	}
+	return c, nil
+}
+
+// inBands says whether every node keeps the picture's size and reads only rows
+// near its own, the shuffle at the end aside.
+func (s *sketch) inBands() bool {
+	for i := range s.nodes {
+		n := &s.nodes[i]
+		switch n.Op {
+		case space.OpConv:
+			stride, _ := n.Inside()
+			r := n.Kernel / 2
+			if stride != 1 || n.Kernel%2 == 0 || n.Pad != [4]int{r, r, r, r} || n.Border == space.Edge && n.Inputs[0] != space.Picture {
+				return false
+			}
+		case space.OpShuffle:
+			if i != s.output || n.Factor != s.scale {
+				return false
+			}
+		case space.OpDeconv, space.OpResize, space.OpPad, space.OpMaxPool:
+			return false
+		}
+	}
+	return s.output >= 0 && (s.scale == 1 || s.nodes[s.output].Op == space.OpShuffle)
+}
+
+// network makes layers of nodes: sums and activations join the convolution
+// before them, slices and the last shuffle become ways to read and to write.
+func (s *sketch) network() (*network, error) {
+	out := &network{scale: s.scale, colors: s.colors, factor: 1, planes: !s.inBands()}
+	if out.planes {
+		s = s.unpad()
+		if s.output < 0 { // the picture itself
+			s.output = s.add(sketchNode{Node: space.Node{Name: "picture", Op: space.OpAffine, Inputs: []int{s.output}}})
+		}
+		out.graph = s.graph()
+	}
+	b := &builder{s: s, out: out, reads: make([]read, len(s.nodes)), into: make([]int, len(s.nodes)), readers: make([]int, len(s.nodes))}
+	for i := range s.nodes {
+		b.into[i] = -1
+		for _, j := range s.nodes[i].Inputs {
+			if j >= 0 {
+				b.readers[j]++
+			}
+		}
+	}
+	last := s.output
+	b.readers[last]++
+	if n := &s.nodes[last]; n.Op == space.OpShuffle {
+		out.factor, out.dcr, last = n.Factor, n.DCR, n.Inputs[0]
+	}
+	b.join()
+	for i := range s.nodes {
+		if i == s.output && i != last {
+			continue // the shuffle
+		}
+		if err := b.emit(i); err != nil {
+			return nil, err
+		}
+	}
+	// The last layer, all of it, is what is written.
+	r := read{layer: space.Picture, channels: s.colors}
+	if last >= 0 {
+		r = b.reads[last]
+	}
+	if end := len(out.layers) - 1; r.layer != end || end < 0 || r.first != 0 || r.channels != out.layers[end].out {
+		l := layer{name: "output", op: space.OpAffine, in: r.channels, out: r.channels, reads: []read{r}}
+		if l.at = last; last < 0 {
+			l.at = s.output
+		}
+		out.layers = append(out.layers, l)
+	}
+	return out, nil
+}
+
+// unpad gives convolutions that read repeated edges of anything but the picture
+// a padding of their own.
+func (s *sketch) unpad() *sketch {
+	out, _ := s.edit(func(e *editor, n sketchNode, _ int) int {
+		if n.Op == space.OpConv && n.Border == space.Edge && n.Inputs[0] != space.Picture {
+			pad := sketchNode{Node: space.Node{Name: n.Name + "/pad", Op: space.OpPad, Inputs: n.Inputs, Pad: n.Pad, Border: space.Edge}}
+			n.Inputs, n.Pad, n.Border = []int{e.add(pad)}, [4]int{}, space.Zeros
+		}
+		return e.add(n)
+	})
+	return out
+}
+
+// builder makes a network of a sketch.
+type builder struct {
+	s       *sketch
+	out     *network
+	reads   []read // by node: where its output is
+	into    []int  // by node: the node whose layer it is part of, -1 for its own
+	readers []int  // by node: how often it is read
+}
+
+// join decides which nodes become part of a later one's layer.
+func (b *builder) join() {
+	nodes := b.s.nodes
+	lone := func(i int) bool { return i >= 0 && b.readers[i] == 1 }
+	chain := make([]int, len(nodes)) // what was done to a convolution so far: 1 itself, 2 added to, 3 activated; 0 other
+	for i := range nodes {
+		n := &nodes[i]
+		switch n.Op {
+		case space.OpConv:
+			chain[i] = 1
+			if stride, _ := n.Inside(); stride > 1 {
+				chain[i] = 2
+			}
+		case space.OpAdd:
+			pick := -1
+			for k, j := range n.Inputs {
+				other := n.Inputs[1-k]
+				if lone(j) && chain[j] == 1 && other != j && (b.s.channels(other) == b.s.channels(j) || b.s.channels(other) == 1) && j > pick {
+					pick = j
+				}
+			}
+			if pick >= 0 {
+				b.into[pick], chain[i] = i, 2
+			} else {
+				chain[i] = 2 // its activation joins it
+			}
+		case space.OpSub, space.OpMul, space.OpMax, space.OpAffine:
+			chain[i] = 2
+		case space.OpActivate:
+			if j := n.Inputs[0]; lone(j) && (chain[j] == 1 || chain[j] == 2) {
+				b.into[j] = i
+			}
+			chain[i] = 3
+		}
+	}
+}
+
+// from is what a node reads at input k.
+func (b *builder) from(n *sketchNode, k int) read {
+	if j := n.Inputs[k]; j >= 0 {
+		return b.reads[j]
+	}
+	return read{layer: zeroPicture, channels: b.s.colors}
+}
+
+// emit makes the layer that ends at node i, if one does.
+func (b *builder) emit(i int) error {
+	n := &b.s.nodes[i]
+	if n.Op == space.OpSlice {
+		r := b.from(n, 0)
+		r.first, r.channels = r.first+n.From, n.Out
+		b.reads[i] = r
+		return nil
+	}
+	if b.into[i] >= 0 {
+		return nil
+	}
+	l := layer{at: i, out: b.s.channels(i), act: space.ActNone}
+	if n.Op == space.OpActivate {
+		l.act, l.clip = n.Act, kernel.Range{Low: n.Lo, High: n.Hi}
+		for c := range l.out {
+			if n.Act == space.ActPReLU {
+				l.slope = append(l.slope, constant(n.Slope, c, 0))
+			}
+		}
+		if j := n.Inputs[0]; j >= 0 && b.into[j] == i {
+			n = &b.s.nodes[j]
+			i = j
+		}
+	}
+	l.name, l.op = n.Name, n.Op
+	if n.Op == space.OpAdd {
+		for k, j := range n.Inputs {
+			if j >= 0 && b.into[j] == i {
+				if err := b.convolution(&l, &b.s.nodes[j]); err != nil {
+					return err
+				}
+				l.reads = append(l.reads, b.from(n, 1-k))
+				return b.done(l)
+			}
+		}
+	}
+	switch n.Op {
+	case space.OpConv:
+		if err := b.convolution(&l, n); err != nil {
+			return err
+		}
+		return b.done(l)
+	case space.OpAffine:
+		for c := range l.out {
+			if n.Gain != nil {
+				l.gain = append(l.gain, constant(n.Gain, c, 1))
+			}
+			if n.Bias != nil {
+				l.bias = append(l.bias, constant(n.Bias, c, 0))
+			}
+		}
+	}
+	for k := range n.Inputs {
+		l.reads = append(l.reads, b.from(n, k))
+	}
+	l.in = l.reads[0].channels
+	l.node = &n.Node
+	return b.done(l)
+}
+
+// done appends a layer and says that its last node's output is there.
+func (b *builder) done(l layer) error {
+	b.reads[l.at] = read{layer: len(b.out.layers), channels: l.out}
+	b.out.layers = append(b.out.layers, l)
+	return nil
+}
+
+// convolution fills in a layer from a node.
+func (b *builder) convolution(l *layer, n *sketchNode) error {
+	r := b.from(n, 0)
+	if n.Border == space.Edge && r.layer == zeroPicture {
+		r.layer = space.Picture
+	}
+	r.reach = slices.Max(n.Pad[:])
+	l.name, l.op, l.in, l.kernel, l.prune, l.source = n.Name, space.OpConv, r.channels, n.Kernel, n.Prune, n.source
+	l.reads = []read{r}
+	if l.bias = n.Bias; l.bias == nil {
+		l.bias = make([]float32, l.out)
+	}
+	if b.out.planes {
+		l.node = &n.Node
+	}
+	_, groups := n.Inside()
+	kk := n.Kernel * n.Kernel
+	if groups == 1 {
+		l.weights, l.mask = n.Weights, n.Mask
+	} else {
+		if l.out*l.in > maxExpanded/kk {
+			return fmt.Errorf("sparse: node %q: %d to %d channels in %d groups are too many, want at most %d weights with zeros between groups",
+				n.Name, l.in, l.out, groups, maxExpanded)
+		}
+		l.weights, l.mask = make([]float32, l.out*l.in*kk), make([]uint8, l.out*l.in*kk)
+		per := l.in / groups * kk
+		for o := range l.out {
+			at := o*l.in*kk + o/(l.out/groups)*per
+			copy(l.weights[at:at+per], n.Weights[o*per:])
+			copy(l.mask[at:at+per], n.Mask[o*per:])
+		}
+	}
+	if !slices.Contains(l.mask, 0) {
+		l.mask = nil
+	}
+	return nil
+}

@@ -1,0 +1,191 @@
+package sparse
+
+import (
+	"slices"
+
+	"evosr/space"
+)
+
+// constant is value c of a list with one entry, one for each channel, or none.
+func constant(list []float32, c int, none float32) float32 {
+	switch len(list) {
+	case 0:
+		return none
+	case 1:
+		return list[0]
+	}
+	return list[c]
+}
+
+// fold takes factors and offsets by channel into convolutions and into each
+// other. Before a convolution that pads with zeros only factors go in: an offset
+// would not be outside.
+func fold(e *editor, n sketchNode, was int) int {
+	if n.Inputs[0] < 0 {
+		return e.add(n)
+	}
+	from := e.node(n.Inputs[0])
+	alone := e.readers[e.was.nodes[was].Inputs[0]] == 1
+	switch {
+	case n.Op == space.OpAffine && from.Op == space.OpConv && alone:
+		conv := *from
+		per := len(conv.Weights) / conv.Out
+		conv.Weights, conv.Bias = slices.Clone(conv.Weights), make([]float32, conv.Out)
+		for o := range conv.Out {
+			gain := constant(n.Gain, o, 1)
+			for i := range per {
+				conv.Weights[o*per+i] *= gain
+			}
+			conv.Bias[o] = constant(from.Bias, o, 0)*gain + constant(n.Bias, o, 0)
+		}
+		e.changes++
+		return e.add(conv)
+	case n.Op == space.OpAffine && from.Op == space.OpAffine:
+		c := e.channels(n.Inputs[0])
+		gain, bias := make([]float32, c), make([]float32, c)
+		for i := range c {
+			gain[i] = constant(from.Gain, i, 1) * constant(n.Gain, i, 1)
+			bias[i] = constant(from.Bias, i, 0)*constant(n.Gain, i, 1) + constant(n.Bias, i, 0)
+		}
+		n.Gain, n.Bias, n.Inputs[0] = gain, bias, from.Inputs[0]
+		e.changes++
+		return e.add(n)
+	case n.Op == space.OpConv && from.Op == space.OpAffine:
+		offset := slices.ContainsFunc(from.Bias, func(v float32) bool { return v != 0 })
+		inside := n.Pad == [4]int{} || n.Border == space.Edge
+		if offset && !inside || n.Border == space.Edge && n.Pad != [4]int{} && from.Inputs[0] != space.Picture {
+			return e.add(n)
+		}
+		_, groups := n.Inside()
+		ins, kk := e.channels(n.Inputs[0])/groups, n.Kernel*n.Kernel
+		weights, bias := slices.Clone(n.Weights), make([]float32, n.Out)
+		copy(bias, n.Bias)
+		for o := range n.Out {
+			for i := range ins {
+				c := o/(n.Out/groups)*ins + i
+				for t := range kk {
+					at := (o*ins+i)*kk + t
+					bias[o] += weights[at] * constant(from.Bias, c, 0)
+					weights[at] *= constant(from.Gain, c, 1)
+				}
+			}
+		}
+		n.Weights, n.Bias, n.Inputs[0] = weights, bias, from.Inputs[0]
+		e.changes++
+		return e.add(n)
+	}
+	return e.add(n)
+}
+
+// sinkShuffle moves operations before a pixel shuffle that feeds them, so that
+// the shuffle comes last: value by value they are the same on the shuffled
+// channels, and a convolution of fine pixels is one of coarse pixels with
+// factor² times the channels and no more multiplications.
+func sinkShuffle(e *editor, n sketchNode, _ int) int {
+	from := make([]*sketchNode, len(n.Inputs))
+	for k, j := range n.Inputs {
+		if from[k] = e.node(j); from[k] == nil || from[k].Op != space.OpShuffle || from[k].Factor != e.nodes[n.Inputs[0]].Factor || from[k].DCR != e.nodes[n.Inputs[0]].DCR {
+			return e.add(n)
+		}
+	}
+	f, dcr := from[0].Factor, from[0].DCR
+	out, coarse := n, make([]int, len(n.Inputs))
+	for k := range coarse {
+		coarse[k] = from[k].Inputs[0]
+	}
+	out.Inputs = coarse
+	switch n.Op {
+	case space.OpActivate, space.OpAffine:
+		out.Slope, out.Gain, out.Bias = spreadList(n.Slope, f, dcr), spreadList(n.Gain, f, dcr), spreadList(n.Bias, f, dcr)
+	case space.OpAdd, space.OpSub, space.OpMul, space.OpMax:
+		if e.channels(n.Inputs[0]) != e.channels(n.Inputs[1]) {
+			return e.add(n)
+		}
+	case space.OpConcat:
+		if dcr {
+			return e.add(n)
+		}
+	case space.OpSlice:
+		if dcr {
+			return e.add(n)
+		}
+		out.From, out.Out = n.From*f*f, n.Out*f*f
+	case space.OpConv:
+		coarser, ok := coarseConv(&n, e.channels(n.Inputs[0]), f, dcr)
+		if !ok {
+			return e.add(n)
+		}
+		coarser.Inputs = coarse
+		out, dcr = coarser, true
+	default:
+		return e.add(n)
+	}
+	e.changes++
+	fine := shuffle(n.Name+"/shuffle", e.add(out), f)
+	fine.DCR = dcr
+	return e.add(fine)
+}
+
+// spreadList repeats constants by channel for factor² shuffled channels.
+func spreadList(list []float32, f int, dcr bool) []float32 {
+	if len(list) < 2 {
+		return list
+	}
+	if dcr {
+		return slices.Repeat(list, f*f)
+	}
+	var all []float32
+	for _, v := range list {
+		all = append(all, slices.Repeat([]float32{v}, f*f)...)
+	}
+	return all
+}
+
+// coarseConv is a convolution of the pixels of a shuffle as one of what is
+// shuffled. Its outputs are in DCR order: those of one phase read the same
+// inputs, so that they share blocks.
+func coarseConv(n *sketchNode, in, f int, dcr bool) (sketchNode, bool) {
+	stride, groups := n.Inside()
+	r := n.Kernel / 2
+	radius := (r + f - 1) / f
+	side := 2*radius + 1
+	ins, outs := in*f*f, n.Out*f*f
+	if n.Kernel%2 == 0 || stride != 1 || n.Pad != [4]int{r, r, r, r} || n.Border != space.Zeros ||
+		ins > space.MaxChannels || outs > space.MaxChannels || ins*outs*side*side > maxSpread {
+		return *n, false
+	}
+	to := *n
+	to.Out, to.Kernel, to.Groups = outs, side, 1
+	to.Pad = [4]int{radius, radius, radius, radius}
+	to.Weights, to.Mask = make([]float32, ins*outs*side*side), make([]uint8, ins*outs*side*side)
+	to.Bias = slices.Repeat(n.Bias, f*f)
+	to.source.dense *= f * f
+	perGroup := in / groups
+	for o := range n.Out {
+		for c := range perGroup {
+			channel := o/(n.Out/groups)*perGroup + c
+			for t := range n.Kernel * n.Kernel {
+				weight := (o*perGroup+c)*n.Kernel*n.Kernel + t
+				for p := range f * f { // phase of the output pixel
+					y, x := p/f+t/n.Kernel-r, p%f+t%n.Kernel-r // where it reads, in fine pixels
+					dy, dx := floorDiv(y, f), floorDiv(x, f)
+					phase := (y-dy*f)*f + x - dx*f
+					from := channel*f*f + phase
+					if dcr {
+						from = phase*in + channel
+					}
+					at := (((p*n.Out+o)*ins+from)*side+dy+radius)*side + dx + radius
+					to.Weights[at], to.Mask[at] = n.Weights[weight], n.Mask[weight]
+				}
+			}
+		}
+	}
+	return to, true
+}
+
+func floorDiv(a, b int) int {
+	if a < 0 {
+		return -((b - 1 - a) / b)
+	}
+	return a / b
+}

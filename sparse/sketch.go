@@ -1,0 +1,167 @@
+package sparse
+
+import (
+	"slices"
+
+	"evosr/space"
+)
+
+// sketch is a graph on its way to a network. Passes make a new one from it and
+// never change what they were given.
+type sketch struct {
+	scale, colors int
+	nodes         []sketchNode
+	output        int // the node that is the picture, or space.Picture
+}
+
+type sketchNode struct {
+	space.Node
+	source source // of the convolution that it comes from
+}
+
+// sketchOf takes a graph as it is; it shares all weights.
+func sketchOf(g *space.Graph) *sketch {
+	s := &sketch{scale: g.Scale, colors: g.Colors, output: len(g.Nodes) - 1}
+	for _, n := range g.Nodes {
+		to := sketchNode{Node: n}
+		if n.Op == space.OpConv || n.Op == space.OpDeconv {
+			to.Mask = keptOf(n.Weights, n.Mask)
+			kept := 0
+			for _, m := range to.Mask {
+				kept += int(m)
+			}
+			to.source = source{dense: len(n.Weights), density: float64(kept) / float64(len(n.Weights))}
+		}
+		s.nodes = append(s.nodes, to)
+	}
+	return s
+}
+
+// graph is the sketch as space knows it. Its output must be its last node.
+func (s *sketch) graph() *space.Graph {
+	g := &space.Graph{Scale: s.scale, Colors: s.colors}
+	for i := range s.nodes {
+		g.Nodes = append(g.Nodes, s.nodes[i].Node)
+	}
+	return g
+}
+
+// editor writes the sketch that a pass makes.
+type editor struct {
+	sketch
+	was     *sketch
+	place   []int // by old index: the new one, or space.Picture
+	readers []int // by old index: how many nodes read it, the picture that is put out included
+	changes int
+}
+
+// edit makes a new sketch: change is called for every node in order, its inputs
+// already those of the new one, and says which node of the new one stands for
+// it. What nothing needs is left out.
+func (s *sketch) edit(change func(e *editor, n sketchNode, was int) int) (*sketch, int) {
+	e := &editor{sketch: sketch{scale: s.scale, colors: s.colors}, was: s, place: make([]int, len(s.nodes)), readers: make([]int, len(s.nodes))}
+	count := func(i int) {
+		if i >= 0 {
+			e.readers[i]++
+		}
+	}
+	for i := range s.nodes {
+		for _, j := range s.nodes[i].Inputs {
+			count(j)
+		}
+	}
+	count(s.output)
+	for i := range s.nodes {
+		n := s.nodes[i]
+		n.Inputs = slices.Clone(n.Inputs)
+		for k, j := range n.Inputs {
+			n.Inputs[k] = e.at(j)
+		}
+		e.place[i] = change(e, n, i)
+	}
+	e.output = e.at(s.output)
+	return e.sketch.live(), e.changes
+}
+
+// at is where an old node is now.
+func (e *editor) at(old int) int {
+	if old < 0 {
+		return old
+	}
+	return e.place[old]
+}
+
+// add appends a node and returns its index.
+func (s *sketch) add(n sketchNode) int {
+	s.nodes = append(s.nodes, n)
+	return len(s.nodes) - 1
+}
+
+// node is an input as a node of the new sketch, nil for the picture.
+func (s *sketch) node(i int) *sketchNode {
+	if i < 0 {
+		return nil
+	}
+	return &s.nodes[i]
+}
+
+// channels is what a node puts out.
+func (s *sketch) channels(i int) int {
+	if i < 0 {
+		return s.colors
+	}
+	n := &s.nodes[i]
+	switch n.Op {
+	case space.OpConv, space.OpDeconv, space.OpSlice:
+		return n.Out
+	case space.OpConcat:
+		sum := 0
+		for _, j := range n.Inputs {
+			sum += s.channels(j)
+		}
+		return sum
+	case space.OpShuffle:
+		return s.channels(n.Inputs[0]) / (n.Factor * n.Factor)
+	case space.OpAdd, space.OpSub, space.OpMul, space.OpMax:
+		return max(s.channels(n.Inputs[0]), s.channels(n.Inputs[1]))
+	}
+	return s.channels(n.Inputs[0])
+}
+
+// live drops what the output does not need.
+func (s *sketch) live() *sketch {
+	need := make([]bool, len(s.nodes))
+	if s.output >= 0 {
+		need[s.output] = true
+	}
+	for i := len(s.nodes) - 1; i >= 0; i-- {
+		for _, j := range s.nodes[i].Inputs {
+			if j >= 0 && need[i] {
+				need[j] = true
+			}
+		}
+	}
+	place := make([]int, len(s.nodes))
+	out := &sketch{scale: s.scale, colors: s.colors, output: s.output}
+	for i, n := range s.nodes {
+		if !need[i] {
+			continue
+		}
+		n.Inputs = slices.Clone(n.Inputs)
+		for k, j := range n.Inputs {
+			if j >= 0 {
+				n.Inputs[k] = place[j]
+			}
+		}
+		place[i] = out.add(n)
+	}
+	if s.output >= 0 {
+		out.output = place[s.output]
+	}
+	return out
+}
+
+// keptOf is keptMask of weights that are no Layer's.
+func keptOf(weights []float32, mask []uint8) []uint8 {
+	return keptMask(&space.Layer{Weights: weights, Mask: mask})
+}
