@@ -61,7 +61,7 @@ func TestProfileRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Nets = []deviceprofile.NetSample{{Genome: "w8;head;skip;tail", MS: 1e-7, MedianMS: 0.25, Runs: 3}}
+	p.Nets = []deviceprofile.NetSample{{Genome: "w8;head;skip;tail", MS: 1e-7, P10MS: 0.25, Runs: 3}}
 	p.Date = "2026-01-02T03:04:05Z"
 	p.Samples = []deviceprofile.LayerSample{}
 	text, err := ProfileYAML(p)
@@ -97,7 +97,7 @@ func TestProfileRoundTrip(t *testing.T) {
 		"twice":            {replace("threads: 1", "threads: 1\nthreads: 1"), "stands here twice"},
 		"alias":            {replace("threads: 1", "threads: &t 1"), "anchors and aliases"},
 		"no threads":       {replace("threads: 1", "threads: 0"), "threads: 0, want 1"},
-		"a short list":     {"cpu: x\nlayer: {tap1_ns: 3}", "layer.tap1_ns: 3, want a list"},
+		"no mapping":       {"cpu: x\nlayer_ns: {conv1x1: 3}", "layer_ns.conv1x1: 3, want a mapping"},
 		"a mapping's kind": {replace("samples: []", "samples: {}"), "samples: a mapping, want a list"},
 	} {
 		if _, err := ParseProfile("p.yaml", []byte(tt.text)); err == nil || !strings.Contains(err.Error(), tt.want) {

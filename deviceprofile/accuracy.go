@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"evosr/space"
@@ -17,11 +16,10 @@ type Report struct {
 	Profile Score
 	MACs    Score   // a line through MACs alone, fitted to these very networks
 	Nets    []Net   // in the order in which they were drawn
-	Noise   float64 // as in Profile
-	Quiet   bool    // as in Profile
+	Noise   float64 // as in Profile, as the rest
+	Quiet   bool
+	Trouble string
 
-	// QuietShare is the share of the median network's frames that nothing
-	// disturbed, see sparse.Observation.
 	QuietShare float64
 }
 
@@ -38,8 +36,8 @@ type Net struct {
 	Genome        string
 	PredictedMS   float64
 	LowMS, HighMS float64 // the interval of the prediction
-	MeasuredMS    float64 // lowest decile of its frames
-	MACs          int     // per input pixel, of kept weights
+	MeasuredMS    float64 // median of its undisturbed frames
+	MACs          int     // per input pixel: of kept weights, or of all where a runner times
 	MACsMS        float64 // what the line through MACs says
 	QuietShare    float64 // of its frames
 }
@@ -53,19 +51,23 @@ type AccuracyOptions struct {
 	Seed          uint64       // equal seeds draw equal networks
 	Space         *space.Space // to draw from; nil for the one of Measure
 	Width, Height int          // input picture, pixels; 0 for the profile's
+	Runner        *Runner      // what times; needed where the profile is a runner's, and only there
 	Progress      func(done float64, what string)
 }
 
 // Accuracy predicts random networks that the profile was not fitted to, measures
 // them in turn on the profile's number of threads, and compares. Whether the
-// profile is of this machine is for Check to say. A small space may have fewer
-// networks than are asked for.
+// profile is of this machine is for Check to say, and of a runner's profile only
+// its user knows. A small space may have fewer networks than are asked for.
 func Accuracy(ctx context.Context, p *Profile, o AccuracyOptions) (*Report, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
 	if o.Nets < 2 || o.Nets > 1000 {
 		return nil, fmt.Errorf("deviceprofile: accuracy: %d networks, want 2 to 1000", o.Nets)
+	}
+	if p.External() != (o.Runner != nil) {
+		return nil, fmt.Errorf("deviceprofile: accuracy: a profile of %s, want a runner where it is a runner's and none where it is evosr's", p.Runtime)
 	}
 	sp, w, h := o.Space, o.Width, o.Height
 	if sp == nil {
@@ -82,7 +84,7 @@ func Accuracy(ctx context.Context, p *Profile, o AccuracyOptions) (*Report, erro
 	for _, s := range p.Nets {
 		seen[s.Genome] = true
 	}
-	draw := func(int) space.Genome {
+	draw := func(int, []*timed) (space.Genome, int, int) {
 		g := sp.Random(rng)
 		for range 100 {
 			if !seen[g.String()] {
@@ -90,18 +92,28 @@ func Accuracy(ctx context.Context, p *Profile, o AccuracyOptions) (*Report, erro
 			}
 			g = sp.Random(rng)
 		}
-		return g
+		return g, w, h
 	}
-	b := &bench{w: w, h: h, threads: p.Threads, least: o.Nets, progress: o.Progress}
-	if err := b.run(ctx, sp, o.Nets, draw, time.Duration(o.Nets)*700*time.Millisecond); err != nil {
+	b := &bench{clock: own{p.Threads}, w: w, h: h, least: o.Nets, progress: o.Progress}
+	each := 700 * time.Millisecond
+	if o.Runner != nil {
+		watch, err := o.Runner.start(p.Threads)
+		if err != nil {
+			return nil, err
+		}
+		defer watch.stop()
+		b.clock, each = watch, 2*time.Second
+	}
+	if err := b.run(ctx, sp, o.Nets, draw, time.Duration(o.Nets)*each); err != nil {
 		return nil, err
 	}
-	r := &Report{Noise: b.noise(), QuietShare: b.quietShare(), Quiet: b.quiet()}
+	r := &Report{Noise: b.noise(), QuietShare: b.quietShare(), Trouble: b.trouble()}
+	r.Quiet = r.Trouble == ""
 	var macs [][]float64
 	var predicted, measured, line []float64
 	for _, t := range b.nets {
 		ms, low, high := p.Predict(t.layers, w, h, sp.Scale)
-		was := typical(t.frames) / 1e6
+		was := t.typical() / 1e6
 		r.Nets = append(r.Nets, Net{Genome: t.genome.String(), PredictedMS: ms, LowMS: low, HighMS: high, MeasuredMS: was, MACs: t.macs, QuietShare: t.quiet()})
 		predicted, measured = append(predicted, ms), append(measured, was)
 		macs = append(macs, []float64{float64(t.macs), 1})
@@ -133,8 +145,7 @@ func score(predicted, measured []float64) Score {
 	n := float64(len(measured))
 	s.Within5, s.Within10, s.RMSPE = s.Within5/n, s.Within10/n, math.Sqrt(squares/n)
 	s.KendallTau = kendall(predicted, measured)
-	slices.Sort(errs)
-	s.Bias = (errs[len(errs)/2] + errs[(len(errs)-1)/2]) / 2
+	s.Bias = median(errs)
 	return s
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -34,21 +35,49 @@ func compile(t *testing.T, sp *space.Space, g space.Genome, threads int) []spars
 	return p.Layers()
 }
 
+// priced makes a profile of given coefficients, by family and term; the others
+// are 0.
+func priced(external bool, layer map[string]float64, waiting, output, each, constant float64) *Profile {
+	p := &Profile{Runtime: Evosr, Threads: 1, Width: 320, Height: 180, Scale: 2, Colors: 1, Low: 0.9, High: 1.1}
+	if external {
+		p.Runtime = "sh time.sh {model}"
+	}
+	var m model
+	for _, t := range p.table().layer {
+		m.layer = append(m.layer, layer[t.Family+" "+t.Name])
+		delete(layer, t.Family+" "+t.Name)
+	}
+	if len(layer) > 0 {
+		panic(layer)
+	}
+	m.whole = []float64{waiting, output, each, constant}
+	p.set(m)
+	return p
+}
+
 // known is a profile whose coefficients are given, not measured.
 func known() *Profile {
-	return &Profile{Threads: 1, Width: 320, Height: 180, Low: 0.9, High: 1.1,
-		Layer: LayerCost{Tap1NS: []float64{0.3, 0.35, 0.5, 1}, Tap3NS: []float64{0.3, 0.4, 0.5, 1}, FarNS: []float64{0, 0.1, 0.1, 0},
-			BlockNS: []float64{0.4, 0.6, 1, 2}, ReadNS: 0.05, WriteNS: 0.1, AddNS: 0.2, SpillNS: 0.5, RowNS: 2, BandNS: 200},
-		Frame: FrameCost{Waiting: 1.05, OutputNS: 1, LayerNS: 3000, ConstantNS: 4000}}
+	return priced(false, map[string]float64{
+		"conv1x1 tap_b1": 0.3, "conv1x1 tap_b2": 0.35, "conv1x1 tap_b4": 0.5, "conv1x1 tap_b8": 1,
+		"conv3x3 tap_b1": 0.3, "conv3x3 tap_b2": 0.4, "conv3x3 tap_b4": 0.5, "conv3x3 tap_b8": 1, "layer far_b2": 0.1, "layer far_b4": 0.1,
+		"layer block_b1": 0.4, "layer block_b2": 0.6, "layer block_b4": 1, "layer block_b8": 2,
+		"layer read": 0.05, "layer write": 0.1, "layer add": 0.2, "layer spill": 0.5, "layer row": 2, "layer band": 200,
+	}, 1.05, 1, 3000, 4000)
+}
+
+// knownGraph is the same of another runtime.
+func knownGraph() *Profile {
+	return priced(true, map[string]float64{
+		"conv1x1 mac_out16": 1e-5, "conv3x3 mac_out16": 9e-6, "conv3x3 mac_few": 2e-5, "conv1x1 mac_few": 2e-5, "conv5x5 mac_few": 3e-5,
+		"conv1x1 read": 1e-4, "conv3x3 read": 2e-4, "conv1x1 constant": 2e4, "conv3x3 constant": 4e4, "layer add": 1e-4,
+	}, 1, 5, 0, 2e5)
 }
 
 // TestPredict computes by hand what a dense 16 to 8 layer of one band and the
 // picture around it cost.
 func TestPredict(t *testing.T) {
-	p := known()
-	p.Layer = LayerCost{Tap1NS: []float64{0, 0, 0, 5}, Tap3NS: []float64{0, 0, 0, 7}, FarNS: make([]float64, 4), BlockNS: []float64{0, 0, 0, 11},
-		ReadNS: 2, WriteNS: 3, AddNS: 4, RowNS: 13, BandNS: 17, ConstantNS: 19}
-	p.Frame = FrameCost{Waiting: 2, OutputNS: 23, LayerNS: 29, ConstantNS: 31}
+	p := priced(false, map[string]float64{"conv1x1 tap_b8": 5, "conv3x3 tap_b8": 7, "layer block_b8": 11, "layer read": 2, "layer write": 3, "layer add": 4,
+		"layer row": 13, "layer band": 17, "layer constant": 19}, 2, 23, 29, 31)
 	l := sparse.LayerInfo{In: 16, Out: 8, Kernel: 3, Blocks: [4]int{3: 1}, BlockTaps: [4]int{3: 144}, Residual: true}
 	const vectors = 2 * 2 // two rows of 17 pixels: the second vector of each counts whole
 	layer := 7*144*vectors + 11*vectors + 2*16*vectors + (3+4)*8*vectors + 13*2 + 17 + 19.0
@@ -62,6 +91,19 @@ func TestPredict(t *testing.T) {
 	l.Kernel = 1
 	if got := p.PredictLayers([]sparse.LayerInfo{l}, 17, 2); math.Abs(got[0]-(layer-2*144*vectors)/1e6) > 1e-12 {
 		t.Errorf("with a 1x1 filter it takes %v ms, want %v", got[0], (layer-2*144*vectors)/1e6)
+	}
+}
+
+// TestPredictGraph does the same for another runtime: 20 to 12 channels are
+// multiplied as 20 to 16.
+func TestPredictGraph(t *testing.T) {
+	p := priced(true, map[string]float64{"conv3x3 mac": 1, "conv3x3 mac_out16": 2, "conv3x3 mac_both16": 3, "conv3x3 mac_few": 1e6, "conv3x3 read": 5, "conv3x3 write": 6,
+		"conv3x3 ragged": 7, "conv3x3 constant": 8, "layer add": 9, "layer relu": 10}, 1, 11, 0, 12)
+	l := sparse.LayerInfo{In: 20, Out: 12, Kernel: 3, Residual: true, ReLU: true}
+	const pixels, vectors = 34, 4
+	want := (pixels*(9*(20*12+2*20*16+3*32*16)+5*20+6*16+7*12+9*12+10*12) + 8 + 11*12*vectors + 12) / 1e6
+	if got, _, _ := p.Predict([]sparse.LayerInfo{l}, 17, 2, 2); math.Abs(got-want) > 1e-12 {
+		t.Errorf("%v ms, want %v", got, want)
 	}
 }
 
@@ -84,48 +126,75 @@ func TestPredictGrows(t *testing.T) {
 	}
 }
 
-// TestLearn makes up times from known coefficients, disturbs a few of them
-// badly, and wants the predictions back.
-func TestLearn(t *testing.T) {
-	rng := check.Rand(t)
-	truth, sp := known(), general()
+// made gives networks the times that a profile predicts, some of them badly
+// disturbed.
+func made(t *testing.T, truth *Profile, rng *rand.Rand, n int) []*timed {
+	t.Helper()
+	sp := general()
 	var nets []*timed
-	for i := range 40 {
+	for i := range n {
 		g := sp.Random(rng)
-		n := &timed{genome: g, layers: compile(t, sp, g, 1)}
-		ms, _, _ := truth.Predict(n.layers, 320, 180, 2)
+		m := &timed{genome: g, w: 320, h: 180, layers: compile(t, sp, g, 1)}
+		if i%5 == 4 {
+			m.w, m.h = 160, 100
+		}
+		ms, _, _ := truth.Predict(m.layers, m.w, m.h, 2)
 		if i%10 == 0 {
 			ms *= 1.5
 		}
-		n.frames = []time.Duration{time.Duration(ms * 1e6)}
-		for _, ms := range truth.PredictLayers(n.layers, 320, 180) {
-			if rng.IntN(20) == 0 {
-				ms *= 3
+		m.frames = []time.Duration{time.Duration(ms * 1e6)}
+		if !truth.External() {
+			for _, ms := range truth.PredictLayers(m.layers, m.w, m.h) {
+				if rng.IntN(20) == 0 {
+					ms *= 3
+				}
+				m.byLayer = append(m.byLayer, []time.Duration{time.Duration(ms * 1e6)})
 			}
-			n.byLayer = append(n.byLayer, []time.Duration{time.Duration(ms * 1e6)})
 		}
-		nets = append(nets, n)
+		nets = append(nets, m)
 	}
-	p := &Profile{Threads: 1, Width: 320, Height: 180}
-	p.learn(nets)
-	if err := p.Validate(); err != nil {
-		t.Fatal(err)
-	}
-	for range 20 {
-		layers := compile(t, sp, sp.Random(rng), 1)
-		got, low, high := p.Predict(layers, 320, 180, 2)
-		want, _, _ := truth.Predict(layers, 320, 180, 2)
-		if math.Abs(got-want) > 0.03*want || low > got || high < got {
-			t.Errorf("%v ms in [%v, %v], want %v", got, low, high, want)
-		}
-	}
-	if len(p.Nets) != 40 || len(p.Samples) == 0 || len(p.Samples) > keptSamples {
-		t.Errorf("%d networks and %d samples are kept", len(p.Nets), len(p.Samples))
-	}
-	q := &Profile{Threads: 1, Width: 320, Height: 180}
-	q.learn(nets)
-	if !slices.Equal(p.Layer.vector(), q.Layer.vector()) || p.Frame != q.Frame {
-		t.Error("equal measurements give two profiles")
+	return nets
+}
+
+// TestLearn makes up times from known coefficients, disturbs a few of them
+// badly, and wants the predictions back.
+func TestLearn(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		truth *Profile
+		nets  int
+	}{{"evosr", known(), 40}, {"runner", knownGraph(), 100}} {
+		t.Run(tt.name, func(t *testing.T) {
+			rng := check.Rand(t)
+			truth, sp := tt.truth, general()
+			nets := made(t, truth, rng, tt.nets)
+			empty := func() *Profile {
+				return &Profile{Runtime: truth.Runtime, Threads: 1, Width: 320, Height: 180, Scale: 2, Colors: 1}
+			}
+			p, q := empty(), empty()
+			p.learn(nets)
+			if err := p.Validate(); err != nil {
+				t.Fatal(err)
+			}
+			for range 20 {
+				layers := compile(t, sp, sp.Random(rng), 1)
+				got, low, high := p.Predict(layers, 320, 180, 2)
+				want, _, _ := truth.Predict(layers, 320, 180, 2)
+				if math.Abs(got-want) > 0.04*want || low > got || high < got {
+					t.Errorf("%v ms in [%v, %v], want %v", got, low, high, want)
+				}
+			}
+			if len(p.Nets) != tt.nets || truth.External() != (len(p.Samples) == 0) || len(p.Samples) > keptSamples {
+				t.Errorf("%d networks and %d samples are kept", len(p.Nets), len(p.Samples))
+			}
+			if p.Nets[4].Width != 160 || p.Nets[4].Height != 100 || p.Nets[0].Width != 0 {
+				t.Errorf("of other sizes: %+v, of the usual one: %+v", p.Nets[4], p.Nets[0])
+			}
+			q.learn(nets)
+			if !reflect.DeepEqual(p, q) {
+				t.Error("equal measurements give two profiles")
+			}
+		})
 	}
 }
 
@@ -166,7 +235,7 @@ func TestMeasure(t *testing.T) {
 	if err := errors.Join(p.Validate(), p.Check()); err != nil {
 		t.Error(err)
 	}
-	if p.Threads != 2 || p.Kernels != kernel.Best().Name || p.Version != sparse.Version || len(p.Nets) < leastNets || p.Date == "" || p.CPU == "" {
+	if p.External() || p.Threads != 2 || p.Kernels != kernel.Best().Name || p.Version != sparse.Version || len(p.Nets) < leastNets || p.Date == "" || p.CPU == "" {
 		t.Errorf("the profile says %+v", p)
 	}
 	if last != 1 || calls < leastNets {
@@ -201,7 +270,7 @@ func TestMeasureRefuses(t *testing.T) {
 	if _, err := Measure(ctx, MeasureOptions{Quick: true}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
-	for _, o := range []MeasureOptions{{Threads: -1}, {Width: -3, Height: 4}, {Width: 1 << 30, Height: 1 << 30}, {Space: &space.Space{}}, {Seconds: math.NaN()}} {
+	for _, o := range []MeasureOptions{{Threads: -1}, {Width: -3, Height: 4}, {Width: 1 << 30, Height: 1 << 30}, {Space: &space.Space{}}, {Seconds: math.NaN()}, {Runner: &Runner{}}} {
 		if _, err := Measure(t.Context(), o); err == nil {
 			t.Errorf("%+v was measured", o)
 		}
@@ -239,8 +308,12 @@ func TestValidate(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]func(*Profile){
-		"no threads": func(p *Profile) { p.Threads = 0 }, "negative": func(p *Profile) { p.Layer.RowNS = -1 },
-		"NaN": func(p *Profile) { p.Frame.Waiting = math.NaN() }, "short list": func(p *Profile) { p.Layer.FarNS = nil },
+		"no threads": func(p *Profile) { p.Threads = 0 }, "negative": func(p *Profile) { p.Layer["layer"]["row"] = -1 },
+		"NaN": func(p *Profile) { p.Frame["waiting"] = math.NaN() }, "a family is missing": func(p *Profile) { delete(p.Layer, "conv1x1") },
+		"a term is missing": func(p *Profile) { delete(p.Layer["layer"], "row") }, "a term too many": func(p *Profile) { p.Layer["layer"]["column"] = 1 },
+		"a frame's term is missing": func(p *Profile) { delete(p.Frame, "output") }, "a family too many": func(p *Profile) { p.Layer["conv7x7"] = nil },
+		"no runtime": func(p *Profile) { p.Runtime = "" }, "another runtime's terms": func(p *Profile) { p.Runtime = "sh time.sh" },
+		"no scale": func(p *Profile) { p.Scale = 0 }, "two colors": func(p *Profile) { p.Colors = 2 },
 		"inverted interval": func(p *Profile) { p.Low = 1.2 }, "endless interval": func(p *Profile) { p.High = math.Inf(1) },
 	} {
 		p := known()
@@ -252,7 +325,8 @@ func TestValidate(t *testing.T) {
 }
 
 // TestQuiet: a neighbour that holds a core all the time makes every frame slow
-// alike, which spread does not show and waiting does.
+// alike, which spread does not show and waiting does; a clock that falls shows
+// in the order of turns only.
 func TestQuiet(t *testing.T) {
 	const ms = time.Millisecond
 	frames := []time.Duration{10 * ms, 10 * ms, 10 * ms, 10 * ms}
@@ -260,17 +334,43 @@ func TestQuiet(t *testing.T) {
 		name           string
 		frames, waited []time.Duration
 		share          float64
-		quiet          bool
+		trouble        string
 	}{
-		{"alone", frames, make([]time.Duration, 4), 1, true},
-		{"unknown", frames, nil, 1, true},
-		{"held core", frames, []time.Duration{5 * ms, 5 * ms, 5 * ms, 0}, 0.25, false},
-		{"spread", []time.Duration{10 * ms, 12 * ms, 12 * ms, 12 * ms}, nil, 0.25, false},
+		{"alone", frames, make([]time.Duration, 4), 1, ""},
+		{"unknown", frames, nil, 1, ""},
+		{"held core", frames, []time.Duration{5 * ms, 5 * ms, 5 * ms, 0}, 0.25, "held the cores"},
+		{"spread", []time.Duration{10 * ms, 11 * ms, 10 * ms, 11 * ms}, nil, 1, "frames vary"},
+		{"throttled", []time.Duration{10 * ms, 10 * ms, 10*ms + 7*ms/10, 10*ms + 7*ms/10}, nil, 1, "slower meanwhile"},
 	} {
-		b := &bench{nets: []*timed{{frames: tt.frames, waited: tt.waited}}}
-		if b.quietShare() != tt.share || b.quiet() != tt.quiet {
-			t.Errorf("%s: quiet %v, share %v, want %v, %v", tt.name, b.quiet(), b.quietShare(), tt.quiet, tt.share)
+		n := &timed{}
+		for i := range tt.frames {
+			o := &sparse.Observation{Frames: tt.frames[i : i+1]}
+			if tt.waited != nil {
+				o.Waited = tt.waited[i : i+1]
+			}
+			n.add(time.Duration(i)*time.Second, o)
 		}
+		b := &bench{nets: []*timed{n}}
+		if trouble := b.trouble(); b.quietShare() != tt.share || (trouble == "") != (tt.trouble == "") || !strings.Contains(trouble, tt.trouble) {
+			t.Errorf("%s: %q, share %v, want %q, %v", tt.name, trouble, b.quietShare(), tt.trouble, tt.share)
+		}
+	}
+}
+
+// TestTypical: the median of what was undisturbed, and the lowest decile where
+// that is too little.
+func TestTypical(t *testing.T) {
+	d := []time.Duration{10, 11, 12, 13, 14, 100, 100, 100, 100, 100, 100}
+	quiet := []bool{true, true, true, true, true, false, false, false, false, false, false}
+	if got := typical(d, quiet); got != 12 {
+		t.Errorf("the median of undisturbed times is %v, want 12", got)
+	}
+	quiet[0] = false
+	if got := typical(d, quiet); got != 11 {
+		t.Errorf("with four undisturbed times it is %v, want the lowest decile, 11", got)
+	}
+	if got := typical([]time.Duration{7, 9}, []bool{true, true}); got != 8 {
+		t.Errorf("two times, both undisturbed, give %v, want 8", got)
 	}
 }
 

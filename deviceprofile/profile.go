@@ -1,19 +1,24 @@
-// Package deviceprofile measures the runtime's own kernels on a device and
-// predicts from that what a compiled subnet costs there.
+// Package deviceprofile measures what networks cost on a device and predicts
+// from that what a network costs there that was never run.
 //
 // Measure compiles random subnets of a space, times them as they will ship, and
-// fits two small models with coefficients that are times and never negative:
+// fits small models whose coefficients are times and never negative:
 //
-//	layer = Σ over its micro-kernels of (taps and blocks of each size) x vectors of pixels
-//	        + channels read, written and added x vectors + rows + bands + 1
-//	frame = Σ layers x waiting + output vectors + 1
+//	layer = Σ coefficient x count, over the terms of its family of kernels
+//	frame = Σ layers x waiting + output vectors + layers + 1
 //
-// It predicts compiled layers (sparse.LayerInfo), after dead channels are gone
-// and block sizes are chosen: what the compiler does is part of the prediction.
+// Terms says which counts there are. They are counts of compiled layers
+// (sparse.LayerInfo), after dead channels are gone and block sizes are chosen:
+// what the compiler does is part of the prediction.
 //
-// Times are lowest deciles of interleaved runs: neighbours on the machine only
-// ever make a run slower. Where they were so busy that even those vary, the
-// profile says that it is not quiet.
+// MeasureRunner does the same for any other runtime that a command can time: its
+// models are of the exported graph, whose pruned weights are zeros that such a
+// runtime multiplies by.
+//
+// A network's time is the median of its frames that nothing disturbed, out of
+// runs that take turns with those of all the others. Networks are drawn where
+// the model errs most, and timed again where the machine was disturbed. Where
+// that did not help, the profile says that it is not quiet, and why.
 package deviceprofile
 
 import (
@@ -24,28 +29,39 @@ import (
 	"strings"
 
 	"evosr/internal/kernel"
+	"evosr/space"
 	"evosr/sparse"
 )
 
 // Profile is what one device was measured to cost. It is plain data; Predict
 // is a pure function of it.
 type Profile struct {
-	CPU      string `yaml:"cpu"`      // model of the processor
+	Runtime  string `yaml:"runtime"`  // Evosr, or the command of a runner
+	CPU      string `yaml:"cpu"`      // model of the processor that ran evosr
 	Governor string `yaml:"governor"` // frequency governor, or "unknown"
-	Kernels  string `yaml:"kernels"`  // instruction set of the kernels, e.g. "avx512"
+	Kernels  string `yaml:"kernels"`  // instruction set of evosr's kernels, e.g. "avx512"
 	Version  string `yaml:"version"`  // sparse.Version that was measured
 	Go       string `yaml:"go"`       // Go version and platform, e.g. "go1.26.0 linux/amd64"
 	Date     string `yaml:"date"`     // of the measurement, RFC 3339
 	Threads  int    `yaml:"threads"`  // of a run
 	Width    int    `yaml:"width"`    // pixels of the input picture that was timed
 	Height   int    `yaml:"height"`
+	Scale    int    `yaml:"scale"`  // of the networks that were timed
+	Colors   int    `yaml:"colors"` // planes that they read
 
-	Quiet   bool    `yaml:"quiet"`   // nothing else used the machine much
-	Noise   float64 `yaml:"noise"`   // median over networks of: median time / lowest decile - 1
-	Seconds float64 `yaml:"seconds"` // that the measurement took
+	Quiet      bool    `yaml:"quiet"`       // nothing else used the machine much
+	Trouble    string  `yaml:"trouble"`     // why it is not quiet, or ""
+	QuietShare float64 `yaml:"quiet_share"` // frames of the median network that nothing disturbed
+	Noise      float64 `yaml:"noise"`       // median over networks of: median time / lowest decile - 1
+	Slowdown   float64 `yaml:"slowdown"`    // from the first third of the measurement to the last: a clock that falls
+	Repeated   int     `yaml:"repeated"`    // turns that were taken again because they were disturbed
+	Seconds    float64 `yaml:"seconds"`     // that the measurement took
 
-	Layer LayerCost `yaml:"layer"`
-	Frame FrameCost `yaml:"frame"`
+	// Layer holds a coefficient in nanoseconds for every term of Terms, by
+	// family and name; Frame those of the whole picture, of which "waiting" is a
+	// factor.
+	Layer map[string]map[string]float64 `yaml:"layer_ns"`
+	Frame map[string]float64            `yaml:"frame_ns"`
 
 	// Low and High times a prediction are the interval that 90 % of the
 	// measured networks fell into when others predicted them (cross-validation).
@@ -56,41 +72,20 @@ type Profile struct {
 	Samples []LayerSample `yaml:"samples"` // of their layers, an even choice over all times
 }
 
-// LayerCost are a layer's coefficients in nanoseconds. A vector is 16 pixels of
-// one row, the last one of a row counted whole. Lists are by micro-kernels of 1,
-// 2, 4 and 8 output channels.
-type LayerCost struct {
-	Tap1NS      []float64 `yaml:"tap1_ns,flow"`  // a list entry on a vector, filters of 1x1
-	Tap3NS      []float64 `yaml:"tap3_ns,flow"`  // the same, larger filters: their loads cross cache lines
-	FarNS       []float64 `yaml:"far_ns,flow"`   // more, for an entry of a layer whose input rows leave the first level cache
-	BlockNS     []float64 `yaml:"block_ns,flow"` // a micro-kernel on a vector beside its taps
-	ReadNS      float64   `yaml:"read_ns"`       // a vector of an input channel
-	WriteNS     float64   `yaml:"write_ns"`      // a vector of an output channel
-	AddNS       float64   `yaml:"add_ns"`        // a vector of an output channel that something is added to
-	SpillNS     float64   `yaml:"spill_ns"`      // more, for a vector written where a core's cache does not hold all that is kept between bands
-	SpillReadNS float64   `yaml:"spill_read_ns"` // the same, for a vector read or added
-	RowNS       float64   `yaml:"row_ns"`        // a row of a micro-kernel
-	ListNS      float64   `yaml:"list_ns"`       // 64 bytes of lists in a band
-	BandNS      float64   `yaml:"band_ns"`       // a band
-	ColdNS      float64   `yaml:"cold_ns"`       // more, for a band after all else went through the cache
-	ConstantNS  float64   `yaml:"constant_ns"`
-}
-
-// FrameCost are the coefficients of a whole picture.
-type FrameCost struct {
-	Waiting    float64 `yaml:"waiting"`     // frame time / sum of the layers' times
-	OutputNS   float64 `yaml:"output_ns"`   // a vector of the output picture: copying in, shuffling out
-	LayerNS    float64 `yaml:"layer_ns"`    // a layer's share of starting and waiting
-	ConstantNS float64 `yaml:"constant_ns"` // a picture
-}
+// Evosr is the Runtime of profiles of evosr's own runtime.
+const Evosr = "evosr"
 
 // NetSample is one timed network.
 type NetSample struct {
 	Genome      string  `yaml:"genome"`
-	MS          float64 `yaml:"ms"`           // lowest decile of its frames
+	Width       int     `yaml:"width,omitempty"` // of its input, where it is not the profile's
+	Height      int     `yaml:"height,omitempty"`
+	MS          float64 `yaml:"ms"`           // median of its undisturbed frames
+	P10MS       float64 `yaml:"p10_ms"`       // of all its frames
+	P90MS       float64 `yaml:"p90_ms"`       //
 	PredictedMS float64 `yaml:"predicted_ms"` // by models that did not see it
-	MedianMS    float64 `yaml:"median_ms"`    // of its frames
 	Runs        int     `yaml:"runs"`         // frames
+	Quiet       int     `yaml:"quiet"`        // of them that nothing disturbed
 }
 
 // LayerSample is one timed layer within a network, at the profile's picture
@@ -102,36 +97,70 @@ type LayerSample struct {
 	Blocks   []int   `yaml:"blocks,flow"` // micro-kernels of 1, 2, 4, 8 output channels
 	Taps     []int   `yaml:"taps,flow"`   // their list entries
 	Residual bool    `yaml:"residual"`
-	NS       float64 `yaml:"ns"`        // lowest decile over Runs
-	MedianNS float64 `yaml:"median_ns"` // over Runs
+	NS       float64 `yaml:"ns"`     // median over undisturbed frames
+	P10NS    float64 `yaml:"p10_ns"` // over all
+	P90NS    float64 `yaml:"p90_ns"`
 	Runs     int     `yaml:"runs"`
 }
 
+// External says whether the times are of another runtime than evosr's.
+func (p *Profile) External() bool { return p.Runtime != Evosr }
+
 // Predict gives the milliseconds a frame of w x h input pixels takes for a
 // network of these layers, and the interval that 90 % of networks fall into.
+// The layers must be compiled as the device does it, see Layers.
 func (p *Profile) Predict(layers []sparse.LayerInfo, w, h, scale int) (ms, low, high float64) {
-	sum := 0.0
-	for _, f := range features(layers, w, h, p.Threads) {
-		sum += dot(p.Layer.vector(), f)
-	}
-	ms = dot(p.Frame.vector(), frameFeatures(sum, layers, w, h)) / 1e6
+	m := p.model()
+	ms = m.frame(p.table().features(layers, w, h, p.Threads), layers, w, h) / 1e6
 	return ms, ms * p.Low, ms * p.High
 }
 
 // PredictLayers gives the milliseconds of each layer, waiting not included.
 func (p *Profile) PredictLayers(layers []sparse.LayerInfo, w, h int) []float64 {
+	m := p.model()
 	var ms []float64
-	for _, f := range features(layers, w, h, p.Threads) {
-		ms = append(ms, dot(p.Layer.vector(), f)/1e6)
+	for _, f := range p.table().features(layers, w, h, p.Threads) {
+		ms = append(ms, dot(m.layer, f)/1e6)
 	}
 	return ms
+}
+
+// Layers compiles net as the profile's device would. A program compiled here for
+// the fastest kernels has the same layers when those are the device's, as
+// Compiled tells.
+func (p *Profile) Layers(net *space.Subnet) ([]sparse.LayerInfo, error) {
+	prog, err := sparse.Compile(net, sparse.Options{Kernels: p.kernels(), Threads: 1})
+	if err != nil {
+		return nil, fmt.Errorf("deviceprofile: %w", err)
+	}
+	defer prog.Close()
+	return prog.Layers(), nil
+}
+
+// Compiled says whether a program for the named kernels has the layers that
+// the device runs. What is exported does not depend on kernels.
+func (p *Profile) Compiled(kernels string) bool { return p.External() || p.Kernels == kernels }
+
+// kernels is the set to compile for: one of this processor, or a name alone,
+// which is all that the choices of the compiler depend on.
+func (p *Profile) kernels() *kernel.Set {
+	if p.External() {
+		return kernel.Best()
+	}
+	for _, s := range kernel.Sets() {
+		if s.Name == p.Kernels {
+			return s
+		}
+	}
+	return &kernel.Set{Name: p.Kernels}
 }
 
 // ErrMismatch says that a profile describes another machine or runtime.
 var ErrMismatch = errors.New("deviceprofile: the profile is of another device")
 
 // Check reports why p does not describe this machine and runtime, or nil. The
-// error wraps ErrMismatch.
+// error wraps ErrMismatch. Where another runtime runs is not known; of such a
+// profile only the version of evosr is checked, whose graphs it was fitted to.
 func (p *Profile) Check() error {
 	var is []string
 	differ := func(what, profile, here string) {
@@ -139,16 +168,27 @@ func (p *Profile) Check() error {
 			is = append(is, fmt.Sprintf("%s %q, here it is %q", what, profile, here))
 		}
 	}
-	differ("cpu", p.CPU, cpuModel())
-	differ("kernels", p.Kernels, kernel.Best().Name)
-	differ("version", p.Version, sparse.Version)
-	if n := runtime.NumCPU(); p.Threads > n {
-		is = append(is, fmt.Sprintf("threads %d, here are %d cores", p.Threads, n))
+	if !p.External() {
+		differ("cpu", p.CPU, cpuModel())
+		differ("kernels", p.Kernels, kernel.Best().Name)
+		if n := runtime.NumCPU(); p.Threads > n {
+			is = append(is, fmt.Sprintf("threads %d, here are %d cores", p.Threads, n))
+		}
 	}
+	differ("version", p.Version, sparse.Version)
 	if is != nil {
 		return fmt.Errorf("%w: %s; measure this one with evosr profile", ErrMismatch, strings.Join(is, "; "))
 	}
 	return nil
+}
+
+// Here reports why times measured by evosr on this machine cannot be held
+// against p, or nil.
+func (p *Profile) Here() error {
+	if p.External() {
+		return fmt.Errorf("%w: its times are those of another runtime (%s)", ErrMismatch, p.Runtime)
+	}
+	return p.Check()
 }
 
 // Validate reports the first value that no measurement gives, so that a profile
@@ -157,21 +197,64 @@ func (p *Profile) Validate() error {
 	if p.Threads < 1 || p.Threads > sparse.MaxThreads {
 		return fmt.Errorf("deviceprofile: threads: %d, want 1 to %d", p.Threads, sparse.MaxThreads)
 	}
-	for _, list := range []struct {
-		name   string
-		values []float64
-	}{{"tap1_ns", p.Layer.Tap1NS}, {"tap3_ns", p.Layer.Tap3NS}, {"far_ns", p.Layer.FarNS}, {"block_ns", p.Layer.BlockNS}} {
-		if len(list.values) != 4 {
-			return fmt.Errorf("deviceprofile: %s: %d values, want 4, for micro-kernels of 1, 2, 4 and 8 channels", list.name, len(list.values))
+	if p.Runtime == "" {
+		return fmt.Errorf("deviceprofile: runtime: %q, want %s or the command of a runner", p.Runtime, Evosr)
+	}
+	if p.Scale < 2 || p.Scale > 4 || p.Colors != 1 && p.Colors != 3 {
+		return fmt.Errorf("deviceprofile: scale %d and %d colors, want 2 to 4 and 1 or 3", p.Scale, p.Colors)
+	}
+	t := p.table()
+	families := map[string]map[string]float64{}
+	for _, c := range t.layer {
+		if families[c.Family] == nil {
+			families[c.Family] = map[string]float64{}
+		}
+		families[c.Family][c.Name] = 0
+	}
+	if err := sameKeys("layer_ns", p.Layer, families); err != nil {
+		return err
+	}
+	for name, want := range families {
+		if err := costs("layer_ns."+name, p.Layer[name], want); err != nil {
+			return err
 		}
 	}
-	for _, v := range append(p.Layer.vector(), p.Frame.vector()...) {
-		if !(v >= 0 && v < 1e15) {
-			return fmt.Errorf("deviceprofile: a cost of %v, want 0 or more nanoseconds", v)
-		}
+	want := map[string]float64{}
+	for _, name := range frameTerms() {
+		want[name] = 0
+	}
+	if err := costs("frame_ns", p.Frame, want); err != nil {
+		return err
 	}
 	if !(p.Low > 0 && p.Low <= 1 && p.High >= 1 && p.High < math.Inf(1)) {
 		return fmt.Errorf("deviceprofile: interval from %v to %v times the prediction, want 1 within it", p.Low, p.High)
+	}
+	return nil
+}
+
+// costs wants every term once and every coefficient a time.
+func costs(path string, got, want map[string]float64) error {
+	if err := sameKeys(path, got, want); err != nil {
+		return err
+	}
+	for name, v := range got {
+		if !(v >= 0 && v < 1e15) {
+			return fmt.Errorf("deviceprofile: %s.%s: %v, want 0 or more nanoseconds", path, name, v)
+		}
+	}
+	return nil
+}
+
+func sameKeys[T any](path string, got, want map[string]T) error {
+	for name := range want {
+		if _, ok := got[name]; !ok {
+			return fmt.Errorf("deviceprofile: %s.%s: missing", path, name)
+		}
+	}
+	for name := range got {
+		if _, ok := want[name]; !ok {
+			return fmt.Errorf("deviceprofile: %s.%s: unknown term", path, name)
+		}
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ import (
 // checkResult is the JSON of profile check. Shares and errors are fractions.
 type checkResult struct {
 	Profile    string     `json:"profile"` // file, or "" when it was measured for the check
+	Runtime    string     `json:"runtime"` // "evosr", or the command of a runner
 	Stale      string     `json:"stale"`   // why the profile is not of this machine, or ""
 	CPU        string     `json:"cpu"`     // of the profile
 	Kernels    string     `json:"kernels"`
@@ -28,6 +29,7 @@ type checkResult struct {
 	Quiet      bool       `json:"quiet"`       // hardly anything else used the machine during the check
 	QuietShare float64    `json:"quiet_share"` // undisturbed frames of the median network
 	Noise      float64    `json:"noise"`       // median time / lowest decile - 1, of the median network
+	Trouble    string     `json:"trouble"`     // why it was not quiet, or ""
 	Predictor  checkScore `json:"predictor"`
 	MACsAlone  checkScore `json:"macs_alone"` // a line through MACs, fitted to these very networks
 	Nets       []checkNet `json:"nets"`       // worst first
@@ -46,9 +48,9 @@ type checkNet struct {
 	PredictedMS float64 `json:"predicted_ms"`
 	LowMS       float64 `json:"low_ms"`
 	HighMS      float64 `json:"high_ms"`
-	MeasuredMS  float64 `json:"measured_ms"` // lowest decile of its frames
+	MeasuredMS  float64 `json:"measured_ms"` // median of its undisturbed frames
 	Error       float64 `json:"error"`       // (predicted - measured) / measured
-	MACs        int     `json:"macs"`        // of kept weights, one frame
+	MACs        int     `json:"macs"`        // of kept weights, or of all where a runner times; one frame
 	MACsMS      float64 `json:"macs_ms"`
 	QuietShare  float64 `json:"quiet_share"` // of its frames
 }
@@ -57,18 +59,20 @@ func (a *app) profileCheckCmd() *cobra.Command {
 	var frame size
 	var nets, threads, seed int
 	var stale bool
-	var config string
+	var config, command string
 	c := &cobra.Command{
 		Use:   "check [PROFILE]",
 		Short: "Hold a device profile against networks that it never saw",
 		Long: "Predicts and measures random networks, in turn, that the profile was not fitted\n" +
 			"to, and shows how well the two agree, beside what multiplications alone would\n" +
 			"say. Without PROFILE this device is measured first, quickly. Let nothing else\n" +
-			"run meanwhile. However large the errors are, the exit code is 0.",
-		Example: "  evosr profile check device.yaml\n  evosr profile check --nets 20 --threads 1",
-		Args:    cobra.MaximumNArgs(1),
+			"run meanwhile. A profile of another runtime needs its --runner again: a profile\n" +
+			"never runs a command. However large the errors are, the exit code is 0.",
+		Example: "  evosr profile check device.yaml\n  evosr profile check --nets 20 --threads 1\n" +
+			"  evosr profile check ort.yaml --runner 'node ort.mjs'",
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			o := deviceprofile.AccuracyOptions{Nets: nets, Seed: uint64(seed), Width: frame.w, Height: frame.h}
+			o := deviceprofile.AccuracyOptions{Nets: nets, Seed: uint64(seed), Width: frame.w, Height: frame.h, Runner: runnerOf(command)}
 			if config != "" {
 				cfg, err := loadConfig(config)
 				if err != nil {
@@ -89,10 +93,10 @@ func (a *app) profileCheckCmd() *cobra.Command {
 			var err error
 			if len(args) == 1 {
 				r.Profile = args[0]
-				p, r.Stale, err = givenProfile(args[0], threads, stale)
+				p, r.Stale, err = givenProfile(args[0], threads, stale, o.Runner)
 			} else {
 				p, err = deviceprofile.Measure(c.Context(), deviceprofile.MeasureOptions{
-					Threads: threads, Quick: true, Space: o.Space, Width: o.Width, Height: o.Height, Progress: tell("profile"),
+					Threads: threads, Quick: true, Space: o.Space, Width: o.Width, Height: o.Height, Runner: o.Runner, Progress: tell("profile"),
 				})
 			}
 			if err != nil {
@@ -125,12 +129,13 @@ func (a *app) profileCheckCmd() *cobra.Command {
 	c.Flags().Var(&frame, "size", "input picture, pixels (default the profile's, or 320x180)")
 	c.Flags().Lookup("size").DefValue = ""
 	c.Flags().StringVar(&config, "config", "", "networks of this config's space (default a general one)")
+	c.Flags().StringVar(&command, "runner", "", "command that times ONNX files, as of evosr profile")
 	c.Flags().BoolVar(&stale, "allow-stale", false, "accept a profile of another machine or version")
 	return a.jsonFlag(c)
 }
 
 // givenProfile loads a profile for a check on this machine.
-func givenProfile(name string, threads int, allowStale bool) (p *deviceprofile.Profile, stale string, err error) {
+func givenProfile(name string, threads int, allowStale bool, with *deviceprofile.Runner) (p *deviceprofile.Profile, stale string, err error) {
 	p, err = configs.LoadProfile(name)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -140,6 +145,12 @@ func givenProfile(name string, threads int, allowStale bool) (p *deviceprofile.P
 	}
 	if threads != 0 && threads != p.Threads {
 		return nil, "", usagef("profile %s: measured with %d threads, want --threads %d or none", name, p.Threads, p.Threads)
+	}
+	switch {
+	case p.External() && with == nil:
+		return nil, "", usagef("profile %s: its times are those of another runtime, want --runner with a command that times it, such as %q", name, p.Runtime)
+	case !p.External() && with != nil:
+		return nil, "", usagef("profile %s: its times are those of evosr's runtime, want no --runner", name)
 	}
 	if err := p.Check(); err != nil {
 		if !allowStale {
@@ -152,8 +163,8 @@ func givenProfile(name string, threads int, allowStale bool) (p *deviceprofile.P
 
 // fill takes over what was found. Its size must be set.
 func (r *checkResult) fill(p *deviceprofile.Profile, report *deviceprofile.Report) {
-	r.CPU, r.Kernels, r.Threads = p.CPU, p.Kernels, p.Threads
-	r.Quiet, r.QuietShare, r.Noise = report.Quiet, report.QuietShare, report.Noise
+	r.Runtime, r.CPU, r.Kernels, r.Threads = p.Runtime, p.CPU, p.Kernels, p.Threads
+	r.Trouble, r.Quiet, r.QuietShare, r.Noise = report.Trouble, report.Quiet, report.QuietShare, report.Noise
 	r.Predictor, r.MACsAlone = checkScore(report.Profile), checkScore(report.MACs)
 	for _, n := range report.Nets {
 		r.Nets = append(r.Nets, checkNet{
@@ -170,7 +181,11 @@ func (a *app) printCheck(r *checkResult) error {
 	if name == "" {
 		name = "measured now, quickly"
 	}
-	fmt.Fprintf(a.out, "profile: %s; %s, %s kernels, %d threads\n", name, r.CPU, r.Kernels, r.Threads)
+	what := r.Kernels + " kernels"
+	if r.Runtime != deviceprofile.Evosr {
+		what = "times by " + r.Runtime
+	}
+	fmt.Fprintf(a.out, "profile: %s; %s, %s, %s\n", name, r.CPU, what, plural(r.Threads, "thread"))
 	if r.Stale != "" {
 		fmt.Fprintf(a.out, "stale: %s\n", r.Stale)
 	}
@@ -196,9 +211,9 @@ func (a *app) printCheck(r *checkResult) error {
 
 // machine says what the machine did meanwhile, and what that means.
 func (r *checkResult) machine() string {
-	text := fmt.Sprintf("undisturbed frames %.0f%%, medians %.1f%% above the times that count (lowest deciles)", 100*r.QuietShare, 100*r.Noise)
+	text := fmt.Sprintf("undisturbed frames %.0f%%, medians %.1f%% above the fastest", 100*r.QuietShare, 100*r.Noise)
 	if r.Quiet {
 		return "machine: quiet; " + text
 	}
-	return "machine: not quiet; " + text + "\nErrors may be the measurement's rather than the profile's: repeat when nothing else runs."
+	return "machine: not quiet; " + text + "\n" + r.Trouble + "\nErrors may be the measurement's rather than the profile's: repeat when nothing else runs."
 }

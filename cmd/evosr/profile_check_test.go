@@ -68,6 +68,7 @@ func TestProfileCheck(t *testing.T) {
 		{"broken.yaml", exitUsage, "broken.yaml"},
 		{"other.yaml", exitUsage, "--allow-stale"},
 		{"device.yaml --threads 2", exitUsage, "--threads 1"},
+		{"device.yaml --runner echo", exitUsage, "no --runner"},
 		{"device.yaml --nets 1", exitUsage, "from 2 to 1000"},
 		{"device.yaml --config none.yaml", exitUsage, "none.yaml"},
 		{"device.yaml other.yaml", exitUsage, "arg"},
@@ -85,7 +86,7 @@ func TestCheckIsHonest(t *testing.T) {
 	for _, quiet := range []bool{false, true} {
 		var out bytes.Buffer
 		a := &app{out: &out}
-		if err := a.printCheck(&checkResult{Quiet: quiet, QuietShare: 0.25, Nets: []checkNet{{Genome: "w8", Error: 0.4, PredictedMS: 1.4, MeasuredMS: 1}}}); err != nil {
+		if err := a.printCheck(&checkResult{Quiet: quiet, Runtime: "evosr", QuietShare: 0.25, Nets: []checkNet{{Genome: "w8", Error: 0.4, PredictedMS: 1.4, MeasuredMS: 1}}}); err != nil {
 			t.Fatal(err)
 		}
 		if says := strings.Contains(out.String(), "not quiet") && strings.Contains(out.String(), "repeat"); says == quiet {

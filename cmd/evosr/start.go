@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"evosr/configs"
-	"evosr/deviceprofile"
 )
 
 func (a *app) initCmd() *cobra.Command {
@@ -70,62 +68,4 @@ func writeNew(path string, text []byte) error {
 		return errors.Join(dataf("%s: %w", path, reason(err)), os.Remove(path))
 	}
 	return nil
-}
-
-func (a *app) profileCmd() *cobra.Command {
-	var out, config string
-	var quick bool
-	var threads int
-	c := &cobra.Command{
-		Use:   "profile",
-		Short: "Measure this device, at most 5 minutes",
-		Long: "Times the runtime's kernels on this machine and writes a device profile, which\n" +
-			"`device: profile:` of a config names. Let nothing else run meanwhile.",
-		Example: "  evosr profile -o device.yaml\n" +
-			"  evosr profile --quick --config my.yaml -o device.yaml",
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, args []string) error {
-			o := deviceprofile.MeasureOptions{Threads: threads, Quick: quick}
-			if config != "" {
-				cfg, err := loadConfig(config)
-				if err != nil {
-					return err
-				}
-				o.Space, o.Width, o.Height = &cfg.Space, cfg.Device.Width, cfg.Device.Height
-				if threads == 0 {
-					o.Threads = cfg.Threads
-				}
-			}
-			m := a.meter()
-			defer m.close()
-			o.Progress = func(done float64, what string) { m.set(beat{stage: "profile", message: what, done: done, total: 1}) }
-			p, err := deviceprofile.Measure(c.Context(), o)
-			m.close()
-			if err != nil {
-				return err
-			}
-			text, err := configs.ProfileYAML(p)
-			if err != nil {
-				return err
-			}
-			if out != "" {
-				if err := writeWhole(out, func(w io.Writer) error { _, err := w.Write(text); return err }); err != nil {
-					return err
-				}
-				a.say("%s: %s, %s kernels, %d threads", out, p.CPU, p.Kernels, p.Threads)
-				return nil
-			}
-			if a.json {
-				return a.printJSON(p)
-			}
-			_, err = a.out.Write(text)
-			return err
-		},
-	}
-	c.Flags().StringVarP(&out, "output", "o", "", "profile to write (default standard output)")
-	c.Flags().BoolVar(&quick, "quick", false, "at most 30 seconds, less exact")
-	c.Flags().StringVar(&config, "config", "", "measure the layers of this config's space (default a general one)")
-	threadsFlag(c, &threads)
-	c.AddCommand(a.profileCheckCmd())
-	return a.jsonFlag(c)
 }

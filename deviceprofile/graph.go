@@ -1,0 +1,72 @@
+package deviceprofile
+
+import (
+	"evosr/sparse"
+)
+
+// lanes is how many channels many runtimes keep together: 16 floats of a vector
+// register. Those that use fewer pay for what the terms without it count.
+const lanes = 16
+
+// graphTable counts what a runtime that knows nothing of pruning does with an
+// exported network: dense convolutions, one after the other, over whole planes.
+// Terms overlap on purpose; which of them a runtime pays is for the fit to say.
+func graphTable() table {
+	var list []Term
+	for _, family := range []string{"conv1x1", "conv3x3", "conv5x5"} {
+		for _, t := range []Term{
+			{"", "mac", "multiplications"},
+			{"", "mac_out16", "multiplications, output channels filled up to sixteens, of 16 input channels or more"},
+			{"", "mac_few", "the same, of fewer input channels"},
+			{"", "mac_both16", "multiplications, input and output channels filled up to sixteens"},
+			{"", "mac_odd", "multiplications of input channels that are no multiple of four"},
+			{"", "read", "input values"},
+			{"", "read_odd", "input values of channels that are no multiple of four"},
+			{"", "write", "output values, channels filled up to sixteens"},
+			{"", "ragged", "output values of channels that are no multiple of sixteen"},
+			{"", "constant", "1"},
+		} {
+			t.Family = family
+			list = append(list, t)
+		}
+	}
+	list = append(list, Term{"layer", "add", "output values to which something is added"}, Term{"layer", "relu", "output values behind a ReLU"})
+	return table{list, graphFeatures}
+}
+
+func graphFeatures(layers []sparse.LayerInfo, w, h, _ int) [][]float64 {
+	const terms = 10
+	pixels := float64(w) * float64(h)
+	up := func(n int) float64 { return float64((n + lanes - 1) / lanes * lanes) }
+	var list [][]float64
+	for i := range layers {
+		l := &layers[i]
+		f := make([]float64, 3*terms+2)
+		k := f[min(l.Kernel/2, 2)*terms:][:terms]
+		in, out, side := float64(l.In), float64(l.Out), float64(l.Kernel*l.Kernel)
+		k[0] = in * out * side * pixels
+		if l.In >= lanes {
+			k[1] = in * up(l.Out) * side * pixels
+		} else {
+			k[2] = in * up(l.Out) * side * pixels
+		}
+		k[3] = up(l.In) * up(l.Out) * side * pixels
+		k[5] = in * pixels
+		if l.In%4 != 0 && l.In > 3 {
+			k[4], k[6] = k[0], k[5]
+		}
+		k[7] = up(l.Out) * pixels
+		if l.Out%lanes != 0 {
+			k[8] = out * pixels
+		}
+		k[9] = 1
+		if l.Residual {
+			f[3*terms] = out * pixels
+		}
+		if l.ReLU {
+			f[3*terms+1] = out * pixels
+		}
+		list = append(list, f)
+	}
+	return list
+}

@@ -1,0 +1,181 @@
+package deviceprofile
+
+import (
+	"math"
+	"slices"
+
+	"evosr/internal/kernel"
+	"evosr/sparse"
+)
+
+// Term is one count of a layer that has a coefficient, in nanoseconds each. A
+// vector is 16 pixels of one row, the last one of a row counted whole.
+type Term struct {
+	Family string // of kernels; "layer" for what every layer pays
+	Name   string
+	Doc    string // what is counted
+}
+
+// Terms lists the terms of profiles of evosr's own runtime, or of runners'.
+func Terms(external bool) []Term {
+	if external {
+		return slices.Clone(graphTable().layer)
+	}
+	return slices.Clone(kernelTable().layer)
+}
+
+// table is the terms of one kind of runtime, and how to count them.
+type table struct {
+	layer []Term
+	// features counts, for every layer of a w x h picture, the terms in their
+	// order.
+	features func(layers []sparse.LayerInfo, w, h, threads int) [][]float64
+}
+
+func (p *Profile) table() table {
+	if p.External() {
+		return graphTable()
+	}
+	return kernelTable()
+}
+
+// frameTerms names what a whole picture pays.
+func frameTerms() []string { return []string{"waiting", "output", "layer", "constant"} }
+
+// frameFeatures counts them for a picture whose layers take sum nanoseconds:
+// that sum, vectors of the output picture (copied in, shuffled out), layers
+// (started and waited for) and 1. The last layer has a channel for every output
+// pixel.
+func frameFeatures(sum float64, layers []sparse.LayerInfo, w, h int) []float64 {
+	out := 0
+	if n := len(layers); n > 0 {
+		out = layers[n-1].Out
+	}
+	return []float64{sum, float64(out) * vectors(w, h), float64(len(layers)), 1}
+}
+
+func vectors(w, h int) float64 { return float64((w+kernel.Lanes-1)/kernel.Lanes) * float64(h) }
+
+// model is a profile's coefficients in the order of its table.
+type model struct{ layer, whole []float64 }
+
+func (p *Profile) model() model {
+	var m model
+	for _, c := range p.table().layer {
+		m.layer = append(m.layer, p.Layer[c.Family][c.Name])
+	}
+	for _, name := range frameTerms() {
+		m.whole = append(m.whole, p.Frame[name])
+	}
+	return m
+}
+
+func (m model) frame(features [][]float64, layers []sparse.LayerInfo, w, h int) float64 {
+	sum := 0.0
+	for _, f := range features {
+		sum += dot(m.layer, f)
+	}
+	return dot(m.whole, frameFeatures(sum, layers, w, h))
+}
+
+// set writes m into the profile, rounded to what is measured.
+func (p *Profile) set(m model) {
+	const digits = 6
+	p.Layer, p.Frame = map[string]map[string]float64{}, map[string]float64{}
+	for i, c := range p.table().layer {
+		if p.Layer[c.Family] == nil {
+			p.Layer[c.Family] = map[string]float64{}
+		}
+		p.Layer[c.Family][c.Name] = round(m.layer[i], digits)
+	}
+	for i, name := range frameTerms() {
+		p.Frame[name] = round(m.whole[i], digits)
+	}
+}
+
+// Sizes of the terms of evosr's kernels. They need not be the device's:
+// coefficients of zero switch a term off. A micro-kernel of b channels walks
+// over strips of about stripVectors/b vectors.
+const (
+	vectorBytes  = 4 * kernel.Lanes
+	nearBytes    = 32 << 10 // of a layer's input between one row of a strip and the next
+	keptBytes    = 1 << 20  // of what a program keeps between bands
+	keptRows     = 12       // about, of every channel that is kept
+	stripVectors = 24
+)
+
+// kernelTable counts what evosr's micro-kernels of 1, 2, 4 and 8 output channels
+// do.
+func kernelTable() table {
+	var list []Term
+	sizes := func(family, name, doc string) {
+		for _, b := range []string{"1", "2", "4", "8"} {
+			list = append(list, Term{family, name + "_b" + b, doc})
+		}
+	}
+	sizes("conv1x1", "tap", "list entries x vectors, filters of 1x1")
+	sizes("conv3x3", "tap", "the same, larger filters: their loads cross cache lines")
+	sizes("layer", "far", "more, for an entry of a layer whose input rows leave the first level cache")
+	sizes("layer", "block", "micro-kernels x vectors")
+	for _, t := range []Term{
+		{"layer", "read", "input channels x vectors"},
+		{"layer", "write", "output channels x vectors"},
+		{"layer", "add", "output channels x vectors where something is added"},
+		{"layer", "spill", "more, for a vector written where a core's cache does not hold all that is kept between bands"},
+		{"layer", "spill_read", "the same, for a vector read or added"},
+		{"layer", "row", "micro-kernels x rows"},
+		{"layer", "list", "64 bytes of lists x bands"},
+		{"layer", "band", "bands"},
+		{"layer", "cold", "more, for a band after all else went through the cache"},
+		{"layer", "constant", "1"},
+	} {
+		list = append(list, t)
+	}
+	return table{list, kernelFeatures}
+}
+
+func kernelFeatures(layers []sparse.LayerInfo, w, h, threads int) [][]float64 {
+	bands := math.Ceil(float64(h) / float64(max(sparse.BandRows(layers, w, h, threads), 1)))
+	row := float64((w + kernel.Lanes - 1) / kernel.Lanes)
+	vectors := row * float64(h)
+	var list [][]float64
+	for i := range layers {
+		l := &layers[i]
+		f := make([]float64, 26)
+		tap := 0
+		if l.Kernel > 1 {
+			tap = 4
+		}
+		blocks, bytes := 0, 0
+		for size := range 4 {
+			span := float64(l.In*l.Kernel) * min(row, stripVectors/float64(int(1)<<size)) * vectorBytes
+			taps := float64(l.BlockTaps[size]) * vectors
+			f[tap+size] = taps
+			f[8+size] = taps * beyond(nearBytes, span)
+			f[12+size] = float64(l.Blocks[size]) * vectors
+			blocks += l.Blocks[size]
+			bytes += l.BlockTaps[size] * (4 + 4<<size)
+		}
+		cold := beyond(keptBytes, float64(l.Resident)*row*keptRows*vectorBytes)
+		f[16] = float64(l.In) * vectors
+		f[17] = float64(l.Out) * vectors
+		f[20] = f[16] * cold
+		if l.Residual {
+			f[18] = f[17]
+			f[20] += f[17] * cold
+		}
+		if !l.Local {
+			f[19] = f[17] * cold
+		}
+		f[21] = float64(blocks) * float64(h)
+		f[22] = float64(bytes) / 64 * bands
+		f[23] = bands
+		f[24] = bands * cold
+		f[25] = 1
+		list = append(list, f)
+	}
+	return list
+}
+
+// beyond is the share of size bytes, used in turn, that a cache does not hold.
+func beyond(cache, size float64) float64 { return max(0, 1-cache/max(size, 1)) }

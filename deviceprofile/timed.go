@@ -1,0 +1,124 @@
+package deviceprofile
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"evosr/space"
+	"evosr/sparse"
+)
+
+// timed is one network and its times.
+type timed struct {
+	genome  space.Genome
+	w, h    int // of the input, pixels
+	macs    int // per input pixel: kept by the runtime, see stopwatch
+	layers  []sparse.LayerInfo
+	program *sparse.Program // evosr's own, or nil
+	file    string          // the exported model, or ""
+
+	frames  []time.Duration
+	waited  []time.Duration // of every frame, see sparse.Observation; nil where unknown
+	byLayer [][]time.Duration
+	turns   []turn
+}
+
+// turn is some frames in a row.
+type turn struct {
+	at          time.Duration // since the measurement began
+	from, until int           // of the frames
+}
+
+// add takes over what one turn measured.
+func (t *timed) add(at time.Duration, o *sparse.Observation) {
+	if o.Waited == nil || len(t.waited) < len(t.frames) {
+		t.waited = nil
+	} else {
+		t.waited = append(t.waited, o.Waited...)
+	}
+	t.turns = append(t.turns, turn{at, len(t.frames), len(t.frames) + len(o.Frames)})
+	t.frames = append(t.frames, o.Frames...)
+	if t.byLayer == nil {
+		t.byLayer = make([][]time.Duration, len(o.Layers))
+	}
+	for i, l := range o.Layers {
+		t.byLayer[i] = append(t.byLayer[i], l...)
+	}
+}
+
+// quietFrames says of every frame whether nothing disturbed it.
+func (t *timed) quietFrames() []bool {
+	o := sparse.Observation{Frames: t.frames, Waited: t.waited}
+	return o.Quiet()
+}
+
+// quiet is the share of frames that nothing disturbed.
+func (t *timed) quiet() float64 {
+	return float64(count(t.quietFrames())) / float64(max(len(t.frames), 1))
+}
+
+// typical is the time that stands for the network's frames, nanoseconds.
+func (t *timed) typical() float64 { return typical(t.frames, t.quietFrames()) }
+
+// pace is how much slower a turn's fastest frame was than typical, 1 for not at
+// all.
+func (t *timed) pace(k turn) float64 {
+	return float64(slices.Min(t.frames[k.from:k.until])) / t.typical()
+}
+
+// enoughQuiet is how many undisturbed frames make a median to rely on.
+const enoughQuiet = 5
+
+// typical is the median of undisturbed times, nanoseconds. Where those are too
+// few it is the lowest decile of all: neighbours on the machine only ever make a
+// run slower.
+func typical(d []time.Duration, quiet []bool) float64 {
+	var s []time.Duration
+	for i, ok := range quiet {
+		if ok {
+			s = append(s, d[i])
+		}
+	}
+	if len(s) < min(enoughQuiet, len(d)) || len(s) == 0 {
+		return quantile(d, 0.1)
+	}
+	return quantile(s, 0.5)
+}
+
+func count(list []bool) int {
+	n := 0
+	for _, ok := range list {
+		if ok {
+			n++
+		}
+	}
+	return n
+}
+
+// quantile is the q-quantile in nanoseconds, interpolated.
+func quantile(d []time.Duration, q float64) float64 {
+	s := slices.Sorted(slices.Values(d))
+	at := q * float64(len(s)-1)
+	i := min(int(at), len(s)-1)
+	j := min(i+1, len(s)-1)
+	return float64(s[i]) + (at-float64(i))*float64(s[j]-s[i])
+}
+
+// median is the middle of a list, which it sorts; 0 of none.
+func median(list []float64) float64 {
+	if len(list) == 0 {
+		return 0
+	}
+	slices.Sort(list)
+	return (list[len(list)/2] + list[(len(list)-1)/2]) / 2
+}
+
+// round keeps the given significant digits, so that files are readable.
+func round(v float64, digits int) float64 {
+	if v == 0 || math.IsInf(v, 0) || v != v {
+		return v
+	}
+	scale := math.Pow(10, float64(digits-1)-math.Floor(math.Log10(math.Abs(v))))
+	return math.Round(v*scale) / scale
+}
