@@ -18,6 +18,9 @@ type Config struct {
 // Procedural stands in place of a folder for pictures that evosr draws itself.
 const Procedural = "procedural"
 
+// Pretrained stands in place of a file for the weights that evosr carries.
+const Pretrained = "pretrained"
+
 // Data says which pictures are trained on and scored on.
 type Data struct {
 	Train           string // folder of pictures (absolute), or Procedural
@@ -31,13 +34,15 @@ type Data struct {
 
 // Train is the training of the supernet.
 type Train struct {
-	Steps      int
-	Batch      int     // patches a step
-	Patch      int     // side of a patch, pixels of low resolution
-	Rate       float64 // peak learning rate of Adam
-	Subnets    int     // random subnets a step beside the largest and the smallest
-	Distill    float64 // share of the loss against the largest subnet's output, in [0, 1]
-	Checkpoint int     // steps between checkpoints
+	From          string  // weights to start from: a file (absolute), Pretrained, or "" for none
+	Steps         int     // 0 takes the weights of From as they are
+	Batch         int     // patches a step
+	Patch         int     // side of a patch, pixels of low resolution
+	Rate          float64 // peak learning rate of Adam
+	Subnets       int     // random subnets a step beside the largest and the smallest
+	LargestPruned int     // of Subnets, those that are the largest network with random prunings
+	Distill       float64 // share of the loss against the largest subnet's output, in [0, 1]
+	Checkpoint    int     // steps between checkpoints
 }
 
 // Device is what the winners must run on.

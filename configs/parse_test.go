@@ -57,7 +57,7 @@ space:
     - {}
   schemes: [pattern]
   ratios: [0.29, 0.57, 95e-2]
-train: {steps: 7, batch: 2, patch: 9, rate: 1e-3, subnets: 0, distill: 0, checkpoint: 1}
+train: {from: w.safetensors, steps: 7, batch: 2, patch: 9, rate: 1e-3, subnets: 4, largest_pruned: 2, distill: 0, checkpoint: 1}
 device: {profile: ../p.yaml, width: 64, height: 48, allow_stale: true}
 search: {mode: random, population: 5, evaluations: 9, objectives: [ssim, params, macs], budget_ms: 2.5, max_params: 99, lag: 2}
 winners: {count: 2, budgets_ms: [1, 2.5], finetune: 0, measure_runs: 4}
@@ -78,7 +78,7 @@ winners: {count: 2, budgets_ms: [1, 2.5], finetune: 0, measure_runs: 4}
 				{Skip: true, Wide: []float64{1.5, 2}, Plain: []float64{}},
 			},
 			Schemes: []space.Scheme{space.Pattern}, Percents: []int{29, 57, 95}},
-		Train:   Train{Steps: 7, Batch: 2, Patch: 9, Rate: 1e-3, Checkpoint: 1},
+		Train:   Train{From: filepath.Join(here, "a", "w.safetensors"), Steps: 7, Batch: 2, Patch: 9, Rate: 1e-3, Subnets: 4, LargestPruned: 2, Checkpoint: 1},
 		Device:  Device{Profile: filepath.Join(here, "p.yaml"), Width: 64, Height: 48, AllowStale: true},
 		Search:  Search{Mode: "random", Population: 5, Evaluations: 9, Objectives: []string{"ssim", "params", "macs"}, BudgetMS: 2.5, MaxParams: 99, Lag: 2},
 		Winners: Winners{Count: 2, BudgetsMS: []float64{1, 2.5}, MeasureRuns: 4},
@@ -131,8 +131,8 @@ func TestFaults(t *testing.T) {
 		{"far from all", "device:\n  zzzzzzz: 5", []string{`2:3: device.zzzzzzz: unknown key, want profile, width, height or allow_stale`}},
 		{"twice", "seed: 1\nseed: 2", []string{`2:1: seed: the key stands here twice, first in line 1`}},
 		{"section twice", "train: {steps: 5}\ntrain: {batch: 5}", []string{`2:1: train: the key stands here twice, first in line 1`}},
-		{"a fraction", "train:\n  steps: 1.5", []string{`2:10: train.steps: 1.5, want a whole number from 1 to 100000000`}},
-		{"an exponent", "train: {steps: 1e3}", []string{`1:16: train.steps: 1e3, want a whole number from 1 to 100000000: write 1000`}},
+		{"a fraction", "train:\n  steps: 1.5", []string{`2:10: train.steps: 1.5, want a whole number from 0 to 100000000`}},
+		{"an exponent", "train: {steps: 1e3}", []string{`1:16: train.steps: 1e3, want a whole number from 0 to 100000000: write 1000`}},
 		{"octal", "threads: 010", []string{`1:10: threads: 010, want a whole number`}},
 		{"hexadecimal", "threads: 0x10", []string{`1:10: threads: 0x10, want a whole number`}},
 		{"underscores", "seed: 1_000", []string{`1:7: seed: 1_000, want a whole number`}},
@@ -146,7 +146,7 @@ func TestFaults(t *testing.T) {
 		{"number for list", "space: {widths: 8}", []string{`1:17: space.widths: 8, want a list`}},
 		{"list at the top", "- 1", []string{`1:1: a list, want a mapping of keys`}},
 		{"out of range", "scale: 5", []string{`1:8: scale: 5, want a whole number from 2 to 4`}},
-		{"huge", "train: {steps: 99999999999999999999999}", []string{`want a whole number from 1`}},
+		{"huge", "train: {steps: 99999999999999999999999}", []string{`want a whole number from 0`}},
 		{"no digit first", "train: {rate: .5}", []string{`train.rate: .5, want a number`}},
 		{"not finite", "train: {rate: .nan}", []string{`train.rate: .nan, want a number`}},
 		{"infinite by exponent", "train: {rate: 1e999}", []string{`train.rate: 1e999, want a number from`}},
@@ -161,6 +161,10 @@ func TestFaults(t *testing.T) {
 		{"slots a word", "space: {slots: many}", []string{`space.slots: many, want a whole number from 1 to 16, or a list of slots`}},
 		{"patch and picture", "train:\n  patch: 200", []string{`2:10: train.patch: 200 pixels at scale 2 need pictures of at least 400, but data.size is 256`}},
 		{"crop and picture", "data:\n  size: 100", []string{`2:9: data.validation_size: 128, want at most data.size, 100`}},
+		{"no steps from nothing", "train: {steps: 0}", []string{`1:16: train.steps: 0 without weights to start from, want at least 1, or train.from`}},
+		{"weights that are drawn", "train: {from: procedural}", []string{`1:15: train.from: "procedural", want pretrained, a file of weights, or nothing`}},
+		{"pruned networks", "train: {subnets: 1, largest_pruned: 2}", []string{`1:37: train.largest_pruned: 2, want at most the random subnets, 1`}},
+		{"pictures that are weights", "data: {train: pretrained}", []string{`1:15: data.train: "pretrained", want a folder or procedural`}},
 		{"population", "search:\n  evaluations: 10\n  population: 20", []string{`3:15: search.population: 20 members, want at most the 10 evaluations`}},
 		{"lag", "search: {lag: 40}", []string{`search.lag: 40, want at most the population, 32`}},
 		{"objectives order", "search: {objectives: [latency_ms, psnr_db]}", []string{`search.objectives: latency_ms comes first, want psnr_db or ssim first`}},

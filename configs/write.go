@@ -131,8 +131,8 @@ func (c *Config) Hash() string {
 }
 
 func essence(field any) string {
-	if p, ok := field.(*location); ok && *p != Procedural {
-		return "folder"
+	if p, ok := field.(*location); ok && *p != "" && *p != Procedural && *p != Pretrained {
+		return "a path"
 	}
 	return valueText(field)
 }

@@ -144,6 +144,10 @@ func (d *Dir) Evaluations() ([]Evaluation, error) { return d.store.evaluations()
 // Training gives the curve of the supernet's training.
 func (d *Dir) Training() ([]TrainPoint, error) { return d.store.training() }
 
+// Quality gives the validation's curve of the supernet's training, empty for
+// runs of before it was recorded.
+func (d *Dir) Quality() ([]QualityPoint, error) { return d.store.quality() }
+
 // Winners gives the cards of the finished winners, the one predicted fastest
 // first.
 func (d *Dir) Winners() ([]Card, error) {
@@ -283,6 +287,13 @@ type TrainPoint struct {
 	Step int
 	Loss float64 // L1 of the largest subnet, mean since the last point
 	Rate float64
+}
+
+// QualityPoint is what validation said of the supernet during its training.
+type QualityPoint struct {
+	Step       int
+	PSNR       float64 // of the largest network, averaged weights, dB
+	PrunedPSNR float64 // of the same with every layer half pruned; 0 where the space prunes nothing
 }
 
 // Event is one line of a run's diary.

@@ -84,6 +84,9 @@ func Plan(ctx context.Context, cfg *configs.Config) (*Estimate, error) {
 		}
 		profile = r.profile
 	}
+	if _, err := startOf(cfg); err != nil {
+		return nil, err
+	}
 	m := newGauge(cfg, profile)
 	if err := e.extremes(ctx, m); err != nil {
 		return nil, err
@@ -218,7 +221,7 @@ func (e *Estimate) times(ctx context.Context, cfg *configs.Config, m *gauge) err
 func stepTime(ctx context.Context, cfg *configs.Config, m *gauge) (float64, error) {
 	c := &cfg.Train
 	t, err := supernet.NewTrainer(m.net, noise{}, supernet.Options{
-		Steps: max(c.Steps, 1000), Batch: c.Batch, Patch: c.Patch, Subnets: c.Subnets, Rate: c.Rate, Distill: c.Distill, Seed: 1,
+		Steps: max(c.Steps, 1000), Batch: c.Batch, Patch: c.Patch, Subnets: c.Subnets, LargestPruned: c.LargestPruned, Rate: c.Rate, Distill: c.Distill, Seed: 1,
 	})
 	if err != nil {
 		return 0, err

@@ -59,14 +59,17 @@ type Progress struct {
 
 // run is one call of Run.
 type run struct {
-	cfg      *configs.Config
-	dir      string
-	o        Options
-	report   reporter
-	store    *store
-	pictures *pictures
-	profile  *deviceprofile.Profile
-	net      *supernet.Supernet
+	cfg *configs.Config
+	dir string
+	o   Options
+
+	trainOnly bool // ends with the supernet
+	report    reporter
+	store     *store
+	pictures  *pictures
+	profile   *deviceprofile.Profile
+	begin     *supernet.Supernet // what training starts from; see start
+	net       *supernet.Supernet
 
 	once   sync.Once // guards dealt
 	dealt  *imaging.Dataset
@@ -76,13 +79,23 @@ type run struct {
 // Run carries cfg out in dir. The same call resumes, from whatever the last one
 // left, and leads to the same front.
 func Run(ctx context.Context, cfg *configs.Config, dir string, o Options) error {
+	return carry(ctx, cfg, dir, o, false)
+}
+
+// Train carries out the part of cfg that trains the supernet, and needs no
+// profile. Both Train and Run continue what it left.
+func Train(ctx context.Context, cfg *configs.Config, dir string, o Options) error {
+	return carry(ctx, cfg, dir, o, true)
+}
+
+func carry(ctx context.Context, cfg *configs.Config, dir string, o Options, trainOnly bool) error {
 	if err := cfg.Validate(); err != nil {
 		return fmt.Errorf("%w: %w", ErrUsage, err)
 	}
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	r := &run{cfg: cfg, dir: dir, o: o, report: reporter{to: o.Report}}
+	r := &run{cfg: cfg, dir: dir, o: o, trainOnly: trainOnly, report: reporter{to: o.Report}}
 	err := r.run(ctx)
 	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return fmt.Errorf("%w (%s)", ErrInterrupted, dir)
@@ -109,8 +122,15 @@ func (r *run) run(ctx context.Context) (err error) {
 		}
 		defer release()
 	}
-	if err := r.namedProfile(); err != nil {
-		return err
+	if !r.trainOnly {
+		if err := r.namedProfile(); err != nil {
+			return err
+		}
+	}
+	if fresh {
+		if _, err := r.start(); err != nil {
+			return err
+		}
 	}
 	r.pictures, err = loadFolders(ctx, r.cfg, func(what string, done, total int) {
 		r.report.tell(StageData, what, float64(done), float64(total), 0)
@@ -134,9 +154,13 @@ func (r *run) run(ctx context.Context) (err error) {
 	for _, stage := range []struct {
 		name string
 		do   func(context.Context) error
+		all  bool // only a whole run comes to it
 	}{
-		{StageData, r.data}, {StageProfile, r.measure}, {StageSupernet, r.train}, {StageSearch, r.search}, {StageWinners, r.winners},
+		{StageData, r.data, false}, {StageProfile, r.measure, true}, {StageSupernet, r.train, false}, {StageSearch, r.search, true}, {StageWinners, r.winners, true},
 	} {
+		if stage.all && r.trainOnly {
+			continue
+		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}

@@ -53,6 +53,7 @@ const (
 	metaValidation   = "data.validation" // content hash
 	metaProfile      = "profile.yaml"    // text
 	metaSupernet     = "supernet.hash"   //
+	metaFrom         = "train.from"      // hash of the weights that training began with, "" for none
 	metaSearchEnd    = "search.end"      // why the search ended
 	metaHypervolume  = "search.hypervolume"
 	metaWinnersReady = "winners.finished" // "yes"
@@ -269,6 +270,42 @@ func (s *store) addTraining(points []TrainPoint) error {
 func (s *store) training() ([]TrainPoint, error) {
 	return collect(s, "SELECT step, loss, rate FROM training ORDER BY step", func(r *sql.Rows) (p TrainPoint, err error) {
 		err = r.Scan(&p.Step, &p.Loss, &p.Rate)
+		return p, err
+	})
+}
+
+// qualityTable came after the first version: where a run has none, it is made
+// when there is something to write.
+const qualityTable = `CREATE TABLE IF NOT EXISTS training_quality (
+	step INTEGER PRIMARY KEY,
+	psnr_db REAL NOT NULL,       -- of the largest network's averaged weights, validation crops
+	pruned_psnr_db REAL NOT NULL -- of the same half pruned, 0 in a space without pruning
+)`
+
+func (s *store) addQuality(points []QualityPoint) error {
+	if len(points) == 0 {
+		return nil
+	}
+	return s.write(func(tx *sql.Tx) error {
+		if _, err := tx.Exec(qualityTable); err != nil {
+			return err
+		}
+		for _, p := range points {
+			if _, err := tx.Exec("INSERT OR REPLACE INTO training_quality VALUES (?, ?, ?)", p.Step, p.PSNR, p.PrunedPSNR); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (s *store) quality() ([]QualityPoint, error) {
+	n, err := s.count("sqlite_master WHERE name = 'training_quality'")
+	if err != nil || n == 0 {
+		return nil, err
+	}
+	return collect(s, "SELECT step, psnr_db, pruned_psnr_db FROM training_quality ORDER BY step", func(r *sql.Rows) (p QualityPoint, err error) {
+		err = r.Scan(&p.Step, &p.PSNR, &p.PrunedPSNR)
 		return p, err
 	})
 }

@@ -6,17 +6,23 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
+	"evosr/configs"
 	"evosr/supernet"
 )
 
-// curvePoints is how many points the training curve has at most.
-const curvePoints = 200
+// How many points the training curve has at most, and that of the validation.
+const (
+	curvePoints   = 200
+	qualityPoints = 50
+)
 
 // Metadata of supernet.safetensors.
 const (
 	noteConfig = "config_hash"
 	noteSteps  = "steps"
+	noteFrom   = "from"
 )
 
 // train trains the supernet, from its checkpoint when there is one, or loads
@@ -67,19 +73,85 @@ func (r *run) loadSupernet(path, want string) error {
 	return nil
 }
 
+// start is what training starts from: untrained weights, or those that the
+// config names, cut to its space.
+func (r *run) start() (*supernet.Supernet, error) {
+	if r.begin == nil {
+		var err error
+		if r.begin, err = startOf(r.cfg); err != nil {
+			return nil, err
+		}
+	}
+	return r.begin, nil
+}
+
+func startOf(cfg *configs.Config) (*supernet.Supernet, error) {
+	var net *supernet.Supernet
+	var err error
+	switch from := cfg.Train.From; from {
+	case "":
+		return supernet.New(&cfg.Space, stream(cfg.Seed, "supernet")), nil
+	case configs.Pretrained:
+		net, _, err = supernet.Pretrained(cfg.Space.Scale)
+	default:
+		net, _, err = supernet.Load(from)
+	}
+	if err == nil {
+		net, err = net.Slice(&cfg.Space)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: train.from: %s: %w", ErrUsage, cfg.Train.From, err)
+	}
+	return net, nil
+}
+
+// sameStart holds the weights that training starts from against those that the
+// run was begun with.
+func (r *run) sameStart(net *supernet.Supernet) error {
+	if r.cfg.Train.From == "" {
+		return nil // they follow from the config
+	}
+	was, err := r.store.meta(metaFrom)
+	if err != nil {
+		return err
+	}
+	switch now := net.Hash(); {
+	case was == "":
+		return r.store.setMeta(metaFrom, now)
+	case was != now:
+		return fmt.Errorf("%w: the weights of train.from, %s, are not those that %s was begun with; want the same weights, or another directory", ErrIntegrity, r.cfg.Train.From, r.dir)
+	}
+	return nil
+}
+
 func (r *run) trainNow(ctx context.Context, path string) error {
+	c := &r.cfg.Train
+	net, err := r.start()
+	if err != nil {
+		return err
+	}
+	if err := r.sameStart(net); err != nil {
+		return err
+	}
+	notes := map[string]string{noteConfig: r.cfg.Hash(), noteSteps: fmt.Sprint(c.Steps), noteFrom: c.From}
+	if c.Steps == 0 {
+		if err := net.Save(path, notes); err != nil {
+			return err
+		}
+		return r.store.event(StageSupernet, "the weights of %s are used as they are", c.From)
+	}
 	set, err := r.dataset(ctx, StageSupernet)
 	if err != nil {
 		return err
 	}
-	c := &r.cfg.Train
-	t, err := supernet.NewTrainer(supernet.New(&r.cfg.Space, stream(r.cfg.Seed, "supernet")), set, supernet.Options{
-		Steps: c.Steps, Batch: c.Batch, Patch: c.Patch, Subnets: c.Subnets, Rate: c.Rate, Distill: c.Distill,
+	t, err := supernet.NewTrainer(net, set, supernet.Options{
+		Steps: c.Steps, Batch: c.Batch, Patch: c.Patch, Subnets: c.Subnets, LargestPruned: c.LargestPruned, Rate: c.Rate, Distill: c.Distill,
 		Seed: stream(r.cfg.Seed, "training"),
 	})
 	if err != nil {
 		return err
 	}
+	r.begin = nil // the trainer has its own copy
 	checkpoint := filepath.Join(r.dir, fileCheckpoint)
 	if _, err := os.Stat(checkpoint); err == nil {
 		if err := t.Restore(checkpoint); err != nil {
@@ -94,24 +166,32 @@ func (r *run) trainNow(ctx context.Context, path string) error {
 	if err := r.steps(ctx, t, checkpoint); err != nil {
 		return err
 	}
-	if err := t.Averaged().Save(path, map[string]string{noteConfig: r.cfg.Hash(), noteSteps: fmt.Sprint(c.Steps)}); err != nil {
+	if err := t.Averaged().Save(path, notes); err != nil {
 		return err
 	}
 	return r.store.event(StageSupernet, "trained")
 }
 
+// checkpointTime is the most that a kill can cost.
+const checkpointTime = 3 * time.Minute
+
 // steps trains to the end, with a checkpoint now and then and when ctx ends.
 func (r *run) steps(ctx context.Context, t *supernet.Trainer, checkpoint string) error {
 	c := &r.cfg.Train
-	every := max(1, c.Steps/curvePoints)
-	var points []TrainPoint
-	loss, n := 0.0, 0
+	probe := newProbe(&r.cfg.Space, r.pictures.val)
+	d := &diary{store: r.store, every: max(1, c.Steps/curvePoints), steps: c.Steps}
+	begun, first, saved := time.Now(), t.StepIndex(), time.Now()
 	save := func() error {
-		if err := r.store.addTraining(points); err != nil {
+		saved = time.Now()
+		if err := d.flush(); err != nil {
 			return err
 		}
-		points = points[:0]
 		return t.Save(checkpoint)
+	}
+	if curve, err := r.store.quality(); err != nil {
+		return err
+	} else if len(curve) > 0 { // of an earlier call
+		d.last = curve[len(curve)-1]
 	}
 	r.report.tell(StageSupernet, "training", float64(t.StepIndex()), float64(c.Steps), 0)
 	for t.StepIndex() < c.Steps {
@@ -126,24 +206,73 @@ func (r *run) steps(ctx context.Context, t *supernet.Trainer, checkpoint string)
 			if err := r.store.event(StageSupernet, "step %d exploded: back to the last good weights, rate %.2g", s.Step, s.Rate); err != nil {
 				return err
 			}
-		} else {
-			loss += s.Loss
-			n++
 		}
-		if (s.Step%every == 0 || s.Step == c.Steps) && n > 0 {
-			points = append(points, TrainPoint{Step: s.Step, Loss: loss / float64(n), Rate: s.Rate})
-			loss, n = 0, 0
+		d.note(s)
+		if s.Step%max(1, c.Steps/qualityPoints) == 0 || s.Step == c.Steps {
+			if d.last, err = probe.look(t.Averaged(), s.Step); err != nil {
+				return err
+			}
+			d.quality = append(d.quality, d.last)
 		}
-		if s.Step%c.Checkpoint == 0 && s.Step < c.Steps {
+		if s.Step < c.Steps && (s.Step%c.Checkpoint == 0 || time.Since(saved) > checkpointTime) {
 			if err := save(); err != nil {
 				return err
 			}
 		}
-		message := "training"
-		if len(points) > 0 {
-			message = fmt.Sprintf("training, loss %.4f", points[len(points)-1].Loss)
-		}
-		r.report.tell(StageSupernet, message, float64(s.Step), float64(c.Steps), 0)
+		rate := float64((s.Step-first)*c.Batch) / time.Since(begun).Seconds()
+		r.report.tell(StageSupernet, d.message(rate), float64(s.Step), float64(c.Steps), 0)
 	}
-	return r.store.addTraining(points)
+	return d.flush()
+}
+
+// diary collects the training curve between two checkpoints.
+type diary struct {
+	store   *store
+	every   int // steps of a point
+	steps   int // in all
+	points  []TrainPoint
+	quality []QualityPoint
+	last    QualityPoint // the newest
+
+	loss float64 // since the last point
+	n    int
+	told float64 // loss of the newest point
+}
+
+func (d *diary) note(s supernet.Stats) {
+	if !s.RolledBack {
+		d.loss += s.Loss
+		d.n++
+	}
+	if (s.Step%d.every == 0 || s.Step == d.steps) && d.n > 0 {
+		d.told = d.loss / float64(d.n)
+		d.points = append(d.points, TrainPoint{Step: s.Step, Loss: d.told, Rate: s.Rate})
+		d.loss, d.n = 0, 0
+	}
+}
+
+func (d *diary) flush() error {
+	if err := d.store.addTraining(d.points); err != nil {
+		return err
+	}
+	if err := d.store.addQuality(d.quality); err != nil {
+		return err
+	}
+	d.points, d.quality = d.points[:0], d.quality[:0]
+	return nil
+}
+
+// message is what a user sees of the training; rate is patches per second.
+func (d *diary) message(rate float64) string {
+	text := "training"
+	if d.told > 0 {
+		text += fmt.Sprintf(", loss %.4f", d.told)
+	}
+	if d.last.Step > 0 {
+		text += fmt.Sprintf(", %.2f dB", d.last.PSNR)
+	}
+	if d.last.PrunedPSNR > 0 {
+		text += fmt.Sprintf(" (half pruned %.2f)", d.last.PrunedPSNR)
+	}
+	return text + fmt.Sprintf(", %.0f images/s", rate)
 }

@@ -33,7 +33,7 @@ type fingerprint struct {
 }
 
 func (o *Options) fingerprint() fingerprint {
-	return fingerprint{o.Steps, o.Batch, o.Patch, o.Subnets, o.Pruned, o.Rate, o.Distill, o.Seed}
+	return fingerprint{o.Steps, o.Batch, o.Patch, o.Subnets, o.LargestPruned, o.Rate, o.Distill, o.Seed}
 }
 
 // Save writes everything that the next steps depend on, atomically: also the

@@ -13,16 +13,16 @@ import (
 
 // Options says how a supernet is trained.
 type Options struct {
-	Steps   int     // in all
-	Batch   int     // patches a step
-	Patch   int     // side of a patch, low-resolution pixels
-	Subnets int     // random subnets a step, beside the largest and the smallest
-	Pruned  int     // of Subnets, those that are the largest network with random prunings
-	Rate    float64 // peak learning rate of Adam
-	Distill float64 // share of a subnet's loss against the largest one's output, in [0, 1]
-	Seed    uint64
-	Threads int         // 0 means GOMAXPROCS; it never changes the result
-	Kernels *kernel.Set // nil means the fastest of this processor
+	Steps         int     // in all
+	Batch         int     // patches a step
+	Patch         int     // side of a patch, low-resolution pixels
+	Subnets       int     // random subnets a step, beside the largest and the smallest
+	LargestPruned int     // of Subnets, those that are the largest network with random prunings
+	Rate          float64 // peak learning rate of Adam
+	Distill       float64 // share of a subnet's loss against the largest one's output, in [0, 1]
+	Seed          uint64
+	Threads       int         // 0 means GOMAXPROCS; it never changes the result
+	Kernels       *kernel.Set // nil means the fastest of this processor
 }
 
 // Bounds of what may be asked for: far above use, below what would not fit.
@@ -50,8 +50,8 @@ func (o *Options) check() error {
 	if o.Subnets < 0 || o.Subnets > maxSubnets {
 		bad("subnets", o.Subnets, fmt.Sprintf("0 to %d", maxSubnets))
 	}
-	if o.Pruned < 0 || o.Pruned > max(0, o.Subnets) {
-		bad("pruned largest networks", o.Pruned, fmt.Sprintf("0 to the %d subnets", o.Subnets))
+	if o.LargestPruned < 0 || o.LargestPruned > max(0, o.Subnets) {
+		bad("pruned largest networks", o.LargestPruned, fmt.Sprintf("0 to the %d subnets", o.Subnets))
 	}
 	if !(o.Rate > 0 && o.Rate <= 1) {
 		bad("rate", o.Rate, "above 0 and at most 1")
@@ -101,12 +101,12 @@ func NewTrainer(s *Supernet, src Source, o Options) (*Trainer, error) {
 	t.largest, t.smallest = t.shapeOf(largest), t.shapeOf(smallest)
 	all := []*shape{t.largest, t.smallest}
 	rng := rand.New(rand.NewPCG(o.Seed, streamPool))
-	if o.Subnets > o.Pruned {
+	if o.Subnets > o.LargestPruned {
 		for i := range poolSize {
 			t.pool = append(t.pool, t.shapeOf(draw(s.Space, rng, i)))
 		}
 	}
-	if o.Pruned > 0 {
+	if o.LargestPruned > 0 {
 		for range poolSize {
 			t.pruned = append(t.pruned, t.shapeOf(s.Space.RandomPrunes(largest, rng)))
 		}
@@ -163,7 +163,7 @@ func draw(sp *space.Space, rng *rand.Rand, i int) space.Genome {
 
 // poolOf is what random subnet i of a step comes from.
 func (t *Trainer) poolOf(i int) []*shape {
-	if i < t.o.Pruned {
+	if i < t.o.LargestPruned {
 		return t.pruned
 	}
 	return t.pool

@@ -440,7 +440,7 @@ func TestOptionsAreChecked(t *testing.T) {
 // architecture, pruned.
 func TestPruned(t *testing.T) {
 	o := options(40)
-	o.Pruned = 1
+	o.LargestPruned = 1
 	tr := trainer(t, waves{2, 1}, o)
 	plain := func(sh *shape) string {
 		text := ""
@@ -471,7 +471,7 @@ func TestPruned(t *testing.T) {
 	if masked < 25 || others < 25 {
 		t.Errorf("in 40 steps %d largest networks were pruned and %d others drawn, want most", masked, others)
 	}
-	o.Pruned = 3
+	o.LargestPruned = 3
 	if _, err := NewTrainer(New(smallSpace(2, 1), 3), waves{2, 1}, o); err == nil || !strings.Contains(err.Error(), "2 subnets") {
 		t.Errorf("more pruned networks than subnets: %v", err)
 	}
