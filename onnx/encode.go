@@ -89,6 +89,16 @@ func (a *attribute) encode() []byte {
 		for _, x := range a.ints {
 			b = appendInt(b, attrListI, x)
 		}
+	case attrFloat:
+		b = protowire.AppendTag(b, attrF, protowire.Fixed32Type)
+		b = protowire.AppendFixed32(b, math.Float32bits(a.f))
+	case attrFloats:
+		for _, x := range a.floats {
+			b = protowire.AppendTag(b, attrListF, protowire.Fixed32Type)
+			b = protowire.AppendFixed32(b, math.Float32bits(x))
+		}
+	case attrTensor:
+		b = appendMessage(b, attrT, a.t.encode())
 	default:
 		panic("onnx: encode: attribute " + a.name + " is of a kind that Export never makes")
 	}

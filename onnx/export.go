@@ -290,6 +290,10 @@ func intsAttr(name string, v ...int64) attribute {
 	return attribute{name: name, kind: attrInts, ints: v}
 }
 
+func floatAttr(name string, v float32) attribute {
+	return attribute{name: name, kind: attrFloat, f: v}
+}
+
 func textAttr(name, v string) attribute {
 	return attribute{name: name, kind: attrString, s: v}
 }

@@ -125,6 +125,7 @@ const (
 	typeFloat    dataType = 1
 	typeInt32    dataType = 6
 	typeInt64    dataType = 7
+	typeBool     dataType = 9
 	typeFloat16  dataType = 10
 	typeDouble   dataType = 11
 	typeBFloat16 dataType = 16
@@ -149,7 +150,7 @@ func (t dataType) elements() (name string, bytes int, field protoField) {
 		return "int32", 4, tensorInt32Data
 	case typeInt64:
 		return "int64", 8, tensorInt64Data
-	case 9:
+	case typeBool:
 		return "bool", 1, tensorInt32Data
 	case typeFloat16:
 		return "float16", 2, tensorInt32Data
@@ -222,9 +223,9 @@ func (t *tensor) each(f func(bits uint64)) error {
 	return nil
 }
 
-// ints converts an int64 or int32 tensor.
+// ints converts an int64, int32 or bool tensor.
 func (t *tensor) ints() ([]int64, error) {
-	if t.kind != typeInt64 && t.kind != typeInt32 {
+	if t.kind != typeInt64 && t.kind != typeInt32 && t.kind != typeBool {
 		return nil, fmt.Errorf("tensor %s holds %v, want int64", quote(t.name), t.kind)
 	}
 	out := make([]int64, 0, t.n)

@@ -13,56 +13,56 @@ import (
 // tiny layers.
 const maxLayers = 4096
 
-func (r *recogniser) conv(n *node, v value) (value, error) {
+func (r *recogniser) conv(n *node, v traced) (traced, error) {
 	if len(r.layers) == maxLayers {
-		return value{}, r.bad(n, fmt.Sprintf("follows %d others, want at most as many", maxLayers))
+		return traced{}, r.bad(n, fmt.Sprintf("follows %d others, want at most as many", maxLayers))
 	}
 	w, err := r.floats(n, 1)
 	if err != nil {
-		return value{}, err
+		return traced{}, err
 	}
 	dims := r.constants[n.inputs[1]].dims
 	l := space.Layer{Add: space.None, Weights: w}
 	switch {
 	case len(dims) != 4 || dims[2] != dims[3] || dims[2] != 1 && dims[2] != 3 && dims[2] != 5:
-		return value{}, r.bad(n, fmt.Sprintf("has weights %v, want (output, input, k, k) with k of 1, 3 or 5", dims))
+		return traced{}, r.bad(n, fmt.Sprintf("has weights %v, want (output, input, k, k) with k of 1, 3 or 5", dims))
 	case dims[0] == 0 || dims[1] == 0:
-		return value{}, r.bad(n, fmt.Sprintf("has weights %v, want at least one channel", dims))
+		return traced{}, r.bad(n, fmt.Sprintf("has weights %v, want at least one channel", dims))
 	}
 	l.Out, l.In, l.Kernel = int(dims[0]), int(dims[1]), int(dims[2])
 	pad, err := r.convAttrs(n, int64(l.Kernel))
 	if err != nil {
-		return value{}, err
+		return traced{}, err
 	}
 	channels, reach := r.colors, int64(l.Kernel/2)
 	switch {
 	case v.kind == layerValue:
 		l.Src, channels = v.layer, r.layers[v.layer].Out
 		if pad != reach {
-			return value{}, r.bad(n, fmt.Sprintf("pads %d pixels, want %d so that the size stays", pad, reach))
+			return traced{}, r.bad(n, fmt.Sprintf("pads %d pixels, want %d so that the size stays", pad, reach))
 		}
 	case v.kind != pictureValue:
-		return value{}, r.bad(n, "reads a step of a pixel shuffle, want the picture or a layer")
+		return traced{}, r.bad(n, "reads a step of a pixel shuffle, want the picture or a layer")
 	case pad != 0:
-		return value{}, r.bad(n, "puts zeros around the picture, want its edge repeated by a Pad before")
+		return traced{}, r.bad(n, "puts zeros around the picture, want its edge repeated by a Pad before")
 	case int64(v.reach) != reach:
-		return value{}, r.bad(n, fmt.Sprintf("reads the picture with its edge repeated %d times, want %d", v.reach, reach))
+		return traced{}, r.bad(n, fmt.Sprintf("reads the picture with its edge repeated %d times, want %d", v.reach, reach))
 	default:
 		l.Src = space.Picture
 	}
 	if l.In != channels {
-		return value{}, r.bad(n, fmt.Sprintf("has weights for %d input channels, want %d", l.In, channels))
+		return traced{}, r.bad(n, fmt.Sprintf("has weights for %d input channels, want %d", l.In, channels))
 	}
 	if len(n.inputs) > 2 && n.inputs[2] != "" {
 		if l.Bias, err = r.floats(n, 2); err != nil {
-			return value{}, err
+			return traced{}, err
 		}
 		if d := r.constants[n.inputs[2]].dims; len(d) != 1 || len(l.Bias) != l.Out {
-			return value{}, r.bad(n, fmt.Sprintf("has a bias %v, want [%d]", d, l.Out))
+			return traced{}, r.bad(n, fmt.Sprintf("has a bias %v, want [%d]", d, l.Out))
 		}
 	} else {
 		if err := r.mem.take(l.Out, 4, "biases"); err != nil {
-			return value{}, r.bad(n, err.Error())
+			return traced{}, r.bad(n, err.Error())
 		}
 		l.Bias = make([]float32, l.Out)
 	}
@@ -75,7 +75,7 @@ func (r *recogniser) conv(n *node, v value) (value, error) {
 	}
 	l.Name = fresh(r.names, l.Name)
 	r.layers = append(r.layers, found{l, r.at})
-	return value{kind: layerValue, layer: len(r.layers) - 1, stage: convStage, sole: true}, nil
+	return traced{kind: layerValue, layer: len(r.layers) - 1, stage: convStage, sole: true}, nil
 }
 
 // convAttrs checks a convolution's attributes and gives the pixels it pads on
@@ -136,14 +136,14 @@ func maskOfZeros(w []float32) []uint8 {
 	return mask
 }
 
-func (r *recogniser) relu(n *node, v value) (value, error) {
+func (r *recogniser) relu(n *node, v traced) (traced, error) {
 	switch {
 	case v.kind != layerValue:
-		return value{}, r.bad(n, "reads no layer, want a Conv or an Add before")
+		return traced{}, r.bad(n, "reads no layer, want a Conv or an Add before")
 	case v.stage == doneStage:
 		return v, nil // twice is once
 	case !v.sole:
-		return value{}, r.bad(n, "reads a layer whose values before the Relu are read elsewhere too")
+		return traced{}, r.bad(n, "reads a layer whose values before the Relu are read elsewhere too")
 	}
 	l := &r.layers[v.layer]
 	l.ReLU, l.last = true, r.at
@@ -153,38 +153,38 @@ func (r *recogniser) relu(n *node, v value) (value, error) {
 
 // sum joins an Add to the convolution on one of its sides. Where both sides are
 // bare convolutions, the later one takes it: the other runs before.
-func (r *recogniser) sum(n *node) (value, error) {
-	var sides [2]value
+func (r *recogniser) sum(n *node) (traced, error) {
+	var sides [2]traced
 	for i := range sides {
 		v, err := r.read(n, i)
 		if err != nil {
-			return value{}, err
+			return traced{}, err
 		}
 		if v.kind != layerValue {
-			return value{}, r.bad(n, fmt.Sprintf("adds %s, want the outputs of two layers", quote(n.inputs[i])))
+			return traced{}, r.bad(n, fmt.Sprintf("adds %s, want the outputs of two layers", quote(n.inputs[i])))
 		}
 		sides[i] = v
 	}
-	bare := func(v value) bool { return v.stage == convStage && v.sole }
+	bare := func(v traced) bool { return v.stage == convStage && v.sole }
 	a, b := sides[0], sides[1]
 	if !bare(a) || bare(b) && r.layers[b.layer].last > r.layers[a.layer].last {
 		a, b = b, a
 	}
 	if !bare(a) {
-		return value{}, r.bad(n, "adds two layers that other nodes read too, want a Conv that goes nowhere else on one side")
+		return traced{}, r.bad(n, "adds two layers that other nodes read too, want a Conv that goes nowhere else on one side")
 	}
 	l := &r.layers[a.layer]
 	if got := r.layers[b.layer].Out; got != l.Out {
-		return value{}, r.bad(n, fmt.Sprintf("adds %d channels to %d, want as many", got, l.Out))
+		return traced{}, r.bad(n, fmt.Sprintf("adds %d channels to %d, want as many", got, l.Out))
 	}
 	l.Add, l.last = b.layer, r.at
 	a.stage = sumStage
 	return a, nil
 }
 
-func (r *recogniser) pad(n *node, v value) (value, error) {
+func (r *recogniser) pad(n *node, v traced) (traced, error) {
 	if a := n.attr("mode"); a == nil || a.s != "edge" || v.kind != pictureValue {
-		return value{}, r.bad(n, "does not repeat the edge of the picture, want mode edge on the input")
+		return traced{}, r.bad(n, "does not repeat the edge of the picture, want mode edge on the input")
 	}
 	var pads []int64
 	if r.opset < 11 {
@@ -194,22 +194,22 @@ func (r *recogniser) pad(n *node, v value) (value, error) {
 	} else {
 		var err error
 		if pads, err = r.ints(n, 1); err != nil {
-			return value{}, err
+			return traced{}, err
 		}
 	}
 	if len(n.inputs) > 3 && n.inputs[3] != "" {
-		return value{}, r.bad(n, "names its axes, want pads of all four")
+		return traced{}, r.bad(n, "names its axes, want pads of all four")
 	}
 	if len(pads) != 8 || !slices.Equal(pads, []int64{0, 0, pads[2], pads[2], 0, 0, pads[2], pads[2]}) || pads[2] < 0 || pads[2] > 2 {
-		return value{}, r.bad(n, fmt.Sprintf("has pads %s, want [0 0 n n 0 0 n n] with n of 1 or 2", few(pads)))
+		return traced{}, r.bad(n, fmt.Sprintf("has pads %s, want [0 0 n n 0 0 n n] with n of 1 or 2", few(pads)))
 	}
 	v.reach += int(pads[2])
 	return v, nil
 }
 
-func (r *recogniser) depthToSpace(n *node, v value) (value, error) {
+func (r *recogniser) depthToSpace(n *node, v traced) (traced, error) {
 	if v.kind != layerValue {
-		return value{}, r.bad(n, "reads no layer, want the last Conv before")
+		return traced{}, r.bad(n, "reads no layer, want the last Conv before")
 	}
 	// The mode came with opset 11; it was DCR before, and is unless it is given.
 	mode := "DCR"
@@ -220,13 +220,13 @@ func (r *recogniser) depthToSpace(n *node, v value) (value, error) {
 	a := n.attr("blocksize")
 	switch {
 	case s == 0:
-		return value{}, r.bad(n, fmt.Sprintf("shuffles %d channels, want %d times 4, 9 or 16", r.layers[v.layer].Out, r.colors))
+		return traced{}, r.bad(n, fmt.Sprintf("shuffles %d channels, want %d times 4, 9 or 16", r.layers[v.layer].Out, r.colors))
 	case a == nil || a.i != s:
-		return value{}, r.bad(n, fmt.Sprintf("has no blocksize of %d, want it for %d channels", s, r.layers[v.layer].Out))
+		return traced{}, r.bad(n, fmt.Sprintf("has no blocksize of %d, want it for %d channels", s, r.layers[v.layer].Out))
 	case mode != "CRD" && mode != "DCR":
-		return value{}, r.bad(n, fmt.Sprintf("has mode %s, want CRD or DCR", quote(mode)))
+		return traced{}, r.bad(n, fmt.Sprintf("has mode %s, want CRD or DCR", quote(mode)))
 	case mode == "DCR" && r.colors != 1:
-		return value{}, r.bad(n, fmt.Sprintf("has mode DCR for %d colors, want CRD", r.colors))
+		return traced{}, r.bad(n, fmt.Sprintf("has mode DCR for %d colors, want CRD", r.colors))
 	}
 	r.scale = s
 	v.kind = shuffledValue

@@ -65,14 +65,14 @@ func (b *builder) reshape(name, src, dst string, dims ...int64) {
 // Reading the portable form back: each step knows which value of this chain it
 // was given.
 
-func (r *recogniser) reshape(n *node, v value) (value, error) {
+func (r *recogniser) reshape(n *node, v traced) (traced, error) {
 	dims, err := r.ints(n, 1)
 	if err != nil {
-		return value{}, err
+		return traced{}, err
 	}
 	c, h, w := int64(r.colors), r.height, r.width
 	if h < 1 || w < 1 {
-		return value{}, r.bad(n, "needs an input of fixed height and width")
+		return traced{}, r.bad(n, "needs an input of fixed height and width")
 	}
 	s := int64(0)
 	if v.kind == layerValue {
@@ -81,9 +81,9 @@ func (r *recogniser) reshape(n *node, v value) (value, error) {
 	e := 2 * int64(v.reach)
 	switch {
 	case v.kind == pictureValue && v.reach == 0 && slices.Equal(dims, []int64{c * h, w}):
-		return value{kind: flatValue, sole: true}, nil
+		return traced{kind: flatValue, sole: true}, nil
 	case v.kind == tallValue && slices.Equal(dims, []int64{1, c, h + e, w + e}):
-		return value{kind: pictureValue, reach: v.reach, sole: true}, nil
+		return traced{kind: pictureValue, reach: v.reach, sole: true}, nil
 	case v.kind == layerValue && s > 0 && slices.Equal(dims, []int64{c, s, s, h, w}):
 		v.kind = cellsValue
 		return v, nil
@@ -91,13 +91,13 @@ func (r *recogniser) reshape(n *node, v value) (value, error) {
 		v.kind = shuffledValue
 		return v, nil
 	}
-	return value{}, r.bad(n, fmt.Sprintf("to %v fits neither the edge of the picture nor the pixel shuffle", dims))
+	return traced{}, r.bad(n, fmt.Sprintf("to %v fits neither the edge of the picture nor the pixel shuffle", dims))
 }
 
-func (r *recogniser) transpose(n *node, v value) (value, error) {
+func (r *recogniser) transpose(n *node, v traced) (traced, error) {
 	perm := n.attr("perm")
 	if v.kind != cellsValue || perm == nil || !slices.Equal(perm.ints, shufflePerm()) {
-		return value{}, r.bad(n, "is not that of a pixel shuffle")
+		return traced{}, r.bad(n, "is not that of a pixel shuffle")
 	}
 	r.scale = r.scaleOf(v.layer)
 	v.kind = movedValue
@@ -105,18 +105,18 @@ func (r *recogniser) transpose(n *node, v value) (value, error) {
 }
 
 // matmul reads the two products of portableEdge.
-func (r *recogniser) matmul(n *node) (value, error) {
+func (r *recogniser) matmul(n *node) (traced, error) {
 	side := 1 // which input is the constant
 	if len(n.inputs) == 2 && r.constants[n.inputs[0]] != nil {
 		side = 0
 	}
 	v, err := r.read(n, 1-side)
 	if err != nil {
-		return value{}, err
+		return traced{}, err
 	}
 	m, err := r.floats(n, side)
 	if err != nil {
-		return value{}, err
+		return traced{}, err
 	}
 	dims := r.constants[n.inputs[side]].dims
 	c, h, w := r.colors, int(r.height), int(r.width)
@@ -125,11 +125,11 @@ func (r *recogniser) matmul(n *node) (value, error) {
 		switch {
 		case v.kind == flatValue && side == 1 &&
 			slices.Equal(dims, []int64{int64(w), int64(w + 2*reach)}) && slices.Equal(m, edgeColumns(w, reach)):
-			return value{kind: wideValue, reach: reach, sole: true}, nil
+			return traced{kind: wideValue, reach: reach, sole: true}, nil
 		case v.kind == wideValue && side == 0 && v.reach == reach &&
 			slices.Equal(dims, []int64{int64(c * (h + 2*reach)), int64(c * h)}) && slices.Equal(m, edgeRows(h, reach, c)):
-			return value{kind: tallValue, reach: reach, sole: true}, nil
+			return traced{kind: tallValue, reach: reach, sole: true}, nil
 		}
 	}
-	return value{}, r.bad(n, "repeats no edge of the picture")
+	return traced{}, r.bad(n, "repeats no edge of the picture")
 }

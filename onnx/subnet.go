@@ -106,7 +106,7 @@ const (
 	doneStage
 )
 
-type value struct {
+type traced struct {
 	kind  valueKind
 	reach int
 	layer int // of recogniser.layers
@@ -126,7 +126,7 @@ type recogniser struct {
 	mem           *memory
 	constants     map[string]*tensor
 	uses          map[string]int // how many nodes and outputs read a value
-	values        map[string]value
+	values        map[string]traced
 	layers        []found
 	names         map[string]bool
 	colors        int
@@ -138,7 +138,7 @@ type recogniser struct {
 func (m *Model) recognise() (*space.Subnet, error) {
 	r := &recogniser{
 		opset: m.Opset(), mem: newMemory(m.size),
-		constants: map[string]*tensor{}, uses: map[string]int{}, values: map[string]value{}, names: map[string]bool{},
+		constants: map[string]*tensor{}, uses: map[string]int{}, values: map[string]traced{}, names: map[string]bool{},
 	}
 	if r.opset < minReadOpset || r.opset > maxReadOpset {
 		return nil, fmt.Errorf("model: opset %d of the standard operators, want %d to %d", r.opset, minReadOpset, maxReadOpset)
@@ -206,7 +206,7 @@ func (r *recogniser) input(g *graph) error {
 	}
 	r.colors = int(d[1].value)
 	r.height, r.width = max(0, d[2].value), max(0, d[3].value)
-	r.values[in.name] = value{kind: pictureValue}
+	r.values[in.name] = traced{kind: pictureValue}
 	return nil
 }
 
@@ -248,7 +248,7 @@ func (r *recogniser) node(n *node) error {
 	return nil
 }
 
-func (r *recogniser) compute(n *node) (value, error) {
+func (r *recogniser) compute(n *node) (traced, error) {
 	switch n.op {
 	case "Add":
 		return r.sum(n)
@@ -256,11 +256,11 @@ func (r *recogniser) compute(n *node) (value, error) {
 		return r.matmul(n)
 	case "Conv", "Relu", "Pad", "DepthToSpace", "Identity", "Reshape", "Transpose":
 	default:
-		return value{}, r.bad(n, "is not an operator of these networks, want Conv, Relu, Add, Pad and DepthToSpace")
+		return traced{}, r.bad(n, "is not an operator of these networks, want Conv, Relu, Add, Pad and DepthToSpace")
 	}
 	v, err := r.read(n, 0)
 	if err != nil {
-		return value{}, err
+		return traced{}, err
 	}
 	switch n.op {
 	case "Conv":
@@ -280,13 +280,13 @@ func (r *recogniser) compute(n *node) (value, error) {
 }
 
 // read gives input i of a node, which must depend on the picture.
-func (r *recogniser) read(n *node, i int) (value, error) {
+func (r *recogniser) read(n *node, i int) (traced, error) {
 	if i >= len(n.inputs) || n.inputs[i] == "" {
-		return value{}, r.bad(n, fmt.Sprintf("lacks input %d", i))
+		return traced{}, r.bad(n, fmt.Sprintf("lacks input %d", i))
 	}
 	v, has := r.values[n.inputs[i]]
 	if !has {
-		return value{}, r.bad(n, fmt.Sprintf("reads the constant %s, want a value computed from the picture", quote(n.inputs[i])))
+		return traced{}, r.bad(n, fmt.Sprintf("reads the constant %s, want a value computed from the picture", quote(n.inputs[i])))
 	}
 	v.sole = v.sole && r.uses[n.inputs[i]] == 1
 	return v, nil

@@ -1,6 +1,10 @@
 // Runs ONNX files on one CPU thread of ONNX Runtime.
 //
 //   node run.mjs MODEL INPUT OUTPUT DIMS [MODEL INPUT OUTPUT DIMS]...
+//   node run.mjs - < LIST
+//
+// LIST has the same words, one a line: node does not survive very long command
+// lines.
 //
 // INPUT holds the float32 values (little endian) of the model's only input, of
 // the shape DIMS, such as 1,1,180,320; those of its only output are written to
@@ -12,9 +16,10 @@ import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import ort from "onnxruntime-node";
 
-const args = process.argv.slice(2);
+let args = process.argv.slice(2);
+if (args.length === 1 && args[0] === "-") args = readFileSync(0, "utf8").trimEnd().split("\n");
 if (args.length === 0 || args.length % 4 !== 0) {
-  console.error("usage: node run.mjs MODEL INPUT OUTPUT DIMS [MODEL INPUT OUTPUT DIMS]...");
+  console.error("usage: node run.mjs MODEL INPUT OUTPUT DIMS [MODEL INPUT OUTPUT DIMS]... (or - and a list on standard input)");
   process.exit(2);
 }
 
@@ -23,7 +28,7 @@ for (let i = 0; i < args.length; i += 4) {
   const [model, input, output, dims] = args.slice(i, i + 4);
   try {
     if (model !== loaded) {
-      await session?.release(); // hundreds at once are more than it bears
+      await session?.release();
       session = await ort.InferenceSession.create(model, {
         executionProviders: ["cpu"],
         intraOpNumThreads: 1,

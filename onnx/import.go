@@ -1,0 +1,473 @@
+package onnx
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"evosr/space"
+)
+
+// ImportOptions say how a network from elsewhere is to be taken. The zero value
+// is a network over pictures in [0, 1].
+type ImportOptions struct {
+	// Range is the value of white, 1 or 255 as a rule; 0 means 1. Pictures are
+	// multiplied by it before the network and divided by it behind.
+	Range float32
+}
+
+// Graph turns a network of any origin into a graph that runs here: one picture
+// of 1 or 3 colors in, an enlarged one out. What the operators mean is
+// onnx.proto's operator sets 7 to 25; docs/operators.md lists them with what is
+// taken of each. Whatever depends only on constants and on sizes is worked out,
+// so that the network runs at any size, also where the file names one.
+//
+// The error of another network names the first node that does not fit, its
+// operator, the operator set and why.
+func (m *Model) Graph(o ImportOptions) (*space.Graph, error) {
+	g, err := m.graphOf(o)
+	if err != nil {
+		return nil, fmt.Errorf("onnx: %w", err)
+	}
+	return g, nil
+}
+
+// Sizes that stand for those of any picture: primes, so that no product of
+// other sizes is taken for them.
+const (
+	anyHeight = 10007
+	anyWidth  = 10009
+)
+
+// maxExtent bounds rows and columns of any value, so that no product of them
+// overflows.
+const maxExtent = 1 << 22
+
+// importer turns nodes of the file into nodes of space.Graph, one by one. Shape
+// arithmetic is done in numbers, those of a picture of anyHeight x anyWidth
+// where the file leaves the size open.
+type importer struct {
+	opset  int
+	mem    *memory
+	values map[string]value
+	graph  space.Graph
+	names  map[string]bool
+	sizes  []extent // of the nodes of graph
+	in     extent   // of the picture
+	last   string   // name of the input, for messages
+	at     int      // index of the current node
+}
+
+// extent is the size of a tensor: channels, height, width.
+type extent struct{ c, h, w int64 }
+
+// value is a constant, or a node of the graph seen in a certain shape.
+type value struct {
+	tensor *tensor   // constant as the file has it, until it is needed
+	k      *constant // constant
+	node   int       // else a node, or space.Picture
+	axes   [][]digit // how its elements are arranged
+}
+
+func (v *value) constant() bool { return v.tensor != nil || v.k != nil }
+
+func (m *Model) graphOf(o ImportOptions) (*space.Graph, error) {
+	if o.Range == 0 {
+		o.Range = 1
+	}
+	if !(o.Range > 0) || math.IsInf(float64(o.Range), 0) {
+		return nil, fmt.Errorf("import: range %v, want more than 0", o.Range)
+	}
+	im := &importer{opset: m.Opset(), mem: newMemory(m.size), names: map[string]bool{}}
+	if im.opset < minReadOpset || im.opset > maxReadOpset {
+		return nil, fmt.Errorf("model: opset %d of the standard operators, want %d to %d", im.opset, minReadOpset, maxReadOpset)
+	}
+	g := &m.graph
+	entries := len(g.initializers) + 1
+	for i := range g.nodes {
+		entries += 2 + len(g.nodes[i].outputs)
+	}
+	if err := im.mem.take(entries, 3*mapEntry, "values"); err != nil {
+		return nil, err
+	}
+	im.values = make(map[string]value, entries)
+	for i := range g.initializers {
+		im.values[g.initializers[i].name] = value{tensor: &g.initializers[i]}
+	}
+	if err := im.input(g); err != nil {
+		return nil, err
+	}
+	for i := range g.nodes {
+		im.at = i
+		if err := im.node(&g.nodes[i]); err != nil {
+			return nil, err
+		}
+	}
+	if err := im.output(g); err != nil {
+		return nil, err
+	}
+	simplify(&im.graph, o.Range)
+	if err := im.graph.Validate(); err != nil {
+		return nil, err
+	}
+	return &im.graph, nil
+}
+
+// input finds the picture: (1, colors, height, width), or the same with the
+// colors last.
+func (im *importer) input(g *graph) error {
+	var in *valueInfo
+	for i := range g.inputs {
+		if _, has := im.values[g.inputs[i].name]; has {
+			continue // an initializer, which old files list here too
+		}
+		if in != nil {
+			return fmt.Errorf("graph: inputs %s and %s, want one picture", quote(in.name), quote(g.inputs[i].name))
+		}
+		in = &g.inputs[i]
+	}
+	if in == nil {
+		return errors.New("graph: no input, want a picture")
+	}
+	d := in.dims
+	if in.kind != typeFloat && in.kind != typeFloat16 || len(d) != 4 || d[0].value > 1 || d[0].value == 0 {
+		return fmt.Errorf("graph: input %s: %v %v, want float32 (1, colors, height, width)", quote(in.name), in.kind, d)
+	}
+	color, first := 1, 2
+	if colorful := func(d dim) bool { return d.value == 1 || d.value == 3 }; !colorful(d[1]) && colorful(d[3]) {
+		color, first = 3, 1
+	}
+	im.in = extent{d[color].value, d[first].value, d[first+1].value}
+	if im.in.c != 1 && im.in.c != 3 {
+		return fmt.Errorf("graph: input %s: %v %v, want 1 or 3 colors", quote(in.name), in.kind, d)
+	}
+	for _, side := range []struct {
+		n       *int64
+		instead int64
+	}{{&im.in.h, anyHeight}, {&im.in.w, anyWidth}} {
+		switch {
+		case *side.n < 0:
+			*side.n = side.instead
+		case *side.n < 1 || *side.n > maxSide:
+			return fmt.Errorf("graph: input %s: %v, want sides of 1 to %d pixels", quote(in.name), d, maxSide)
+		}
+	}
+	im.graph.Colors = int(im.in.c)
+	im.last = in.name
+	v := value{node: space.Picture, axes: im.in.axes()}
+	if color == 3 {
+		v.axes = [][]digit{v.axes[0], v.axes[2], v.axes[3], v.axes[1]}
+	}
+	im.values[in.name] = v
+	return nil
+}
+
+// output makes the picture that goes out the last node.
+func (im *importer) output(g *graph) error {
+	if len(g.outputs) != 1 {
+		return fmt.Errorf("graph: %d outputs, want one", len(g.outputs))
+	}
+	name := g.outputs[0].name
+	v, has := im.values[name]
+	if !has || v.constant() {
+		return fmt.Errorf("graph: output %s does not depend on the picture", quote(name))
+	}
+	im.at = len(g.nodes) - 1
+	n := &g.nodes[im.at]
+	// The colors may come last, as in files for channels-last frameworks.
+	if i, err := im.settle(n, v); err == nil {
+		v.node = i
+	} else {
+		if len(v.axes) == 4 {
+			v.axes = [][]digit{v.axes[0], v.axes[3], v.axes[1], v.axes[2]}
+		}
+		if v.node, err = im.settle(n, v); err != nil {
+			return err
+		}
+	}
+	if v.node == space.Picture {
+		return fmt.Errorf("graph: output %s is the input", quote(name))
+	}
+	e := im.sizes[v.node]
+	if e.c != im.in.c || e.h%im.in.h != 0 || e.w%im.in.w != 0 || e.h/im.in.h != e.w/im.in.w || e.h/im.in.h > space.MaxScale {
+		at := func(n, in int64) string { return fmt.Sprintf("%.4g", float64(n)/float64(in)) }
+		return fmt.Errorf("graph: output %s has %d colors, %s times the width and %s times the height of the input, want %d and a whole number up to %d for both",
+			quote(name), e.c, at(e.w, im.in.w), at(e.h, im.in.h), im.in.c, space.MaxScale)
+	}
+	im.graph.Scale = int(e.h / im.in.h)
+	im.graph.Nodes = im.graph.Nodes[:v.node+1] // what comes later is not read by it
+	return nil
+}
+
+// bad says why a node does not fit.
+func (im *importer) bad(n *node, format string, args ...any) error {
+	op := n.op
+	if n.domain != "" {
+		op = n.domain + "." + op
+	}
+	return fmt.Errorf("node %d %s: %.80s (opset %d) %s", im.at, quote(n.name), op, im.opset, fmt.Sprintf(format, args...))
+}
+
+// append adds a node to the graph and gives the value that it makes.
+func (im *importer) append(n *node, op space.Node, e extent) (value, error) {
+	if len(im.graph.Nodes) == space.MaxNodes {
+		return value{}, im.bad(n, "follows %d others, want at most as many", space.MaxNodes)
+	}
+	if e.c < 1 || e.h < 1 || e.w < 1 || e.c > space.MaxChannels || e.h > maxExtent || e.w > maxExtent {
+		return value{}, im.bad(n, "makes %d channels of %dx%d, want 1 to %d and at least a pixel", e.c, e.w, e.h, space.MaxChannels)
+	}
+	op.Name = n.name
+	if op.Name == "" && len(n.outputs) > 0 {
+		op.Name = n.outputs[0]
+	}
+	if op.Name == "" || im.names[op.Name] { // names of nodes need not be unique
+		op.Name = fmt.Sprintf("%s_%d", op.Name, len(im.graph.Nodes))
+	}
+	op.Name = fresh(im.names, op.Name)
+	im.graph.Nodes = append(im.graph.Nodes, op)
+	im.sizes = append(im.sizes, e)
+	return value{node: len(im.graph.Nodes) - 1, axes: e.axes()}, nil
+}
+
+// extent gives the size of a node or the picture.
+func (im *importer) extent(node int) extent {
+	if node == space.Picture {
+		return im.in
+	}
+	return im.sizes[node]
+}
+
+// has says whether input i is there.
+func (n *node) has(i int) bool { return i < len(n.inputs) && n.inputs[i] != "" }
+
+// get gives input i as it is.
+func (im *importer) get(n *node, i int) (value, error) {
+	if !n.has(i) {
+		return value{}, im.bad(n, "lacks input %d", i)
+	}
+	v, has := im.values[n.inputs[i]]
+	if !has {
+		return value{}, im.bad(n, "reads %s, which no node before gives", quote(n.inputs[i]))
+	}
+	return v, nil
+}
+
+// read gives input i as a node of the graph, (1, channels, height, width).
+func (im *importer) read(n *node, i int) (int, extent, error) {
+	v, err := im.get(n, i)
+	if err != nil {
+		return 0, extent{}, err
+	}
+	if v.constant() {
+		return 0, extent{}, im.bad(n, "reads the constant %s, want what is computed from the picture", quote(n.inputs[i]))
+	}
+	j, err := im.settle(n, v)
+	if err != nil {
+		return 0, extent{}, err
+	}
+	return j, im.extent(j), nil
+}
+
+// known gives input i as a constant.
+func (im *importer) known(n *node, i int) (*constant, error) {
+	v, err := im.get(n, i)
+	if err != nil {
+		return nil, err
+	}
+	if !v.constant() {
+		return nil, im.bad(n, "computes its input %s from the picture, want a constant", quote(n.inputs[i]))
+	}
+	if v.k == nil {
+		if v.k, err = im.load(n, v.tensor); err != nil {
+			return nil, err
+		}
+		im.values[n.inputs[i]] = v // each is converted once
+	}
+	return v.k, nil
+}
+
+// floats gives input i as numbers with a fraction. It is read only: whoever
+// keeps it copies it, which is what is taken from the memory here.
+func (im *importer) floats(n *node, i int) (*constant, error) {
+	k, err := im.known(n, i)
+	if err != nil {
+		return nil, err
+	}
+	if k.whole {
+		return nil, im.bad(n, "has whole numbers as %s, want float32", quote(n.inputs[i]))
+	}
+	if err := im.mem.take(k.n(), 4, "constants"); err != nil { // many nodes may read one large constant
+		return nil, im.bad(n, "%v", err)
+	}
+	if j := notFinite(k.floats); j >= 0 {
+		return nil, im.bad(n, "has %v at %d of constant %s, want finite numbers", k.floats[j], j, quote(n.inputs[i]))
+	}
+	return k, nil
+}
+
+// ints gives input i as whole numbers.
+func (im *importer) ints(n *node, i int) ([]int64, error) {
+	k, err := im.known(n, i)
+	if err != nil {
+		return nil, err
+	}
+	if !k.whole {
+		return nil, im.bad(n, "has float32 numbers as %s, want whole ones", quote(n.inputs[i]))
+	}
+	return k.ints, nil
+}
+
+// listed gives what an operator set before `since` has as an attribute and
+// later ones as input i; nil when it is left out.
+func (im *importer) listed(n *node, name string, i, since int) ([]int64, error) {
+	if im.opset < since {
+		if a := n.attr(name); a != nil {
+			return a.ints, nil
+		}
+		return nil, nil
+	}
+	if !n.has(i) {
+		return nil, nil
+	}
+	return im.ints(n, i)
+}
+
+// word is a text attribute.
+func (n *node) word(name, preset string) string {
+	if a := n.attr(name); a != nil && a.kind == attrString {
+		return a.s
+	}
+	return preset
+}
+
+// number is a whole attribute.
+func (n *node) number(name string, preset int64) int64 {
+	if a := n.attr(name); a != nil && a.kind == attrInt {
+		return a.i
+	}
+	return preset
+}
+
+// fraction is a float32 attribute.
+func (n *node) fraction(name string, preset float32) float32 {
+	if a := n.attr(name); a != nil && a.kind == attrFloat {
+		return a.f
+	}
+	return preset
+}
+
+// axis counts a negative axis from the end.
+func axis(a int64, rank int) (int, bool) {
+	if a < 0 {
+		a += int64(rank)
+	}
+	return int(a), a >= 0 && a < int64(rank)
+}
+
+// node takes one node of the file.
+func (im *importer) node(n *node) error {
+	if n.domain != "" {
+		return im.bad(n, "is no standard operator")
+	}
+	// Shapes are constants whatever they belong to, and so is what only
+	// constants go into.
+	if k, is, err := im.fold(n); is {
+		if err == nil {
+			im.values[n.outputs[0]] = value{k: k}
+		}
+		return err
+	}
+	f, known := operators()[n.op]
+	if !known {
+		return im.bad(n, "is not an operator that this runtime has, see docs/operators.md")
+	}
+	outs, err := f(im, n)
+	if err != nil {
+		return err
+	}
+	for i, name := range n.outputs {
+		if i >= len(outs) {
+			if name != "" {
+				return im.bad(n, "has %d outputs, want %d", len(n.outputs), len(outs))
+			}
+			continue
+		}
+		if name != "" {
+			im.values[name] = outs[i]
+		}
+	}
+	return nil
+}
+
+// operator makes the values of a node.
+type operator func(*importer, *node) ([]value, error)
+
+// single is an operator of one output.
+func single(f func(*importer, *node) (value, error)) operator {
+	return func(im *importer, n *node) ([]value, error) {
+		v, err := f(im, n)
+		return []value{v}, err
+	}
+}
+
+// operators lists what becomes a part of the graph. Constant is among those
+// that fold.
+func operators() map[string]operator {
+	return map[string]operator{
+		"Conv":               single((*importer).conv),
+		"ConvTranspose":      single((*importer).deconv),
+		"BatchNormalization": single((*importer).normalise),
+		"Relu":               single((*importer).activate),
+		"LeakyRelu":          single((*importer).activate),
+		"PRelu":              single((*importer).activate),
+		"Clip":               single((*importer).activate),
+		"Sigmoid":            single((*importer).activate),
+		"Tanh":               single((*importer).activate),
+		"Gelu":               single((*importer).activate),
+		"HardSigmoid":        single((*importer).hardSigmoid),
+		"HardSwish":          single((*importer).hardSwish),
+		"Add":                single((*importer).arithmetic),
+		"Sub":                single((*importer).arithmetic),
+		"Mul":                single((*importer).arithmetic),
+		"Div":                single((*importer).arithmetic),
+		"Neg":                single((*importer).negate),
+		"Sum":                single((*importer).many),
+		"Max":                single((*importer).many),
+		"Concat":             single((*importer).concat),
+		"Split":              (*importer).split,
+		"Slice":              single((*importer).slice),
+		"Gather":             single((*importer).gather),
+		"DepthToSpace":       single((*importer).depthToSpace),
+		"Reshape":            single((*importer).reshape),
+		"Transpose":          single((*importer).transpose),
+		"Squeeze":            single((*importer).squeeze),
+		"Unsqueeze":          single((*importer).unsqueeze),
+		"Resize":             single((*importer).resize),
+		"Upsample":           single((*importer).resize),
+		"Pad":                single((*importer).pad),
+		"MaxPool":            single((*importer).maxPool),
+		"Identity":           single((*importer).pass),
+		"Cast":               single((*importer).pass),
+		"Dropout":            single((*importer).pass),
+	}
+}
+
+// pass takes a node that leaves values as they are. A Cast between float types
+// is one: the runtime computes in float32.
+func (im *importer) pass(n *node) (value, error) {
+	if n.op == "Cast" {
+		switch to := dataType(n.number("to", 0)); to {
+		case typeFloat, typeFloat16, typeBFloat16, typeDouble:
+		default:
+			return value{}, im.bad(n, "makes %v of the picture, want a type with a fraction", to)
+		}
+	}
+	return im.get(n, 0)
+}
+
+// equalInts says whether an attribute is not given or as wanted.
+func (n *node) equalInts(name string, want ...int64) bool {
+	a := n.attr(name)
+	return a == nil || slices.Equal(a.ints, want)
+}

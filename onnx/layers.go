@@ -1,0 +1,498 @@
+package onnx
+
+import (
+	"math"
+	"slices"
+
+	"evosr/space"
+)
+
+// The operators that compute, one method each.
+
+// filters are the weights of a Conv or ConvTranspose as square filters: those
+// with gaps (dilations) or of unequal sides get zeros.
+type filters struct {
+	weights   []float32
+	rows      int64    // filters: dims 0 and 1 of the weights
+	columns   int64    //
+	kernel    int      // side, zeros included
+	sides     [2]int64 // height and width without the gaps' zeros
+	inserted  [2]int64 // zero rows and columns around
+	bias      []float32
+	groups    int
+	stride    int
+	pads      [4]int // above, below, left, right
+	autoEqual bool   // auto_pad asks for an output of the input's size / stride
+}
+
+// filters reads what Conv and ConvTranspose have in common.
+func (im *importer) filters(n *node) (*filters, error) {
+	k, err := im.floats(n, 1)
+	if err != nil {
+		return nil, err
+	}
+	d := k.dims
+	if len(d) != 4 || min(d[0], d[1], d[2], d[3]) < 1 || max(d[2], d[3]) > space.MaxKernel {
+		return nil, im.bad(n, "has weights %v, want (channels, channels, height, width) with sides of 1 to %d", d, space.MaxKernel)
+	}
+	if !n.equalInts("kernel_shape", d[2], d[3]) {
+		return nil, im.bad(n, "has kernel_shape %s, want %v as its weights", few(n.attr("kernel_shape").ints), d[2:])
+	}
+	gap := [2]int64{1, 1}
+	if a := n.attr("dilations"); a != nil {
+		if len(a.ints) != 2 || min(a.ints[0], a.ints[1]) < 1 || max(a.ints[0], a.ints[1]) > space.MaxKernel {
+			return nil, im.bad(n, "has dilations %s, want two of 1 to %d", few(a.ints), space.MaxKernel)
+		}
+		gap = [2]int64(a.ints)
+	}
+	f := &filters{rows: d[0], columns: d[1], stride: 1}
+	for i := range f.sides {
+		f.sides[i] = (d[2+i]-1)*gap[i] + 1
+	}
+	side := max(f.sides[0], f.sides[1])
+	for i := range f.inserted {
+		if f.inserted[i] = side - f.sides[i]; f.inserted[i]%2 != 0 {
+			return nil, im.bad(n, "has filters of %dx%d, want sides that differ by an even number", f.sides[0], f.sides[1])
+		}
+		f.inserted[i] /= 2
+	}
+	if f.kernel = int(side); f.kernel > space.MaxKernel {
+		return nil, im.bad(n, "has filters of %d pixels a side with their gaps, want at most %d", side, space.MaxKernel)
+	}
+	if err := im.spread(n, f, k, gap); err != nil {
+		return nil, err
+	}
+	groups := n.number("group", 1)
+	if groups < 1 || groups > space.MaxChannels || f.rows%groups != 0 {
+		return nil, im.bad(n, "has %d groups for %d filters, want a divisor", groups, f.rows)
+	}
+	f.groups = int(groups)
+	if a := n.attr("strides"); a != nil {
+		if len(a.ints) != 2 || a.ints[0] != a.ints[1] || a.ints[0] < 1 || a.ints[0] > space.MaxScale {
+			return nil, im.bad(n, "has strides %s, want two equal ones of 1 to %d", few(a.ints), space.MaxScale)
+		}
+		f.stride = int(a.ints[0])
+	}
+	return f, im.padding(n, f)
+}
+
+// spread writes the weights with their zeros.
+func (im *importer) spread(n *node, f *filters, k *constant, gap [2]int64) error {
+	size := int64(f.kernel * f.kernel)
+	if size == k.dims[2]*k.dims[3] {
+		f.weights = slices.Clone(k.floats)
+		return nil
+	}
+	list, _, err := im.maker(n, []int64{f.rows, f.columns, size}, false)
+	if err != nil {
+		return err
+	}
+	f.weights = list.floats
+	at := 0
+	for i := range f.rows * f.columns {
+		for y := range k.dims[2] {
+			for x := range k.dims[3] {
+				to := (y*gap[0]+f.inserted[0])*int64(f.kernel) + x*gap[1] + f.inserted[1]
+				f.weights[i*size+to] = k.floats[at]
+				at++
+			}
+		}
+	}
+	return nil
+}
+
+// padding reads pads and auto_pad, into above, below, left and right.
+func (im *importer) padding(n *node, f *filters) error {
+	switch auto := n.word("auto_pad", "NOTSET"); auto {
+	case "SAME_UPPER", "SAME_LOWER":
+		f.autoEqual = true
+		return nil
+	case "VALID":
+		return nil
+	case "NOTSET", "":
+	default:
+		return im.bad(n, "has auto_pad %s, want NOTSET, VALID, SAME_UPPER or SAME_LOWER", quote(auto))
+	}
+	a := n.attr("pads")
+	if a == nil {
+		return nil
+	}
+	if len(a.ints) != 4 || slices.Min(a.ints) < 0 || slices.Max(a.ints) > space.MaxPad {
+		return im.bad(n, "has pads %s, want four of 0 to %d", few(a.ints), space.MaxPad)
+	}
+	f.pads = [4]int{int(a.ints[0]), int(a.ints[2]), int(a.ints[1]), int(a.ints[3])}
+	return nil
+}
+
+// biases reads the third input.
+func (im *importer) biases(n *node, out int) ([]float32, error) {
+	if !n.has(2) {
+		return nil, nil
+	}
+	k, err := im.floats(n, 2)
+	if err != nil {
+		return nil, err
+	}
+	if len(k.dims) != 1 || len(k.floats) != out {
+		return nil, im.bad(n, "has a bias %v, want [%d]", k.dims, out)
+	}
+	return slices.Clone(k.floats), nil
+}
+
+func (im *importer) conv(n *node) (value, error) {
+	src, e, err := im.read(n, 0)
+	if err != nil {
+		return value{}, err
+	}
+	f, err := im.filters(n)
+	if err != nil {
+		return value{}, err
+	}
+	if e.c != f.columns*int64(f.groups) {
+		return value{}, im.bad(n, "has weights for %d input channels, want %d", f.columns*int64(f.groups), e.c)
+	}
+	bias, err := im.biases(n, int(f.rows))
+	if err != nil {
+		return value{}, err
+	}
+	if f.autoEqual {
+		// For other strides it would depend on the picture's size.
+		if f.stride != 1 || f.kernel%2 == 0 {
+			return value{}, im.bad(n, "has auto_pad for stride %d and filters of %d, want stride 1 and odd filters, or pads", f.stride, f.kernel)
+		}
+		f.pads = [4]int{f.kernel / 2, f.kernel / 2, f.kernel / 2, f.kernel / 2}
+	} else {
+		for i := range f.pads { // the zeros around the filter see beyond what the file pads
+			f.pads[i] += int(f.inserted[i/2])
+		}
+	}
+	out := e
+	out.c = f.rows
+	for i, side := range []*int64{&out.h, &out.w} {
+		room := *side + int64(f.pads[2*i]+f.pads[2*i+1]-f.kernel)
+		if room < 0 {
+			return value{}, im.bad(n, "has filters of %d pixels for %d", f.kernel, *side)
+		}
+		*side = room/int64(f.stride) + 1
+	}
+	return im.append(n, space.Node{
+		Op: space.OpConv, Inputs: []int{src}, Out: int(f.rows), Kernel: f.kernel, Stride: f.stride, Groups: f.groups,
+		Pad: f.pads, Weights: f.weights, Mask: maskOfZeros(f.weights), Bias: bias,
+	}, out)
+}
+
+func (im *importer) deconv(n *node) (value, error) {
+	src, e, err := im.read(n, 0)
+	if err != nil {
+		return value{}, err
+	}
+	f, err := im.filters(n)
+	if err != nil {
+		return value{}, err
+	}
+	outs := f.columns * int64(f.groups)
+	if e.c != f.rows {
+		return value{}, im.bad(n, "has weights for %d input channels, want %d", f.rows, e.c)
+	}
+	if outs > space.MaxChannels {
+		return value{}, im.bad(n, "makes %d channels, want at most %d", outs, space.MaxChannels)
+	}
+	bias, err := im.biases(n, int(outs))
+	if err != nil {
+		return value{}, err
+	}
+	if f.inserted != [2]int64{} || f.sides[0] != f.sides[1] {
+		return value{}, im.bad(n, "has filters of %dx%d, want square ones", f.sides[0], f.sides[1])
+	}
+	var grow int64
+	if a := n.attr("output_padding"); a != nil {
+		if len(a.ints) != 2 || a.ints[0] != a.ints[1] {
+			return value{}, im.bad(n, "has output_padding %s, want two equal ones", few(a.ints))
+		}
+		grow = a.ints[0]
+	}
+	if grow < 0 || grow >= max(int64(f.stride), 2) {
+		return value{}, im.bad(n, "has output_padding %d, want less than the stride, %d", grow, f.stride)
+	}
+	if a := n.attr("output_shape"); a != nil {
+		return value{}, im.bad(n, "names its output_shape %s, want pads", few(a.ints))
+	}
+	if f.autoEqual {
+		total := f.kernel - f.stride + int(grow)
+		if total < 0 || total%2 != 0 {
+			return value{}, im.bad(n, "has auto_pad for stride %d and filters of %d, want an even difference, or pads", f.stride, f.kernel)
+		}
+		f.pads = [4]int{total / 2, total / 2, total / 2, total / 2}
+	}
+	out := extent{outs, e.h, e.w}
+	for i, side := range []*int64{&out.h, &out.w} {
+		*side = (*side-1)*int64(f.stride) + int64(f.kernel) + grow - int64(f.pads[2*i]+f.pads[2*i+1])
+	}
+	return im.append(n, space.Node{
+		Op: space.OpDeconv, Inputs: []int{src}, Out: int(outs), Kernel: f.kernel, Stride: f.stride, Groups: f.groups,
+		Pad: f.pads, Grow: int(grow), Weights: f.weights, Mask: maskOfZeros(f.weights), Bias: bias,
+	}, out)
+}
+
+func (im *importer) normalise(n *node) (value, error) {
+	src, e, err := im.read(n, 0)
+	if err != nil {
+		return value{}, err
+	}
+	var part [4][]float32 // scale, offset, mean, variance
+	for i := range part {
+		k, err := im.floats(n, 1+i)
+		if err != nil {
+			return value{}, err
+		}
+		if int64(len(k.floats)) != e.c {
+			return value{}, im.bad(n, "has %d values as %s, want %d", len(k.floats), quote(n.inputs[1+i]), e.c)
+		}
+		part[i] = k.floats
+	}
+	if n.number("training_mode", 0) != 0 {
+		return value{}, im.bad(n, "is in training mode")
+	}
+	epsilon := float64(n.fraction("epsilon", 1e-5))
+	gain, bias := make([]float32, e.c), make([]float32, e.c)
+	for c := range gain {
+		g := float64(part[0][c]) / math.Sqrt(float64(part[3][c])+epsilon)
+		gain[c], bias[c] = float32(g), float32(float64(part[1][c])-g*float64(part[2][c]))
+	}
+	if notFinite(gain) >= 0 || notFinite(bias) >= 0 {
+		return value{}, im.bad(n, "divides by the root of a variance below %g", -epsilon)
+	}
+	return im.append(n, space.Node{Op: space.OpAffine, Inputs: []int{src}, Gain: gain, Bias: bias}, e)
+}
+
+func (im *importer) activate(n *node) (value, error) {
+	src, e, err := im.read(n, 0)
+	if err != nil {
+		return value{}, err
+	}
+	op := space.Node{Op: space.OpActivate, Inputs: []int{src}}
+	switch n.op {
+	case "Relu":
+		op.Act = space.ActReLU
+	case "LeakyRelu":
+		op.Act, op.Slope = space.ActPReLU, []float32{n.fraction("alpha", 0.01)}
+	case "PRelu":
+		k, err := im.floats(n, 1)
+		if err != nil {
+			return value{}, err
+		}
+		if op.Slope, err = im.channelwise(n, k, e.c); err != nil {
+			return value{}, err
+		}
+		op.Act = space.ActPReLU
+	case "Clip":
+		op.Act = space.ActClip
+		if op.Lo, op.Hi, err = im.limits(n); err != nil {
+			return value{}, err
+		}
+	case "Sigmoid":
+		op.Act = space.ActSigmoid
+	case "Tanh":
+		op.Act = space.ActTanh
+	case "Gelu":
+		op.Act = space.ActGELU
+		if a := n.word("approximate", "none"); a != "none" {
+			return value{}, im.bad(n, "is approximated by %s, want none", quote(a))
+		}
+	}
+	return im.append(n, op, e)
+}
+
+// limits reads the range of a Clip, which was in attributes before set 11.
+func (im *importer) limits(n *node) (lo, hi float32, err error) {
+	list := [2]float32{float32(math.Inf(-1)), float32(math.Inf(1))}
+	for i, name := range []string{"min", "max"} {
+		if im.opset < 11 {
+			list[i] = n.fraction(name, list[i])
+			continue
+		}
+		if !n.has(1 + i) {
+			continue
+		}
+		k, err := im.floats(n, 1+i)
+		if err != nil {
+			return 0, 0, err
+		}
+		if len(k.floats) != 1 {
+			return 0, 0, im.bad(n, "has %d values as %s, want one", len(k.floats), name)
+		}
+		list[i] = k.floats[0]
+	}
+	if !(list[0] <= list[1]) {
+		return 0, 0, im.bad(n, "clips to %v to %v, want a range", list[0], list[1])
+	}
+	return list[0], list[1], nil
+}
+
+// hardSigmoid is max(0, min(1, alpha*x + beta)).
+func (im *importer) hardSigmoid(n *node) (value, error) {
+	src, e, err := im.read(n, 0)
+	if err != nil {
+		return value{}, err
+	}
+	return im.ramp(n, src, e, n.fraction("alpha", 0.2), n.fraction("beta", 0.5))
+}
+
+func (im *importer) ramp(n *node, src int, e extent, alpha, beta float32) (value, error) {
+	v, err := im.append(n, space.Node{Op: space.OpAffine, Inputs: []int{src}, Gain: []float32{alpha}, Bias: []float32{beta}}, e)
+	if err != nil {
+		return v, err
+	}
+	return im.append(n, space.Node{Op: space.OpActivate, Inputs: []int{v.node}, Act: space.ActClip, Lo: 0, Hi: 1}, e)
+}
+
+// hardSwish is x * max(0, min(1, x/6 + 1/2)).
+func (im *importer) hardSwish(n *node) (value, error) {
+	src, e, err := im.read(n, 0)
+	if err != nil {
+		return value{}, err
+	}
+	v, err := im.ramp(n, src, e, 1.0/6, 0.5)
+	if err != nil {
+		return v, err
+	}
+	return im.append(n, space.Node{Op: space.OpMul, Inputs: []int{src, v.node}}, e)
+}
+
+// channelwise reads a constant that is one number, or one for each channel.
+func (im *importer) channelwise(n *node, k *constant, channels int64) ([]float32, error) {
+	d := k.dims
+	if len(d) == 4 && d[0] == 1 {
+		d = d[1:]
+	}
+	switch {
+	case len(k.floats) == 1:
+	case len(d) == 3 && d[0] == channels && d[1] == 1 && d[2] == 1:
+	default:
+		return nil, im.bad(n, "has a constant %v, want one number or [%d 1 1], one for each channel", k.dims, channels)
+	}
+	return slices.Clone(k.floats), nil
+}
+
+// arithmetic takes Add, Sub, Mul and Div of two computed values, or of one and a
+// constant.
+func (im *importer) arithmetic(n *node) (value, error) {
+	if len(n.inputs) != 2 {
+		return value{}, im.bad(n, "has %d inputs, want two", len(n.inputs))
+	}
+	a, err := im.get(n, 0)
+	if err != nil {
+		return value{}, err
+	}
+	b, err := im.get(n, 1)
+	if err != nil {
+		return value{}, err
+	}
+	switch {
+	case a.constant():
+		return im.withConstant(n, 1, 0)
+	case b.constant():
+		return im.withConstant(n, 0, 1)
+	}
+	op, has := map[string]space.Op{"Add": space.OpAdd, "Sub": space.OpSub, "Mul": space.OpMul}[n.op]
+	if !has {
+		return value{}, im.bad(n, "divides by what is computed from the picture, want a constant")
+	}
+	return im.join(n, op, 0, 1)
+}
+
+// join combines two computed inputs.
+func (im *importer) join(n *node, op space.Op, i, j int) (value, error) {
+	a, ea, err := im.read(n, i)
+	if err != nil {
+		return value{}, err
+	}
+	b, eb, err := im.read(n, j)
+	if err != nil {
+		return value{}, err
+	}
+	return im.joined(n, op, a, b, ea, eb)
+}
+
+func (im *importer) joined(n *node, op space.Op, a, b int, ea, eb extent) (value, error) {
+	if ea.h != eb.h || ea.w != eb.w || ea.c != eb.c && ea.c != 1 && eb.c != 1 {
+		return value{}, im.bad(n, "takes %d channels of %dx%d and %d of %dx%d, want as many of one size, or one channel",
+			ea.c, ea.w, ea.h, eb.c, eb.w, eb.h)
+	}
+	e := ea
+	e.c = max(ea.c, eb.c)
+	return im.append(n, space.Node{Op: op, Inputs: []int{a, b}}, e)
+}
+
+// withConstant takes a computed input i with the constant j: gain*x + bias.
+func (im *importer) withConstant(n *node, i, j int) (value, error) {
+	src, e, err := im.read(n, i)
+	if err != nil {
+		return value{}, err
+	}
+	k, err := im.floats(n, j)
+	if err != nil {
+		return value{}, err
+	}
+	list, err := im.channelwise(n, k, e.c)
+	if err != nil {
+		return value{}, err
+	}
+	op := space.Node{Op: space.OpAffine, Inputs: []int{src}}
+	switch {
+	case n.op == "Mul":
+		op.Gain = list
+	case n.op == "Add":
+		op.Bias = list
+	case n.op == "Sub" && j == 1:
+		op.Bias = mapped(list, func(x float32) float32 { return -x })
+	case n.op == "Sub":
+		op.Bias, op.Gain = list, []float32{-1}
+	case j == 1:
+		op.Gain = mapped(list, func(x float32) float32 { return 1 / x })
+		if notFinite(op.Gain) >= 0 {
+			return value{}, im.bad(n, "divides by 0")
+		}
+	default:
+		return value{}, im.bad(n, "divides by what is computed from the picture, want a constant")
+	}
+	return im.append(n, op, e)
+}
+
+func mapped(list []float32, f func(float32) float32) []float32 {
+	for i, x := range list {
+		list[i] = f(x)
+	}
+	return list
+}
+
+func (im *importer) negate(n *node) (value, error) {
+	src, e, err := im.read(n, 0)
+	if err != nil {
+		return value{}, err
+	}
+	return im.append(n, space.Node{Op: space.OpAffine, Inputs: []int{src}, Gain: []float32{-1}}, e)
+}
+
+// many takes Sum and Max of any number of values, two at a time.
+func (im *importer) many(n *node) (value, error) {
+	op := space.OpAdd
+	if n.op == "Max" {
+		op = space.OpMax
+	}
+	i, e, err := im.read(n, 0)
+	if err != nil {
+		return value{}, err
+	}
+	v := value{node: i, axes: e.axes()}
+	for k := 1; k < len(n.inputs); k++ {
+		b, eb, err := im.read(n, k)
+		if err != nil {
+			return value{}, err
+		}
+		if v, err = im.joined(n, op, v.node, b, im.extent(v.node), eb); err != nil {
+			return value{}, err
+		}
+	}
+	return v, nil
+}

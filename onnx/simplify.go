@@ -1,0 +1,251 @@
+package onnx
+
+import (
+	"slices"
+
+	"evosr/space"
+)
+
+// simplify makes a graph smaller that computes the same: what follows a
+// convolution channel by channel moves into its weights, and so does the border
+// that was put around its input; x*sigmoid(x) becomes one activation, and what
+// nothing reads goes. Pictures are multiplied by white on the way in and divided
+// by it on the way out.
+//
+// The last node is the picture that goes out. The graph need not be valid yet,
+// but its inputs are nodes before.
+func simplify(g *space.Graph, white float32) {
+	if white != 1 {
+		scaled(g, white)
+	}
+	clean(g)
+	r := newRewriter(g)
+	for i := range g.Nodes {
+		switch n := &g.Nodes[i]; n.Op {
+		case space.OpMul:
+			r.silu(i)
+		case space.OpConv:
+			r.border(i)
+			r.gain(i)
+		case space.OpAffine:
+			r.affine(i)
+		}
+	}
+	clean(g)
+}
+
+// scaled puts the multiplication and the division around a graph.
+func scaled(g *space.Graph, white float32) {
+	for i := range g.Nodes {
+		in := g.Nodes[i].Inputs
+		for k, j := range in {
+			in[k] = j + 1 // the picture becomes node 0
+		}
+	}
+	names := map[string]bool{}
+	for i := range g.Nodes {
+		names[g.Nodes[i].Name] = true
+	}
+	g.Nodes = slices.Insert(g.Nodes, 0, space.Node{Name: fresh(names, "range/in"), Op: space.OpAffine, Inputs: []int{space.Picture}, Gain: []float32{white}})
+	g.Nodes = append(g.Nodes, space.Node{Name: fresh(names, "range/out"), Op: space.OpAffine, Inputs: []int{len(g.Nodes) - 1}, Gain: []float32{1 / white}})
+}
+
+// rewriter changes a graph in place. A node that lost its readers stays until
+// clean.
+type rewriter struct {
+	g    *space.Graph
+	uses []int // how many nodes read each
+}
+
+// newRewriter counts the readers of every node; the last one has the outside.
+func newRewriter(g *space.Graph) *rewriter {
+	r := &rewriter{g: g, uses: make([]int, len(g.Nodes))}
+	r.uses[len(r.uses)-1]++
+	for i := range g.Nodes {
+		for _, j := range g.Nodes[i].Inputs {
+			r.use(j, 1)
+		}
+	}
+	return r
+}
+
+// use counts n readers of node j more or less; one without any reads nothing.
+func (r *rewriter) use(j, n int) {
+	if j == space.Picture {
+		return
+	}
+	if r.uses[j] += n; r.uses[j] == 0 {
+		for _, k := range r.g.Nodes[j].Inputs {
+			r.use(k, -1)
+		}
+	}
+}
+
+// redirect makes a node read j in place of what it read as input k.
+func (r *rewriter) redirect(n *space.Node, k, j int) {
+	was := n.Inputs[k]
+	n.Inputs[k] = j
+	r.use(j, 1)
+	r.use(was, -1)
+}
+
+// input gives the node that input k of n is, nil for the picture.
+func (r *rewriter) input(n *space.Node, k int) *space.Node {
+	if j := n.Inputs[k]; j != space.Picture {
+		return &r.g.Nodes[j]
+	}
+	return nil
+}
+
+// silu recognises x * sigmoid(x).
+func (r *rewriter) silu(i int) {
+	n := &r.g.Nodes[i]
+	for k := range 2 {
+		s := r.input(n, k)
+		if s != nil && s.Op == space.OpActivate && s.Act == space.ActSigmoid && s.Inputs[0] == n.Inputs[1-k] {
+			x := n.Inputs[1-k]
+			r.use(x, 1)
+			r.use(n.Inputs[0], -1)
+			r.use(n.Inputs[1], -1)
+			*n = space.Node{Name: n.Name, Op: space.OpActivate, Act: space.ActSiLU, Inputs: []int{x}}
+			return
+		}
+	}
+}
+
+// border moves a Pad of zeros or edge values into the convolution behind it.
+func (r *rewriter) border(i int) {
+	n := &r.g.Nodes[i]
+	p := r.input(n, 0)
+	if p == nil || p.Op != space.OpPad || n.Pad != [4]int{} || n.Kernel%2 == 0 || max(p.Pad[0], p.Pad[1], p.Pad[2], p.Pad[3]) >= n.Kernel {
+		return
+	}
+	if p.Border != space.Edge && (p.Border != space.Zeros || p.Value != 0) {
+		return
+	}
+	n.Pad, n.Border = p.Pad, p.Border
+	r.redirect(n, 0, p.Inputs[0])
+}
+
+// per gives value c of a list that holds one for all channels or one for each.
+func per(list []float32, c int, preset float32) float32 {
+	switch len(list) {
+	case 0:
+		return preset
+	case 1:
+		return list[0]
+	}
+	return list[c]
+}
+
+// gain moves a multiplication of the input into a convolution. A sum before it
+// must stay: it would not hold for the zeros around.
+func (r *rewriter) gain(i int) {
+	n := &r.g.Nodes[i]
+	a := r.input(n, 0)
+	if a == nil || a.Op != space.OpAffine || len(a.Bias) != 0 || len(a.Gain) == 0 {
+		return
+	}
+	_, groups := n.Inside()
+	taps := n.Kernel * n.Kernel
+	in := len(n.Weights) / max(n.Out*taps, 1) // channels of a group
+	weights := slices.Clone(n.Weights)
+	for at := range weights {
+		filter := at / (in * taps)
+		c := filter/(n.Out/groups)*in + at/taps%in
+		weights[at] *= per(a.Gain, c, 1)
+	}
+	if notFinite(weights) >= 0 {
+		return
+	}
+	n.Weights = weights
+	r.redirect(n, 0, a.Inputs[0])
+}
+
+// affine moves gain*x + bias into the convolution or the affine node before it,
+// where nothing else reads that.
+func (r *rewriter) affine(i int) {
+	n := &r.g.Nodes[i]
+	c := r.input(n, 0)
+	if c == nil || r.uses[n.Inputs[0]] != 1 {
+		return
+	}
+	out := c.Out
+	switch c.Op {
+	case space.OpConv, space.OpDeconv:
+	case space.OpAffine:
+		out = max(len(c.Gain), len(c.Bias), len(n.Gain), len(n.Bias))
+	default:
+		return
+	}
+	bias := make([]float32, out)
+	for k := range bias {
+		bias[k] = per(n.Gain, k, 1)*per(c.Bias, k, 0) + per(n.Bias, k, 0)
+	}
+	merged := *c
+	switch {
+	case c.Op == space.OpAffine:
+		merged.Gain = make([]float32, out)
+		for k := range merged.Gain {
+			merged.Gain[k] = per(n.Gain, k, 1) * per(c.Gain, k, 1)
+		}
+	case len(n.Gain) > 0:
+		merged.Weights = slices.Clone(c.Weights)
+		_, groups := c.Inside()
+		taps := c.Kernel * c.Kernel
+		columns := c.Out / groups // of a Deconv: output channels of a group
+		in := len(c.Weights) / max(columns*taps, 1)
+		for at := range merged.Weights {
+			k := at / (len(c.Weights) / c.Out) // Conv: rows are outputs
+			if c.Op == space.OpDeconv {
+				row := at / (columns * taps)
+				k = row/(in/groups)*columns + at/taps%columns
+			}
+			merged.Weights[at] *= per(n.Gain, k, 1)
+		}
+	}
+	if notFinite(bias) >= 0 || notFinite(merged.Gain) >= 0 || notFinite(merged.Weights) >= 0 {
+		return
+	}
+	merged.Bias = nil
+	if slices.ContainsFunc(bias, func(x float32) bool { return x != 0 }) {
+		merged.Bias = bias
+	}
+	// The node takes the place of both, so that those behind it find it.
+	merged.Inputs = slices.Clone(c.Inputs)
+	r.use(merged.Inputs[0], 1)
+	r.use(n.Inputs[0], -1)
+	*n = merged
+	if n.Op == space.OpAffine {
+		r.affine(i)
+	}
+}
+
+// clean takes out what does not reach the last node.
+func clean(g *space.Graph) {
+	last := len(g.Nodes) - 1
+	needed := make([]bool, len(g.Nodes))
+	needed[last] = true
+	for i := last; i >= 0; i-- {
+		for _, j := range g.Nodes[i].Inputs {
+			if j != space.Picture && needed[i] {
+				needed[j] = true
+			}
+		}
+	}
+	place := make([]int, len(g.Nodes))
+	var kept []space.Node
+	for i, n := range g.Nodes {
+		if !needed[i] {
+			continue
+		}
+		for k, j := range n.Inputs {
+			if j != space.Picture {
+				n.Inputs[k] = place[j]
+			}
+		}
+		place[i] = len(kept)
+		kept = append(kept, n)
+	}
+	g.Nodes = kept
+}
