@@ -74,18 +74,14 @@ func (c *Config) problems() []problem {
 	if s.Lag > s.Population {
 		bad("search.lag search.population", "%d, want at most the population, %d", s.Lag, s.Population)
 	}
-	costs := 0
-	for i, o := range s.Objectives {
-		quality := o == "psnr_db" || o == "ssim"
-		if i == 0 && !quality {
-			bad("search.objectives", "%s comes first, want psnr_db or ssim first", o)
-		}
-		if !quality {
-			costs++
-		}
+	if s.Quality() == "" {
+		bad("search.objectives", "nothing of the picture among them, want psnr_db or ssim")
 	}
-	if costs == 0 {
-		bad("search.objectives", "no cost to trade quality against, want at least one of latency_ms, params or macs")
+	if s.Cost() == "" && s.BudgetMS == 0 && s.MaxParams == 0 && s.MaxMemoryMB == 0 {
+		bad("search.objectives", "no cost to trade quality against, want latency_ms, params or macs, or a budget")
+	}
+	if s.Mode == "staged" && len(c.Space.Percents) == 0 {
+		bad("search.mode space.ratios", "staged without ratios, want some to search in its second part")
 	}
 	for i, b := range c.Winners.BudgetsMS {
 		if b == 0 {
@@ -95,6 +91,20 @@ func (c *Config) problems() []problem {
 		}
 	}
 	return list
+}
+
+// Quality is the objective that winners are chosen by: the first of the
+// picture's, or "".
+func (s *Search) Quality() string { return s.first("psnr_db", "ssim") }
+
+// Cost is the first objective that is a cost, or "".
+func (s *Search) Cost() string { return s.first("latency_ms", "params", "macs") }
+
+func (s *Search) first(of ...string) string {
+	if i := slices.IndexFunc(s.Objectives, func(o string) bool { return slices.Contains(of, o) }); i >= 0 {
+		return s.Objectives[i]
+	}
+	return ""
 }
 
 // spaceProblems turns what space.Validate says into problems with the names

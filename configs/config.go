@@ -54,12 +54,17 @@ type Device struct {
 
 // Search is the evolutionary search.
 type Search struct {
-	Mode        string // "joint" or "random"
+	Mode        string // "joint", "staged", "local", "regularised" or "random"
+	Seed        uint64 // of the search alone; 0 for Config.Seed
 	Population  int
 	Evaluations int      // budget
-	Objectives  []string // the first is maximised quality: "psnr_db" or "ssim"; then "latency_ms", "params" or "macs"
+	Objectives  []string // "psnr_db" and "ssim" are maximised, "latency_ms", "params" and "macs" minimised
 	BudgetMS    float64  // predicted latency no genome may exceed; 0 for none
 	MaxParams   int      // kept weights and biases no genome may exceed; 0 for none
+	MaxMemoryMB float64  // of one frame no genome may exceed, in 10^6 bytes; 0 for none
+	Stall       int      // evaluations without growing hypervolume that end the search; 0 for never
+	MaxMinutes  float64  // of searching; 0 for no end
+	Screen      bool     // score on a few crops first
 	Lag         int      // child i is bred from results before i-Lag
 }
 

@@ -59,7 +59,8 @@ space:
   ratios: [0.29, 0.57, 95e-2]
 train: {from: w.safetensors, steps: 7, batch: 2, patch: 9, rate: 1e-3, subnets: 4, largest_pruned: 2, distill: 0, checkpoint: 1}
 device: {profile: ../p.yaml, width: 64, height: 48, allow_stale: true}
-search: {mode: random, population: 5, evaluations: 9, objectives: [ssim, params, macs], budget_ms: 2.5, max_params: 99, lag: 2}
+search: {mode: random, population: 5, evaluations: 9, objectives: [ssim, params, macs], budget_ms: 2.5, max_params: 99, lag: 2,
+  seed: 8, max_memory_mb: 1.5, stall: 70, max_minutes: 0.5, screen: false}
 winners: {count: 2, budgets_ms: [1, 2.5], finetune: 0, measure_runs: 4}
 `))
 	if err != nil {
@@ -78,9 +79,10 @@ winners: {count: 2, budgets_ms: [1, 2.5], finetune: 0, measure_runs: 4}
 				{Skip: true, Wide: []float64{1.5, 2}, Plain: []float64{}},
 			},
 			Schemes: []space.Scheme{space.Pattern}, Percents: []int{29, 57, 95}},
-		Train:   Train{From: filepath.Join(here, "a", "w.safetensors"), Steps: 7, Batch: 2, Patch: 9, Rate: 1e-3, Subnets: 4, LargestPruned: 2, Checkpoint: 1},
-		Device:  Device{Profile: filepath.Join(here, "p.yaml"), Width: 64, Height: 48, AllowStale: true},
-		Search:  Search{Mode: "random", Population: 5, Evaluations: 9, Objectives: []string{"ssim", "params", "macs"}, BudgetMS: 2.5, MaxParams: 99, Lag: 2},
+		Train:  Train{From: filepath.Join(here, "a", "w.safetensors"), Steps: 7, Batch: 2, Patch: 9, Rate: 1e-3, Subnets: 4, LargestPruned: 2, Checkpoint: 1},
+		Device: Device{Profile: filepath.Join(here, "p.yaml"), Width: 64, Height: 48, AllowStale: true},
+		Search: Search{Mode: "random", Population: 5, Evaluations: 9, Objectives: []string{"ssim", "params", "macs"}, BudgetMS: 2.5, MaxParams: 99, Lag: 2,
+			Seed: 8, MaxMemoryMB: 1.5, Stall: 70, MaxMinutes: 0.5},
 		Winners: Winners{Count: 2, BudgetsMS: []float64{1, 2.5}, MeasureRuns: 4},
 	}
 	if !reflect.DeepEqual(c, want) {
@@ -167,12 +169,13 @@ func TestFaults(t *testing.T) {
 		{"pictures that are weights", "data: {train: pretrained}", []string{`1:15: data.train: "pretrained", want a folder or procedural`}},
 		{"population", "search:\n  evaluations: 10\n  population: 20", []string{`3:15: search.population: 20 members, want at most the 10 evaluations`}},
 		{"lag", "search: {lag: 40}", []string{`search.lag: 40, want at most the population, 32`}},
-		{"objectives order", "search: {objectives: [latency_ms, psnr_db]}", []string{`search.objectives: latency_ms comes first, want psnr_db or ssim first`}},
+		{"no quality", "search: {objectives: [latency_ms, params]}", []string{`search.objectives: nothing of the picture among them`}},
 		{"no cost", "search: {objectives: [psnr_db, ssim]}", []string{`search.objectives: no cost to trade quality against`}},
 		{"objective twice", "search: {objectives: [psnr_db, latency_ms, latency_ms]}", []string{`latency_ms stands in the list twice`}},
 		{"negative budget", "search: {budget_ms: -1}", []string{`search.budget_ms: -1, want a number from 0`}},
 		{"zero winners' budget", "winners: {budgets_ms: [0]}", []string{`winners.budgets_ms: 0, want a latency above 0`}},
-		{"mode", "search: {mode: staged}", []string{`search.mode: "staged", want joint or random`}},
+		{"mode", "search: {mode: stagd}", []string{`search.mode: "stagd", want joint, staged, local, regularised or random`}},
+		{"staged without ratios", "search: {mode: staged}\nspace: {ratios: []}", []string{`1:16: search.mode: staged without ratios`}},
 		{"colors", "colors: 3", []string{`colors: 3, want 1`}},
 		{"memory", "data: {pictures: 60000, size: 4096}", []string{`data.pictures: 60000 pictures of 4096x4096`}},
 		{"memory of a step", "scale: 4\ntrain: {batch: 512, patch: 128}\ndata: {size: 512}", []string{`2:16: train.batch: 512 patches of 128 pixels at scale 4 make 128 megapixels a step, want at most 64`}},

@@ -20,33 +20,40 @@ import (
 // pictures with inherited weights, predicted latency on the device.
 type Score struct {
 	Quality
-	LatencyMS float64 `json:"latency_ms"` // predicted, one frame
-	LowMS     float64 `json:"low_ms"`     // interval of the prediction
-	HighMS    float64 `json:"high_ms"`
-	Params    int     `json:"params"` // kept weights and biases
-	MACs      int     `json:"macs"`   // executed multiplications, one frame
-	Err       string  `json:"error,omitempty"`
+	Estimated   bool    `json:"estimated,omitempty"` // Quality is of some of the pictures, put on the scale of all
+	LatencyMS   float64 `json:"latency_ms"`          // predicted, one frame
+	LowMS       float64 `json:"low_ms"`              // interval of the prediction
+	HighMS      float64 `json:"high_ms"`
+	Params      int     `json:"params"`       // kept weights and biases
+	MACs        int     `json:"macs"`         // executed multiplications, one frame
+	MemoryBytes int64   `json:"memory_bytes"` // that the runtime takes for one frame; 0 when not asked for
+	Err         string  `json:"error,omitempty"`
 }
 
-// ScorerOptions says for which frames latency is predicted and how scoring is
+// ScorerOptions say for which frames latency is predicted and how scoring is
 // spread.
 type ScorerOptions struct {
 	Width, Height int // input frame, pixels
 	Workers       int // genomes at a time; 0 means GOMAXPROCS
 	Kernels       *kernel.Set
+	Memory        bool  // scores tell of it
+	Cache         Cache // nil for none
 }
 
 // Scorer scores genomes of one supernet on fixed validation pictures. It is
-// safe for concurrent use and scores no genome twice.
+// safe for concurrent use and measures nothing twice.
 type Scorer struct {
 	net     *supernet.Supernet
 	pairs   []imaging.Pair
 	truths  []*Truth
 	profile *deviceprofile.Profile
 	o       ScorerOptions
+	content string // hash of everything that a score depends on but the genome
+	all     []int  // indices of the pictures
+	steps   []step // of Screen; none before Calibrate
 
 	mu    sync.Mutex
-	known map[string]Score // by genome text: all else is fixed for a Scorer
+	known map[string]record // by genome text: all else is fixed for a Scorer
 }
 
 // NewScorer prepares the validation pictures. Their scale must be that of net.
@@ -57,9 +64,12 @@ func NewScorer(net *supernet.Supernet, val []imaging.Pair, profile *deviceprofil
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	s := &Scorer{net: net, pairs: val, profile: profile, o: o, known: map[string]Score{}}
+	if o.Kernels == nil {
+		o.Kernels = kernel.Best()
+	}
+	s := &Scorer{net: net, pairs: val, profile: profile, o: o, known: map[string]record{}}
 	scale := net.Space.Scale
-	for _, p := range val {
+	for i, p := range val {
 		if p.HR.W != p.LR.W*scale || p.HR.H != p.LR.H*scale {
 			return nil, fmt.Errorf("fitness: scorer: %s: %dx%d for %dx%d, want scale %d", p.Name, p.HR.W, p.HR.H, p.LR.W, p.LR.H, scale)
 		}
@@ -67,23 +77,39 @@ func NewScorer(net *supernet.Supernet, val []imaging.Pair, profile *deviceprofil
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p.Name, err)
 		}
-		s.truths = append(s.truths, t)
+		s.truths, s.all = append(s.truths, t), append(s.all, i)
 	}
-	return s, nil
+	var err error
+	s.content, err = s.contentHash()
+	return s, err
 }
 
 // Score scores a batch, in its order. What goes wrong with one genome stands
-// in its Score.Err; an error is returned only when ctx ends. A panic is a bug of
-// ours and no score: it is raised here, as a *relay.Panic, whichever worker met
-// it.
+// in its Score.Err; an error is returned only when ctx ends or the cache fails.
+// A panic is a bug of ours and no score: it is raised here, as a *relay.Panic,
+// whichever worker met it.
 func (s *Scorer) Score(ctx context.Context, batch []space.Genome) ([]Score, error) {
+	return s.Screen(ctx, batch, nil)
+}
+
+// Screen is Score in steps: after a few pictures enough(i, bound) may say that
+// genome i need not be measured on the others. bound has the costs of the
+// genome, which are exact, and a quality that it does not surpass, as far as
+// Calibrate could tell. The Score is then Estimated. enough is called from
+// several goroutines.
+func (s *Scorer) Screen(ctx context.Context, batch []space.Genome, enough func(i int, bound Score) bool) ([]Score, error) {
 	out := make([]Score, len(batch))
+	errs := make([]error, len(batch))
 	next := make(chan int)
 	var wg sync.WaitGroup
 	var lost relay.Catcher
 	score := func(i int) {
 		defer lost.Catch()
-		out[i] = s.one(batch[i])
+		var stop func(Score) bool
+		if enough != nil {
+			stop = func(bound Score) bool { return enough(i, bound) }
+		}
+		out[i], errs[i] = s.one(batch[i], stop)
 	}
 	for range min(s.o.Workers, len(batch)) {
 		wg.Go(func() {
@@ -102,73 +128,162 @@ func (s *Scorer) Score(ctx context.Context, batch []space.Genome) ([]Score, erro
 	close(next)
 	wg.Wait()
 	lost.Raise()
+	for _, e := range errs {
+		if err == nil {
+			err = e
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
 	return out, nil
 }
 
-func (s *Scorer) one(g space.Genome) Score {
+// one scores a genome, measuring what is not known of it.
+func (s *Scorer) one(g space.Genome, enough func(Score) bool) (Score, error) {
 	key := g.String()
-	s.mu.Lock()
-	known, ok := s.known[key]
-	s.mu.Unlock()
-	if ok {
-		return known
+	r, err := s.recall(key)
+	if err != nil || r.Err != "" {
+		return Score{Err: r.Err}, err
 	}
-	score, err := s.fresh(g)
-	if err != nil {
-		score = Score{Err: err.Error()}
+	job := &job{scorer: s, record: r, genome: g}
+	score, failed := job.climb(enough)
+	if failed != nil {
+		job.record = record{Err: failed.Error()}
+		score = Score{Err: job.record.Err}
 	}
-	s.mu.Lock()
-	s.known[key] = score
-	s.mu.Unlock()
-	return score
-}
-
-func (s *Scorer) fresh(g space.Genome) (Score, error) {
-	net, err := s.net.Extract(g)
-	if err != nil {
-		return Score{}, err
+	job.close()
+	if job.fresh || failed != nil {
+		err = s.keep(key, job.record)
 	}
-	return s.Subnet(net)
+	return score, err
 }
 
 // Subnet scores a network that need not come from the supernet's weights, such
 // as a fine-tuned winner.
 func (s *Scorer) Subnet(net *space.Subnet) (Score, error) {
-	prog, err := sparse.Compile(net, sparse.Options{Kernels: s.o.Kernels, Threads: 1})
-	if err != nil {
+	job := &job{scorer: s, subnet: net}
+	defer job.close()
+	return job.climb(nil)
+}
+
+// Cost is the part of a genome's Score that needs no pictures.
+func (s *Scorer) Cost(g space.Genome) (Score, error) {
+	s.mu.Lock()
+	r, ok := s.known[g.String()]
+	s.mu.Unlock()
+	if ok && r.Err == "" {
+		return r.Cost, nil
+	}
+	job := &job{scorer: s, genome: g}
+	defer job.close()
+	err := job.compile()
+	return job.record.Cost, err
+}
+
+// job is one network while it is measured.
+type job struct {
+	scorer *Scorer
+	genome space.Genome
+	subnet *space.Subnet // nil to extract the genome's
+	record record
+	fresh  bool // something was measured
+
+	prog    *sparse.Program
+	scratch Scratch
+	sr      *imaging.Plane
+}
+
+// climb measures up to the step that is enough, or everything.
+func (j *job) climb(enough func(Score) bool) (Score, error) {
+	s := j.scorer
+	if enough != nil {
+		for _, step := range s.steps {
+			if err := j.measure(step.pictures); err != nil {
+				return Score{}, err
+			}
+			estimate, bound := step.of(&j.record)
+			if enough(bound) {
+				return estimate, nil
+			}
+		}
+	}
+	if err := j.measure(s.all); err != nil {
 		return Score{}, err
 	}
-	defer prog.Close()
-	score := s.Cost(prog, net)
-	var scratch Scratch
-	var sr *imaging.Plane
-	for i, p := range s.pairs {
-		if sr == nil || sr.W != p.HR.W || sr.H != p.HR.H {
-			sr = imaging.NewPlane(p.HR.W, p.HR.H)
-		}
-		if err := prog.Upscale(sr.Pix, p.LR.Pix, p.LR.W, p.LR.H); err != nil {
-			return Score{}, fmt.Errorf("%s: %w", p.Name, err)
-		}
-		q, err := s.truths[i].Compare(sr, &scratch)
-		if err != nil {
-			return Score{}, fmt.Errorf("%s: %w", p.Name, err)
-		}
-		score.Quality.add(q)
-	}
-	score.Quality = score.over(float64(len(s.pairs)))
-	if math.IsNaN(score.PSNR) || math.IsNaN(score.SSIM) {
-		return Score{}, fmt.Errorf("fitness: score: the network's output is not a number")
-	}
+	score := j.record.Cost
+	score.Quality = j.record.mean(s.all)
 	return score, nil
 }
 
-// Cost is the part of a Score that needs no pictures.
-func (s *Scorer) Cost(prog *sparse.Program, net *space.Subnet) Score {
+// compile makes the program that is measured, and knows its costs.
+func (j *job) compile() error {
+	s := j.scorer
+	if j.subnet == nil {
+		var err error
+		if j.subnet, err = s.net.Extract(j.genome); err != nil {
+			return err
+		}
+	}
+	var err error
+	if j.prog, err = sparse.Compile(j.subnet, sparse.Options{Kernels: s.o.Kernels, Threads: 1}); err != nil {
+		return err
+	}
 	w, h := s.o.Width, s.o.Height
-	ms, low, high := s.profile.Predict(prog.Layers(), w, h, net.Scale)
-	kept, _ := prog.MACs()
-	return Score{LatencyMS: ms, LowMS: low, HighMS: high, Params: net.Params(), MACs: kept * w * h}
+	c := &j.record.Cost
+	c.LatencyMS, c.LowMS, c.HighMS = s.profile.Predict(j.prog.Layers(), w, h, j.subnet.Scale)
+	kept, _ := j.prog.MACs()
+	c.Params, c.MACs = j.subnet.Params(), kept*w*h
+	if s.o.Memory {
+		c.MemoryBytes, err = s.memory(j.subnet)
+	}
+	return err
+}
+
+// memory is what a frame takes with as many threads as the profile has.
+func (s *Scorer) memory(net *space.Subnet) (int64, error) {
+	prog, err := sparse.Compile(net, sparse.Options{Kernels: s.o.Kernels, Threads: s.profile.Threads})
+	if err != nil {
+		return 0, err
+	}
+	defer prog.Close()
+	return prog.MemoryBytes(s.o.Width, s.o.Height)
+}
+
+// measure upscales those of the pictures that are not known.
+func (j *job) measure(pictures []int) error {
+	s := j.scorer
+	for _, at := range pictures {
+		if _, known := j.record.of(at); known {
+			continue
+		}
+		if j.prog == nil {
+			if err := j.compile(); err != nil {
+				return err
+			}
+		}
+		p := s.pairs[at]
+		if j.sr == nil || j.sr.W != p.HR.W || j.sr.H != p.HR.H {
+			j.sr = imaging.NewPlane(p.HR.W, p.HR.H)
+		}
+		if err := j.prog.Upscale(j.sr.Pix, p.LR.Pix, p.LR.W, p.LR.H); err != nil {
+			return fmt.Errorf("%s: %w", p.Name, err)
+		}
+		q, err := s.truths[at].Compare(j.sr, &j.scratch)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.Name, err)
+		}
+		if math.IsNaN(q.PSNR) || math.IsNaN(q.SSIM) {
+			return fmt.Errorf("fitness: score: the network's output is not a number")
+		}
+		j.record.Parts = append(j.record.Parts, part{at, q})
+		j.fresh = true
+	}
+	return nil
+}
+
+func (j *job) close() {
+	if j.prog != nil {
+		j.prog.Close()
+	}
 }

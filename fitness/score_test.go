@@ -32,7 +32,7 @@ func TestScorePanic(t *testing.T) {
 	defer func() {
 		p, ok := recover().(*relay.Panic)
 		var own *relay.Panic
-		if !ok || !errors.As(p, &own) || !strings.Contains(string(p.Stack), "fitness.(*Scorer).Subnet") {
+		if !ok || !errors.As(p, &own) || !strings.Contains(string(p.Stack), "fitness.(*job).compile") {
 			t.Errorf("recovered %v, want a *relay.Panic with the worker's stack", p)
 		}
 	}()

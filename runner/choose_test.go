@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"evosr/configs"
+	"evosr/fitness"
 	"evosr/imaging"
 	"evosr/internal/check"
 	"evosr/space"
@@ -62,16 +63,17 @@ func TestViolation(t *testing.T) {
 		name         string
 		budget, ms   float64
 		most, params int
+		room, mb     float64
 		want         float64
 	}{
-		{"no constraints", 0, 99, 0, 99, 0},
-		{"within both", 10, 10, 50, 50, 0},
-		{"half too slow", 10, 15, 50, 1, 0.5},
-		{"both", 10, 20, 50, 75, 1.5},
+		{"no constraints", 0, 99, 0, 99, 0, 99, 0},
+		{"within all", 10, 10, 50, 50, 2, 2, 0},
+		{"half too slow", 10, 15, 50, 1, 0, 99, 0.5},
+		{"all", 10, 20, 50, 75, 2, 2.5, 1.75},
 	}
 	for _, tt := range tests {
-		s := &configs.Search{BudgetMS: tt.budget, MaxParams: tt.most}
-		if got := violation(s, tt.ms, tt.params); math.Abs(got-tt.want) > 1e-12 {
+		s := &configs.Search{BudgetMS: tt.budget, MaxParams: tt.most, MaxMemoryMB: tt.room}
+		if got := violation(s, fitness.Score{LatencyMS: tt.ms, Params: tt.params, MemoryBytes: int64(tt.mb * 1e6)}); math.Abs(got-tt.want) > 1e-12 {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
 		}
 	}

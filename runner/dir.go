@@ -279,6 +279,7 @@ type Evaluation struct {
 	Index int // launch order, from 0
 	Point
 	Violation float64 // of the constraints, 0 when feasible
+	Estimated bool    // PSNR and SSIM are of some validation crops only: never on the front
 	Err       string  // why it has no score, or ""
 }
 

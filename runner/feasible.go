@@ -2,10 +2,12 @@ package runner
 
 import (
 	"fmt"
-	"math"
+	"runtime"
+	"slices"
 
 	"evosr/configs"
 	"evosr/deviceprofile"
+	"evosr/fitness"
 	"evosr/space"
 	"evosr/sparse"
 	"evosr/supernet"
@@ -24,12 +26,16 @@ func newGauge(cfg *configs.Config, profile *deviceprofile.Profile) *gauge {
 	return &gauge{cfg, supernet.New(&cfg.Space, stream(cfg.Seed, "supernet")), profile}
 }
 
-func (m *gauge) of(g space.Genome) (Extreme, error) {
+func (m *gauge) of(g space.Genome) (Extreme, error) { return m.look(g, true) }
+
+// look is of; memory, which takes as long as all else, is left at 0 where it is
+// not wanted.
+func (m *gauge) look(g space.Genome, memory bool) (Extreme, error) {
 	net, err := m.net.Extract(g)
 	if err != nil {
 		return Extreme{}, err
 	}
-	prog, err := sparse.Compile(net, sparse.Options{Threads: 1})
+	prog, err := sparse.Compile(net, sparse.Options{Threads: m.threads()})
 	if err != nil {
 		return Extreme{}, err
 	}
@@ -37,10 +43,26 @@ func (m *gauge) of(g space.Genome) (Extreme, error) {
 	w, h := m.cfg.Device.Width, m.cfg.Device.Height
 	kept, _ := prog.MACs()
 	e := Extreme{Genome: g.String(), Params: net.Params(), MACs: kept * w * h}
+	if memory {
+		if e.MemoryBytes, err = prog.MemoryBytes(w, h); err != nil {
+			return Extreme{}, err
+		}
+	}
 	if m.profile != nil {
 		e.LatencyMS, _, _ = m.profile.Predict(prog.Layers(), w, h, net.Scale)
 	}
 	return e, nil
+}
+
+// threads is how many the upscaler that is searched for has.
+func (m *gauge) threads() int {
+	switch {
+	case m.profile != nil && m.profile.Threads > 0:
+		return m.profile.Threads
+	case m.cfg.Threads > 0:
+		return m.cfg.Threads
+	}
+	return min(runtime.GOMAXPROCS(0), sparse.MaxThreads)
 }
 
 // cost orders genomes: predicted latency, or multiplications without a profile.
@@ -51,25 +73,48 @@ func (m *gauge) cost(e Extreme) float64 {
 	return float64(e.MACs)
 }
 
-// fastest looks for the genome of least predicted latency, or of least
-// multiplications without a profile: first every scheme over the smallest
-// blocks, then one layer after the other, as long as one gets faster.
-func (m *gauge) fastest() (Extreme, error) {
-	sp := &m.cfg.Space
-	best := sp.Smallest()
-	found, err := m.of(best)
-	if err != nil {
-		return found, err
+// broken is by how much an extreme breaks the constraints that can be judged.
+func (m *gauge) broken(e Extreme) float64 {
+	s := m.cfg.Search
+	if m.profile == nil {
+		s.BudgetMS = 0
 	}
+	return violation(&s, fitness.Score{LatencyMS: e.LatencyMS, Params: e.Params, MemoryBytes: e.MemoryBytes})
+}
+
+// fastest looks for the genome of least cost, nearest for the one that breaks
+// the constraints least, and of those for the one of least cost.
+func (m *gauge) fastest() (Extreme, error) {
+	return m.least(func(e Extreme) [2]float64 { return [2]float64{m.cost(e)} })
+}
+
+func (m *gauge) nearest() (Extreme, error) {
+	return m.least(func(e Extreme) [2]float64 { return [2]float64{m.broken(e), m.cost(e)} })
+}
+
+// least looks for the genome that is lowest by: first every scheme over the
+// smallest blocks, then one layer after the other, as long as one improves it.
+func (m *gauge) least(by func(Extreme) [2]float64) (Extreme, error) {
+	sp := &m.cfg.Space
+	memory := m.cfg.Search.MaxMemoryMB > 0
+	best := sp.Smallest()
+	first, err := m.look(best, memory)
+	if err != nil {
+		return first, err
+	}
+	lowest := by(first)
 	try := func(g space.Genome) error {
 		if sp.Check(g) != nil {
 			return nil // the space has no such genome
 		}
-		e, err := m.of(g)
-		if err == nil && m.cost(e) < m.cost(found) {
-			best, found = g, e
+		e, err := m.look(g, memory)
+		if err != nil {
+			return err
 		}
-		return err
+		if value := by(e); slices.Compare(value[:], lowest[:]) < 0 {
+			best, lowest = g, value
+		}
+		return nil
 	}
 	options := []space.Prune{{}}
 	if n := len(sp.Percents); n > 0 {
@@ -81,25 +126,25 @@ func (m *gauge) fastest() (Extreme, error) {
 	}
 	for _, p := range options {
 		if err := try(uniform(sp, best, p)); err != nil {
-			return found, err
+			return first, err
 		}
 	}
 	for range 4 { // rounds; the first finds nearly everything
-		before := m.cost(found)
+		before := lowest
 		for _, place := range prunings(best) {
 			for _, p := range options {
 				g := best.Clone()
 				*place(&g) = p
 				if err := try(g); err != nil {
-					return found, err
+					return first, err
 				}
 			}
 		}
-		if m.cost(found) == before {
+		if lowest == before {
 			break
 		}
 	}
-	return found, nil
+	return m.of(best)
 }
 
 // prunings gives access to every pruning of a genome, its clones included.
@@ -132,52 +177,35 @@ func uniform(sp *space.Space, g space.Genome, p space.Prune) space.Genome {
 	return g
 }
 
-// slack is by how much a budget must be missed before anything is trained for
-// a run to end; a closer one is left to the search, which knows the masks.
+// slack is by how much the latency budget must be missed before anything is
+// trained for a run to end; a closer one is left to the search, which knows the
+// masks.
 const slack = 1.05
 
 // satisfiable ends a run whose constraints nothing in the space can meet.
 func satisfiable(cfg *configs.Config, profile *deviceprofile.Profile) error {
-	s := &cfg.Search
-	if s.BudgetMS == 0 && s.MaxParams == 0 {
+	if limits(&cfg.Search) == "" {
 		return nil
 	}
-	m := newGauge(cfg, profile)
-	fastest, err := m.fastest()
+	loose := *cfg
+	loose.Search.BudgetMS *= slack
+	m := newGauge(&loose, profile)
+	nearest, err := m.nearest()
 	if err != nil {
 		return err
 	}
-	smallest, err := m.of(cfg.Space.Smallest())
-	if err != nil {
-		return err
-	}
-	if why := unmet(s, slack, fastest, smallest); why != "" {
-		return fmt.Errorf("%w: %s", ErrInfeasible, why)
+	if m.broken(nearest) > 0 {
+		return fmt.Errorf("%w: %s", ErrInfeasible, unmet(&cfg.Search, nearest))
 	}
 	return nil
 }
 
-// unmet says which constraint cannot be met, or ""; a latency may be slack times
-// its budget.
-func unmet(s *configs.Search, slack float64, fastest, smallest Extreme) string {
-	switch {
-	case s.BudgetMS > 0 && fastest.LatencyMS > slack*s.BudgetMS:
-		return fmt.Sprintf("the fastest genome is predicted to take %.3g ms, the budget is %.3g ms (%s)", fastest.LatencyMS, s.BudgetMS, fastest.Genome)
-	case s.MaxParams > 0 && smallest.Params > s.MaxParams:
-		return fmt.Sprintf("the smallest genome has %d parameters, max_params is %d (%s)", smallest.Params, s.MaxParams, smallest.Genome)
+// unmet says what cannot be met, and what comes nearest to it.
+func unmet(s *configs.Search, nearest Extreme) string {
+	ms := "" // not known without a profile
+	if nearest.LatencyMS > 0 {
+		ms = fmt.Sprintf("%.3g ms, ", nearest.LatencyMS)
 	}
-	return ""
-}
-
-// violation is by how much a score breaks the constraints, as a share of each
-// bound; 0 is feasible.
-func violation(s *configs.Search, latencyMS float64, params int) float64 {
-	v := 0.0
-	if s.BudgetMS > 0 {
-		v += math.Max(0, latencyMS/s.BudgetMS-1)
-	}
-	if s.MaxParams > 0 {
-		v += math.Max(0, float64(params)/float64(s.MaxParams)-1)
-	}
-	return v
+	return fmt.Sprintf("no genome keeps within %s; the nearest has %s%d parameters and takes %.3g MB (%s)",
+		limits(s), ms, nearest.Params, float64(nearest.MemoryBytes)/megabyte, nearest.Genome)
 }

@@ -1,14 +1,13 @@
 package runner
 
 import (
-	"context"
 	"errors"
-	"math/rand/v2"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"evosr/evolve"
+	"evosr/fitness"
 	"evosr/internal/relay"
 	"evosr/space"
 )
@@ -28,12 +27,12 @@ func TestPanics(t *testing.T) {
 	t.Run("search", func(t *testing.T) {
 		cfg := smoke(t, "")
 		sp := &cfg.Space
-		_, err := evolve.Run(t.Context(), evolve.Problem[space.Genome]{
-			Random: func(r *rand.Rand) space.Genome { return sp.Random(r) }, Crossover: sp.Crossover, Mutate: sp.Mutate, Key: space.Genome.String,
-			Evaluate: caught(func(context.Context, []space.Genome) ([]evolve.Result, error) { panic("a genome of lead") }),
-		}, evolve.Options[space.Genome]{Population: 8, Evaluations: 16, Lag: 4, Workers: 2, Seed: 1})
+		// Without a scorer nothing can be scored: nobody can ask for that from
+		// outside.
+		search := &problem{search: &cfg.Search, space: sp, scores: map[string]fitness.Score{}}
+		_, err := search.run(t.Context(), evolve.Options[space.Genome]{Population: 8, Evaluations: 16, Lag: 4, Workers: 2, Seed: 1})
 		var p *relay.Panic
-		if !errors.As(err, &p) || p.Error() != "a genome of lead" || !strings.Contains(string(p.Stack), "TestPanics") {
+		if !errors.As(err, &p) || !strings.Contains(string(p.Stack), "runner.(*problem).evaluate") {
 			t.Errorf("the search ended with %v, want the panic and its stack", err)
 		}
 	})

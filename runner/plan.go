@@ -25,6 +25,7 @@ type Estimate struct {
 	Centre      Extreme `json:"centre"` // median of a random sample, by cost
 	Largest     Extreme `json:"largest"`
 	Fastest     Extreme `json:"fastest"`     // of fewest multiplications without a profile
+	Nearest     Extreme `json:"nearest"`     // that breaks the constraints least, of those the fastest
 	Profile     string  `json:"profile"`     // where predictions come from, or ""
 	Satisfiable string  `json:"satisfiable"` // "yes", "no" or "unknown"
 	Why         string  `json:"why"`
@@ -35,10 +36,11 @@ type Estimate struct {
 
 // Extreme is one genome that stands for a part of the space.
 type Extreme struct {
-	Genome    string  `json:"genome"`
-	Params    int     `json:"params"`
-	MACs      int     `json:"macs"`       // executed multiplications, one frame
-	LatencyMS float64 `json:"latency_ms"` // predicted; 0 without a profile
+	Genome      string  `json:"genome"`
+	Params      int     `json:"params"`
+	MACs        int     `json:"macs"`         // executed multiplications, one frame
+	MemoryBytes int64   `json:"memory_bytes"` // of one frame
+	LatencyMS   float64 `json:"latency_ms"`   // predicted; 0 without a profile
 }
 
 // StageTime is the estimated time of a stage.
@@ -91,7 +93,7 @@ func Plan(ctx context.Context, cfg *configs.Config) (*Estimate, error) {
 	if err := e.extremes(ctx, m); err != nil {
 		return nil, err
 	}
-	e.judge(&cfg.Search, profile != nil)
+	e.judge(m)
 	if err := e.times(ctx, cfg, m); err != nil {
 		return nil, err
 	}
@@ -118,6 +120,12 @@ func (e *Estimate) extremes(ctx context.Context, m *gauge) (err error) {
 	if e.Fastest, err = m.fastest(); err != nil {
 		return err
 	}
+	e.Nearest = e.Fastest
+	if limits(&m.cfg.Search) != "" {
+		if e.Nearest, err = m.nearest(); err != nil {
+			return err
+		}
+	}
 	e.Centre, err = m.median(ctx, sp)
 	return err
 }
@@ -143,16 +151,17 @@ func (m *gauge) median(ctx context.Context, sp *space.Space) (Extreme, error) {
 	return list[sampled/2], nil
 }
 
-func (e *Estimate) judge(s *configs.Search, predicted bool) {
-	e.Why = unmet(s, 1, e.Fastest, e.Smallest)
+func (e *Estimate) judge(m *gauge) {
+	s := &m.cfg.Search
 	switch {
-	case e.Why != "":
-		e.Satisfiable = "no"
-	case s.BudgetMS > 0 && !predicted:
+	case m.broken(e.Nearest) > 0:
+		e.Satisfiable, e.Why = "no", unmet(s, e.Nearest)
+	case s.BudgetMS > 0 && m.profile == nil:
 		e.Why = "a latency budget needs a profile: evosr profile measures one, device.profile names it"
+	case limits(s) == "":
+		e.Satisfiable, e.Why = "yes", "no constraint"
 	default:
-		e.Satisfiable = "yes"
-		e.Why = "no constraint rules the space out"
+		e.Satisfiable, e.Why = "yes", "a network keeps within "+limits(s)
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"evosr/configs"
 	"evosr/internal/check"
+	"evosr/space"
 )
 
 // childDir names the run directory in which this binary, started again, carries
@@ -80,6 +81,18 @@ func apply(t *testing.T, cfg *configs.Config, line string) {
 		_, err = fmt.Sscan(value, &cfg.Search.MaxParams)
 	case "mode":
 		cfg.Search.Mode = value
+	case "max_memory_mb":
+		_, err = fmt.Sscan(value, &cfg.Search.MaxMemoryMB)
+	case "max_minutes":
+		_, err = fmt.Sscan(value, &cfg.Search.MaxMinutes)
+	case "stall":
+		_, err = fmt.Sscan(value, &cfg.Search.Stall)
+	case "screen":
+		_, err = fmt.Sscan(value, &cfg.Search.Screen)
+	case "search.seed":
+		_, err = fmt.Sscan(value, &cfg.Search.Seed)
+	case "evaluations":
+		_, err = fmt.Sscan(value, &cfg.Search.Evaluations)
 	case "objectives":
 		cfg.Search.Objectives = strings.Split(value, ",")
 	case "steps":
@@ -270,7 +283,7 @@ func TestRefusals(t *testing.T) {
 		{"bad profile", "profile=" + path("profile.yaml"), "", ErrUsage, []string{"profile.yaml:1:6", "profile.yaml:2:1", "warp"}},
 		{"a file for the directory", "", path("file"), ErrUsage, []string{"is a file"}},
 		{"another full directory", "", path("full"), ErrUsage, []string{"no run.db"}},
-		{"a bad config", "mode=staged", "", ErrUsage, []string{"search.mode"}},
+		{"a bad config", "mode=stagd", "", ErrUsage, []string{"search.mode"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -314,7 +327,7 @@ func picture(t *testing.T, side int, seed uint64) []byte {
 }
 
 func TestInfeasibleBudgets(t *testing.T) {
-	for _, change := range []string{"budget_ms=0.000001", "max_params=5"} {
+	for _, change := range []string{"budget_ms=0.000001", "max_params=5", "max_memory_mb=0.001"} {
 		dir := filepath.Join(t.TempDir(), "run")
 		err := Run(t.Context(), smoke(t, change), dir, Options{})
 		if !errors.Is(err, ErrInfeasible) {
@@ -322,10 +335,12 @@ func TestInfeasibleBudgets(t *testing.T) {
 		}
 		name, value, _ := strings.Cut(change, "=")
 		if name == "budget_ms" {
-			name, value = "budget is 1e-06 ms", "fastest genome"
+			value = "1e-06"
 		}
-		if !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), value) {
-			t.Errorf("%s: %v", change, err)
+		for _, want := range []string{name + " " + value, "the nearest has ", " ms, ", " parameters", " MB (w4;"} {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v, want it to say %q", change, err, want)
+			}
 		}
 		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s: left %s behind (%v), where the corrected config would be refused", change, dir, err)
@@ -376,6 +391,32 @@ func openFront(t *testing.T, dir string) *Front {
 		t.Fatal(err)
 	}
 	return f
+}
+
+// TestMemoryHolds searches under a bound of memory that some of the space meets.
+func TestMemoryHolds(t *testing.T) {
+	cfg := smoke(t, "steps=20\nfinetune=0\nevaluations=80")
+	m := newGauge(cfg, nil)
+	small, err := m.of(cfg.Space.Smallest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	large, err := m.of(cfg.Space.Largest())
+	if err != nil || large.MemoryBytes <= small.MemoryBytes {
+		t.Fatalf("%d and %d bytes, %v", small.MemoryBytes, large.MemoryBytes, err)
+	}
+	cfg.Search.MaxMemoryMB = float64(small.MemoryBytes+large.MemoryBytes) / 2 / megabyte
+	dir := filepath.Join(t.TempDir(), "run")
+	mustRun(t, cfg, dir, Options{})
+	for _, p := range openFront(t, dir).Points {
+		g, err := space.ParseGenome(p.Genome)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, err := m.of(g); err != nil || float64(e.MemoryBytes) > 1.02*cfg.Search.MaxMemoryMB*megabyte { // other masks than the trained ones
+			t.Errorf("%s takes %d bytes of %v MB (%v)", p.Genome, e.MemoryBytes, cfg.Search.MaxMemoryMB, err)
+		}
+	}
 }
 
 // TestWinnersUnderBudgets wants a winner under a budget that the front meets,

@@ -1,15 +1,15 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
+	"time"
 
 	"evosr/configs"
 	"evosr/evolve"
@@ -41,79 +41,56 @@ func (r *run) search(ctx context.Context) error {
 	return r.keepFile(fileFront, text)
 }
 
-// scorer scores genomes of the trained supernet.
-func (r *run) scorer() (*fitness.Scorer, error) {
+// scorer scores genomes of the trained supernet. cache may be nil.
+func (r *run) scorer(cache fitness.Cache) (*fitness.Scorer, error) {
 	return fitness.NewScorer(r.net, r.pictures.val, r.profile, fitness.ScorerOptions{
-		Width: r.cfg.Device.Width, Height: r.cfg.Device.Height, Workers: 1, // evolve calls it from Workers goroutines
+		Width: r.cfg.Device.Width, Height: r.cfg.Device.Height, Memory: r.cfg.Search.MaxMemoryMB > 0, Cache: cache,
+		Workers: 1, // evolve calls it from Workers goroutines
 	})
 }
 
-// scores remembers what was evaluated between Evaluate and Journal.
-type scores struct {
-	mu sync.Mutex
-	m  map[string]fitness.Score
-}
-
-func (s *scores) put(key string, v fitness.Score) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.m[key] = v
-}
-
-func (s *scores) get(key string) fitness.Score {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.m[key]
-}
-
 func (r *run) searchNow(ctx context.Context) error {
-	scorer, err := r.scorer()
+	known, spent, err := r.known()
 	if err != nil {
 		return err
 	}
-	known, err := r.known()
+	cache, err := newScoreCache(r.store)
 	if err != nil {
 		return err
 	}
-	if err := r.store.event(StageSearch, "search of %d evaluations, %d known", r.cfg.Search.Evaluations, len(known)); err != nil {
+	scorer, err := r.scorer(cache)
+	if err != nil {
+		return err
+	}
+	s, sp := &r.cfg.Search, &r.cfg.Space
+	if err := r.store.event(StageSearch, "%s search of %d evaluations, %d known", s.Mode, s.Evaluations, len(known)); err != nil {
 		return err
 	}
 	reference, err := r.reference(ctx, scorer)
 	if err != nil {
 		return err
 	}
-	s, sp := &r.cfg.Search, &r.cfg.Space
-	seen := &scores{m: map[string]fitness.Score{}}
-	problem := evolve.Problem[space.Genome]{
-		Random: sp.Random, Crossover: sp.Crossover, Mutate: sp.Mutate, Key: space.Genome.String,
-		Evaluate: caught(func(ctx context.Context, batch []space.Genome) ([]evolve.Result, error) {
-			list, err := scorer.Score(ctx, batch)
-			if err != nil {
-				return nil, err
-			}
-			out := make([]evolve.Result, len(list))
-			for i, score := range list {
-				seen.put(batch[i].String(), score)
-				out[i] = result(s, pointOf(batch[i], score), score.Err)
-			}
-			return out, nil
-		}),
+	p := &problem{search: s, space: sp, scorer: scorer, scores: map[string]fitness.Score{}}
+	if s.Screen {
+		if err := scorer.Calibrate(ctx, calibration(sp, stream(r.cfg.Seed, "calibration"))); err != nil {
+			return err
+		}
 	}
+	began := time.Now()
 	options := evolve.Options[space.Genome]{
-		Population: s.Population, Evaluations: s.Evaluations, Lag: s.Lag, Workers: r.o.Workers,
-		Seed: stream(r.cfg.Seed, "search"), Start: starts(sp, s.Population/2), Reference: reference, Known: known,
+		Population: s.Population, Evaluations: s.Evaluations, Lag: s.Lag, Workers: r.o.Workers, Stall: s.Stall,
+		Seed: stream(cmp.Or(s.Seed, r.cfg.Seed), "search"), Reference: reference, Known: known,
 		Journal: func(e evolve.Entry[space.Genome]) error {
-			return r.store.addEvaluation(evaluationOf(s, e, seen.get(e.Genome.String())))
+			return r.store.addEvaluation(p.evaluation(e), spent+time.Since(began))
 		},
 		Progress: func(p evolve.Progress) {
 			r.report.tell(StageSearch, fmt.Sprintf("searching, %d on the front", p.Front), float64(p.Evaluations), float64(p.Budget), p.Hypervolume)
 		},
 	}
-	method := evolve.Run[space.Genome]
-	if s.Mode == "random" {
-		method, options.Start = evolve.Random[space.Genome], nil
+	if s.MaxMinutes > 0 {
+		options.Deadline = began.Add(time.Duration(s.MaxMinutes*float64(time.Minute)) - spent)
 	}
-	out, err := method(ctx, problem, options)
+	out, err := p.run(ctx, options)
 	if err != nil {
 		var lost *relay.Panic
 		switch {
@@ -127,21 +104,6 @@ func (r *run) searchNow(ctx context.Context) error {
 		return err
 	}
 	return r.keepFront(out)
-}
-
-// evaluate is what evolve calls from goroutines of its own.
-type evaluate = func(context.Context, []space.Genome) ([]evolve.Result, error)
-
-// caught makes a panic in f its error, a *relay.Panic.
-func caught(f evaluate) evaluate {
-	return func(ctx context.Context, batch []space.Genome) (out []evolve.Result, err error) {
-		defer func() {
-			if v := recover(); v != nil {
-				out, err = nil, relay.Of(v)
-			}
-		}()
-		return f(ctx, batch)
-	}
 }
 
 // keepFront records the front, or says that there is none.
@@ -186,17 +148,24 @@ func noFront(s *configs.Search, all []Evaluation) error {
 		return fmt.Errorf("runner: search: all %d evaluations failed, the first with: %s", len(all), why)
 	}
 	n := all[nearest]
-	return fmt.Errorf("%w: of %d genomes none keeps within budget_ms %v and max_params %d; the nearest takes %.3g ms with %d parameters (%s)",
-		ErrInfeasible, len(all), s.BudgetMS, s.MaxParams, n.LatencyMS, n.Params, n.Genome)
+	return fmt.Errorf("%w: of %d genomes none keeps within %s; the nearest takes %.3g ms with %d parameters (%s)",
+		ErrInfeasible, len(all), limits(s), n.LatencyMS, n.Params, n.Genome)
 }
 
-// known replays the database as a journal.
-func (r *run) known() ([]evolve.Entry[space.Genome], error) {
+// known replays the database as a journal, and says how long it took to write.
+func (r *run) known() (list []evolve.Entry[space.Genome], spent time.Duration, err error) {
 	all, err := r.store.evaluations()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	list := make([]evolve.Entry[space.Genome], len(all))
+	if text, err := r.store.meta(metaSearchTime); err != nil {
+		return nil, 0, err
+	} else if text != "" {
+		if spent, err = time.ParseDuration(text); err != nil {
+			return nil, 0, fmt.Errorf("%w: %s: %w", ErrIntegrity, fileStore, err)
+		}
+	}
+	list = make([]evolve.Entry[space.Genome], len(all))
 	for i, e := range all {
 		g, err := space.ParseGenome(e.Genome)
 		if err == nil {
@@ -206,11 +175,15 @@ func (r *run) known() ([]evolve.Entry[space.Genome], error) {
 			err = fmt.Errorf("evaluation %d is missing", i)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%w: %s: %w", ErrIntegrity, fileStore, err)
+			return nil, 0, fmt.Errorf("%w: %s: %w", ErrIntegrity, fileStore, err)
 		}
-		list[i] = evolve.Entry[space.Genome]{Index: i, Genome: g, Result: result(&r.cfg.Search, e.Point, e.Err)}
+		result := evolve.Result{Err: e.Err}
+		if e.Err == "" {
+			result = evolve.Result{F: objectives(&r.cfg.Search, e.Point), CV: e.Violation, Estimated: e.Estimated}
+		}
+		list[i] = evolve.Entry[space.Genome]{Index: i, Genome: g, Result: result}
 	}
-	return list, nil
+	return list, spent, nil
 }
 
 // reference is the point that hypervolume is measured from: bicubic's quality
@@ -231,101 +204,13 @@ func (r *run) reference(ctx context.Context, scorer *fitness.Scorer) ([]float64,
 	}
 	p := pointOf(largest, list[0])
 	p.PSNR, p.SSIM = bicubic.Mean.PSNR, bicubic.Mean.SSIM
-	ref := result(&r.cfg.Search, p, "").F
+	ref := objectives(&r.cfg.Search, p)
 	for i, o := range r.cfg.Search.Objectives {
 		if o != "psnr_db" && o != "ssim" {
 			ref[i] *= 1.05
 		}
 	}
 	return ref, nil
-}
-
-func pointOf(g space.Genome, s fitness.Score) Point {
-	return Point{ID: g.ID(), Genome: g.String(), PSNR: s.PSNR, SSIM: s.SSIM, LatencyMS: s.LatencyMS, Params: s.Params, MACs: s.MACs}
-}
-
-func evaluationOf(s *configs.Search, e evolve.Entry[space.Genome], score fitness.Score) Evaluation {
-	out := Evaluation{Index: e.Index, Point: pointOf(e.Genome, score), Err: e.Result.Err}
-	if out.Err != "" { // what a failed evaluation scored is no score
-		out.Point = Point{ID: out.ID, Genome: out.Genome}
-		return out
-	}
-	out.Violation = violation(s, out.LatencyMS, out.Params)
-	return out
-}
-
-// result puts a point into the order and sign of the objectives.
-func result(s *configs.Search, p Point, err string) evolve.Result {
-	if err != "" {
-		return evolve.Result{Err: err}
-	}
-	out := evolve.Result{CV: violation(s, p.LatencyMS, p.Params)}
-	for _, o := range s.Objectives {
-		f := math.NaN()
-		switch o {
-		case "psnr_db":
-			f = -p.PSNR
-		case "ssim":
-			f = -p.SSIM
-		case "latency_ms":
-			f = p.LatencyMS
-		case "params":
-			f = float64(p.Params)
-		case "macs":
-			f = float64(p.MACs)
-		}
-		out.F = append(out.F, f)
-	}
-	return out
-}
-
-// starts gives at most n known-good designs: the ends of the space, and every
-// width at full and half depth, dense and pruned throughout.
-func starts(sp *space.Space, n int) []space.Genome {
-	list := []space.Genome{sp.Largest(), sp.Smallest()}
-	scheme := space.Dense
-	for _, s := range []space.Scheme{space.Block4, space.Block8, space.Block2, space.Unstructured, space.Pattern, space.Filter} {
-		if slices.Contains(sp.Schemes, s) {
-			scheme = s
-			break
-		}
-	}
-	prunes := []space.Prune{{}}
-	if m := len(sp.Percents); m > 0 && scheme != space.Dense {
-		for _, i := range []int{m / 2, m - 1, 0} {
-			prunes = append(prunes, space.Prune{Scheme: scheme, Percent: sp.Percents[i]})
-		}
-	}
-	for _, p := range prunes {
-		for _, depth := range []float64{1, 0.5} {
-			for i := len(sp.Widths) - 1; i >= 0; i-- {
-				g := space.Genome{Width: sp.Widths[i], Slots: make([]space.Gene, len(sp.Slots))}
-				for slot, s := range sp.Slots {
-					g.Slots[slot] = first(s)
-					if s.Skip && float64(slot) >= depth*float64(len(sp.Slots)) {
-						g.Slots[slot] = space.Gene{}
-					}
-				}
-				if g = uniform(sp, g, p); sp.Check(g) == nil {
-					list = append(list, g)
-				}
-			}
-		}
-	}
-	return list[:min(len(list), max(n, 1))]
-}
-
-// first is a slot's plainest block: the narrowest wide one where there is one.
-func first(s space.Slot) space.Gene {
-	switch {
-	case len(s.Wide) > 0:
-		return space.Gene{Kind: space.Wide, Expansion: s.Wide[0]}
-	case len(s.Plain) > 0:
-		return space.Gene{Kind: space.Plain, Expansion: s.Plain[0]}
-	case s.Lean:
-		return space.Gene{Kind: space.Lean}
-	}
-	return space.Gene{}
 }
 
 // frontJSON writes front.json with a fixed number of digits, more than two points

@@ -16,7 +16,7 @@ import (
 )
 
 // schemaVersion is run.db's PRAGMA user_version.
-const schemaVersion = 1
+const schemaVersion = 2
 
 const schema = `
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -28,6 +28,7 @@ CREATE TABLE evaluations (
 	latency_ms REAL NOT NULL,    -- predicted, one frame
 	params INTEGER NOT NULL, macs INTEGER NOT NULL,
 	violation REAL NOT NULL,     -- of the constraints, 0 when feasible
+	estimated INTEGER NOT NULL,  -- 1: psnr_db and ssim are of some validation crops only
 	error TEXT NOT NULL          -- why there is no score, or ''
 );
 CREATE TABLE training (step INTEGER PRIMARY KEY, loss REAL NOT NULL, rate REAL NOT NULL);
@@ -40,6 +41,10 @@ CREATE TABLE winners (
 	position INTEGER NOT NULL,   -- order of the choice, from 0
 	reason TEXT NOT NULL,
 	card TEXT                    -- JSON; NULL until it is finished
+) WITHOUT ROWID;
+CREATE TABLE scores (
+	key TEXT PRIMARY KEY,        -- hash of genome, supernet, crops, metric, profile and version
+	record TEXT NOT NULL         -- JSON of what was measured
 ) WITHOUT ROWID;
 CREATE TABLE events (seq INTEGER PRIMARY KEY, at TEXT NOT NULL, stage TEXT NOT NULL, text TEXT NOT NULL);
 `
@@ -55,6 +60,7 @@ const (
 	metaSupernet     = "supernet.hash"   //
 	metaFrom         = "train.from"      // hash of the weights that training began with, "" for none
 	metaSearchEnd    = "search.end"      // why the search ended
+	metaSearchTime   = "search.time"     // spent so far
 	metaHypervolume  = "search.hypervolume"
 	metaWinnersReady = "winners.finished" // "yes"
 )
@@ -218,22 +224,26 @@ func (s *store) event(stage, format string, args ...any) error {
 	})
 }
 
-func (s *store) addEvaluation(e Evaluation) error {
+// addEvaluation keeps an evaluation, and how long the search took up to there.
+func (s *store) addEvaluation(e Evaluation, spent time.Duration) error {
 	return s.write(func(tx *sql.Tx) error {
-		_, err := tx.Exec("INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			e.Index, e.ID, e.Genome, e.PSNR, e.SSIM, e.LatencyMS, e.Params, e.MACs, e.Violation, e.Err)
-		return err
+		_, err := tx.Exec("INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			e.Index, e.ID, e.Genome, e.PSNR, e.SSIM, e.LatencyMS, e.Params, e.MACs, e.Violation, e.Estimated, e.Err)
+		if err != nil {
+			return err
+		}
+		return putMeta(tx, metaSearchTime, spent.String())
 	})
 }
 
-const evaluationColumns = "e.idx, e.id, e.genome, e.psnr_db, e.ssim, e.latency_ms, e.params, e.macs, e.violation, e.error"
+const evaluationColumns = "e.idx, e.id, e.genome, e.psnr_db, e.ssim, e.latency_ms, e.params, e.macs, e.violation, e.estimated, e.error"
 
 func (s *store) evaluations() ([]Evaluation, error) {
 	return collect(s, "SELECT "+evaluationColumns+" FROM evaluations e ORDER BY e.idx", scanEvaluation)
 }
 
 func scanEvaluation(r *sql.Rows) (e Evaluation, err error) {
-	err = r.Scan(&e.Index, &e.ID, &e.Genome, &e.PSNR, &e.SSIM, &e.LatencyMS, &e.Params, &e.MACs, &e.Violation, &e.Err)
+	err = r.Scan(&e.Index, &e.ID, &e.Genome, &e.PSNR, &e.SSIM, &e.LatencyMS, &e.Params, &e.MACs, &e.Violation, &e.Estimated, &e.Err)
 	return e, err
 }
 

@@ -93,10 +93,8 @@ func (r *run) chosen() ([]choice, error) {
 
 // quality is what the config maximises.
 func (r *run) quality() func(Point) float64 {
-	if r.cfg.Search.Objectives[0] == "ssim" {
-		return func(p Point) float64 { return p.SSIM }
-	}
-	return func(p Point) float64 { return p.PSNR }
+	name := r.cfg.Search.Quality()
+	return func(p Point) float64 { return -p.objective(name) }
 }
 
 // sound says whether a finished winner's files are what its card says.
@@ -129,7 +127,7 @@ type joinery struct {
 func (r *run) newJoinery(ctx context.Context) (*joinery, error) {
 	j := &joinery{run: r, genomes: map[string]Evaluation{}}
 	var err error
-	if j.scorer, err = r.scorer(); err != nil {
+	if j.scorer, err = r.scorer(nil); err != nil {
 		return nil, err
 	}
 	front, err := r.store.front()

@@ -1,0 +1,195 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"sync"
+
+	"evosr/configs"
+	"evosr/evolve"
+	"evosr/fitness"
+	"evosr/internal/relay"
+	"evosr/space"
+)
+
+// problem is the search over a space in evolve's terms.
+type problem struct {
+	search *configs.Search
+	space  *space.Space
+	scorer *fitness.Scorer
+
+	mu     sync.Mutex
+	scores map[string]fitness.Score // between scoring and the journal, by genome
+}
+
+// run searches in the way that the config names.
+func (p *problem) run(ctx context.Context, o evolve.Options[space.Genome]) (*evolve.Outcome[space.Genome], error) {
+	sp := p.space
+	e := evolve.Problem[space.Genome]{
+		Random: sp.Random, Crossover: sp.Crossover, Mutate: sp.Mutate, Neighbour: sp.Neighbour, Key: space.Genome.String,
+		Evaluate: func(ctx context.Context, batch []space.Genome) ([]evolve.Result, error) {
+			return p.evaluate(ctx, batch, nil)
+		},
+	}
+	if p.search.Screen {
+		e.Screen = p.evaluate
+	}
+	if limits(p.search) != "" {
+		e.Repair = p.repair
+	}
+	start := starts(sp, p.search.Population/2)
+	switch p.search.Mode {
+	case "random":
+		return evolve.Random(ctx, e, o)
+	case "local":
+		o.Start = start
+		return evolve.Local(ctx, e, o)
+	case "regularised":
+		o.Start = start
+		return evolve.Regularised(ctx, e, o)
+	case "staged":
+		return p.staged(ctx, e, o, start)
+	}
+	o.Start = start
+	return evolve.Run(ctx, e, o)
+}
+
+// evaluate scores a batch, and, with hopeless, no further than it pays: what
+// breaks a constraint or cannot enter the front is estimated. It is called from
+// goroutines of evolve's: a panic becomes its error, a *relay.Panic.
+func (p *problem) evaluate(ctx context.Context, batch []space.Genome, hopeless func(int, []float64) bool) (out []evolve.Result, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			out, err = nil, relay.Of(v)
+		}
+	}()
+	var enough func(int, fitness.Score) bool
+	if hopeless != nil {
+		enough = func(i int, bound fitness.Score) bool {
+			return violation(p.search, bound) > 0 || hopeless(i, objectives(p.search, pointOf(batch[i], bound)))
+		}
+	}
+	list, err := p.scorer.Screen(ctx, batch, enough)
+	if err != nil {
+		return nil, err
+	}
+	out = make([]evolve.Result, len(list))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, score := range list {
+		p.scores[batch[i].String()] = score
+		if score.Err != "" {
+			out[i] = evolve.Result{Err: score.Err}
+			continue
+		}
+		out[i] = evolve.Result{F: objectives(p.search, pointOf(batch[i], score)), CV: violation(p.search, score), Estimated: score.Estimated}
+	}
+	return out, nil
+}
+
+// evaluation is what the database keeps of an entry.
+func (p *problem) evaluation(e evolve.Entry[space.Genome]) Evaluation {
+	key := e.Genome.String()
+	p.mu.Lock()
+	score := p.scores[key]
+	delete(p.scores, key)
+	p.mu.Unlock()
+	if e.Result.Err != "" { // what a failed evaluation scored is no score
+		return Evaluation{Index: e.Index, Point: Point{ID: e.Genome.ID(), Genome: key}, Err: e.Result.Err}
+	}
+	return Evaluation{Index: e.Index, Point: pointOf(e.Genome, score), Violation: e.Result.CV, Estimated: e.Result.Estimated}
+}
+
+func pointOf(g space.Genome, s fitness.Score) Point {
+	return Point{ID: g.ID(), Genome: g.String(), PSNR: s.PSNR, SSIM: s.SSIM, LatencyMS: s.LatencyMS, Params: s.Params, MACs: s.MACs}
+}
+
+// objectives puts a point into the order and sign of the config's.
+func objectives(s *configs.Search, p Point) []float64 {
+	f := make([]float64, len(s.Objectives))
+	for i, o := range s.Objectives {
+		f[i] = p.objective(o)
+	}
+	return f
+}
+
+// objective is one value of a point, to be minimised; NaN for a name that is
+// none.
+func (p Point) objective(name string) float64 {
+	switch name {
+	case "psnr_db":
+		return -p.PSNR
+	case "ssim":
+		return -p.SSIM
+	case "latency_ms":
+		return p.LatencyMS
+	case "params":
+		return float64(p.Params)
+	case "macs":
+		return float64(p.MACs)
+	}
+	return math.NaN()
+}
+
+const megabyte = 1e6
+
+// violation is by how much a score breaks the constraints, as a share of each
+// bound; 0 is feasible.
+func violation(s *configs.Search, of fitness.Score) float64 {
+	v := 0.0
+	if s.BudgetMS > 0 {
+		v += math.Max(0, of.LatencyMS/s.BudgetMS-1)
+	}
+	if s.MaxParams > 0 {
+		v += math.Max(0, float64(of.Params)/float64(s.MaxParams)-1)
+	}
+	if s.MaxMemoryMB > 0 {
+		v += math.Max(0, float64(of.MemoryBytes)/(s.MaxMemoryMB*megabyte)-1)
+	}
+	return v
+}
+
+// limits names the constraints, "" when there are none.
+func limits(s *configs.Search) string {
+	var list []string
+	if s.BudgetMS > 0 {
+		list = append(list, fmt.Sprintf("budget_ms %v", s.BudgetMS))
+	}
+	if s.MaxParams > 0 {
+		list = append(list, fmt.Sprintf("max_params %d", s.MaxParams))
+	}
+	if s.MaxMemoryMB > 0 {
+		list = append(list, fmt.Sprintf("max_memory_mb %v", s.MaxMemoryMB))
+	}
+	return strings.Join(list, ", ")
+}
+
+// repairs bounds how many changes a repair tries, and far is the violation
+// above which it changes more than one layer at a time.
+const (
+	repairs = 8
+	far     = 0.1
+)
+
+// repair makes a genome that breaks a constraint cheaper, change by change,
+// until none is broken or it has tried enough. It looks at costs only.
+func (p *problem) repair(g space.Genome, rng *rand.Rand) space.Genome {
+	missed := func(g space.Genome) float64 {
+		cost, err := p.scorer.Cost(g)
+		if err != nil {
+			return math.Inf(1) // scoring it will say why
+		}
+		return violation(p.search, cost)
+	}
+	was := missed(g)
+	for try := 0; try < repairs && was > 0; try++ {
+		next := p.space.Shrink(g, was > far, rng)
+		if now := missed(next); now < was {
+			g, was = next, now
+		}
+	}
+	return g
+}

@@ -1,0 +1,86 @@
+package runner
+
+import (
+	"math/rand/v2"
+	"slices"
+
+	"evosr/space"
+)
+
+// starts gives at most n known-good designs: the ends of the space, and, spread
+// evenly, networks of one kind of block throughout at every width, at full and
+// half depth, dense and pruned by one scheme.
+func starts(sp *space.Space, n int) []space.Genome {
+	ends := []space.Genome{sp.Largest(), sp.Smallest()}
+	scheme := space.Dense
+	for _, s := range []space.Scheme{space.Block4, space.Block8, space.Block2, space.Unstructured, space.Pattern, space.Filter} {
+		if slices.Contains(sp.Schemes, s) {
+			scheme = s
+			break
+		}
+	}
+	prunes := []space.Prune{{}}
+	if m := len(sp.Percents); m > 0 && scheme != space.Dense {
+		for _, i := range []int{m / 2, m - 1, 0} {
+			prunes = append(prunes, space.Prune{Scheme: scheme, Percent: sp.Percents[i]})
+		}
+	}
+	var all []space.Genome
+	seen := map[string]bool{}
+	for _, p := range prunes {
+		for _, depth := range []float64{1, 0.5} {
+			for _, kind := range []space.Kind{space.Wide, space.Plain, space.Lean} {
+				for i := len(sp.Widths) - 1; i >= 0; i-- {
+					g := space.Genome{Width: sp.Widths[i], Slots: make([]space.Gene, len(sp.Slots))}
+					for slot, s := range sp.Slots {
+						g.Slots[slot] = block(s, kind)
+						if s.Skip && float64(slot) >= depth*float64(len(sp.Slots)) {
+							g.Slots[slot] = space.Gene{}
+						}
+					}
+					if g = uniform(sp, g, p); sp.Check(g) == nil && !seen[g.String()] {
+						seen[g.String()] = true
+						all = append(all, g)
+					}
+				}
+			}
+		}
+	}
+	list := ends
+	for room := min(n-len(ends), len(all)); len(list) < len(ends)+room; {
+		list = append(list, all[(len(list)-len(ends))*len(all)/room])
+	}
+	return list[:min(len(list), max(n, 1))]
+}
+
+// block is a slot's narrowest block of a kind, or where the slot has none, its
+// plainest: wide before plain before lean before nothing.
+func block(s space.Slot, kind space.Kind) space.Gene {
+	has := map[space.Kind]bool{space.Wide: len(s.Wide) > 0, space.Plain: len(s.Plain) > 0, space.Lean: s.Lean}
+	for _, k := range []space.Kind{kind, space.Wide, space.Plain, space.Lean} {
+		switch {
+		case !has[k]:
+		case k == space.Wide:
+			return space.Gene{Kind: k, Expansion: s.Wide[0]}
+		case k == space.Plain:
+			return space.Gene{Kind: k, Expansion: s.Plain[0]}
+		default:
+			return space.Gene{Kind: k}
+		}
+	}
+	return space.Gene{}
+}
+
+// calibrating is how many genomes the scorer's short cut is learnt from.
+const calibrating = 32
+
+// calibration gives genomes that span the space: known-good designs for its
+// upper end, random ones for the rest.
+func calibration(sp *space.Space, seed uint64) []space.Genome {
+	list := starts(sp, calibrating/2)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	for len(list) < calibrating {
+		list = append(list, sp.Random(rng))
+	}
+	return list
+}

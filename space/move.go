@@ -1,0 +1,179 @@
+package space
+
+import (
+	"math/rand/v2"
+	"slices"
+)
+
+// move is a small change of a genome; it says whether the space allows it.
+type move func(g *Genome) bool
+
+// shift moves value by d steps in its ascending list, if the list goes so far.
+func shift[T comparable](list []T, value *T, d int) bool {
+	i := slices.Index(list, *value)
+	if i < 0 || i+d < 0 || i+d >= len(list) {
+		return false
+	}
+	*value = list[i+d]
+	return true
+}
+
+// harder prunes one convolution a step further, or, with d = -1, less far. A
+// dense one takes a scheme by lot.
+func (sp *Space) harder(p *Prune, kernel int, block bool, d int, rng *rand.Rand) bool {
+	list := sp.prunable(kernel, block)
+	if len(list) == 0 {
+		return false
+	}
+	levels := append([]int{0}, sp.Percents...)
+	if !shift(levels, &p.Percent, d) {
+		return false
+	}
+	switch {
+	case p.Percent == 0:
+		p.Scheme = Dense
+	case p.Scheme == Dense:
+		p.Scheme = list[rng.IntN(len(list))]
+	}
+	return true
+}
+
+// convolutions visits every convolution of g that may be pruned.
+func convolutions(g *Genome, visit func(p *Prune, kernel int, block bool)) {
+	visit(&g.Head, 3, false)
+	for i := range g.Slots {
+		for j, k := range g.Slots[i].Kind.kernels() {
+			visit(&g.Slots[i].Prune[j], k, true)
+		}
+	}
+	visit(&g.Tail, 3, false)
+}
+
+// prunings gives a move for every convolution, by d steps.
+func (sp *Space) prunings(g Genome, d int, rng *rand.Rand) []move {
+	var list []move
+	n := 0
+	convolutions(&g, func(*Prune, int, bool) {
+		at := n
+		n++
+		list = append(list, func(g *Genome) (ok bool) {
+			i := 0
+			convolutions(g, func(p *Prune, kernel int, block bool) {
+				if i == at {
+					ok = sp.harder(p, kernel, block, d, rng)
+				}
+				i++
+			})
+			return ok
+		})
+	})
+	return list
+}
+
+// expand moves the expansion of slot i by d steps.
+func (sp *Space) expand(i, d int) move {
+	return func(g *Genome) bool {
+		switch gene := &g.Slots[i]; gene.Kind {
+		case Wide:
+			return shift(sp.Slots[i].Wide, &gene.Expansion, d)
+		case Plain:
+			return shift(sp.Slots[i].Plain, &gene.Expansion, d)
+		}
+		return false
+	}
+}
+
+// leave skips slot i.
+func (sp *Space) leave(i int) move {
+	return func(g *Genome) bool {
+		if !sp.Slots[i].Skip || g.Slots[i].Kind == Skip {
+			return false
+		}
+		g.Slots[i] = Gene{}
+		return true
+	}
+}
+
+// take makes one of the moves, by lot among those that are possible; g as it is
+// when none is.
+func take(g Genome, moves []move, rng *rand.Rand) Genome {
+	for _, at := range rng.Perm(len(moves)) {
+		if next := g.Clone(); moves[at](&next) {
+			return next
+		}
+	}
+	return g
+}
+
+// Neighbour changes one gene by one step: the width, an expansion, one
+// convolution's ratio or scheme, or what a slot holds. A space of one genome
+// has no other.
+func (sp *Space) Neighbour(g Genome, rng *rand.Rand) Genome {
+	d := 1 - 2*rng.IntN(2)
+	moves := sp.prunings(g, d, rng)
+	moves = append(moves, func(g *Genome) bool { return shift(sp.Widths, &g.Width, d) })
+	n := 0
+	convolutions(&g, func(*Prune, int, bool) {
+		at := n
+		n++
+		moves = append(moves, func(g *Genome) (ok bool) { // another scheme at the same ratio
+			i := 0
+			convolutions(g, func(p *Prune, kernel int, block bool) {
+				list := sp.prunable(kernel, block)
+				if i == at && p.Scheme != Dense && len(list) > 1 {
+					other := list[rng.IntN(len(list)-1)]
+					if other == p.Scheme {
+						other = list[len(list)-1]
+					}
+					p.Scheme, ok = other, true
+				}
+				i++
+			})
+			return ok
+		})
+	})
+	for i := range g.Slots {
+		moves = append(moves, sp.expand(i, d), sp.leave(i), func(g *Genome) bool {
+			was := g.Slots[i]
+			gene := sp.randomBlock(rng, i, false)
+			for j, k := range gene.Kind.kernels() {
+				if p := was.Prune[j]; j < was.Kind.Convs() && slices.Contains(sp.prunable(k, true), p.Scheme) {
+					gene.Prune[j] = p
+				}
+			}
+			g.Slots[i] = gene
+			return gene != was
+		})
+	}
+	return take(g, moves, rng)
+}
+
+// Shrink makes a network cheaper by one move: a convolution is pruned a step
+// further, or all of them; a block gets narrower or is left out, or the trunk
+// gets narrower. far takes the moves that concern more than one layer. The
+// smallest network stays as it is.
+func (sp *Space) Shrink(g Genome, far bool, rng *rand.Rand) Genome {
+	near := sp.prunings(g, 1, rng)
+	wide := []move{
+		func(g *Genome) bool { return shift(sp.Widths, &g.Width, -1) },
+		func(g *Genome) (any bool) {
+			convolutions(g, func(p *Prune, kernel int, block bool) {
+				any = sp.harder(p, kernel, block, 1, rng) || any
+			})
+			return any
+		},
+	}
+	for i := range g.Slots {
+		near = append(near, sp.expand(i, -1))
+		wide = append(wide, sp.leave(i))
+	}
+	first, second := near, wide
+	if far {
+		first, second = wide, near
+	}
+	next := take(g, first, rng)
+	if next.String() == g.String() {
+		next = take(g, second, rng)
+	}
+	return next
+}

@@ -1,0 +1,120 @@
+package space
+
+import (
+	"testing"
+
+	"evosr/internal/check"
+)
+
+func roomy() *Space {
+	return &Space{Scale: 2, Colors: 1, Widths: []int{8, 12, 16}, Schemes: []Scheme{Filter, Block4, Pattern, Unstructured}, Percents: []int{25, 50, 75},
+		Slots: []Slot{{Skip: true, Wide: []float64{2, 4}, Plain: []float64{1, 2}, Lean: true}, {Wide: []float64{2, 3, 4}}, {Skip: true, Lean: true}}}
+}
+
+// differences counts the genes in which two genomes differ; a slot of another
+// kind counts once.
+func differences(a, b Genome) (n int) {
+	count := func(differ bool) {
+		if differ {
+			n++
+		}
+	}
+	count(a.Width != b.Width)
+	count(a.Head != b.Head)
+	count(a.Tail != b.Tail)
+	for i, s := range a.Slots {
+		if o := b.Slots[i]; s.Kind != o.Kind {
+			count(true)
+		} else {
+			count(s.Expansion != o.Expansion)
+			for j := range s.Prune {
+				count(s.Prune[j] != o.Prune[j])
+			}
+		}
+	}
+	return n
+}
+
+func TestNeighbour(t *testing.T) {
+	rng := check.Rand(t)
+	sp := roomy()
+	kinds := 0
+	for range 2000 {
+		g := sp.Random(rng)
+		n := sp.Neighbour(g, rng)
+		if err := sp.Check(n); err != nil {
+			t.Fatalf("%s -> %s: %v", g, n, err)
+		}
+		moved := differences(g, n)
+		for i := range g.Slots { // another block of the same kind: expansion, and nothing else
+			if g.Slots[i].Kind != n.Slots[i].Kind {
+				kinds++
+			}
+		}
+		if moved != 1 {
+			t.Fatalf("%s -> %s: %d genes, want 1", g, n, moved)
+		}
+	}
+	if kinds < 100 {
+		t.Errorf("%d moves changed what a slot holds", kinds)
+	}
+	one := &Space{Scale: 2, Colors: 1, Widths: []int{8}, Slots: []Slot{{Lean: true}}}
+	if g := one.Largest(); one.Neighbour(g, rng).String() != g.String() || one.Shrink(g, true, rng).String() != g.String() {
+		t.Error("a space of one genome has another")
+	}
+}
+
+// TestShrink goes down from the largest genome: every step is in the space,
+// and the way ends where nothing is left to take away.
+func TestShrink(t *testing.T) {
+	rng := check.Rand(t)
+	sp := roomy()
+	for _, far := range []bool{false, true} {
+		g := sp.Largest()
+		steps := 0
+		for ; steps < 1000; steps++ {
+			next := sp.Shrink(g, far, rng)
+			if err := sp.Check(next); err != nil {
+				t.Fatalf("%s -> %s: %v", g, next, err)
+			}
+			if next.String() == g.String() {
+				break
+			}
+			g = next
+		}
+		if steps == 1000 || steps < 4 || g.Width != 8 {
+			t.Errorf("far %v: %d steps to %s", far, steps, g)
+		}
+	}
+}
+
+func TestRatios(t *testing.T) {
+	rng := check.Rand(t)
+	sp := roomy()
+	changed := 0
+	for range 1000 {
+		a, b := sp.Random(rng), sp.Random(rng)
+		for what, g := range map[string]Genome{
+			"AtRatio": sp.AtRatio(a, 50), "RandomRatios": sp.RandomRatios(a, rng), "CrossRatios": sp.CrossRatios(a, b, rng), "MutateRatios": sp.MutateRatios(a, rng),
+		} {
+			if err := sp.Check(g); err != nil || !SameButRatios(a, g) {
+				t.Fatalf("%s: %s -> %s (%v)", what, a, g, err)
+			}
+			if what == "MutateRatios" && g.String() != a.String() {
+				changed++
+			}
+		}
+		c := sp.AtRatio(a, 50)
+		convolutions(&c, func(p *Prune, _ int, _ bool) {
+			if *p != (Prune{}) && p.Percent != 50 {
+				t.Fatalf("%s at 50 percent: %s", a, c)
+			}
+		})
+	}
+	if changed < 900 { // all but the dense ones
+		t.Errorf("%d of 1000 mutations changed a ratio", changed)
+	}
+	if SameButRatios(Genome{Width: 8}, Genome{Width: 12}) {
+		t.Error("another width is another architecture")
+	}
+}

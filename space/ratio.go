@@ -1,0 +1,91 @@
+package space
+
+import (
+	"math/rand/v2"
+	"slices"
+)
+
+// AtRatio prunes every pruned convolution of g by the same percent, which the
+// space must have, and leaves the dense ones dense.
+func (sp *Space) AtRatio(g Genome, percent int) Genome {
+	g = g.Clone()
+	convolutions(&g, func(p *Prune, _ int, _ bool) {
+		if p.Scheme != Dense {
+			p.Percent = percent
+		}
+	})
+	return g
+}
+
+// RandomRatios draws the ratios of g's pruned convolutions anew, as Random does:
+// first how far it prunes on average.
+func (sp *Space) RandomRatios(g Genome, rng *rand.Rand) Genome {
+	force := rng.Float64()
+	g = g.Clone()
+	convolutions(&g, func(p *Prune, _ int, _ bool) {
+		level := int((force + rng.Float64()) / 2 * float64(len(sp.Percents)))
+		if p.Scheme != Dense {
+			p.Percent = sp.Percents[min(level, len(sp.Percents)-1)]
+		}
+	})
+	return g
+}
+
+// CrossRatios takes the ratio of every convolution that is pruned in both from
+// one parent or the other, and everything else from a.
+func (sp *Space) CrossRatios(a, b Genome, rng *rand.Rand) Genome {
+	a = a.Clone()
+	pick := func(p *Prune, q Prune) {
+		if coin := rng.IntN(2) == 1; coin && p.Scheme != Dense && q.Scheme != Dense {
+			p.Percent = q.Percent
+		}
+	}
+	pick(&a.Head, b.Head)
+	for i := range a.Slots {
+		for j := range a.Slots[i].Kind.Convs() {
+			if j < b.Slots[i].Kind.Convs() {
+				pick(&a.Slots[i].Prune[j], b.Slots[i].Prune[j])
+			}
+		}
+	}
+	pick(&a.Tail, b.Tail)
+	return a
+}
+
+// MutateRatios changes at least one ratio of g's pruned convolutions, where
+// there is another, mostly by one step, and now and then all of them.
+func (sp *Space) MutateRatios(g Genome, rng *rand.Rand) Genome {
+	was := g.String()
+	g = g.Clone()
+	n := 0
+	convolutions(&g, func(p *Prune, _ int, _ bool) {
+		if p.Scheme != Dense {
+			n++
+		}
+	})
+	for range 64 { // nothing is pruned, or there is one ratio only
+		convolutions(&g, func(p *Prune, _ int, _ bool) {
+			if p.Scheme != Dense && rng.Float64()*float64(n) < 1.5 {
+				p.Percent = step(sp.Percents, p.Percent, rng)
+			}
+		})
+		if rng.Float64() < 0.2 {
+			g = sp.shiftPercents(g, rng)
+		}
+		if g.String() != was {
+			break
+		}
+	}
+	return g
+}
+
+// SameButRatios says whether two genomes differ by their ratios only.
+func SameButRatios(a, b Genome) bool {
+	plain := func(g Genome) Genome {
+		g = g.Clone()
+		convolutions(&g, func(p *Prune, _ int, _ bool) { p.Percent = 0 })
+		return g
+	}
+	x, y := plain(a), plain(b)
+	return x.Width == y.Width && x.Head == y.Head && x.Tail == y.Tail && slices.Equal(x.Slots, y.Slots)
+}
