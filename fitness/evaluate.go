@@ -54,7 +54,17 @@ type sums struct {
 	scratch       Scratch
 }
 
+// add scores one picture; u of nil is bicubic interpolation.
 func (s *sums) add(ctx context.Context, u Upscaler, p imaging.Pair, scale int) error {
+	return s.score(ctx, u, p, scale, func() (*imaging.Plane, error) {
+		sr := imaging.NewPlane(p.HR.W, p.HR.H)
+		return sr, u.Upscale(sr.Pix, p.LR.Pix, p.LR.W, p.LR.H)
+	})
+}
+
+// score compares the luma that u makes of a picture, and that of bicubic
+// interpolation, with the original.
+func (s *sums) score(ctx context.Context, u Upscaler, p imaging.Pair, scale int, enlarge func() (*imaging.Plane, error)) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -71,8 +81,8 @@ func (s *sums) add(ctx context.Context, u Upscaler, p imaging.Pair, scale int) e
 	}
 	q := bicubic
 	if u != nil {
-		sr := imaging.NewPlane(p.HR.W, p.HR.H)
-		if err := u.Upscale(sr.Pix, p.LR.Pix, p.LR.W, p.LR.H); err != nil {
+		sr, err := enlarge()
+		if err != nil {
 			return fmt.Errorf("%s: %w", p.Name, err)
 		}
 		if q, err = truth.Compare(sr, &s.scratch); err != nil {

@@ -31,6 +31,12 @@ func EvaluateFolder(ctx context.Context, u Upscaler, dir string, scale int, l im
 		if p.Y.W < scale || p.Y.H < scale {
 			return out, fmt.Errorf("fitness: %s: %dx%d pixels, want at least %d a side", path, p.Y.W, p.Y.H, scale)
 		}
+		if c, is := u.(Colored); is && c.Colors() == 3 {
+			if err := s.addRGB(ctx, c, name, p, scale); err != nil {
+				return out, err
+			}
+			continue
+		}
 		if err := s.add(ctx, u, imaging.NewPair(name, p.Luma(), scale), scale); err != nil {
 			return out, err
 		}
