@@ -19,14 +19,20 @@ const minIR = 3
 // Decode reads an ONNX file, which the Model keeps: data must not change any
 // more. Whatever data holds, Decode returns in time linear to its length and
 // allocates at most eight times that and 64 MiB.
-func Decode(data []byte) (*Model, error) {
+func Decode(data []byte) (*Model, error) { return decode(data, nil) }
+
+func decode(data []byte, f *files) (*Model, error) {
 	m := &Model{size: len(data)}
 	mem := newMemory(len(data))
+	mem.files = f
 	if err := m.decode(mem, data); err != nil {
 		return nil, fmt.Errorf("onnx: %w", err)
 	}
 	if err := m.graph.check(mem); err != nil {
 		return nil, fmt.Errorf("onnx: graph: %w", err)
+	}
+	if f != nil {
+		m.size += int(f.read) // what was read is as good as part of the file
 	}
 	return m, nil
 }

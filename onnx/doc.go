@@ -1,4 +1,4 @@
-// Package onnx turns a Subnet into an ONNX file and an ONNX file into a Subnet.
+// Package onnx turns networks into ONNX files and ONNX files into networks.
 //
 // Export writes what every toolchain reads: Pad, Conv, Relu, Add and
 // DepthToSpace, one picture at a time, of any size unless one is asked for:
@@ -10,10 +10,11 @@
 //
 // Decode reads files that nobody vouches for. Nothing is allocated before the
 // bytes that ask for it were seen, all of it together is at most eight times
-// the file and 64 MiB, and no other file is ever opened. It checks the graph
-// (names, edges, cycles, shapes, data) but knows no operators; those are for
-// Subnet, which recognises graphs that fit the layers of room space and names
-// the node that does not.
+// the file and 64 MiB, and no other file is opened unless DecodeExternal is
+// asked to. It checks the graph (names, edges, cycles, shapes, data) but knows
+// no operators; those are for Subnet, which recognises graphs that fit the
+// layers of room space, and for Graph, which takes networks of other tools. Both
+// name the node that does not fit.
 //
 // The wire format is Protocol Buffers, walked with protowire, for the
 // generated types of other ONNX packages may not meet in one program. Field

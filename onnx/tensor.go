@@ -38,7 +38,8 @@ func (t *tensor) decode(mem *memory, v field) error {
 	if err != nil {
 		return err
 	}
-	if external != 0 || c[tensorExternal] != 0 {
+	outside := external != 0 || c[tensorExternal] != 0
+	if outside && mem.files == nil {
 		return fmt.Errorf("data lie in another file (%s), want them in this one", quote(location(v.bytes)))
 	}
 	if c[tensorSegment] != 0 {
@@ -55,6 +56,9 @@ func (t *tensor) decode(mem *memory, v field) error {
 	}
 	if t.n, err = product(t.dims); err != nil {
 		return err
+	}
+	if outside {
+		return t.fetch(mem, v.bytes, c)
 	}
 	return t.checkData(v.bytes, c)
 }
@@ -109,16 +113,29 @@ func typedDims(body []byte, dst *[]int64) error {
 // location digs the name of the other file out of a tensor with external data,
 // for the error message only.
 func location(body []byte) string {
-	found := "no location"
-	// Errors do not matter: the tensor is refused anyway.
-	_ = walk(body, func(v field) error {
-		if v.num != tensorExternal || len(v.bytes) > 4096 {
+	where, err := whereabouts(body)
+	if err != nil || where["location"] == "" {
+		return "no location"
+	}
+	return where["location"]
+}
+
+// whereabouts reads the entries of external data.
+func whereabouts(body []byte) (map[string]string, error) {
+	found := map[string]string{}
+	err := walk(body, func(v field) error {
+		if v.num != tensorExternal {
 			return nil
 		}
-		if key, value, err := entry(newMemory(0), v); err == nil && key == "location" {
-			found = value
+		if len(v.bytes) > 4096 || len(found) > 8 {
+			return fmt.Errorf("external_data of %d bytes, want a few short entries", len(v.bytes))
 		}
-		return nil
+		key, value, err := entry(newMemory(0), v)
+		if _, has := found[key]; has && err == nil {
+			return fmt.Errorf("external_data: %s is given twice", quote(key))
+		}
+		found[key] = value
+		return err
 	})
-	return found
+	return found, err
 }

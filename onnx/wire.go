@@ -250,13 +250,16 @@ func typedWire(num protoField) protowire.Type {
 
 // memory bounds what a decoder allocates. Everything is taken from it before it
 // is allocated.
-type memory struct{ left, all int64 }
+type memory struct {
+	left, all int64
+	files     *files // where external data may come from, nil for nowhere
+}
 
 // newMemory allows for a file of the given bytes a little less than the eight
 // times and 64 MiB that Decode promises, because Go rounds sizes up.
 func newMemory(size int) *memory {
 	n := 7*int64(size) + 56<<20
-	return &memory{n, n}
+	return &memory{left: n, all: n}
 }
 
 func (m *memory) take(n int, each uintptr, what string) error {
