@@ -76,6 +76,11 @@ func (p *probe) score(net *supernet.Supernet, g space.Genome) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
+	return p.subnet(sub)
+}
+
+// subnet is the mean PSNR of a network on the validation crops, dB.
+func (p *probe) subnet(sub *space.Subnet) (float64, error) {
 	prog, err := sparse.Compile(sub, sparse.Options{})
 	if err != nil {
 		return 0, err
@@ -87,7 +92,7 @@ func (p *probe) score(net *supernet.Supernet, g space.Genome) (float64, error) {
 		if err := prog.Upscale(sr.Pix, pair.LR.Pix, pair.LR.W, pair.LR.H); err != nil {
 			return 0, err
 		}
-		db, err := fitness.PSNR(sr, pair.HR, net.Space.Scale)
+		db, err := fitness.PSNR(sr, pair.HR, sub.Scale)
 		if err != nil {
 			return 0, err
 		}

@@ -352,6 +352,12 @@ func (r *run) newDataset(ctx context.Context, stage string) (*imaging.Dataset, e
 			return nil, err
 		}
 	}
+	return r.deal(ctx, stage)
+}
+
+// deal makes the training pictures that are there into a set of patches.
+func (r *run) deal(ctx context.Context, stage string) (*imaging.Dataset, error) {
+	p := r.pictures
 	set, err := imaging.NewDataset([]*imaging.Plane{p.train[0].plane()}, r.cfg.Space.Scale)
 	if err != nil {
 		return nil, err

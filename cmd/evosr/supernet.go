@@ -88,7 +88,7 @@ func (a *app) supernetCmd() *cobra.Command {
 			"or pretrained:xN. The layout of the files is in docs/formats.md, so that other\n" +
 			"programs can train one.",
 	}
-	c.AddCommand(a.supernetShowCmd(), a.supernetExportCmd(), a.supernetImportCmd())
+	c.AddCommand(a.supernetShowCmd(), a.supernetExportCmd(), a.supernetImportCmd(), a.supernetRankCmd())
 	return c
 }
 

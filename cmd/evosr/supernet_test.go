@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"evosr/runner"
 	"evosr/space"
 	"evosr/supernet"
 )
@@ -147,5 +148,39 @@ func TestTrain(t *testing.T) {
 	}
 	if r := evosr(t, dir, nil, "train", "none.yaml"); r.code != exitUsage {
 		t.Errorf("exit %d, %s", r.code, r.stderr)
+	}
+}
+
+// TestRankCommand ranks the networks of a run and of a file.
+func TestRankCommand(t *testing.T) {
+	dir := t.TempDir()
+	ok(t, dir, "init", "--preset", "smoke")
+	path := filepath.Join(dir, "smoke.yaml")
+	config, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, bytes.Replace(config, []byte("steps: 600"), []byte("steps: 5"), 1))
+	ok(t, dir, "train", "smoke.yaml", "--dir", "run")
+	var r runner.Ranking
+	unmarshal(t, ok(t, dir, "supernet", "rank", "run", "--genomes", "3", "--short", "1", "--long", "2", "--json").stdout, &r)
+	if len(r.Networks) != 3 || r.Long["inherited"].Kendall == 0 || r.Profile == "" {
+		t.Errorf("rank says %+v", r)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "run", "rank.jsonl")); err != nil {
+		t.Error(err)
+	}
+	ok(t, dir, "supernet", "export", "run", "-o", "w.safetensors")
+	text := ok(t, dir, "supernet", "rank", "w.safetensors", "--config", "smoke.yaml", "--genomes", "3", "--short", "1", "--long", "2").stdout
+	for _, w := range []string{"3 networks, the slowest", "inherited weights", "parameters", "multiplications", "tau", "Spearman"} {
+		if !strings.Contains(text, w) {
+			t.Errorf("rank prints %s, want %q", text, w)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "w.safetensors.rank.jsonl")); err != nil {
+		t.Error(err)
+	}
+	if e := evosr(t, dir, nil, "supernet", "rank", "w.safetensors", "--short", "9", "--long", "2"); e.code != exitUsage {
+		t.Errorf("exit %d, %s", e.code, e.stderr)
 	}
 }

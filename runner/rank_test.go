@@ -1,0 +1,125 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"evosr/configs"
+	"evosr/supernet"
+)
+
+func TestCorrelations(t *testing.T) {
+	for _, tt := range []struct {
+		a, b          []float64
+		tau, spearman float64
+	}{
+		{[]float64{1, 2, 3, 4}, []float64{10, 20, 30, 40}, 1, 1},
+		{[]float64{1, 2, 3, 4}, []float64{4, 3, 2, 1}, -1, -1},
+		{[]float64{1, 2, 3}, []float64{1, 3, 2}, 1.0 / 3, 0.5},
+		{[]float64{1, 1, 1}, []float64{1, 2, 3}, 0, 0},
+		// Ties: pairs -4 of geometric mean sqrt(8*9); ranks 3.5 1.5 0 3.5 1.5 and 1.5 3 4 1.5 0.
+		{[]float64{12, 2, 1, 12, 2}, []float64{1, 4, 7, 1, 0}, -4 / math.Sqrt(8*9), -5 / math.Sqrt(9*9.5)},
+	} {
+		if got := kendall(tt.a, tt.b); math.Abs(got-tt.tau) > 1e-12 {
+			t.Errorf("tau of %v and %v is %v, want %v", tt.a, tt.b, got, tt.tau)
+		}
+		if got := pearson(ranks(tt.a), ranks(tt.b)); math.Abs(got-tt.spearman) > 1e-12 {
+			t.Errorf("Spearman of %v and %v is %v, want %v", tt.a, tt.b, got, tt.spearman)
+		}
+	}
+}
+
+func TestSpread(t *testing.T) {
+	var all []Ranked
+	for i := range 100 {
+		all = append(all, Ranked{LatencyMS: 1 + float64(i*i)/100})
+	}
+	for _, n := range []int{2, 7, 24, 100} {
+		list := spread(all, n)
+		if len(list) != n || list[0] != all[0] || list[n-1] != all[99] {
+			t.Fatalf("%d of %d from %v to %v", len(list), n, list[0], list[len(list)-1])
+		}
+		for i := range list[1:] {
+			if !(list[i].LatencyMS < list[i+1].LatencyMS) {
+				t.Fatalf("%d: %v is not ascending", n, list)
+			}
+			if n == 7 && list[i+1].LatencyMS/list[i].LatencyMS > 2.3 {
+				t.Errorf("a step from %v to %v ms, want even ones of 2.15", list[i].LatencyMS, list[i+1].LatencyMS)
+			}
+		}
+	}
+}
+
+// TestRank ranks a few networks, stopped half-way, continued from its journal
+// with a line cut by the stop, and wants the numbers of a run that went through.
+func TestRank(t *testing.T) {
+	cfg := smoke(t, "")
+	cfg.Data.Pictures, cfg.Train.Batch = 4, 2
+	net := supernet.New(&cfg.Space, 1)
+	profile, err := configs.LoadProfile(cfg.Device.Profile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	o := RankOptions{Genomes: 5, Short: 3, Long: 8, Journal: filepath.Join(dir, "whole.jsonl")}
+	want, err := Rank(t.Context(), net, cfg, profile, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(want.Networks) != 5 || !(want.Spread > 2) || len(want.Short) != 3 || len(want.Long) != 3 {
+		t.Errorf("%+v", want)
+	}
+	for _, n := range want.Networks {
+		if n.Short == n.Inherited || n.Long == n.Short || !(n.Long > 15) || n.Params == 0 || n.MACs == 0 {
+			t.Errorf("%+v, want three different qualities", n)
+		}
+	}
+
+	o.Journal = filepath.Join(dir, "stopped.jsonl")
+	ctx, stop := context.WithCancel(t.Context())
+	stopped := o
+	stopped.Report = func(p Progress) {
+		if p.Stage == StageRank && p.Done > 25 {
+			stop()
+		}
+	}
+	if _, err := Rank(ctx, net, cfg, profile, stopped); !errors.Is(err, context.Canceled) {
+		t.Fatalf("error %v, want that it was stopped", err)
+	}
+	text, err := os.ReadFile(o.Journal)
+	if err != nil || len(text) < 100 || text[len(text)-1] != '\n' {
+		t.Fatalf("the journal holds %q, %v", text, err)
+	}
+	if err := os.WriteFile(o.Journal, text[:len(text)-7], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Rank(t.Context(), net, cfg, profile, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("continued it gives\n%+v\nwant\n%+v", got, want)
+	}
+	// All is known now: nothing is trained, and nothing written.
+	before, _ := os.ReadFile(o.Journal)
+	if got, err = Rank(t.Context(), net, cfg, profile, o); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("from the journal alone: %+v, %v", got, err)
+	}
+	if after, _ := os.ReadFile(o.Journal); string(after) != string(before) {
+		t.Errorf("the journal grew by %q", strings.TrimPrefix(string(after), string(before)))
+	}
+	// Other weights know nothing of it.
+	k := &ranking{run: run{cfg: cfg, net: supernet.New(&cfg.Space, 2), profile: profile}, o: o}
+	if err := k.prepare(t.Context()); err != nil || len(k.known) != 0 {
+		t.Errorf("other weights know %d results, %v", len(k.known), err)
+	}
+	if _, err := Rank(t.Context(), net, cfg, profile, RankOptions{Genomes: 1, Short: 1, Long: 1}); !errors.Is(err, ErrUsage) {
+		t.Errorf("one network: %v", err)
+	}
+}
