@@ -12,14 +12,21 @@ import (
 type costs struct {
 	tap   [4]float64 // one list entry on one vector of pixels
 	block [4]float64 // what a block costs on one vector beside its taps: bias, loads and stores, loop
+
+	winograd *winogradCosts // nil: direct is faster
 }
+
+// winogradCosts are in the same unit, on one vector of pixels, for a product of
+// an input with an output channel and for each of them.
+type winogradCosts struct{ product, in, out float64 }
 
 // tables are the costs by kernel.Set.Name, rounded from BenchmarkCosts on an AMD
 // EPYC of family 26: one unit is 0.12 ns there with AVX-512, 0.24 ns with AVX2.
-// NEON has AVX2's until someone measures it.
+// NEON has AVX2's until someone measures it. Winograd's come from
+// kernel.BenchmarkWinograd, whose direct layers take 9 units a product.
 var tables = map[string]costs{
-	"avx512": {tap: [4]float64{2.5, 2.9, 4.1, 8}, block: [4]float64{10, 12, 24, 40}},
-	"avx2":   {tap: [4]float64{1.9, 2.2, 4, 8}, block: [4]float64{5, 8, 10, 17}},
+	"avx512": {tap: [4]float64{2.5, 2.9, 4.1, 8}, block: [4]float64{10, 12, 24, 40}, winograd: &winogradCosts{2.45, 15, 9}},
+	"avx2":   {tap: [4]float64{1.9, 2.2, 4, 8}, block: [4]float64{5, 8, 10, 17}, winograd: &winogradCosts{2.3, 13, 9.6}},
 	"neon":   {tap: [4]float64{1.9, 2.2, 4, 8}, block: [4]float64{5, 8, 10, 17}},
 	"go":     {tap: [4]float64{1, 2, 4, 8}, block: [4]float64{5, 10, 20, 40}},
 }
@@ -121,6 +128,24 @@ func (c *costs) describe(l *layer) (LayerInfo, cut) {
 		return info, cut{}
 	}
 	k := c.choose(l)
+	// Before pruning the layer was as much larger as it has lost weights by
+	// elimination, in the same blocks.
+	full := *l
+	full.mask = nil
+	cost, unpruned := k.cost, c.choose(&full).cost
+	if info.Method = MethodLists; c.winograd != nil && l.transformable() {
+		if by := c.winograd.price(l.in, l.out); by < cost {
+			info.Method, cost = MethodWinograd, by
+		}
+		unpruned = min(unpruned, c.winograd.price(l.in, l.out))
+	}
+	info.Speedup = unpruned * float64(l.source.dense) / float64(len(l.weights)) / cost
+	info.Pays = info.Speedup >= 1.05
+	if info.Method == MethodWinograd {
+		const pointsOfTile, pixelsOfTile = 36, 16
+		info.MACs = l.in * l.out * pointsOfTile / pixelsOfTile
+		return info, k
+	}
 	info.Blocks, info.BlockTaps = k.blocks, k.taps
 	most := -1
 	for i := range 4 {
@@ -130,11 +155,5 @@ func (c *costs) describe(l *layer) (LayerInfo, cut) {
 			info.B, most = 1<<i, n
 		}
 	}
-	// Before pruning the layer was as much larger as it has lost weights by
-	// elimination, in the same blocks.
-	full := *l
-	full.mask = nil
-	info.Speedup = c.choose(&full).cost * float64(l.source.dense) / float64(len(l.weights)) / k.cost
-	info.Pays = info.Speedup >= 1.05
 	return info, k
 }

@@ -29,24 +29,26 @@ const cacheBytes = 512 << 10
 // there, so that kernels see rows in sequence. Memory therefore does not grow
 // with the picture's height, and less of it leaves the caches.
 type plan struct {
-	w, h    int
-	planes  bool  // layers run one after the other over whole planes, see planes.go
-	rows    int   // of a band
-	bands   int   // of a picture
-	shift   []int // by layer: rows that it lags behind, at least border
-	layers  []step
-	border  int     // of rings, pixels: what filters reach
-	scratch []int   // channels of each band-size tensor, one set for every worker
-	arenas  []int64 // floats of each stretch of memory that planes share
-	spare   int64   // floats of each worker's row of a strided convolution
-	bytes   int64
+	w, h      int
+	planes    bool  // layers run one after the other over whole planes, see planes.go
+	rows      int   // of a band
+	bands     int   // of a picture
+	shift     []int // by layer: rows that it lags behind, at least border
+	layers    []step
+	border    int     // of rings, pixels: what filters reach
+	scratch   []int   // channels of each band-size tensor, one set for every worker
+	arenas    []int64 // floats of each stretch of memory that planes share
+	spare     int64   // floats of each worker's row of a strided convolution
+	transform int64   // floats of each worker's scratch memory for Winograd
+	bytes     int64
 }
 
 // step is one layer's part of a plan.
 type step struct {
-	blocks []kernel.Block // offsets for this size
-	local  bool           // the output is read only by the same rows of the same band
-	buffer int            // index into scratch, when local
+	blocks   []kernel.Block // offsets for this size, where winograd is nil
+	winograd *kernel.Winograd
+	local    bool // the output is read only by the same rows of the same band
+	buffer   int  // index into scratch, when local
 
 	slots  int // bands in the ring, when not local
 	mirror int // rows before the ring
@@ -88,6 +90,7 @@ func (c *compiled) planFor(w, h int) (*plan, error) {
 
 func (c *compiled) newPlan(w, h int) (*plan, error) {
 	p := &plan{w: w, h: h, planes: c.net.planes, layers: make([]step, len(c.net.layers))}
+	p.transforms(c)
 	if p.planes {
 		if err := p.layPlanes(c); err != nil {
 			return nil, err
@@ -102,7 +105,7 @@ func (c *compiled) newPlan(w, h int) (*plan, error) {
 		return nil, err
 	}
 	for i := range c.net.layers {
-		if c.net.layers[i].op == space.OpConv {
+		if c.net.layers[i].op == space.OpConv && p.layers[i].winograd == nil {
 			p.lower(&c.net.layers[i], i, c)
 		}
 	}
@@ -161,7 +164,7 @@ func BandRows(layers []LayerInfo, w, h, threads int) int {
 	if threads > 1 {
 		rows = min(rows, h/(4*threads))
 	}
-	return min(max(rows, 2), h)
+	return tileRows(layers, min(max(rows, 2), h), h)
 }
 
 // assign decides which outputs stay within a band, gives those scratch memory
@@ -257,7 +260,7 @@ func (p *plan) measure(c *compiled) error {
 	for _, floats := range p.arenas {
 		p.bytes += 4 * floats
 	}
-	p.bytes += int64(c.threads) * 4 * p.spare
+	p.bytes += int64(c.threads) * 4 * (p.spare + p.transform)
 	if p.bytes > c.maxBytes {
 		return fmt.Errorf("sparse: picture: %dx%d pixels need %d bytes, want at most %d", p.w, p.h, p.bytes, c.maxBytes)
 	}

@@ -33,7 +33,7 @@ func (p *plan) layPlanes(c *compiled) error {
 	for i := range net.layers {
 		s := &p.layers[i].plane
 		s.w, s.h = sizes[net.layers[i].at][0], sizes[net.layers[i].at][1]
-		s.chunk = max(1, min(32, s.h/(4*c.threads)))
+		s.chunk = tileRows(c.info, max(1, min(32, s.h/(4*c.threads))), p.h)
 		for _, r := range net.layers[i].reads {
 			if r.layer >= 0 {
 				last[r.layer] = i
@@ -212,7 +212,7 @@ func (f *frame) convolveRows(c *compiled, me *worker, i, y0 int) {
 		stride, _ = l.node.Inside()
 		up, left = l.node.Pad[0], l.node.Pad[2]
 	}
-	blocks := f.plan.layers[i].blocks
+	s := &f.plan.layers[i]
 	me.src.Origin += (y0*stride+l.kernel/2-up)*me.src.Row + l.kernel/2 - left
 	if stride == 1 {
 		me.src.H, me.src.W = me.dst.H, me.dst.W
@@ -221,7 +221,7 @@ func (f *frame) convolveRows(c *compiled, me *worker, i, y0 int) {
 			me.add.Origin += y0 * me.add.Row
 			me.add.H = me.dst.H
 		}
-		me.convolve(c.set, l, blocks)
+		me.convolve(c.set, l, s, y0%kernel.TileRows)
 		return
 	}
 	// Rows are skipped; between columns everything is computed and thrown away,
@@ -230,7 +230,7 @@ func (f *frame) convolveRows(c *compiled, me *worker, i, y0 int) {
 	me.strided.Place(me.spare, l.out, 1, (me.dst.W-1)*stride+1, 0)
 	me.src.H, me.src.W = 1, me.strided.W
 	for y := range me.dst.H {
-		c.set.Conv(&me.strided, &me.src, blocks, &me.epilogue, 0, 1)
+		c.set.Conv(&me.strided, &me.src, s.blocks, &me.epilogue, 0, 1)
 		me.src.Origin += stride * me.src.Row
 		for o := range l.out {
 			from, to := me.strided.At(o, 0), me.dst.At(o, y)

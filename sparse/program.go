@@ -14,7 +14,7 @@ import (
 
 // Version names the runtime's behaviour in time: it changes whenever kernels,
 // cost tables or the schedule change so that measured times no longer hold.
-const Version = "2"
+const Version = "3"
 
 // Bounds of what may be asked for.
 const (
@@ -32,14 +32,15 @@ type Options struct {
 // compiled is what clones share: everything that does not change after
 // Compile, and the plans.
 type compiled struct {
-	subnet      *space.Subnet // what was compiled, dead channels removed; nil for a graph
-	graph       *space.Graph  // what was compiled; nil for a subnet
-	net         *network      // what runs
-	passes      []Pass        // what was done
-	info        []LayerInfo   // of net's layers
-	cuts        []cut         // of net's layers
-	params      int           // of the subnet or graph as it was given
-	kept, dense int           // MACs of the subnet or graph as it was given
+	subnet      *space.Subnet      // what was compiled, dead channels removed; nil for a graph
+	graph       *space.Graph       // what was compiled; nil for a subnet
+	net         *network           // what runs
+	passes      []Pass             // what was done
+	info        []LayerInfo        // of net's layers
+	cuts        []cut              // of net's layers
+	transformed []*kernel.Winograd // of net's layers, nil where lists are faster
+	params      int                // of the subnet or graph as it was given
+	kept, dense int                // MACs of the subnet or graph as it was given
 	set         *kernel.Set
 	threads     int
 	maxBytes    int64
@@ -106,6 +107,7 @@ func finish(c *compiled, o Options) (*Program, error) {
 		info, k := table.describe(&c.net.layers[i])
 		c.info, c.cuts = append(c.info, info), append(c.cuts, k)
 	}
+	c.transform()
 	if !c.net.planes {
 		whole := &plan{rows: 1, bands: 1, layers: make([]step, len(c.net.layers))}
 		whole.shift, _ = c.net.shifts()
@@ -202,13 +204,14 @@ type LayerInfo struct {
 	Op              string  // "conv" or what else it does, as space.Op has it
 	Act             string  // activation, "none" for none
 	In, Out, Kernel int     // as compiled: channels, side of the filter
+	Method          string  // MethodLists or MethodWinograd, for pictures that are not too narrow; "" where it is no convolution
 	B               int     // output channels that most micro-kernels compute together
 	Scheme          string  // as pruned, e.g. "block4"
 	Density         float64 // kept weights / all weights of the subnet's layer
 	Blocks          [4]int  // micro-kernels of 1, 2, 4 and 8 output channels
 	BlockTaps       [4]int  // list entries summed over them
 	Taps            int     // list entries, all blocks
-	MACs            int     // multiplications per pixel that run, fill-up zeros included
+	MACs            int     // multiplications per pixel that run, fill-up zeros included; Winograd's are of transformed values
 	DenseMACs       int     // multiplications per pixel of the subnet's layer unpruned
 	ReLU, Residual  bool
 	Local           bool    // the output is not kept beyond a band of rows

@@ -8,8 +8,9 @@ import (
 )
 
 // convolve runs a convolution from me.src to me.dst, me.add added where the
-// layer has a second input.
-func (me *worker) convolve(set *kernel.Set, l *layer, blocks []kernel.Block) {
+// layer has a second input. lead is how many rows of the first row of Winograd
+// tiles lie above me.dst.
+func (me *worker) convolve(set *kernel.Set, l *layer, s *step, lead int) {
 	me.fuse(l)
 	if len(l.reads) > 1 {
 		me.epilogue.Residual = &me.add
@@ -17,7 +18,11 @@ func (me *worker) convolve(set *kernel.Set, l *layer, blocks []kernel.Block) {
 			me.add.C, me.add.Plane = l.out, 0
 		}
 	}
-	set.Conv(&me.dst, &me.src, blocks, &me.epilogue, 0, me.dst.H)
+	if s.winograd != nil {
+		s.winograd.Conv(&me.dst, &me.src, &me.epilogue, 0, me.dst.H, lead, me.scratch)
+		return
+	}
+	set.Conv(&me.dst, &me.src, s.blocks, &me.epilogue, 0, me.dst.H)
 }
 
 // fuse makes the epilogue of a layer's activation, where kernels have it.

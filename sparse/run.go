@@ -36,6 +36,7 @@ type worker struct {
 	src, add   kernel.Tensor   // rows of what is read first and second
 	epilogue   kernel.Epilogue
 	rows       [4][]float32  // channel rows to be shuffled
+	scratch    []float32     // for Winograd
 	spare      []float32     // a row of a strided convolution, over planes
 	strided    kernel.Tensor // of it
 	taps       []space.Tap   // of the columns of the last resized output, over planes
@@ -141,6 +142,9 @@ func newFrame(c *compiled, p *plan) *frame {
 			scratch = append(scratch, place(channels, p.rows, 0))
 		}
 		w.out, w.busy = make([]kernel.Tensor, len(net.layers)), make([]time.Duration, len(net.layers))
+		if p.transform > 0 {
+			w.scratch = kernel.Aligned(int(p.transform))
+		}
 		if p.spare > 0 {
 			w.spare = kernel.Aligned(int(p.spare))
 		}
@@ -228,7 +232,7 @@ func (f *frame) band(c *compiled, me *worker, i, k, y0, y1 int) {
 		if len(l.reads) > 1 {
 			f.view(&me.add, me, &l.reads[1], k, y0, y1)
 		}
-		me.convolve(c.set, l, f.plan.layers[i].blocks)
+		me.convolve(c.set, l, &f.plan.layers[i], (y0+f.plan.shift[i])%kernel.TileRows)
 	case space.OpConcat:
 		first := 0
 		for j := range l.reads {

@@ -116,6 +116,10 @@ func transformFilter(w []float32) (u [tilePoints]float64) {
 	return u
 }
 
+// Columns is how many pixels of a row of that width are computed: whole vectors
+// of tiles.
+func (g *Winograd) Columns(width int) int { return roundUp(width, TileRows*g.set.lanes) }
+
 // Scratch is the floats of scratch memory that Conv needs.
 func (g *Winograd) Scratch() int {
 	return (tilePoints*(g.In*stripVectors+1)+tilePoints*g.set.products)*g.set.lanes + middleFloats
