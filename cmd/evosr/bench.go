@@ -41,7 +41,8 @@ type benchLayer struct {
 
 func (a *app) benchCmd() *cobra.Command {
 	frame := size{320, 180}
-	var threads, runs int
+	var model modelOptions
+	var runs int
 	c := &cobra.Command{
 		Use:   "bench MODEL",
 		Short: "Latency of a network in evosr's runtime, layer by layer",
@@ -53,7 +54,7 @@ func (a *app) benchCmd() *cobra.Command {
 			if args[0] == bicubic {
 				return usagef("bicubic has no layers to measure: give an ONNX file or a program file")
 			}
-			u, err := openModel(args[0], 0, threads)
+			u, err := openModel(args[0], model)
 			if err != nil {
 				return err
 			}
@@ -69,7 +70,7 @@ func (a *app) benchCmd() *cobra.Command {
 		},
 	}
 	c.Flags().Var(&frame, "size", "input picture, pixels")
-	threadsFlag(c, &threads)
+	modelFlags(c, &model)
 	numberFlag(c, &runs, "runs", 1, 100000, 50, "timed frames, after a warm-up")
 	return a.jsonFlag(c)
 }

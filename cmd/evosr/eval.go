@@ -15,7 +15,8 @@ import (
 
 func (a *app) evalCmd() *cobra.Command {
 	var images string
-	var scale, threads, megapixels int
+	var model modelOptions
+	var megapixels int
 	c := &cobra.Command{
 		Use:   "eval MODEL --images DIR",
 		Short: "PSNR and SSIM on high-resolution pictures, by the papers' conventions",
@@ -25,7 +26,7 @@ func (a *app) evalCmd() *cobra.Command {
 			"  evosr eval bicubic --images Set5 --scale 4 --json",
 		Args: arguments("MODEL"),
 		RunE: func(c *cobra.Command, args []string) error {
-			u, err := openModel(args[0], scale, threads)
+			u, err := openModel(args[0], model)
 			if err != nil {
 				return err
 			}
@@ -41,8 +42,8 @@ func (a *app) evalCmd() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&images, "images", "", "folder of high-resolution pictures")
-	scaleFlag(c, &scale)
-	threadsFlag(c, &threads)
+	scaleFlag(c, &model.scale)
+	modelFlags(c, &model)
 	megapixelsFlag(c, &megapixels)
 	if err := c.MarkFlagRequired("images"); err != nil {
 		panic(err)

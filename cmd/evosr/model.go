@@ -7,8 +7,9 @@ import (
 	"os"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"evosr/imaging"
-	"evosr/onnx"
 	"evosr/sparse"
 )
 
@@ -21,42 +22,79 @@ const programMagic = "\x89EVOSR\r\n"
 // bicubic is the model's name that stands for interpolation.
 const bicubic = "bicubic"
 
-// upscaler enlarges luma. It is a program, or bicubic interpolation when
-// program is nil.
+// upscaler enlarges luma, or RGB where its network has three colors. It is a
+// program, or bicubic interpolation when program is nil.
 type upscaler struct {
 	name    string
 	scale   int
 	program *sparse.Program
 }
 
+// modelOptions say how MODEL is to be taken.
+type modelOptions struct {
+	scale    int // 0 where the model's own counts; bicubic needs one
+	threads  int
+	white    int  // value of white that an imported network wants
+	external bool // weights may lie in files beside it
+}
+
+// modelFlags adds the flags of networks that come from elsewhere.
+func modelFlags(c *cobra.Command, o *modelOptions) {
+	threadsFlag(c, &o.threads)
+	importFlags(c, o)
+}
+
+func importFlags(c *cobra.Command, o *modelOptions) {
+	numberFlag(c, &o.white, "range", 1, 65535, 1, "value of white that an imported network was made for, such as 255")
+	c.Flags().BoolVar(&o.external, "allow-external", false, "read an ONNX file's weights from files below its folder")
+}
+
 // openModel reads MODEL: what a file is decides its content, not its name.
-// scale is 0 where the model's own counts; bicubic needs one.
-func openModel(name string, scale, threads int) (*upscaler, error) {
+func openModel(name string, o modelOptions) (*upscaler, error) {
 	switch {
-	case name == bicubic && scale == 0:
+	case name == bicubic && o.scale == 0:
 		return nil, usagef("bicubic has no scale of its own: say --scale 2, 3 or 4")
 	case name == bicubic:
-		return &upscaler{name: name, scale: scale}, nil
+		return &upscaler{name: name, scale: o.scale}, nil
 	}
-	p, err := openProgram(name, threads)
+	p, err := openProgram(name, o)
 	if err != nil {
 		return nil, err
 	}
-	if scale != 0 && scale != p.Scale() {
+	if o.scale != 0 && o.scale != p.Scale() {
 		p.Close()
-		return nil, usagef("%s enlarges by %d, not by %d: leave --scale out", name, p.Scale(), scale)
-	}
-	if p.Colors() != 1 {
-		p.Close()
-		return nil, usagef("%s works on %d colour planes: this version runs luma networks, with one", name, p.Colors())
+		return nil, usagef("%s enlarges by %d, not by %d: leave --scale out", name, p.Scale(), o.scale)
 	}
 	return &upscaler{name: name, scale: p.Scale(), program: p}, nil
 }
 
-func openProgram(path string, threads int) (*sparse.Program, error) {
+func openProgram(path string, o modelOptions) (*sparse.Program, error) {
 	if strings.HasPrefix(path, pretrained) {
-		return pretrainedProgram(path, sparse.Options{Threads: threads})
+		return pretrainedProgram(path, sparse.Options{Threads: o.threads})
 	}
+	text, err := readModel(path)
+	if err != nil {
+		return nil, err
+	}
+	if isProgram(text) {
+		p, err := sparse.DecodeFor(bytes.NewReader(text), sparse.Options{Threads: o.threads})
+		if err != nil {
+			return nil, integrityf("model %s: %w", path, err)
+		}
+		return p, nil
+	}
+	n, err := importONNX(path, text, o)
+	if err != nil {
+		return nil, err
+	}
+	return n.compile(o.threads)
+}
+
+// isProgram tells a program file by its first bytes.
+func isProgram(text []byte) bool { return bytes.HasPrefix(text, []byte(programMagic)) }
+
+// readModel reads a model's file whole.
+func readModel(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		if errors.Is(err, os.ErrNotExist) {
@@ -75,24 +113,7 @@ func openProgram(path string, threads int) (*sparse.Program, error) {
 	case len(text) > maxModel:
 		return nil, dataf("model %s: larger than %d bytes, which no network of evosr is", path, maxModel)
 	}
-	o := sparse.Options{Threads: threads}
-	if bytes.HasPrefix(text, []byte(programMagic)) {
-		p, err := sparse.DecodeFor(bytes.NewReader(text), o)
-		if err != nil {
-			return nil, integrityf("model %s: %w", path, err)
-		}
-		return p, nil
-	}
-	net, meta, err := onnx.Read(bytes.NewReader(text))
-	if err != nil {
-		return nil, dataf("model %s: neither a program file nor an ONNX file that evosr can run: %w", path, err)
-	}
-	p, err := sparse.Compile(net, o)
-	if err != nil {
-		return nil, dataf("model %s: %w", path, err)
-	}
-	p.SetMeta(meta)
-	return p, nil
+	return text, nil
 }
 
 func (u *upscaler) close() {
@@ -105,7 +126,15 @@ func (u *upscaler) close() {
 // enlarged; Upscale also serves pictures too large for one run.
 func (u *upscaler) Scale() int { return u.scale }
 
-// Upscale enlarges w x h values of src into dst.
+// Colors is the number of planes that go in and out.
+func (u *upscaler) Colors() int {
+	if u.program != nil {
+		return u.program.Colors()
+	}
+	return 1
+}
+
+// Upscale enlarges planes of w x h values of src into dst.
 func (u *upscaler) Upscale(dst, src []float32, w, h int) error {
 	if u.program != nil {
 		return upscaleStrips(u.program, dst, src, w, h, stripPixels)
@@ -120,36 +149,33 @@ func (u *upscaler) Upscale(dst, src []float32, w, h int) error {
 const stripPixels = 2 << 20
 
 // upscaleStrips runs a program on strips of whole rows that overlap by what a
-// pixel of the output can see, so that the result is the same as in one run.
+// pixel of the output can see, so that the result is the same as in one run. A
+// program that looks everywhere runs once.
 func upscaleStrips(p *sparse.Program, dst, src []float32, w, h, most int) error {
-	halo := reach(p)
+	halo := p.Reach()
 	rows := max(most/w, 4*halo, 1) // of a run, the overlap included
-	if h <= rows {
+	if halo < 0 || h <= rows {
 		return p.Upscale(dst, src, w, h)
 	}
-	s := p.Scale()
-	strip := make([]float32, rows*s*w*s)
+	s, colors := p.Scale(), p.Colors()
+	row := w * s * s // values of dst for one row of src
+	in, out := make([]float32, colors*rows*w), make([]float32, colors*rows*row)
 	for y := 0; y < h; {
 		y0 := min(max(0, y-halo), h-rows) // every run has the same size: one plan
-		if err := p.Upscale(strip, src[y0*w:(y0+rows)*w], w, rows); err != nil {
+		for c := range colors {
+			copy(in[c*rows*w:(c+1)*rows*w], src[(c*h+y0)*w:])
+		}
+		if err := p.Upscale(out, in, w, rows); err != nil {
 			return err
 		}
 		end := y0 + rows - halo
 		if y0+rows == h {
 			end = h
 		}
-		row := w * s * s // values of dst for one row of src
-		copy(dst[y*row:end*row], strip[(y-y0)*row:])
+		for c := range colors {
+			copy(dst[(c*h+y)*row:(c*h+end)*row], out[(c*rows+y-y0)*row:])
+		}
 		y = end
 	}
 	return nil
-}
-
-// reach bounds how many rows away an input pixel changes an output pixel.
-func reach(p *sparse.Program) int {
-	n := 0
-	for _, l := range p.Subnet().Layers {
-		n += l.Kernel / 2
-	}
-	return n
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"evosr/fitness"
 	"evosr/imaging"
 	"evosr/internal/check"
+	"evosr/space"
 	"evosr/sparse"
 )
 
@@ -101,17 +103,31 @@ func TestStrips(t *testing.T) {
 			}
 		}
 	}
-	p, err := sparse.Compile(net, sparse.Options{Threads: 2})
+	luma, err := sparse.Compile(net, sparse.Options{Threads: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer p.Close()
-	halo := reach(p)
+	defer luma.Close()
+	inStrips(t, rng, luma)
+	conv := space.Node{Name: "conv", Op: space.OpConv, Inputs: []int{space.Picture}, Out: 12, Kernel: 5, Pad: [4]int{2, 2, 2, 2}, Weights: make([]float32, 12*3*25)}
+	check.Fill(rng, conv.Weights)
+	shuffle := space.Node{Name: "shuffle", Op: space.OpShuffle, Inputs: []int{0}, Factor: 2}
+	rgb, err := sparse.CompileGraph(&space.Graph{Scale: 2, Colors: 3, Nodes: []space.Node{conv, shuffle}}, sparse.Options{Threads: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rgb.Close()
+	inStrips(t, rng, rgb)
+}
+
+func inStrips(t *testing.T, rng *rand.Rand, p *sparse.Program) {
+	t.Helper()
+	halo, colors := p.Reach(), p.Colors()
 	for _, h := range []int{1, halo, 4 * halo, 4*halo + 1, 6*halo - 1, 13*halo + 5} {
 		const w = 24
-		src := make([]float32, w*h)
+		src := make([]float32, colors*w*h)
 		check.Fill(rng, src)
-		got, want := make([]float32, 4*w*h), make([]float32, 4*w*h)
+		got, want := make([]float32, 4*len(src)), make([]float32, 4*len(src))
 		if err := p.Upscale(want, src, w, h); err != nil {
 			t.Fatal(err)
 		}

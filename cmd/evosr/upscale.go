@@ -17,22 +17,23 @@ import (
 
 func (a *app) upscaleCmd() *cobra.Command {
 	var model string
-	var scale, threads, megapixels int
+	var o modelOptions
+	var megapixels int
 	c := &cobra.Command{
 		Use:   "upscale -m MODEL IN OUT",
 		Short: "Enlarge pictures, folders of pictures, or Y4M video",
 		Long: "Enlarges IN into OUT. IN is a PNG, JPEG or WebP picture, a folder of them, or a\n" +
 			"Y4M video; - is Y4M on standard input or output. Pictures are written as PNG, a\n" +
 			"folder's under the same names; one that cannot be read is named at the end and\n" +
-			"does not stop the others. The model enlarges luma, bicubic interpolation\n" +
-			"colour and transparency.",
+			"does not stop the others. A model of luma leaves colour to bicubic interpolation,\n" +
+			"one of RGB enlarges all; transparency is interpolated.",
 		Example: "  evosr upscale -m model.evosr photo.jpg large.png\n" +
 			"  evosr upscale -m model.onnx photos/ large/\n" +
 			"  evosr upscale -m bicubic --scale 2 photo.png large.png\n" +
 			"  ffmpeg -i in.mp4 -f yuv4mpegpipe - | evosr upscale -m model.evosr - - | ffplay -",
 		Args: arguments("IN", "OUT"),
 		RunE: func(c *cobra.Command, args []string) error {
-			u, err := openModel(model, scale, threads)
+			u, err := openModel(model, o)
 			if err != nil {
 				return err
 			}
@@ -41,8 +42,8 @@ func (a *app) upscaleCmd() *cobra.Command {
 		},
 	}
 	c.Flags().StringVarP(&model, "model", "m", "", "ONNX file, program file, or bicubic")
-	scaleFlag(c, &scale)
-	threadsFlag(c, &threads)
+	scaleFlag(c, &o.scale)
+	modelFlags(c, &o)
 	megapixelsFlag(c, &megapixels)
 	if err := c.MarkFlagRequired("model"); err != nil {
 		panic(err)
@@ -174,20 +175,44 @@ func upscalePicture(u *upscaler, in, out string, l imaging.Limits) error {
 
 // enlarge writes p, which was read from in, to out.
 func enlarge(u *upscaler, p *imaging.Picture, in, out string) error {
-	w, h := p.Y.W*u.scale, p.Y.H*u.scale
-	big := &imaging.Picture{Y: imaging.NewPlane(w, h)}
-	if err := u.Upscale(big.Y.Pix, p.Luma().Pix, p.Y.W, p.Y.H); err != nil {
+	big, err := u.picture(p)
+	if err != nil {
 		return dataf("%s: %w", in, err)
 	}
-	for _, c := range []struct {
-		from *imaging.Plane
-		to   **imaging.Plane
-	}{{p.Cb, &big.Cb}, {p.Cr, &big.Cr}, {p.Alpha, &big.Alpha}} {
-		if c.from != nil {
-			*c.to = imaging.Resize(c.from, w, h)
+	return writeWhole(out, func(f io.Writer) error { return imaging.EncodePNG(f, big) })
+}
+
+// picture enlarges a picture with its colours and its transparency.
+func (u *upscaler) picture(p *imaging.Picture) (*imaging.Picture, error) {
+	w, h := p.Y.W*u.scale, p.Y.H*u.scale
+	big := &imaging.Picture{}
+	if u.Colors() == 3 {
+		var src []float32
+		for _, plane := range p.RGB() {
+			src = append(src, plane.Pix...)
+		}
+		dst := make([]float32, 3*w*h)
+		if err := u.Upscale(dst, src, p.Y.W, p.Y.H); err != nil {
+			return nil, err
+		}
+		var rgb [3]*imaging.Plane
+		for c := range rgb {
+			rgb[c] = &imaging.Plane{W: w, H: h, Pix: dst[c*w*h : (c+1)*w*h]}
+		}
+		big = imaging.NewRGB(rgb)
+	} else {
+		big.Y = imaging.NewPlane(w, h)
+		if err := u.Upscale(big.Y.Pix, p.Luma().Pix, p.Y.W, p.Y.H); err != nil {
+			return nil, err
+		}
+		if p.Cb != nil {
+			big.Cb, big.Cr = imaging.Resize(p.Cb, w, h), imaging.Resize(p.Cr, w, h)
 		}
 	}
-	return writeWhole(out, func(f io.Writer) error { return imaging.EncodePNG(f, big) })
+	if p.Alpha != nil {
+		big.Alpha = imaging.Resize(p.Alpha, w, h)
+	}
+	return big, nil
 }
 
 // raise says how a picture of any size is let in.
@@ -262,10 +287,14 @@ func (a *app) frames(ctx context.Context, u *upscaler, r *imaging.Y4MReader, out
 		} else if err != nil {
 			return err
 		}
-		if err := t.network(func() error { return u.Upscale(big.Y.Pix, in.Y.Pix, in.Y.W, in.Y.H) }); err != nil {
+		network := func() error { return u.Upscale(big.Y.Pix, in.Y.Pix, in.Y.W, in.Y.H) }
+		if u.Colors() == 3 {
+			network = func() error { return u.colorFrame(big, in) }
+		}
+		if err := t.network(network); err != nil {
 			return err
 		}
-		if chroma != nil {
+		if chroma != nil && u.Colors() == 1 {
 			chroma.Resize(big.Cb, in.Cb)
 			chroma.Resize(big.Cr, in.Cr)
 		}
@@ -275,4 +304,27 @@ func (a *app) frames(ctx context.Context, u *upscaler, r *imaging.Y4MReader, out
 		t.frame()
 		m.set(beat{stage: "upscale", message: fmt.Sprintf("frame %d", t.frames), rate: t.rate(), unit: "frames"})
 	}
+}
+
+// colorFrame enlarges a frame through its RGB.
+func (u *upscaler) colorFrame(big, in *imaging.Frame) error {
+	p := &imaging.Picture{Y: in.Y}
+	if in.Cb != nil {
+		p.Cb, p.Cr = imaging.Resize(in.Cb, in.Y.W, in.Y.H), imaging.Resize(in.Cr, in.Y.W, in.Y.H)
+	} else { // a frame's luma is of studio range, which a grey picture's is not
+		p.Cb, p.Cr = imaging.NewPlane(in.Y.W, in.Y.H), imaging.NewPlane(in.Y.W, in.Y.H)
+		for i := range p.Cb.Pix {
+			p.Cb.Pix[i], p.Cr.Pix[i] = 128.0/255, 128.0/255
+		}
+	}
+	out, err := u.picture(p)
+	if err != nil {
+		return err
+	}
+	copy(big.Y.Pix, out.Y.Pix)
+	if big.Cb != nil {
+		copy(big.Cb.Pix, imaging.Resize(out.Cb, big.Cb.W, big.Cb.H).Pix)
+		copy(big.Cr.Pix, imaging.Resize(out.Cr, big.Cr.W, big.Cr.H).Pix)
+	}
+	return nil
 }

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+
+	"evosr/onnx"
+	"evosr/space"
+	"evosr/sparse"
+)
+
+// imported is the network of an ONNX file: one of evosr's own, or any other.
+type imported struct {
+	path   string
+	subnet *space.Subnet // nil for a network that has no such layers
+	graph  *space.Graph  // nil where subnet is not
+	meta   map[string]string
+}
+
+// importONNX reads a file's network. What fits the layers of evosr keeps its
+// schemes and genome.
+func importONNX(path string, text []byte, o modelOptions) (*imported, error) {
+	decode := onnx.Decode
+	if o.external {
+		folder, err := os.OpenRoot(filepath.Dir(path))
+		if err != nil {
+			return nil, dataf("model %s: %w", path, reason(err))
+		}
+		defer folder.Close()
+		decode = func(data []byte) (*onnx.Model, error) { return onnx.DecodeExternal(data, folder) }
+	}
+	m, err := decode(text)
+	if err != nil {
+		return nil, dataf("model %s: neither a program file nor an ONNX file that evosr can run: %w", path, err)
+	}
+	n := &imported{path: path, meta: m.Meta()}
+	if o.white <= 1 {
+		if n.subnet, err = m.Subnet(); err == nil {
+			return n, nil
+		}
+	}
+	if n.graph, err = m.Graph(onnx.ImportOptions{Range: float32(o.white)}); err != nil {
+		return nil, dataf("model %s: %w", path, err)
+	}
+	return n, nil
+}
+
+func (n *imported) compile(threads int) (*sparse.Program, error) {
+	var p *sparse.Program
+	var err error
+	if n.subnet != nil {
+		p, err = sparse.Compile(n.subnet, sparse.Options{Threads: threads})
+	} else {
+		p, err = sparse.CompileGraph(n.graph, sparse.Options{Threads: threads})
+	}
+	if err != nil {
+		return nil, dataf("model %s: %w", n.path, err)
+	}
+	p.SetMeta(n.meta)
+	return p, nil
+}
