@@ -67,6 +67,8 @@ func (c *Config) problems() []problem {
 		bad("device.width device.height", "%dx%d pixels, want at most %d megapixels", c.Device.Width, c.Device.Height, maxFrame>>20)
 	}
 
+	list = append(list, c.deviceProblems()...)
+
 	s := &c.Search
 	if s.Population > s.Evaluations {
 		bad("search.population search.evaluations", "%d members, want at most the %d evaluations", s.Population, s.Evaluations)
@@ -77,7 +79,7 @@ func (c *Config) problems() []problem {
 	if s.Quality() == "" {
 		bad("search.objectives", "nothing of the picture among them, want psnr_db or ssim")
 	}
-	if s.Cost() == "" && s.BudgetMS == 0 && s.MaxParams == 0 && s.MaxMemoryMB == 0 {
+	if s.Cost() == "" && s.BudgetMS == 0 && !slices.ContainsFunc(c.Devices, func(t Target) bool { return t.BudgetMS > 0 }) && s.MaxParams == 0 && s.MaxMemoryMB == 0 {
 		bad("search.objectives", "no cost to trade quality against, want latency_ms, params or macs, or a budget")
 	}
 	if s.Mode == "staged" && len(c.Space.Percents) == 0 {
@@ -98,10 +100,16 @@ func (c *Config) problems() []problem {
 func (s *Search) Quality() string { return s.first("psnr_db", "ssim") }
 
 // Cost is the first objective that is a cost, or "".
-func (s *Search) Cost() string { return s.first("latency_ms", "params", "macs") }
+func (s *Search) Cost() string { return s.first("latency_ms", LatencyOn, "params", "macs") }
 
 func (s *Search) first(of ...string) string {
-	if i := slices.IndexFunc(s.Objectives, func(o string) bool { return slices.Contains(of, o) }); i >= 0 {
+	kind := func(o string) string {
+		if strings.HasPrefix(o, LatencyOn) {
+			return LatencyOn
+		}
+		return o
+	}
+	if i := slices.IndexFunc(s.Objectives, func(o string) bool { return slices.Contains(of, kind(o)) }); i >= 0 {
 		return s.Objectives[i]
 	}
 	return ""

@@ -41,7 +41,9 @@ type (
 	location string // a path, relative to the config file
 	ratios   []int  // pruned parts in (0, 0.95], kept as whole percents
 	slotList draft  // a number, or a list of slots
-	wholes   []int  // whole numbers
+	targets  []Target
+	aims     []string // objectives
+	wholes   []int    // whole numbers
 	reals    []float64
 )
 
@@ -68,6 +70,8 @@ func keys() []key {
 			doc: "enlargement: 2, 3 or 4"},
 		{name: "colors", value: "1", lo: 1, hi: 1, field: func(d *draft) any { return &d.Space.Colors },
 			doc: "planes the network sees; 1: luma (colour is upscaled beside it)"},
+		{name: "devices", value: "[]", lo: 0, hi: 8, field: func(d *draft) any { return (*targets)(&d.Devices) },
+			doc: "further devices: {name, profile, width, height, budget_ms}; objective latency_ms:NAME"},
 
 		{section: "data", name: "train", value: Procedural, field: func(d *draft) any { return (*location)(&d.Data.Train) },
 			doc: "folder of training pictures, or procedural"},
@@ -137,8 +141,8 @@ func keys() []key {
 			doc: "members of the population"},
 		{section: "search", name: "evaluations", value: "800", lo: 4, hi: 10e6, field: func(d *draft) any { return &d.Search.Evaluations },
 			doc: "genomes scored in all"},
-		{section: "search", name: "objectives", value: "[psnr_db, latency_ms]", words: objectives, field: func(d *draft) any { return &d.Search.Objectives },
-			doc: "any of psnr_db, ssim, latency_ms, params, macs: a quality, and a cost unless there is a budget"},
+		{section: "search", name: "objectives", value: "[psnr_db, latency_ms]", words: objectives, field: func(d *draft) any { return (*aims)(&d.Search.Objectives) },
+			doc: "any of psnr_db, ssim, latency_ms, latency_ms:DEVICE, params, macs: a quality, and a cost unless there is a budget"},
 		{section: "search", name: "budget_ms", value: "0", lo: 0, hi: 1e9, field: func(d *draft) any { return &d.Search.BudgetMS },
 			doc: "predicted latency that no genome may exceed, milliseconds; 0: none"},
 		{section: "search", name: "max_params", value: "0", lo: 0, hi: 1e9, field: func(d *draft) any { return &d.Search.MaxParams },
@@ -187,6 +191,11 @@ func (d *draft) settle() {
 		}
 	} else {
 		d.Space.Slots = d.each
+	}
+	for i := range d.Devices {
+		if t := &d.Devices[i]; t.Width == 0 {
+			t.Width, t.Height = d.Device.Width, d.Device.Height
+		}
 	}
 }
 

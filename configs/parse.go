@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 
@@ -220,6 +221,15 @@ func (w *walker) value(d *draft, k *key, n *yaml.Node) {
 		if err == nil {
 			*p = location(s)
 		}
+	case *targets:
+		w.targets(p, k, n)
+	case *aims:
+		listOf(w, path, n, (*[]string)(p), func(n *yaml.Node) (string, error) {
+			if s, err := text(n, nil); err == nil && strings.HasPrefix(s, LatencyOn) {
+				return s, nil // whether there is such a device is for problems to say
+			}
+			return text(n, k.words)
+		})
 	case *[]string:
 		listOf(w, path, n, p, func(n *yaml.Node) (string, error) { return text(n, k.words) })
 	case *wholes:

@@ -75,6 +75,20 @@ func (k *key) schema(d *draft) map[string]any {
 	case *location:
 		put(word())
 		m["default"] = string(*p)
+	case *targets:
+		props := map[string]any{}
+		one := draft{}
+		one.Devices = make([]Target, 1)
+		for _, other := range targetKeys() {
+			s := other.schema(&one)
+			delete(s, "default")
+			props[other.name] = s
+		}
+		m["type"], m["maxItems"], m["default"] = "array", k.hi, []any{}
+		m["items"] = map[string]any{"type": "object", "additionalProperties": false, "properties": props, "required": []string{"name", "profile"}}
+	case *aims:
+		list(map[string]any{"anyOf": []any{word(), map[string]any{"type": "string", "pattern": "^" + LatencyOn}}})
+		m["default"] = *p
 	case *[]string:
 		list(word())
 		m["default"] = *p

@@ -63,6 +63,10 @@ func valueText(field any) string {
 		return word(*p)
 	case *location:
 		return word(string(*p))
+	case *targets:
+		return targetText(*p, true)
+	case *aims:
+		return flow(*p, word)
 	case *[]string:
 		return flow(*p, word)
 	case *wholes:
@@ -133,6 +137,9 @@ func (c *Config) Hash() string {
 func essence(field any) string {
 	if p, ok := field.(*location); ok && *p != "" && *p != Procedural && *p != Pretrained {
 		return "a path"
+	}
+	if p, ok := field.(*targets); ok {
+		return targetText(*p, false)
 	}
 	return valueText(field)
 }

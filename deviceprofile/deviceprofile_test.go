@@ -62,6 +62,7 @@ func known() *Profile {
 		"conv3x3 tap_b1": 0.3, "conv3x3 tap_b2": 0.4, "conv3x3 tap_b4": 0.5, "conv3x3 tap_b8": 1, "layer far_b2": 0.1, "layer far_b4": 0.1,
 		"layer block_b1": 0.4, "layer block_b2": 0.6, "layer block_b4": 1, "layer block_b8": 2,
 		"layer read": 0.05, "layer write": 0.1, "layer add": 0.2, "layer spill": 0.5, "layer row": 2, "layer band": 200,
+		"winograd product": 0.3, "winograd in": 1.5, "winograd out": 1,
 	}, 1.05, 1, 3000, 4000)
 }
 
@@ -91,6 +92,41 @@ func TestPredict(t *testing.T) {
 	l.Kernel = 1
 	if got := p.PredictLayers([]sparse.LayerInfo{l}, 17, 2); math.Abs(got[0]-(layer-2*144*vectors)/1e6) > 1e-12 {
 		t.Errorf("with a 1x1 filter it takes %v ms, want %v", got[0], (layer-2*144*vectors)/1e6)
+	}
+}
+
+// TestPredictWinograd does the same for a layer that Winograd computes: tiles of
+// 4x4 pixels, 16 beside each other, are counted whole.
+func TestPredictWinograd(t *testing.T) {
+	p := priced(false, map[string]float64{"winograd product": 2, "winograd in": 3, "winograd out": 5, "winograd list": 7, "layer write": 11}, 1, 0, 0, 0)
+	p.Kernels = "avx512"
+	l := sparse.LayerInfo{In: 16, Out: 8, Kernel: 3, Method: sparse.MethodWinograd}
+	const tiled, lists = 4 * 8, 16 * 8 * 36 * 4 / 64 // 65x5 pixels are two by two tiles of 64x4
+	bands := math.Ceil(5 / float64(sparse.BandRows([]sparse.LayerInfo{l}, 65, 5, 1)))
+	want := (tiled*2*(2*16*8+3*16+5*8) + 7*lists*bands + 11*8*5*5) / 1e6
+	if got, _, _ := p.Predict([]sparse.LayerInfo{l}, 65, 5, 2); math.Abs(got-want) > 1e-12 {
+		t.Errorf("%v ms, want %v", got, want)
+	}
+}
+
+// TestLayers: networks compile for every set of kernels that a profile may name,
+// whether this processor has them or not.
+func TestLayers(t *testing.T) {
+	sp := general()
+	net := randomSubnet(sp, sp.Largest())
+	for _, name := range []string{"avx512", "avx2", "neon", "go"} {
+		p := known()
+		p.Kernels = name
+		layers, err := p.Layers(net)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ms, _, _ := p.Predict(layers, 320, 180, 2); len(layers) != len(net.Layers) || !(ms > 0) {
+			t.Errorf("%s: %d layers take %v ms, want %d that take some", name, len(layers), ms, len(net.Layers))
+		}
+		if p.Compiled("avx2") != (name == "avx2") {
+			t.Errorf("layers of %s count as compiled for avx2", name)
+		}
 	}
 }
 

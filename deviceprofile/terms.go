@@ -21,7 +21,7 @@ func Terms(external bool) []Term {
 	if external {
 		return slices.Clone(graphTable().layer)
 	}
-	return slices.Clone(kernelTable().layer)
+	return slices.Clone(kernelTable("").layer)
 }
 
 // table is the terms of one kind of runtime, and how to count them.
@@ -36,7 +36,7 @@ func (p *Profile) table() table {
 	if p.External() {
 		return graphTable()
 	}
-	return kernelTable()
+	return kernelTable(p.Kernels)
 }
 
 // frameTerms names what a whole picture pays.
@@ -105,8 +105,8 @@ const (
 )
 
 // kernelTable counts what evosr's micro-kernels of 1, 2, 4 and 8 output channels
-// do.
-func kernelTable() table {
+// do, and Winograd's on vectors of the set's length.
+func kernelTable(set string) table {
 	var list []Term
 	sizes := func(family, name, doc string) {
 		for _, b := range []string{"1", "2", "4", "8"} {
@@ -128,20 +128,40 @@ func kernelTable() table {
 		{"layer", "band", "bands"},
 		{"layer", "cold", "more, for a band after all else went through the cache"},
 		{"layer", "constant", "1"},
+		{"winograd", "product", "input x output channels x vectors, tiles at the edges counted whole"},
+		{"winograd", "in", "input channels x vectors, likewise"},
+		{"winograd", "out", "output channels x vectors, likewise"},
+		{"winograd", "list", "64 bytes of transformed weights x bands"},
 	} {
 		list = append(list, t)
 	}
-	return table{list, kernelFeatures}
+	return table{list, func(layers []sparse.LayerInfo, w, h, threads int) [][]float64 {
+		return kernelFeatures(layers, w, h, threads, tileLanes(set), len(list))
+	}}
 }
 
-func kernelFeatures(layers []sparse.LayerInfo, w, h, threads int) [][]float64 {
+// tileLanes is how many tiles beside each other Winograd's kernels of a set
+// compute at once: the floats of one of its vectors.
+func tileLanes(set string) int {
+	switch set {
+	case "avx512":
+		return 16
+	case "avx2":
+		return 8
+	}
+	return 4
+}
+
+func kernelFeatures(layers []sparse.LayerInfo, w, h, threads, lanes, terms int) [][]float64 {
 	bands := math.Ceil(float64(h) / float64(max(sparse.BandRows(layers, w, h, threads), 1)))
 	row := float64((w + kernel.Lanes - 1) / kernel.Lanes)
 	vectors := row * float64(h)
+	up := func(n, of int) float64 { return float64((n + of - 1) / of * of) }
+	tiled := up(w, kernel.TileRows*lanes) / kernel.Lanes * up(h, kernel.TileRows)
 	var list [][]float64
 	for i := range layers {
 		l := &layers[i]
-		f := make([]float64, 26)
+		f := make([]float64, terms)
 		tap := 0
 		if l.Kernel > 1 {
 			tap = 4
@@ -172,6 +192,13 @@ func kernelFeatures(layers []sparse.LayerInfo, w, h, threads int) [][]float64 {
 		f[23] = bands
 		f[24] = bands * cold
 		f[25] = 1
+		if l.Method == sparse.MethodWinograd {
+			const points = 36 // of a transformed tile, each a product
+			f[26] = float64(l.In*l.Out) * tiled
+			f[27] = float64(l.In) * tiled
+			f[28] = float64(l.Out) * tiled
+			f[29] = float64(4*points*l.In*l.Out) / 64 * bands
+		}
 		list = append(list, f)
 	}
 	return list
