@@ -61,8 +61,11 @@ type cut struct {
 // channels. Rows that agree on what they keep, or keep most, end up together.
 func (c *costs) choose(l *layer) cut {
 	var list cut
-	for first := 0; first < l.out; first += 8 {
-		list.add(c.halve(l, first, 3))
+	per := l.out / l.groups
+	for group := 0; group < l.out; group += per {
+		for first := group; first < group+per; first += 8 {
+			list.add(c.halve(l, first, group+per, 3))
+		}
 	}
 	return list
 }
@@ -76,22 +79,22 @@ func (k *cut) add(other cut) {
 	k.cost += other.cost
 }
 
-// halve finds the best cut of up to 1<<size channels from first on.
-func (c *costs) halve(l *layer, first, size int) cut {
+// halve finds the best cut of up to 1<<size channels from first on, below end.
+func (c *costs) halve(l *layer, first, end, size int) cut {
 	whole := cut{cost: math.Inf(1)}
-	if first+1<<size <= l.out {
+	if first+1<<size <= end {
 		whole.blocks[size], whole.taps[size] = 1, union(l, first, 1<<size)
 		whole.first[size] = []int{first}
 		whole.cost = c.price(whole.blocks, whole.taps)
 	}
-	if size == 0 || first >= l.out {
-		if first >= l.out {
+	if size == 0 || first >= end {
+		if first >= end {
 			return cut{}
 		}
 		return whole
 	}
-	parts := c.halve(l, first, size-1)
-	parts.add(c.halve(l, first+1<<(size-1), size-1))
+	parts := c.halve(l, first, end, size-1)
+	parts.add(c.halve(l, first+1<<(size-1), end, size-1))
 	if parts.cost < whole.cost {
 		return parts
 	}
@@ -100,7 +103,7 @@ func (c *costs) halve(l *layer, first, size int) cut {
 
 // union counts the input positions at which any of n rows keeps its weight.
 func union(l *layer, first, n int) int {
-	cols := l.in * l.kernel * l.kernel
+	cols := l.in / l.groups * l.kernel * l.kernel
 	if l.mask == nil {
 		return cols
 	}

@@ -8,9 +8,9 @@ import (
 	"evosr/space"
 )
 
-// maxExpanded bounds the weights of one convolution when its groups are filled
-// up with zeros.
-const maxExpanded = 1 << 26
+// maxMade bounds the weights that passes may make beside those of the graph; what
+// would need more stays as it is and runs slower.
+const maxMade = 1 << 26
 
 // CompileGraph prepares any network for this CPU. Nothing of g is changed; its
 // weights are shared, so do not change them while the Program is in use.
@@ -22,18 +22,16 @@ func CompileGraph(g *space.Graph, o Options) (*Program, error) {
 	if err := g.Validate(); err != nil {
 		return nil, fmt.Errorf("sparse: %w", err)
 	}
-	c, err := reduce(g)
-	if err != nil {
-		return nil, err
-	}
-	return finish(c, o)
+	return finish(reduce(g, maxMade), o)
 }
 
-// reduce runs the passes that no device matters for.
-func reduce(g *space.Graph) (*compiled, error) {
+// reduce runs the passes that no device matters for. They may make as many new
+// weights as budget says.
+func reduce(g *space.Graph, budget int) *compiled {
 	c := &compiled{graph: g, params: g.Params()}
 	c.kept, c.dense = g.MACs()
 	s := sketchOf(g).live()
+	s.budget = &budget
 	changed := make([]int, len(rewrites))
 	const rounds = 32 // every round moves something towards an end
 	for range rounds {
@@ -51,10 +49,7 @@ func reduce(g *space.Graph) (*compiled, error) {
 	for i, r := range rewrites {
 		c.pass(r.name, "%d %s", changed[i], r.what)
 	}
-	var err error
-	if c.net, err = s.network(); err != nil {
-		return nil, err
-	}
+	c.net = s.network()
 	fused := 0
 	for i := range c.net.layers {
 		l := &c.net.layers[i]
@@ -69,7 +64,7 @@ func reduce(g *space.Graph) (*compiled, error) {
 	if !c.net.planes {
 		c.pass("sink", "%d of %d layers moved beside their only reader", c.net.sink(), len(c.net.layers))
 	}
-	return c, nil
+	return c
 }
 
 // inBands says whether every node keeps the picture's size and reads only rows
@@ -97,7 +92,7 @@ func (s *sketch) inBands() bool {
 
 // network makes layers of nodes: sums and activations join the convolution
 // before them, slices and the last shuffle become ways to read and to write.
-func (s *sketch) network() (*network, error) {
+func (s *sketch) network() *network {
 	out := &network{scale: s.scale, colors: s.colors, factor: 1, planes: !s.inBands()}
 	if out.planes {
 		s = s.unpad()
@@ -125,9 +120,7 @@ func (s *sketch) network() (*network, error) {
 		if i == s.output && i != last {
 			continue // the shuffle
 		}
-		if err := b.emit(i); err != nil {
-			return nil, err
-		}
+		b.emit(i)
 	}
 	// The last layer, all of it, is what is written.
 	r := read{layer: space.Picture, channels: s.colors}
@@ -141,7 +134,7 @@ func (s *sketch) network() (*network, error) {
 		}
 		out.layers = append(out.layers, l)
 	}
-	return out, nil
+	return out
 }
 
 // unpad gives convolutions that read repeated edges of anything but the picture
@@ -212,16 +205,16 @@ func (b *builder) from(n *sketchNode, k int) read {
 }
 
 // emit makes the layer that ends at node i, if one does.
-func (b *builder) emit(i int) error {
+func (b *builder) emit(i int) {
 	n := &b.s.nodes[i]
 	if n.Op == space.OpSlice {
 		r := b.from(n, 0)
 		r.first, r.channels = r.first+n.From, n.Out
 		b.reads[i] = r
-		return nil
+		return
 	}
 	if b.into[i] >= 0 {
-		return nil
+		return
 	}
 	l := layer{at: i, out: b.s.channels(i), act: space.ActNone}
 	if n.Op == space.OpActivate {
@@ -240,20 +233,18 @@ func (b *builder) emit(i int) error {
 	if n.Op == space.OpAdd {
 		for k, j := range n.Inputs {
 			if j >= 0 && b.into[j] == i {
-				if err := b.convolution(&l, &b.s.nodes[j]); err != nil {
-					return err
-				}
+				b.convolution(&l, &b.s.nodes[j])
 				l.reads = append(l.reads, b.from(n, 1-k))
-				return b.done(l)
+				b.done(l)
+				return
 			}
 		}
 	}
 	switch n.Op {
 	case space.OpConv:
-		if err := b.convolution(&l, n); err != nil {
-			return err
-		}
-		return b.done(l)
+		b.convolution(&l, n)
+		b.done(l)
+		return
 	case space.OpAffine:
 		for c := range l.out {
 			if n.Gain != nil {
@@ -269,18 +260,17 @@ func (b *builder) emit(i int) error {
 	}
 	l.in = l.reads[0].channels
 	l.node = &n.Node
-	return b.done(l)
+	b.done(l)
 }
 
 // done appends a layer and says that its last node's output is there.
-func (b *builder) done(l layer) error {
+func (b *builder) done(l layer) {
 	b.reads[l.at] = read{layer: len(b.out.layers), channels: l.out}
 	b.out.layers = append(b.out.layers, l)
-	return nil
 }
 
 // convolution fills in a layer from a node.
-func (b *builder) convolution(l *layer, n *sketchNode) error {
+func (b *builder) convolution(l *layer, n *sketchNode) {
 	r := b.from(n, 0)
 	if n.Border == space.Edge && r.layer == zeroPicture {
 		r.layer = space.Picture
@@ -294,25 +284,9 @@ func (b *builder) convolution(l *layer, n *sketchNode) error {
 	if b.out.planes {
 		l.node = &n.Node
 	}
-	_, groups := n.Inside()
-	kk := n.Kernel * n.Kernel
-	if groups == 1 {
-		l.weights, l.mask = n.Weights, n.Mask
-	} else {
-		if l.out*l.in > maxExpanded/kk {
-			return fmt.Errorf("sparse: node %q: %d to %d channels in %d groups are too many, want at most %d weights with zeros between groups",
-				n.Name, l.in, l.out, groups, maxExpanded)
-		}
-		l.weights, l.mask = make([]float32, l.out*l.in*kk), make([]uint8, l.out*l.in*kk)
-		per := l.in / groups * kk
-		for o := range l.out {
-			at := o*l.in*kk + o/(l.out/groups)*per
-			copy(l.weights[at:at+per], n.Weights[o*per:])
-			copy(l.mask[at:at+per], n.Mask[o*per:])
-		}
-	}
+	_, l.groups = n.Inside()
+	l.weights, l.mask = n.Weights, n.Mask
 	if !slices.Contains(l.mask, 0) {
 		l.mask = nil
 	}
-	return nil
 }

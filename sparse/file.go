@@ -9,45 +9,37 @@ import (
 	"slices"
 	"unicode/utf8"
 
-	"evosr/space"
+	"evosr/internal/half"
 )
 
-// A program file (.evosr) holds the network after elimination; blocks, lists and
-// memory are chosen anew by the device that reads it. All numbers are little
-// endian, text is UTF-8 after a 32 bit length in bytes.
+// A program file (.evosr) holds the network as passes that know no device left
+// it; blocks, lists and memory are chosen anew by the device that reads it. All
+// numbers are little endian, text is UTF-8 after a 32 bit length in bytes.
 //
 //	bytes  what
 //	8      magic: 89 'E' 'V' 'O' 'S' 'R' 0D 0A
-//	4      version, 1
+//	4      version: 1 for a subnet, 2 for a graph
 //	4      CRC-32C of everything from byte 24 on
 //	8      number of bytes from byte 24 on
 //
-//	1      type of the weights: 0 float32 (1 is kept for float16)
-//	1      scale, 2 to 4
+//	1      type of the weights: 0 float32, 1 float16
+//	1      scale, 2 to 4 (a graph's 1 to 8)
 //	1      colors, 1 or 3
 //	1      0
-//	8 8 8  of the subnet before elimination: parameters, kept MACs, dense MACs a pixel
+//	8 8 8  of a subnet only, before elimination: parameters, kept MACs, dense MACs a pixel
 //	4      entries of metadata, then for each, keys ascending: key, value
-//	4      layers, then for each:
-//	       name
-//	4 4    input channels, output channels
-//	1 1    side of the filter, flags (1: ReLU, 2: a mask follows)
-//	1 1    scheme (order of space.Schemes), pruned percent, as the genome had them
-//	4 4    layer that is read, layer that is added: index; -1 the picture, -2 none
-//	8 8    of the subnet's layer before elimination: weights, density (float64)
-//	       mask when flagged: one bit a weight, (output, input, row, column), lowest bit first, last byte filled with 0
-//	       kept weights in the same order
-//	       biases, float32
+//	4      layers or nodes, then each: see file_subnet.go and file_graph.go
 //
 // Equal programs give equal bytes: a mask that keeps everything is not written,
 // and the decoder refuses what the encoder would write otherwise.
 const (
-	magic       = "\x89EVOSR\r\n"
-	fileVersion = 1
-	headBytes   = 24
+	magic         = "\x89EVOSR\r\n"
+	versionSubnet = 1
+	versionGraph  = 2
+	headBytes     = 24
 
-	flagReLU = 1
-	flagMask = 2
+	typeFloat32 = 0
+	typeFloat16 = 1
 )
 
 // Bounds of a file, checked before anything is allocated for what they bound.
@@ -61,82 +53,121 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Encode writes p as a program file.
+// Encode writes p as a program file, its weights as float16 when it comes from
+// Half.
 func Encode(w io.Writer, p *Program) error {
-	net := p.c.subnet
-	b := binary.LittleEndian
-	buf := make([]byte, headBytes)
-	text := func(s string) {
-		buf = append(b.AppendUint32(buf, uint32(len(s))), s...)
-	}
-	buf = append(buf, 0, byte(net.Scale), byte(net.Colors), 0)
-	for _, n := range []int{p.c.params, p.c.kept, p.c.dense} {
-		buf = b.AppendUint64(buf, uint64(n))
+	e := &encoder{buf: make([]byte, headBytes), half: p.c.half}
+	version := uint32(versionSubnet)
+	e.put(e.weightType(), byte(p.c.net.scale), byte(p.c.net.colors), 0)
+	if p.c.subnet != nil {
+		for _, n := range []int{p.c.params, p.c.kept, p.c.dense} {
+			e.uint64(uint64(n))
+		}
 	}
 	keys := make([]string, 0, len(p.meta))
-	for k, v := range p.meta {
-		if len(k) > maxText || len(v) > maxText || !utf8.ValidString(k) || !utf8.ValidString(v) {
-			return fmt.Errorf("sparse: program file: metadata %.40q: %d bytes, want UTF-8 of at most %d", k, len(v), maxText)
-		}
+	for k := range p.meta {
 		keys = append(keys, k)
 	}
-	if len(keys) > maxEntries || len(net.Layers) > maxLayers {
-		return fmt.Errorf("sparse: program file: %d entries of metadata and %d layers, want at most %d and %d",
-			len(keys), len(net.Layers), maxEntries, maxLayers)
-	}
 	slices.Sort(keys)
-	buf = b.AppendUint32(buf, uint32(len(keys)))
+	if len(keys) > maxEntries {
+		return fmt.Errorf("sparse: program file: %d entries of metadata, want at most %d", len(keys), maxEntries)
+	}
+	e.uint32(uint32(len(keys)))
 	for _, k := range keys {
-		text(k)
-		text(p.meta[k])
+		e.text("metadata", k)
+		e.text("metadata", p.meta[k])
 	}
-	buf = b.AppendUint32(buf, uint32(len(net.Layers)))
-	for i := range net.Layers {
-		l := &net.Layers[i]
-		if len(l.Name) > maxText || !utf8.ValidString(l.Name) {
-			return fmt.Errorf("sparse: program file: layer name %.40q, want UTF-8 of at most %d bytes", l.Name, maxText)
-		}
-		if at := slices.IndexFunc(slices.Concat(l.Weights, l.Bias), notFinite); at >= 0 {
-			return fmt.Errorf("sparse: program file: layer %q has a weight that is not a number, want all finite", l.Name)
-		}
-		text(l.Name)
-		buf = b.AppendUint32(b.AppendUint32(buf, uint32(l.In)), uint32(l.Out))
-		flags := byte(0)
-		if l.ReLU {
-			flags |= flagReLU
-		}
-		if l.Mask != nil {
-			flags |= flagMask
-		}
-		buf = append(buf, byte(l.Kernel), flags, byte(l.Prune.Scheme), byte(l.Prune.Percent))
-		buf = b.AppendUint32(b.AppendUint32(buf, uint32(int32(l.Src))), uint32(int32(l.Add)))
-		buf = b.AppendUint64(buf, uint64(p.c.info[i].DenseMACs))
-		buf = b.AppendUint64(buf, math.Float64bits(p.c.info[i].Density))
-		if l.Mask != nil {
-			bits := make([]byte, (len(l.Mask)+7)/8)
-			for j, m := range l.Mask {
-				bits[j/8] |= m << (j % 8)
-			}
-			buf = append(buf, bits...)
-		}
-		for j, v := range l.Weights {
-			if l.Mask == nil || l.Mask[j] != 0 {
-				buf = b.AppendUint32(buf, math.Float32bits(v))
-			}
-		}
-		for _, v := range l.Bias {
-			buf = b.AppendUint32(buf, math.Float32bits(v))
-		}
+	if p.c.subnet != nil {
+		e.subnet(p.c.subnet, p.c.net)
+	} else {
+		version = versionGraph
+		e.graph(p.c.graph)
 	}
-	copy(buf, magic)
-	b.PutUint32(buf[8:], fileVersion)
-	b.PutUint32(buf[12:], crc32.Checksum(buf[headBytes:], castagnoli))
-	b.PutUint64(buf[16:], uint64(len(buf)-headBytes))
-	if len(buf) > maxFile {
-		return fmt.Errorf("sparse: program file: %d bytes, want at most %d", len(buf), maxFile)
+	if e.err == nil && len(e.buf) > maxFile {
+		e.fail("%d bytes, want at most %d", len(e.buf), maxFile)
 	}
-	_, err := w.Write(buf)
+	if e.err != nil {
+		return fmt.Errorf("sparse: program file: %w", e.err)
+	}
+	b := binary.LittleEndian
+	copy(e.buf, magic)
+	b.PutUint32(e.buf[8:], version)
+	b.PutUint32(e.buf[12:], crc32.Checksum(e.buf[headBytes:], castagnoli))
+	b.PutUint64(e.buf[16:], uint64(len(e.buf)-headBytes))
+	_, err := w.Write(e.buf)
 	return err
+}
+
+// encoder appends values to buf and keeps the first fault.
+type encoder struct {
+	buf  []byte
+	half bool // weights are float16
+	err  error
+}
+
+func (e *encoder) fail(format string, args ...any) {
+	if e.err == nil {
+		e.err = fmt.Errorf(format, args...)
+	}
+}
+
+func (e *encoder) weightType() byte {
+	if e.half {
+		return typeFloat16
+	}
+	return typeFloat32
+}
+
+func (e *encoder) put(b ...byte)   { e.buf = append(e.buf, b...) }
+func (e *encoder) uint32(v uint32) { e.buf = binary.LittleEndian.AppendUint32(e.buf, v) }
+func (e *encoder) uint64(v uint64) { e.buf = binary.LittleEndian.AppendUint64(e.buf, v) }
+func (e *encoder) float(v float32) { e.uint32(math.Float32bits(v)) }
+
+func (e *encoder) text(what, s string) {
+	if len(s) > maxText || !utf8.ValidString(s) {
+		e.fail("%s %.40q: %d bytes, want UTF-8 of at most %d", what, s, len(s), maxText)
+	}
+	e.uint32(uint32(len(s)))
+	e.buf = append(e.buf, s...)
+}
+
+func (e *encoder) floats(of string, list []float32) {
+	for _, v := range list {
+		if notFinite(v) {
+			e.fail("%q has a weight that is not a number, want all finite", of)
+			return
+		}
+		e.float(v)
+	}
+}
+
+// maskBytes is the mask as bits: lowest bit first, the last byte filled with 0.
+func (e *encoder) mask(mask []uint8) {
+	bits := make([]byte, (len(mask)+7)/8)
+	for i, m := range mask {
+		if m != 0 {
+			bits[i/8] |= 1 << (i % 8)
+		}
+	}
+	e.put(bits...)
+}
+
+// weights writes those that the mask keeps.
+func (e *encoder) weights(of string, list []float32, mask []uint8) {
+	for i, v := range list {
+		if mask != nil && mask[i] == 0 {
+			continue
+		}
+		if notFinite(v) {
+			e.fail("%q has a weight that is not a number, want all finite", of)
+			return
+		}
+		if e.half {
+			e.buf = binary.LittleEndian.AppendUint16(e.buf, half.Of(v))
+		} else {
+			e.float(v)
+		}
+	}
 }
 
 func notFinite(v float32) bool { return v-v != 0 }
@@ -147,11 +178,10 @@ func Decode(r io.Reader) (*Program, error) { return DecodeFor(r, Options{}) }
 // DecodeFor is Decode with Options. It allocates at most 8 times the file's
 // size and 64 MiB, whatever the file says.
 func DecodeFor(r io.Reader, o Options) (*Program, error) {
-	c, from, meta, err := decode(r)
+	c, meta, err := decode(r)
 	if err != nil {
 		return nil, fmt.Errorf("sparse: program file: %w", err)
 	}
-	c.net = fromSubnet(c.subnet, from)
 	p, err := finish(c, o)
 	if err != nil {
 		return nil, err
@@ -160,18 +190,21 @@ func DecodeFor(r io.Reader, o Options) (*Program, error) {
 	return p, nil
 }
 
-func decode(r io.Reader) (*compiled, []source, map[string]string, error) {
-	data, err := readFile(r)
+func decode(r io.Reader) (*compiled, map[string]string, error) {
+	version, data, err := readFile(r)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	d := &decoder{data: data, budget: 4*int64(len(data)) + spareBytes}
 	types, scale, colors, zero := d.byte(), d.byte(), d.byte(), d.byte()
-	if types != 0 || zero != 0 {
-		d.fail("weights of type %d and %d, want 0 (float32) and 0", types, zero)
+	if types > typeFloat16 || zero != 0 {
+		d.fail("weights of type %d and %d, want 0 (float32) or 1 (float16), and 0", types, zero)
 	}
-	net := &space.Subnet{Scale: int(scale), Colors: int(colors)}
-	c := &compiled{subnet: net, params: d.count(), kept: d.count(), dense: d.count()}
+	d.half = types == typeFloat16
+	var counts [3]int
+	if version == versionSubnet {
+		counts = [3]int{d.count(), d.count(), d.count()}
+	}
 	meta := map[string]string{}
 	last := ""
 	for i := range d.size("entries of metadata", maxEntries, 8) {
@@ -182,42 +215,39 @@ func decode(r io.Reader) (*compiled, []source, map[string]string, error) {
 		last = key
 		meta[key] = d.text()
 	}
-	var from []source
-	for range d.size("layers", maxLayers, 52) {
-		l, s := d.layer()
-		if d.err != nil {
-			break
-		}
-		net.Layers, from = append(net.Layers, l), append(from, s)
+	var c *compiled
+	if version == versionSubnet {
+		c = d.subnet(int(scale), int(colors))
+		c.params, c.kept, c.dense = counts[0], counts[1], counts[2]
+	} else {
+		c = d.graph(int(scale), int(colors))
 	}
-	if d.err == nil && len(d.data) > 0 {
-		d.fail("%d bytes after the last layer, want none", len(d.data))
+	if d.err != nil {
+		return nil, nil, d.err
 	}
-	if d.err == nil {
-		d.err = net.Validate()
-	}
-	return c, from, meta, d.err
+	c.half = d.half
+	return c, meta, nil
 }
 
 // readFile checks the head and the checksum, and returns what follows.
-func readFile(r io.Reader) ([]byte, error) {
+func readFile(r io.Reader) (version uint32, data []byte, err error) {
 	var head [headBytes]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
-		return nil, fmt.Errorf("shorter than its head of %d bytes: %w", headBytes, err)
+		return 0, nil, fmt.Errorf("shorter than its head of %d bytes: %w", headBytes, err)
 	}
 	if string(head[:8]) != magic {
-		return nil, fmt.Errorf("starts with %q, want %q", head[:8], magic)
+		return 0, nil, fmt.Errorf("starts with %q, want %q", head[:8], magic)
 	}
 	b := binary.LittleEndian
-	if v := b.Uint32(head[8:]); v != fileVersion {
-		return nil, fmt.Errorf("version %d, want %d", v, fileVersion)
+	if version = b.Uint32(head[8:]); version != versionSubnet && version != versionGraph {
+		return 0, nil, fmt.Errorf("version %d, want %d or %d", version, versionSubnet, versionGraph)
 	}
 	size := b.Uint64(head[16:])
 	if size > maxFile {
-		return nil, fmt.Errorf("says it has %d bytes, want at most %d", size, maxFile)
+		return 0, nil, fmt.Errorf("says it has %d bytes, want at most %d", size, maxFile)
 	}
 	// The length is only believed as far as bytes follow: the buffer doubles.
-	data := make([]byte, 0, min(int(size), 1<<20))
+	data = make([]byte, 0, min(int(size), 1<<20))
 	for len(data) < int(size) {
 		if len(data) == cap(data) {
 			data = append(make([]byte, 0, min(int(size), 2*cap(data))), data...)
@@ -225,24 +255,25 @@ func readFile(r io.Reader) ([]byte, error) {
 		n, err := io.ReadFull(r, data[len(data):cap(data)])
 		data = data[:len(data)+n]
 		if err != nil {
-			return nil, fmt.Errorf("ends after %d of %d bytes: %w", len(data), size, err)
+			return 0, nil, fmt.Errorf("ends after %d of %d bytes: %w", len(data), size, err)
 		}
 	}
 	if n, err := io.ReadFull(r, head[:1]); n > 0 {
-		return nil, fmt.Errorf("goes on after the %d bytes it says it has", size)
+		return 0, nil, fmt.Errorf("goes on after the %d bytes it says it has", size)
 	} else if err != io.EOF {
-		return nil, err
+		return 0, nil, err
 	}
 	if got, want := crc32.Checksum(data, castagnoli), b.Uint32(head[12:]); got != want {
-		return nil, fmt.Errorf("checksum %08x, want %08x: the file is damaged", got, want)
+		return 0, nil, fmt.Errorf("checksum %08x, want %08x: the file is damaged", got, want)
 	}
-	return data, nil
+	return version, data, nil
 }
 
 // decoder takes values off the front of data. After the first fault it returns
 // zeros.
 type decoder struct {
 	data   []byte
+	half   bool  // weights are float16
 	budget int64 // bytes that may still be allocated
 	err    error
 }
@@ -333,69 +364,62 @@ func (d *decoder) floats(dst []float32) {
 	}
 }
 
-func (d *decoder) layer() (l space.Layer, from source) {
-	l.Name = d.text()
-	in, out := d.uint32(), d.uint32()
-	const most = space.MaxWidth * space.MaxExpansion
-	if in < 1 || in > most || out < 1 || out > most {
-		d.fail("layer %q: %d to %d channels, want 1 to %d", l.Name, in, out, most)
-		return
+// allow takes bytes off the budget, for what is named.
+func (d *decoder) allow(name string, weights, bytes int64) bool {
+	if d.budget -= bytes; d.budget < 0 {
+		d.fail("%q: %d weights, far more than a file of this size should expand to", name, weights)
 	}
-	kernel, flags, scheme, percent := d.byte(), d.byte(), d.byte(), d.byte()
-	if kernel > 5 || flags > flagReLU|flagMask || int(scheme) >= len(space.Schemes()) || percent > 100 {
-		d.fail("layer %q: filter %d, flags %d, scheme %d, %d percent", l.Name, kernel, flags, scheme, percent)
-		return
-	}
-	l.In, l.Out, l.Kernel = int(in), int(out), int(kernel)
-	l.ReLU = flags&flagReLU != 0
-	l.Prune = space.Prune{Scheme: space.Scheme(scheme), Percent: int(percent)}
-	l.Src, l.Add = int(int32(d.uint32())), int(int32(d.uint32()))
-	from = source{dense: d.count(), density: math.Float64frombits(d.uint64())}
-	if !(from.density >= 0 && from.density <= 1) {
-		d.fail("layer %q: density %v, want 0 to 1", l.Name, from.density)
-		return
-	}
-	n := l.Size()
-	if flags&flagMask == 0 && n > len(d.data)/4 {
-		d.fail("layer %q: ends within its %d weights", l.Name, n)
-		return
-	}
-	if d.budget -= 5*int64(n) + 4*int64(out); d.budget < 0 {
-		d.fail("layer %q: %d weights, far more than a file of this size should expand to", l.Name, n)
-		return
-	}
-	if flags&flagMask == 0 {
-		l.Weights = make([]float32, n)
-		d.floats(l.Weights)
-	} else if bits := d.take((n + 7) / 8); bits != nil {
-		d.masked(&l, bits)
-	}
-	l.Bias = make([]float32, out)
-	d.floats(l.Bias)
-	return l, from
+	return d.err == nil
 }
 
-// masked reads the kept weights of a layer with a mask of bits.
-func (d *decoder) masked(l *space.Layer, bits []byte) {
-	n := l.Size()
-	if n%8 != 0 && bits[len(bits)-1]>>(n%8) != 0 {
-		d.fail("layer %q: the mask goes on after its last weight", l.Name)
-		return
+// weights reads n weights, those that a mask keeps when one follows.
+func (d *decoder) weights(name string, n int, masked bool) (weights []float32, mask []uint8) {
+	width := 4
+	if d.half {
+		width = 2
 	}
-	l.Weights, l.Mask = make([]float32, n), make([]uint8, n)
+	if !masked && n > len(d.data)/width {
+		d.fail("%q: ends within its %d weights", name, n)
+	}
+	if !d.allow(name, int64(n), 5*int64(n)) {
+		return nil, nil
+	}
+	var bits []byte
+	if masked {
+		if bits = d.take((n + 7) / 8); bits == nil {
+			return nil, nil
+		}
+		if n%8 != 0 && bits[len(bits)-1]>>(n%8) != 0 {
+			d.fail("%q: the mask goes on after its last weight", name)
+			return nil, nil
+		}
+		mask = make([]uint8, n)
+	}
+	weights = make([]float32, n)
 	all := true
-	for i := range l.Mask {
-		l.Mask[i] = bits[i/8] >> (i % 8) & 1
-		if l.Mask[i] == 0 {
-			all = false
-			continue
+	for i := range weights {
+		if masked {
+			if mask[i] = bits[i/8] >> (i % 8) & 1; mask[i] == 0 {
+				all = false
+				continue
+			}
 		}
-		d.floats(l.Weights[i : i+1])
-		if d.err != nil {
-			return
+		b := d.take(width)
+		if b == nil {
+			return nil, nil
+		}
+		if d.half {
+			weights[i] = half.From(binary.LittleEndian.Uint16(b))
+		} else {
+			weights[i] = math.Float32frombits(binary.LittleEndian.Uint32(b))
+		}
+		if notFinite(weights[i]) {
+			d.fail("%q: a weight is %v, want a finite number", name, weights[i])
+			return nil, nil
 		}
 	}
-	if all {
-		d.fail("layer %q: a mask that keeps everything, want none", l.Name)
+	if masked && all {
+		d.fail("%q: a mask that keeps everything, want none", name)
 	}
+	return weights, mask
 }

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"evosr/internal/check"
+	"evosr/space"
 )
 
 // sampleFile is a small program file with masks, metadata and dropped layers.
@@ -104,7 +105,9 @@ func reseal(file []byte) []byte {
 	}
 	file = slices.Clone(file)
 	copy(file, magic)
-	binary.LittleEndian.PutUint32(file[8:], fileVersion)
+	if v := binary.LittleEndian.Uint32(file[8:]); v != versionGraph {
+		binary.LittleEndian.PutUint32(file[8:], versionSubnet)
+	}
 	binary.LittleEndian.PutUint32(file[12:], crc32.Checksum(file[headBytes:], castagnoli))
 	binary.LittleEndian.PutUint64(file[16:], uint64(len(file)-headBytes))
 	return file
@@ -202,10 +205,20 @@ func FuzzDecode(f *testing.F) {
 	for range 4 {
 		_, file := sampleFile(f, rng)
 		f.Add(file)
+		_, file = graphFile(f, randomNetwork(rng), false)
+		f.Add(file)
 	}
+	_, file := graphFile(f, attention(rng, 2, 4), true)
+	f.Add(file)
 	f.Fuzz(func(t *testing.T, file []byte) {
 		for _, file := range [][]byte{file, reseal(file)} {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
 			p, err := DecodeFor(bytes.NewReader(file), Options{Threads: 1, MaxBytes: 16 << 20})
+			runtime.ReadMemStats(&after)
+			if got, most := after.TotalAlloc-before.TotalAlloc, uint64(8*len(file)+64<<20); got > most {
+				t.Fatalf("%d bytes allocated for a file of %d, want at most %d", got, len(file), most)
+			}
 			if err != nil {
 				continue
 			}
@@ -223,4 +236,135 @@ func FuzzDecode(f *testing.F) {
 			p.Close()
 		}
 	})
+}
+
+// graphFile is the program file of a graph, with float16 weights if asked for.
+func graphFile(t testing.TB, g *space.Graph, halved bool) (*Program, []byte) {
+	t.Helper()
+	p, err := CompileGraph(g, Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	if halved {
+		if p, _, err = p.Half(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(p.Close)
+	}
+	p.SetMeta(map[string]string{"from": "elsewhere"})
+	var buf bytes.Buffer
+	if err := Encode(&buf, p); err != nil {
+		t.Fatal(err)
+	}
+	return p, buf.Bytes()
+}
+
+// TestGraphFileRoundTrip: a decoded graph is the same program and gives the same
+// bytes again, and each part of its file is needed.
+func TestGraphFileRoundTrip(t *testing.T) {
+	rng := check.Rand(t)
+	for i := range 40 {
+		g := randomNetwork(rng)
+		for k := range g.Nodes {
+			if n := &g.Nodes[k]; n.Op == space.OpConv && rng.IntN(2) == 0 {
+				n.Mask = make([]uint8, len(n.Weights))
+				for j := range n.Mask {
+					if n.Mask[j] = uint8(rng.IntN(2)); n.Mask[j] == 0 {
+						n.Weights[j] = 0
+					}
+				}
+			}
+		}
+		p, file := graphFile(t, g, i%2 == 0)
+		q, err := DecodeFor(bytes.NewReader(file), Options{Threads: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var again bytes.Buffer
+		if err := Encode(&again, q); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(again.Bytes(), file) {
+			t.Fatal("encoding the decoded program gives other bytes")
+		}
+		if !slices.Equal(p.Layers(), q.Layers()) || !maps.Equal(p.Meta(), q.Meta()) || p.Params() != q.Params() || q.IsHalf() != (i%2 == 0) {
+			t.Errorf("got %+v, want %+v", q.Layers(), p.Layers())
+		}
+		src := picture(rng, g.Colors*19*11)
+		want, got := make([]float32, len(src)*g.Scale*g.Scale), make([]float32, len(src)*g.Scale*g.Scale)
+		if err := p.Upscale(want, src, 19, 11); err != nil {
+			t.Fatal(err)
+		}
+		if err := q.Upscale(got, src, 19, 11); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(got, want) {
+			t.Error("the decoded program gives another picture")
+		}
+		q.Close()
+		for range 40 {
+			if _, err := Decode(bytes.NewReader(reseal(file[:rng.IntN(len(file))]))); err == nil {
+				t.Fatal("a part of a file was taken")
+			}
+		}
+	}
+}
+
+// TestHalf: float16 weights take half the bytes and cost what their rounding
+// does.
+func TestHalf(t *testing.T) {
+	rng := check.Rand(t)
+	sp := general(2, 1)
+	p := compile(t, randomize(sp.Shape(sp.Largest()), rng))
+	q, loss, err := p.Half()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer q.Close()
+	if loss == 0 || loss > 1.0/1024 { // weights are below two
+		t.Errorf("the largest difference of a weight is %v, want up to 2^-10", loss)
+	}
+	var full, halved bytes.Buffer
+	if err := Encode(&full, p); err != nil {
+		t.Fatal(err)
+	}
+	if err := Encode(&halved, q); err != nil {
+		t.Fatal(err)
+	}
+	weights, _ := p.MACs()
+	if saved := full.Len() - halved.Len(); saved != 2*weights {
+		t.Errorf("%d bytes saved of %d, want 2 for each of %d weights", saved, full.Len(), weights)
+	}
+	back, err := Decode(bytes.NewReader(halved.Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer back.Close()
+	src := picture(rng, 20*20)
+	var out [3][]float32
+	for i, p := range []*Program{p, q, back} {
+		out[i] = make([]float32, 4*len(src))
+		if err := p.Upscale(out[i], src, 20, 20); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !slices.Equal(out[1], out[2]) {
+		t.Error("the file gives another picture than the program")
+	}
+	for i, v := range out[0] {
+		if d := math.Abs(float64(v - out[1][i])); d > 0.02 {
+			t.Fatalf("value %d is off by %v", i, d)
+		}
+	}
+	big := espcn(rng, 2, 4, 4)
+	big.Nodes[0].Weights[7] = 1e5
+	r, err := CompileGraph(big, Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if _, _, err := r.Half(); err == nil || !strings.Contains(err.Error(), "conv0") {
+		t.Errorf("a weight beyond float16 gives %v", err)
+	}
 }

@@ -27,7 +27,7 @@ func fold(e *editor, n sketchNode, was int) int {
 	from := e.node(n.Inputs[0])
 	alone := e.readers[e.was.nodes[was].Inputs[0]] == 1
 	switch {
-	case n.Op == space.OpAffine && from.Op == space.OpConv && alone:
+	case n.Op == space.OpAffine && from.Op == space.OpConv && alone && e.afford(len(from.Weights)+from.Out):
 		conv := *from
 		per := len(conv.Weights) / conv.Out
 		conv.Weights, conv.Bias = slices.Clone(conv.Weights), make([]float32, conv.Out)
@@ -40,7 +40,7 @@ func fold(e *editor, n sketchNode, was int) int {
 		}
 		e.changes++
 		return e.add(conv)
-	case n.Op == space.OpAffine && from.Op == space.OpAffine:
+	case n.Op == space.OpAffine && from.Op == space.OpAffine && e.afford(2*e.channels(n.Inputs[0])):
 		c := e.channels(n.Inputs[0])
 		gain, bias := make([]float32, c), make([]float32, c)
 		for i := range c {
@@ -53,7 +53,7 @@ func fold(e *editor, n sketchNode, was int) int {
 	case n.Op == space.OpConv && from.Op == space.OpAffine:
 		offset := slices.ContainsFunc(from.Bias, func(v float32) bool { return v != 0 })
 		inside := n.Pad == [4]int{} || n.Border == space.Edge
-		if offset && !inside || n.Border == space.Edge && n.Pad != [4]int{} && from.Inputs[0] != space.Picture {
+		if offset && !inside || n.Border == space.Edge && n.Pad != [4]int{} && from.Inputs[0] != space.Picture || !e.afford(len(n.Weights)+n.Out) {
 			return e.add(n)
 		}
 		_, groups := n.Inside()
@@ -96,6 +96,9 @@ func sinkShuffle(e *editor, n sketchNode, _ int) int {
 	out.Inputs = coarse
 	switch n.Op {
 	case space.OpActivate, space.OpAffine:
+		if !e.afford((len(n.Slope) + len(n.Gain) + len(n.Bias)) * f * f) {
+			return e.add(n)
+		}
 		out.Slope, out.Gain, out.Bias = spreadList(n.Slope, f, dcr), spreadList(n.Gain, f, dcr), spreadList(n.Bias, f, dcr)
 	case space.OpAdd, space.OpSub, space.OpMul, space.OpMax:
 		if e.channels(n.Inputs[0]) != e.channels(n.Inputs[1]) {
@@ -111,7 +114,7 @@ func sinkShuffle(e *editor, n sketchNode, _ int) int {
 		}
 		out.From, out.Out = n.From*f*f, n.Out*f*f
 	case space.OpConv:
-		coarser, ok := coarseConv(&n, e.channels(n.Inputs[0]), f, dcr)
+		coarser, ok := coarseConv(e, &n, e.channels(n.Inputs[0]), f, dcr)
 		if !ok {
 			return e.add(n)
 		}
@@ -144,14 +147,14 @@ func spreadList(list []float32, f int, dcr bool) []float32 {
 // coarseConv is a convolution of the pixels of a shuffle as one of what is
 // shuffled. Its outputs are in DCR order: those of one phase read the same
 // inputs, so that they share blocks.
-func coarseConv(n *sketchNode, in, f int, dcr bool) (sketchNode, bool) {
+func coarseConv(e *editor, n *sketchNode, in, f int, dcr bool) (sketchNode, bool) {
 	stride, groups := n.Inside()
 	r := n.Kernel / 2
 	radius := (r + f - 1) / f
 	side := 2*radius + 1
 	ins, outs := in*f*f, n.Out*f*f
 	if n.Kernel%2 == 0 || stride != 1 || n.Pad != [4]int{r, r, r, r} || n.Border != space.Zeros ||
-		ins > space.MaxChannels || outs > space.MaxChannels || ins*outs*side*side > maxSpread {
+		ins > space.MaxChannels || outs > space.MaxChannels || !e.afford(ins*outs*side*side) {
 		return *n, false
 	}
 	to := *n

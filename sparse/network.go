@@ -28,7 +28,8 @@ type layer struct {
 	reads   []read
 
 	kernel  int       // of a convolution: side of the filter
-	weights []float32 // (out, in, kernel, kernel), groups filled up with zeros
+	groups  int       // of channels that only see each other
+	weights []float32 // (out, in/groups, kernel, kernel)
 	mask    []uint8   // as weights; nil keeps all
 	bias    []float32 // of a convolution: out; of Affine: out or nil
 	gain    []float32 // of Affine: out or nil
@@ -66,7 +67,7 @@ func fromSubnet(net *space.Subnet, from []source) *network {
 	for i := range net.Layers {
 		l := &net.Layers[i]
 		to := layer{
-			name: l.Name, op: space.OpConv, in: l.In, out: l.Out, kernel: l.Kernel, prune: l.Prune, source: from[i],
+			name: l.Name, op: space.OpConv, in: l.In, out: l.Out, kernel: l.Kernel, groups: 1, prune: l.Prune, source: from[i],
 			weights: l.Weights, mask: l.Mask, bias: l.Bias,
 			reads: []read{{layer: l.Src, channels: l.In, reach: l.Kernel / 2}},
 		}

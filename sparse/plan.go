@@ -198,7 +198,7 @@ func (p *plan) assign(net *network, threads int) {
 		}
 		if !s.local {
 			s.overlap = ceil(s.mirror)
-			s.slots = min(s.overlap+threads, p.bands)
+			s.slots = min(s.overlap+threads, max(p.bands, s.overlap+1)) // a band never waits for itself
 			continue
 		}
 		s.buffer = -1
@@ -296,11 +296,12 @@ func (p *plan) source(net *network, l *layer) (w, h, border int) {
 // lower makes the lists of layer i for this size, packed into one stretch of
 // memory in the order in which the kernels walk it.
 func (p *plan) lower(l *layer, i int, c *compiled) {
-	shape := kernel.Shape{In: l.in, Kernel: l.kernel}
+	perGroup := l.in / l.groups
+	shape := kernel.Shape{In: perGroup, Kernel: l.kernel}
 	w, h, border := p.source(c.net, l)
 	shape.Row, shape.Plane, _, _ = kernel.Layout(l.in, h, w, border)
 	var blocks []kernel.Block
-	cols := l.in * l.kernel * l.kernel
+	cols := perGroup * l.kernel * l.kernel
 	for size := 3; size >= 0; size-- { // kernels take blocks of one size together
 		for _, first := range c.cuts[i].first[size] {
 			n := 1 << size
@@ -311,6 +312,10 @@ func (p *plan) lower(l *layer, i int, c *compiled) {
 			}
 			b := kernel.Lower(nil, shape, l.weights[first*cols:(first+n)*cols], l.bias[first:first+n], mask, n, false)[0]
 			b.Out = first
+			group := first / (l.out / l.groups)
+			for t := range b.Off {
+				b.Off[t] += int32(group * perGroup * shape.Plane)
+			}
 			blocks = append(blocks, b)
 		}
 	}

@@ -39,6 +39,7 @@ type compiled struct {
 	info        []LayerInfo        // of net's layers
 	cuts        []cut              // of net's layers
 	transformed []*kernel.Winograd // of net's layers, nil where lists are faster
+	half        bool               // weights were rounded to float16, and are written so
 	params      int                // of the subnet or graph as it was given
 	kept, dense int                // MACs of the subnet or graph as it was given
 	set         *kernel.Set

@@ -147,9 +147,6 @@ func (s *spread) node(name string, from int, border space.Border, of source) ske
 	}}
 }
 
-// maxSpread bounds the weights of a spread convolution.
-const maxSpread = 1 << 24
-
 func shuffle(name string, from, factor int) sketchNode {
 	return sketchNode{Node: space.Node{Name: name, Op: space.OpShuffle, Inputs: []int{from}, Factor: factor}}
 }
@@ -178,7 +175,7 @@ func deconvolve(e *editor, n sketchNode, _ int) int {
 			radius = max(radius, d, -d)
 		}
 	}
-	if size := n.Out * s * s * (in / groups) * (2*radius + 1) * (2*radius + 1); 2*radius+1 > space.MaxKernel || size > maxSpread || n.Out*s*s > space.MaxChannels {
+	if size := n.Out * s * s * (in / groups) * (2*radius + 1) * (2*radius + 1); 2*radius+1 > space.MaxKernel || n.Out*s*s > space.MaxChannels || !e.afford(size) {
 		return e.add(n)
 	}
 	to := newSpread(in, n.Out, groups, s, radius)
@@ -231,7 +228,7 @@ func interpolate(e *editor, n sketchNode, _ int) int {
 		}
 	}
 	c := e.channels(n.Inputs[0])
-	if n.Coord == space.AlignCorners || radius > 0 && n.Inputs[0] != space.Picture || c*f*f > space.MaxChannels {
+	if n.Coord == space.AlignCorners || radius > 0 && n.Inputs[0] != space.Picture || c*f*f > space.MaxChannels || !e.afford(c*f*f*(2*radius+1)*(2*radius+1)) {
 		return e.add(n)
 	}
 	to := newSpread(c, c, c, f, radius)

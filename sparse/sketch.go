@@ -11,12 +11,14 @@ import (
 type sketch struct {
 	scale, colors int
 	nodes         []sketchNode
-	output        int // the node that is the picture, or space.Picture
+	output        int  // the node that is the picture, or space.Picture
+	budget        *int // weights that passes may still make
 }
 
 type sketchNode struct {
 	space.Node
 	source source // of the convolution that it comes from
+	puts   int    // channels that it puts out
 }
 
 // sketchOf takes a graph as it is; it shares all weights.
@@ -32,7 +34,7 @@ func sketchOf(g *space.Graph) *sketch {
 			}
 			to.source = source{dense: len(n.Weights), density: float64(kept) / float64(len(n.Weights))}
 		}
-		s.nodes = append(s.nodes, to)
+		s.add(to)
 	}
 	return s
 }
@@ -59,7 +61,7 @@ type editor struct {
 // already those of the new one, and says which node of the new one stands for
 // it. What nothing needs is left out.
 func (s *sketch) edit(change func(e *editor, n sketchNode, was int) int) (*sketch, int) {
-	e := &editor{sketch: sketch{scale: s.scale, colors: s.colors}, was: s, place: make([]int, len(s.nodes)), readers: make([]int, len(s.nodes))}
+	e := &editor{sketch: sketch{scale: s.scale, colors: s.colors, budget: s.budget}, was: s, place: make([]int, len(s.nodes)), readers: make([]int, len(s.nodes))}
 	count := func(i int) {
 		if i >= 0 {
 			e.readers[i]++
@@ -83,6 +85,15 @@ func (s *sketch) edit(change func(e *editor, n sketchNode, was int) int) (*sketc
 	return e.sketch.live(), e.changes
 }
 
+// afford takes n new weights off the budget, if it has them.
+func (s *sketch) afford(n int) bool {
+	if n > *s.budget {
+		return false
+	}
+	*s.budget -= n
+	return true
+}
+
 // at is where an old node is now.
 func (e *editor) at(old int) int {
 	if old < 0 {
@@ -93,6 +104,21 @@ func (e *editor) at(old int) int {
 
 // add appends a node and returns its index.
 func (s *sketch) add(n sketchNode) int {
+	switch in := s.channels(n.Inputs[0]); n.Op {
+	case space.OpConv, space.OpDeconv, space.OpSlice:
+		n.puts = n.Out
+	case space.OpConcat:
+		n.puts = 0
+		for _, j := range n.Inputs {
+			n.puts += s.channels(j)
+		}
+	case space.OpShuffle:
+		n.puts = in / (n.Factor * n.Factor)
+	case space.OpAdd, space.OpSub, space.OpMul, space.OpMax:
+		n.puts = max(in, s.channels(n.Inputs[1]))
+	default:
+		n.puts = in
+	}
 	s.nodes = append(s.nodes, n)
 	return len(s.nodes) - 1
 }
@@ -110,22 +136,7 @@ func (s *sketch) channels(i int) int {
 	if i < 0 {
 		return s.colors
 	}
-	n := &s.nodes[i]
-	switch n.Op {
-	case space.OpConv, space.OpDeconv, space.OpSlice:
-		return n.Out
-	case space.OpConcat:
-		sum := 0
-		for _, j := range n.Inputs {
-			sum += s.channels(j)
-		}
-		return sum
-	case space.OpShuffle:
-		return s.channels(n.Inputs[0]) / (n.Factor * n.Factor)
-	case space.OpAdd, space.OpSub, space.OpMul, space.OpMax:
-		return max(s.channels(n.Inputs[0]), s.channels(n.Inputs[1]))
-	}
-	return s.channels(n.Inputs[0])
+	return s.nodes[i].puts
 }
 
 // live drops what the output does not need.
@@ -142,7 +153,7 @@ func (s *sketch) live() *sketch {
 		}
 	}
 	place := make([]int, len(s.nodes))
-	out := &sketch{scale: s.scale, colors: s.colors, output: s.output}
+	out := &sketch{scale: s.scale, colors: s.colors, output: s.output, budget: s.budget}
 	for i, n := range s.nodes {
 		if !need[i] {
 			continue

@@ -19,8 +19,8 @@ func (w *winogradCosts) price(in, out int) float64 {
 // transformable says whether Winograd's kernels can compute l: they want zeros
 // around their source.
 func (l *layer) transformable() bool {
-	if l.op != space.OpConv || l.kernel != 3 || l.reads[0].layer == space.Picture || len(l.weights) != l.out*l.in*9 {
-		return false // a filter over groups has fewer weights
+	if l.op != space.OpConv || l.kernel != 3 || l.groups > 1 || l.reads[0].layer == space.Picture {
+		return false
 	}
 	if l.node == nil {
 		return true

@@ -1,0 +1,163 @@
+package sparse
+
+import (
+	"math"
+	"slices"
+
+	"evosr/space"
+)
+
+// A node of a graph in a program file, fields that its operation does not use
+// included:
+//
+//	bytes    what
+//	         name
+//	1 1 1 1  operation, activation, border, flags (1: channels in DCR order, 2: a mask follows)
+//	1 1 1 1  interpolation, coordinates, rounding, 0
+//	1 1 1 1  side of the filter, stride, rows and columns that are appended, factor
+//	1 1 1 1  padding above, below, left, right
+//	4 4 4    output channels, groups, first channel
+//	4 4 4 8  lowest and highest value, value outside (float32), parameter of the cubic (float64)
+//	1 1 2    scheme, pruned percent, 0
+//	4 ...    inputs: number, then indices of nodes; -1 the picture
+//	4 ...    weights: number; the mask when flagged and the kept weights as in a layer
+//	4 ...    biases, float32: number, values
+//	4 ...    slopes, gains: the same
+const (
+	flagDCR  = 1
+	nodeHead = 4 + 4*4 + 3*4 + 3*4 + 8 + 4 + 5*4 // bytes of a node without name and lists
+)
+
+// graph writes all nodes.
+func (e *encoder) graph(g *space.Graph) {
+	e.uint32(uint32(len(g.Nodes)))
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		e.text("node name", n.Name)
+		mask := n.Mask
+		if !slices.Contains(mask, 0) {
+			mask = nil
+		}
+		flags := byte(0)
+		if n.DCR {
+			flags |= flagDCR
+		}
+		if mask != nil {
+			flags |= flagMask
+		}
+		for _, v := range [...]int{n.Kernel, n.Stride, n.Grow, n.Factor, n.Pad[0], n.Pad[1], n.Pad[2], n.Pad[3]} {
+			if v < 0 || v > math.MaxUint8 {
+				e.fail("node %q: a size of %d, want 0 to 255", n.Name, v)
+			}
+		}
+		for _, v := range [...]int{n.Out, n.Groups, n.From} {
+			if v < 0 || v > math.MaxInt32 {
+				e.fail("node %q: %d channels, want 0 to 2^31-1", n.Name, v)
+			}
+		}
+		e.put(byte(n.Op), byte(n.Act), byte(n.Border), flags, byte(n.Interp), byte(n.Coord), byte(n.Rounding), 0)
+		e.put(byte(n.Kernel), byte(n.Stride), byte(n.Grow), byte(n.Factor), byte(n.Pad[0]), byte(n.Pad[1]), byte(n.Pad[2]), byte(n.Pad[3]))
+		e.uint32(uint32(n.Out))
+		e.uint32(uint32(n.Groups))
+		e.uint32(uint32(n.From))
+		e.float(n.Lo)
+		e.float(n.Hi)
+		e.float(n.Value)
+		e.uint64(math.Float64bits(n.CubicA))
+		e.put(byte(n.Prune.Scheme), byte(n.Prune.Percent), 0, 0)
+		e.uint32(uint32(len(n.Inputs)))
+		for _, j := range n.Inputs {
+			e.uint32(uint32(int32(j)))
+		}
+		e.uint32(uint32(len(n.Weights)))
+		if mask != nil {
+			e.mask(mask)
+		}
+		e.weights(n.Name, n.Weights, mask)
+		for _, list := range [][]float32{n.Bias, n.Slope, n.Gain} {
+			e.uint32(uint32(len(list)))
+			e.floats(n.Name, list)
+		}
+	}
+}
+
+// graph reads all nodes and runs the passes that no device matters for.
+func (d *decoder) graph(scale, colors int) *compiled {
+	g := &space.Graph{Scale: scale, Colors: colors}
+	for range d.size("nodes", space.MaxNodes, nodeHead) {
+		if !d.allow("nodes", 0, 512) { // a Node itself, for each pass
+			break
+		}
+		n := d.node()
+		if d.err != nil {
+			break
+		}
+		g.Nodes = append(g.Nodes, n)
+	}
+	if d.err == nil && len(d.data) > 0 {
+		d.fail("%d bytes after the last node, want none", len(d.data))
+	}
+	if d.err == nil {
+		d.err = g.Validate()
+	}
+	if d.err != nil {
+		return &compiled{}
+	}
+	return reduce(g, int(d.budget/16))
+}
+
+func (d *decoder) node() (n space.Node) {
+	n.Name = d.text()
+	b := d.take(16)
+	if b == nil {
+		return n
+	}
+	n.Op, n.Act, n.Border, n.DCR = space.Op(b[0]), space.Act(b[1]), space.Border(b[2]), b[3]&flagDCR != 0
+	n.Interp, n.Coord, n.Rounding = space.Interp(b[4]), space.Coord(b[5]), space.Rounding(b[6])
+	n.Kernel, n.Stride, n.Grow, n.Factor = int(b[8]), int(b[9]), int(b[10]), int(b[11])
+	for i := range n.Pad {
+		n.Pad[i] = int(b[12+i])
+	}
+	flags := b[3]
+	sizes := [...]uint32{d.uint32(), d.uint32(), d.uint32()}
+	if flags > flagDCR|flagMask || b[7] != 0 || slices.Max(sizes[:]) > math.MaxInt32 {
+		d.fail("node %q: flags %d and %d, channels %v", n.Name, flags, b[7], sizes)
+		return n
+	}
+	n.Out, n.Groups, n.From = int(sizes[0]), int(sizes[1]), int(sizes[2])
+	n.Lo, n.Hi, n.Value = math.Float32frombits(d.uint32()), math.Float32frombits(d.uint32()), math.Float32frombits(d.uint32())
+	n.CubicA = math.Float64frombits(d.uint64())
+	if n.Lo != n.Lo || n.Hi != n.Hi || n.Value != n.Value || n.CubicA != n.CubicA {
+		d.fail("node %q: a constant is no number", n.Name)
+	}
+	if b = d.take(4); b == nil {
+		return n
+	}
+	if int(b[0]) >= len(space.Schemes()) || b[1] > 100 || b[2] != 0 || b[3] != 0 {
+		d.fail("node %q: scheme %d, %d percent", n.Name, b[0], b[1])
+		return n
+	}
+	n.Prune = space.Prune{Scheme: space.Scheme(b[0]), Percent: int(b[1])}
+	inputs := d.size("inputs of node "+n.Name, space.MaxChannels, 4)
+	if !d.allow(n.Name, 0, 16*int64(inputs)) {
+		return n
+	}
+	for range inputs {
+		n.Inputs = append(n.Inputs, int(int32(d.uint32())))
+	}
+	weights := d.uint32()
+	if weights > 1<<30 {
+		d.fail("node %q: %d weights, want at most 2^30", n.Name, weights)
+		return n
+	}
+	if weights > 0 || flags&flagMask != 0 {
+		n.Weights, n.Mask = d.weights(n.Name, int(weights), flags&flagMask != 0)
+	}
+	for _, list := range []*[]float32{&n.Bias, &n.Slope, &n.Gain} {
+		if count := d.size("constants of node "+n.Name, space.MaxChannels, 4); count > 0 && d.allow(n.Name, int64(count), 8*int64(count)) {
+			*list = make([]float32, count)
+			d.floats(*list)
+		}
+	}
+	return n
+}
