@@ -224,32 +224,43 @@ type prunedLayer struct {
 	Density float64 `json:"density"` // kept weights / all weights
 }
 
+func pruned(name string, scheme space.Scheme, kept, all int) prunedLayer {
+	return prunedLayer{name, scheme.String(), math.Round(1e6*float64(kept)/float64(all)) / 1e6}
+}
+
 func metadata(net *space.Subnet, colors int, o ExportOptions) map[string]string {
-	meta := map[string]string{}
-	maps.Copy(meta, o.Meta)
+	var list []prunedLayer
+	for i := range net.Layers {
+		if l := &net.Layers[i]; l.Kept() < l.Size() {
+			list = append(list, pruned(l.Name, l.Prune.Scheme, l.Kept(), l.Size()))
+		}
+	}
+	kept, dense := net.MACs()
+	meta := described(o, net.Scale, colors, kept, dense, list)
 	delete(meta, metaGenome)
 	if net.Genome.Width > 0 {
 		meta[metaGenome] = net.Genome.String()
 	}
-	meta[metaScale] = strconv.Itoa(net.Scale)
+	return meta
+}
+
+// described adds what every file says of its network to the metadata of o.
+func described(o ExportOptions, scale, colors, kept, dense int, list []prunedLayer) map[string]string {
+	meta := map[string]string{}
+	maps.Copy(meta, o.Meta)
+	meta[metaScale] = strconv.Itoa(scale)
 	meta[metaColors] = strconv.Itoa(colors)
 	meta[metaColorSpace] = "luma BT.601 studio range, code/255"
 	if colors == 3 {
 		meta[metaColorSpace] = "RGB, code/255"
 	}
-	kept, dense := net.MACs()
-	meta[metaDensity] = strconv.FormatFloat(float64(kept)/float64(dense), 'f', 6, 64)
+	meta[metaDensity] = strconv.FormatFloat(float64(kept)/float64(max(dense, 1)), 'f', 6, 64)
 	meta[metaWeights] = "float32"
 	if o.Float16 {
 		meta[metaWeights] = "float16"
 	}
-	list := []prunedLayer{}
-	for i := range net.Layers {
-		l := &net.Layers[i]
-		if kept := l.Kept(); kept < l.Size() {
-			density := math.Round(1e6*float64(kept)/float64(l.Size())) / 1e6
-			list = append(list, prunedLayer{l.Name, l.Prune.Scheme.String(), density})
-		}
+	if list == nil {
+		list = []prunedLayer{} // "[]", not "null"
 	}
 	text, err := json.Marshal(list)
 	if err != nil {
@@ -328,7 +339,8 @@ func (b *builder) layer(i int, values []string) error {
 			return fmt.Errorf("%s %d is %v, want a finite number", list.what, j, list.values[j])
 		}
 	}
-	kernel, err := b.weights(l, weights)
+	k := int64(l.Kernel)
+	kernel, err := b.stored(l.Name, weights, int64(l.Out), int64(l.In), k, k)
 	if err != nil {
 		return err
 	}
@@ -376,10 +388,10 @@ func convAttrs(kernel, pad, groups int) []attribute {
 	}
 }
 
-// weights appends the filters of a layer and returns the value that holds them
+// stored appends the filters of a layer and returns the value that holds them
 // as float32.
-func (b *builder) weights(l *space.Layer, values []float32) (string, error) {
-	name, dims := l.Name+"/weight", []int64{int64(l.Out), int64(l.In), int64(l.Kernel), int64(l.Kernel)}
+func (b *builder) stored(layer string, values []float32, dims ...int64) (string, error) {
+	name := layer + "/weight"
 	if !b.half {
 		return b.constant(floatTensor(name, values, dims...)), nil
 	}
