@@ -11,8 +11,9 @@ import (
 
 // ExportGraph writes a graph as an ONNX file, at the operator set and with the
 // metadata of o, its size fixed where o names one; Portable and RGB are for
-// Export. Weights that a mask prunes are written as zeros. Read back by Graph, it
-// computes the same.
+// Export. Weights that a mask prunes are written as zeros; channels that are zero
+// whatever the picture is are left out where only convolutions read them. Read
+// back by Graph, it computes the same.
 func ExportGraph(w io.Writer, g *space.Graph, o ExportOptions) error {
 	if err := o.check(); err != nil {
 		return err
@@ -23,6 +24,8 @@ func ExportGraph(w io.Writer, g *space.Graph, o ExportOptions) error {
 	if err := g.Validate(); err != nil {
 		return fmt.Errorf("onnx: export: %w", err)
 	}
+	meta := graphMeta(g, o)
+	g = shrunk(g)
 	b := &graphWriter{
 		builder: builder{
 			graph: graph{name: "evosr_graph_x" + strconv.Itoa(g.Scale)}, width: o.Width, height: o.Height, half: o.Float16,
@@ -48,7 +51,7 @@ func ExportGraph(w io.Writer, g *space.Graph, o ExportOptions) error {
 	b.outputs = []valueInfo{b.info(outputName, g.Colors, g.Scale, "sr_height", "sr_width")}
 	m := &Model{
 		ir: irVersion(o.Opset), producer: "evosr", producerVersion: o.Meta["evosr_version"],
-		opsets: []opset{{version: int64(o.Opset)}}, metadata: graphMeta(g, o), graph: b.graph,
+		opsets: []opset{{version: int64(o.Opset)}}, metadata: meta, graph: b.graph,
 	}
 	if _, err := w.Write(m.encode()); err != nil {
 		return fmt.Errorf("onnx: export: %w", err)

@@ -119,3 +119,56 @@ func TestExportGraphMeta(t *testing.T) {
 		}
 	}
 }
+
+// TestFilterPruned wants a file without the channels that filter pruning takes
+// away, and the same picture of it.
+func TestFilterPruned(t *testing.T) {
+	rng := check.Rand(t)
+	m := newMaker(rng, 13, 1, 0, 0)
+	v := m.op("PRelu", []string{m.conv(makerIn, 1, 8, 3), m.random(0.3, 8, 1, 1)})
+	g, err := graphOf(m.file(m.double(m.op("Relu", []string{m.conv(v, 8, 12, 3)}), 12)), ImportOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2 * 2 {
+		n := &g.Nodes[i]
+		if n.Op != space.OpConv {
+			continue
+		}
+		n.Mask = make([]uint8, len(n.Weights))
+		for k := range n.Weights {
+			if row := k / (len(n.Weights) / n.Out); row%4 != 1 {
+				n.Weights[k], n.Bias[row] = 0, 0
+			} else {
+				n.Mask[k] = 1
+			}
+		}
+	}
+	var b bytes.Buffer
+	if err := ExportGraph(&b, g, ExportOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	back, err := graphOf(b.Bytes(), ImportOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var outs []int
+	for i := range back.Nodes {
+		if back.Nodes[i].Op == space.OpConv {
+			outs = append(outs, back.Nodes[i].Out)
+		}
+	}
+	if fmt.Sprint(outs) != "[2 3 4]" {
+		t.Errorf("convolutions of %v channels, want 2, 3 and 4", outs)
+	}
+	src := picture(rng, 1, 9, 8)
+	want, err := g.Reference(src, 9, 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := back.Reference(src, 9, 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check.Close(t, got, want, 1e-6)
+}
