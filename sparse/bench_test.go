@@ -157,3 +157,46 @@ func BenchmarkThreads(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkPublished runs networks that others publish, random weights, 320x180
+// in, x4, on one thread and on two.
+func BenchmarkPublished(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	for _, net := range []struct {
+		name string
+		g    *space.Graph
+	}{{"fsrcnn", fsrcnn(rng, 4, 44, 12, 4)}, {"espcn", espcn(rng, 4, 64, 32)}, {"ecbsr", ecbsr(rng, 4, 4, 16)}, {"imdn", imdn(rng, 2, 12, 6)}} {
+		for _, threads := range []int{1, 2} {
+			b.Run(fmt.Sprintf("%s/threads=%d", net.name, threads), func(b *testing.B) {
+				p, err := CompileGraph(net.g, Options{Threads: threads})
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer p.Close()
+				var seen Observation
+				for b.Loop() {
+					o, err := p.Observe(320, 180, 1)
+					if err != nil {
+						b.Fatal(err)
+					}
+					seen.Frames = append(seen.Frames, o.Frames...)
+					for i, l := range o.Layers {
+						if len(seen.Layers) <= i {
+							seen.Layers = append(seen.Layers, nil)
+						}
+						seen.Layers[i] = append(seen.Layers[i], l...)
+					}
+				}
+				_, macs := p.MACs()
+				low := slices.Min(seen.Frames)
+				b.ReportMetric(0, "ns/op")
+				b.ReportMetric(low.Seconds()*1e3, "best-ms")
+				b.ReportMetric(summary(seen.Frames, nil).Median.Seconds()*1e3, "median-ms")
+				b.ReportMetric(2*float64(macs)*320*180/low.Seconds()/1e9, "GFLOP/s")
+				for i, l := range p.Layers() {
+					b.Logf("%-20s %-6s %-8s %d-%d k%d b%d  %v", l.Name, l.Op, l.Method, l.In, l.Out, l.Kernel, l.B, slices.Min(seen.Layers[i]))
+				}
+			})
+		}
+	}
+}

@@ -143,7 +143,7 @@ func (c *costs) describe(l *layer) (LayerInfo, cut) {
 		unpruned = min(unpruned, c.winograd.price(l.in, l.out))
 	}
 	info.Speedup = unpruned * float64(l.source.dense) / float64(len(l.weights)) / cost
-	info.Pays = info.Speedup >= 1.05
+	info.Pays, info.Cost = info.Speedup >= 1.05, cost
 	if info.Method == MethodWinograd {
 		const pointsOfTile, pixelsOfTile = 36, 16
 		info.MACs = l.in * l.out * pointsOfTile / pixelsOfTile

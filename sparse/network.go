@@ -194,3 +194,21 @@ func (n *network) reach() int {
 	}
 	return far
 }
+
+// perPixel turns what info counts for a pixel of layer i's output into counts for
+// a pixel of the picture.
+func (n *network) perPixel(i int, info *LayerInfo) {
+	if !n.planes {
+		return
+	}
+	const side = 960 // divides by all usual scales and strides
+	sizes, err := n.graph.Sizes(side, side)
+	if err != nil {
+		return
+	}
+	at := sizes[n.layers[i].at]
+	area := float64(at[0]) * float64(at[1]) / (side * side)
+	info.MACs = int(float64(info.MACs)*area + 0.5)
+	info.DenseMACs = int(float64(info.DenseMACs)*area + 0.5)
+	info.Cost *= area
+}

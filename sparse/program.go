@@ -106,6 +106,7 @@ func finish(c *compiled, o Options) (*Program, error) {
 	table := tableFor(c.set.Name)
 	for i := range c.net.layers {
 		info, k := table.describe(&c.net.layers[i])
+		c.net.perPixel(i, &info)
 		c.info, c.cuts = append(c.info, info), append(c.cuts, k)
 	}
 	c.transform()
@@ -219,6 +220,7 @@ type LayerInfo struct {
 	Resident        int     // channels that the whole program keeps beyond a band
 	Speedup         float64 // estimated time of the layer unpruned / as compiled
 	Pays            bool    // pruning makes this layer at least 5 % faster, by the same estimate
+	Cost            float64 // estimated time of the layer for one pixel, in that of one multiply-add at the peak rate; 0 where it is no convolution
 }
 
 // Layers describes the compiled layers in the order in which they run. Layers

@@ -22,6 +22,7 @@ type benchResult struct {
 	DenseMACs int          `json:"dense_macs"`
 	GFLOPS    float64      `json:"gflops"` // 2 macs / median
 	Layers    []benchLayer `json:"layers"`
+	Explain   *explanation `json:"explain,omitempty"` // with --explain
 }
 
 type benchLayer struct {
@@ -37,18 +38,24 @@ type benchLayer struct {
 	MedianMS  float64 `json:"median_ms"`
 	P90MS     float64 `json:"p90_ms"`
 	Pays      bool    `json:"pays"` // pruning makes the layer faster
+
+	explained
 }
 
 func (a *app) benchCmd() *cobra.Command {
 	frame := size{320, 180}
 	var model modelOptions
 	var runs int
+	var explain bool
 	c := &cobra.Command{
 		Use:   "bench MODEL",
 		Short: "Latency of a network in evosr's runtime, layer by layer",
 		Long: "Times whole frames and every layer on this machine. --size is the input's: a x2\n" +
-			"network makes 640x360 of 320x180.",
-		Example: "  evosr bench model.evosr --size 640x360 --threads 1",
+			"network makes 640x360 of 320x180.\n\n" +
+			"--explain tells what every pass of the compiler did, and for every layer which kernel\n" +
+			"computes it, the time that the cost table predicts at this machine's measured peak, the\n" +
+			"rate that it reaches, and by how much pruning makes it faster.",
+		Example: "  evosr bench model.evosr --size 640x360 --threads 1\n  evosr bench model.onnx --explain",
 		Args:    arguments("MODEL"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if args[0] == bicubic {
@@ -63,6 +70,11 @@ func (a *app) benchCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if explain {
+				if err := r.explain(u.program); err != nil {
+					return err
+				}
+			}
 			if a.json {
 				return a.printJSON(r)
 			}
@@ -71,6 +83,7 @@ func (a *app) benchCmd() *cobra.Command {
 	}
 	c.Flags().Var(&frame, "size", "input picture, pixels")
 	modelFlags(c, &model)
+	c.Flags().BoolVar(&explain, "explain", false, "what the compiler did, and why each layer takes its time")
 	numberFlag(c, &runs, "runs", 1, 100000, 50, "timed frames, after a warm-up")
 	return a.jsonFlag(c)
 }
@@ -103,6 +116,9 @@ func measure(u *upscaler, name string, s size, runs int) (*benchResult, error) {
 func ms(d time.Duration) float64 { return float64(d) / 1e6 }
 
 func (a *app) printBench(r *benchResult) error {
+	if r.Explain != nil {
+		return a.printExplained(r)
+	}
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(w, "layer\tchannels\tfilter\tscheme\tkept\ttile b\tms\tp90\tpruning pays\t\n")
 	for _, l := range r.Layers {
@@ -118,6 +134,11 @@ func (a *app) printBench(r *benchResult) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	return a.printFrame(r)
+}
+
+// printFrame is the last lines of bench: the whole frame.
+func (a *app) printFrame(r *benchResult) error {
 	_, err := fmt.Fprintf(a.out, "\n%dx%d to %dx%d, %s, %s: median %.3f ms, p90 %.3f ms, %.1f frames/s\n%.1f M of %.1f M multiplications a frame, %.1f GFLOP/s\n",
 		r.Width, r.Height, r.Width*r.Scale, r.Height*r.Scale, plural(r.Threads, "thread"), r.Kernels, r.MedianMS, r.P90MS, 1000/r.MedianMS,
 		float64(r.MACs)/1e6, float64(r.DenseMACs)/1e6, r.GFLOPS)
