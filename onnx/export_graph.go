@@ -10,11 +10,16 @@ import (
 )
 
 // ExportGraph writes a graph as an ONNX file, at the operator set and with the
-// metadata of o, its size fixed where o names one; Portable and RGB are for
+// metadata of o, its size fixed where o names one; without a set it takes the
+// default one, or that of Gelu for networks that have it. Portable and RGB are for
 // Export. Weights that a mask prunes are written as zeros; channels that are zero
 // whatever the picture is are left out where only convolutions read them. Read
 // back by Graph, it computes the same.
 func ExportGraph(w io.Writer, g *space.Graph, o ExportOptions) error {
+	gelu := func(n space.Node) bool { return n.Op == space.OpActivate && n.Act == space.ActGELU }
+	if o.Opset == 0 && slices.ContainsFunc(g.Nodes, gelu) {
+		o.Opset = geluOpset
+	}
 	if err := o.check(); err != nil {
 		return err
 	}
@@ -58,6 +63,9 @@ func ExportGraph(w io.Writer, g *space.Graph, o ExportOptions) error {
 	}
 	return nil
 }
+
+// geluOpset is the first operator set with Gelu.
+const geluOpset = 20
 
 // graphMeta describes a graph. Its colors are what the network was made for,
 // which evosr cannot know better than its metadata.
@@ -244,7 +252,7 @@ func (b *graphWriter) activation(i int, src string) {
 	case space.ActSiLU:
 		b.last(i, "Mul", []string{src, b.step(i, "sigmoid", "Sigmoid", []string{src})})
 	case space.ActGELU:
-		if b.opset >= 20 {
+		if b.opset >= geluOpset {
 			b.last(i, "Gelu", []string{src})
 			return
 		}
