@@ -260,7 +260,7 @@ func (p *plan) measure(c *compiled) error {
 	for _, floats := range p.arenas {
 		p.bytes += 4 * floats
 	}
-	p.bytes += int64(c.threads) * 4 * (p.spare + p.transform)
+	p.bytes += int64(c.threads) * 4 * (p.spare + p.transform + int64(p.widest(c.net)))
 	if p.bytes > c.maxBytes {
 		return fmt.Errorf("sparse: picture: %dx%d pixels need %d bytes, want at most %d", p.w, p.h, p.bytes, c.maxBytes)
 	}
@@ -291,6 +291,19 @@ func (p *plan) source(net *network, l *layer) (w, h, border int) {
 		return p.w, p.rows, 0
 	}
 	return p.w, p.ring(r.layer), p.border
+}
+
+// widest is the longest row that a worker needs for SiLU, 0 for none.
+func (p *plan) widest(net *network) (floats int) {
+	for i := range net.layers {
+		if net.layers[i].act != space.ActSiLU {
+			continue
+		}
+		if floats = max(floats, p.w); p.planes {
+			floats = max(floats, p.layers[i].plane.w)
+		}
+	}
+	return floats
 }
 
 // lower makes the lists of layer i for this size, packed into one stretch of

@@ -99,19 +99,20 @@ func unary(dst, a []float32, l *layer, c int) {
 	}
 }
 
-// activate applies the layer's activation to me.dst where the kernel did not.
+// activate applies the layer's activation to me.dst where the kernel did not, row
+// by row while they are in the cache.
 func (me *worker) activate(set *kernel.Set, l *layer) {
 	if l.act == space.ActNone || l.fused() {
 		return
 	}
 	for c := range me.dst.C {
 		for y := range me.dst.H {
-			activateRow(me.dst.At(c, y), l, c)
+			me.activateRow(set, me.dst.At(c, y), l, c)
 		}
 	}
 }
 
-func activateRow(row []float32, l *layer, c int) {
+func (me *worker) activateRow(set *kernel.Set, row []float32, l *layer, c int) {
 	switch l.act {
 	case space.ActReLU:
 		for x, v := range row {
@@ -129,41 +130,18 @@ func activateRow(row []float32, l *layer, c int) {
 			row[x] = min(max(v, l.clip.Low), l.clip.High)
 		}
 	case space.ActSigmoid:
-		for x, v := range row {
-			row[x] = sigmoid(v)
-		}
+		set.Sigmoid(row, row)
 	case space.ActTanh:
-		for x, v := range row {
-			row[x] = tanh(v)
-		}
+		set.Tanh(row, row)
 	case space.ActSiLU:
-		for x, v := range row {
-			row[x] = v * sigmoid(v)
+		gates := me.gates[:len(row)]
+		set.Sigmoid(gates, row)
+		for x, v := range gates {
+			row[x] *= v
 		}
 	case space.ActGELU:
 		for x, v := range row {
 			row[x] = float32(float64(v) * (1 + math.Erf(float64(v)/math.Sqrt2)) / 2)
 		}
 	}
-}
-
-func sigmoid(v float32) float32 { return 0.5 + 0.5*tanh(0.5*v) }
-
-// tanh is a rational function of degree 13 and 6 that is within 4e-7 of the
-// hyperbolic tangent (coefficients as in Eigen's ptanh, a minimax fit).
-func tanh(v float32) float32 {
-	v = min(max(v, -7.90531110763549805), 7.90531110763549805)
-	q := v * v
-	p := float32(-2.76076847742355e-16)
-	p = p*q + 2.00018790482477e-13
-	p = p*q + -8.60467152213735e-11
-	p = p*q + 5.12229709037114e-08
-	p = p*q + 1.48572235717979e-05
-	p = p*q + 6.37261928875436e-04
-	p = p*q + 4.89352455891786e-03
-	d := float32(1.19825839466702e-06)
-	d = d*q + 1.18534705686654e-04
-	d = d*q + 2.26843463243900e-03
-	d = d*q + 4.89352518554385e-03
-	return v * p / d
 }

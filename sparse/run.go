@@ -37,6 +37,7 @@ type worker struct {
 	epilogue   kernel.Epilogue
 	rows       [4][]float32  // channel rows to be shuffled
 	scratch    []float32     // for Winograd
+	gates      []float32     // a row of SiLU's sigmoids
 	spare      []float32     // a row of a strided convolution, over planes
 	strided    kernel.Tensor // of it
 	taps       []space.Tap   // of the columns of the last resized output, over planes
@@ -144,6 +145,9 @@ func newFrame(c *compiled, p *plan) *frame {
 		w.out, w.busy = make([]kernel.Tensor, len(net.layers)), make([]time.Duration, len(net.layers))
 		if p.transform > 0 {
 			w.scratch = kernel.Aligned(int(p.transform))
+		}
+		if n := p.widest(net); n > 0 {
+			w.gates = kernel.Aligned(n)
 		}
 		if p.spare > 0 {
 			w.spare = kernel.Aligned(int(p.spare))
