@@ -76,6 +76,24 @@ bench-rivals: ## the runtime beside ONNX Runtime on the same files (about four m
 bench-train: ## a training step beside PyTorch's (needs a Python with PyTorch: PYTHON=...; about a minute, quiet machine)
 	$(MAKE) -C bench training
 
+.PHONY: bench-search
+bench-search: ## our search beside eaopt's algorithms on ZDT1-3 and DTLZ2 (a minute)
+	cd bench && $(GO) run ./search
+
+MODES       ?= joint staged random
+MODE_SEEDS  ?= 1 2 3 4 5
+MODE_BUDGET ?= 600
+MODE_FROM   ?= pretrained
+MODE_DIR    ?= runs/modes
+
+.PHONY: bench-modes
+bench-modes: build ## every mode of search with five seeds on the pretrained x2 supernet, compared
+	bench/modes/run.sh $(BIN) $(MODE_DIR) $(MODE_FROM) "$(MODES)" "$(MODE_SEEDS)" $(MODE_BUDGET)
+
+.PHONY: soak-kill
+soak-kill: ## 200 times kill -9 at random moments: every run ends with the same front
+	EVOSR_KILLS=200 $(GO) test -count=1 -timeout 60m -v -run '^TestKill$$' ./runner
+
 .PHONY: node-deps
 node-deps: ## ONNX Runtime for the tests that need an independent toolchain
 	npm ci --ignore-scripts --no-audit --no-fund --prefix onnx/nodecheck

@@ -11,25 +11,24 @@ import (
 	"image/png"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"evosr/configs"
-	"evosr/internal/check"
 	"evosr/space"
 )
 
 // childDir names the run directory in which this binary, started again, carries
-// the smoke config out instead of running tests.
+// a short run out instead of running tests.
 const childDir = "EVOSR_TEST_RUN_DIR"
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childDir); dir != "" {
 		cfg, err := configs.Load(filepath.Join("configs", "smoke.yaml"))
 		if err == nil {
+			cfg.Data.Pictures, cfg.Train.Steps, cfg.Train.Checkpoint = 4, 40, 5
+			cfg.Search.Evaluations, cfg.Winners.Finetune = 250, 40
 			err = Run(context.Background(), cfg, dir, Options{})
 		}
 		if err != nil {
@@ -145,65 +144,6 @@ func TestSameFrontForAnyWorkers(t *testing.T) {
 	if got := mustRun(t, smoke(t, "seed=2"), filepath.Join(t.TempDir(), "run"), Options{}); bytes.Equal(got, want) {
 		t.Error("another seed gives the same front")
 	}
-}
-
-// TestKill ends a run with SIGKILL at ten random moments, each time followed by
-// the same command, and wants the front of a run that nobody disturbed.
-func TestKill(t *testing.T) {
-	child := func(dir string) *exec.Cmd {
-		c := exec.Command(os.Args[0])
-		c.Env = append(os.Environ(), childDir+"="+dir)
-		return c
-	}
-	whole := filepath.Join(t.TempDir(), "whole")
-	start := time.Now()
-	if out, err := child(whole).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	length := time.Since(start)
-	want := frontOf(t, whole)
-
-	rng := check.Rand(t)
-	landed := 0
-	dir := filepath.Join(t.TempDir(), "run0")
-	finish := func() {
-		if got := frontOf(t, dir); !bytes.Equal(got, want) {
-			t.Fatalf("after kills the front is\n%s\nwant\n%s", got, want)
-		}
-		dir = filepath.Join(t.TempDir(), "again")
-	}
-	for try := 0; landed < 10 && try < 100; try++ {
-		var talk bytes.Buffer
-		c := child(dir)
-		c.Stderr = &talk
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		done := make(chan error, 1)
-		go func() { done <- c.Wait() }()
-		select {
-		case err := <-done:
-			if err != nil {
-				t.Fatalf("after %d kills: %v\n%s", landed, err, talk.String())
-			}
-			finish()
-		case <-time.After(time.Duration(rng.Float64() * 0.9 * float64(length))):
-			if err := c.Process.Kill(); err == nil {
-				landed++
-			}
-			<-done
-			if got, err := os.ReadFile(filepath.Join(dir, fileFront)); err == nil && !bytes.Equal(got, want) {
-				t.Fatalf("kill %d left a front.json that is not the front:\n%s", landed, got)
-			}
-		}
-	}
-	if landed < 10 {
-		t.Errorf("only %d kills landed", landed)
-	}
-	if out, err := child(dir).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	finish()
 }
 
 // TestInterrupt cancels a run in every stage and continues it.

@@ -70,6 +70,11 @@ func (r *run) searchNow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if text, err := json.Marshal(reference); err != nil {
+		return err
+	} else if err := r.store.setMeta(metaReference, string(text)); err != nil {
+		return err
+	}
 	p := &problem{search: s, space: sp, scorer: scorer, scores: map[string]fitness.Score{}}
 	if s.Screen {
 		if err := scorer.Calibrate(ctx, calibration(sp, stream(r.cfg.Seed, "calibration"))); err != nil {

@@ -51,16 +51,17 @@ CREATE TABLE events (seq INTEGER PRIMARY KEY, at TEXT NOT NULL, stage TEXT NOT N
 
 // Keys of the meta table.
 const (
-	metaConfig       = "config.yaml"     // resolved text
-	metaConfigHash   = "config.hash"     //
-	metaVersion      = "evosr.version"   // that began the run
-	metaTrainData    = "data.train"      // content hash
-	metaValidation   = "data.validation" // content hash
-	metaProfile      = "profile.yaml"    // text
-	metaSupernet     = "supernet.hash"   //
-	metaFrom         = "train.from"      // hash of the weights that training began with, "" for none
-	metaSearchEnd    = "search.end"      // why the search ended
-	metaSearchTime   = "search.time"     // spent so far
+	metaConfig       = "config.yaml"      // resolved text
+	metaConfigHash   = "config.hash"      //
+	metaVersion      = "evosr.version"    // that began the run
+	metaTrainData    = "data.train"       // content hash
+	metaValidation   = "data.validation"  // content hash
+	metaProfile      = "profile.yaml"     // text
+	metaSupernet     = "supernet.hash"    //
+	metaFrom         = "train.from"       // hash of the weights that training began with, "" for none
+	metaReference    = "search.reference" // JSON, in the order and sign of the objectives
+	metaSearchEnd    = "search.end"       // why the search ended
+	metaSearchTime   = "search.time"      // spent so far
 	metaHypervolume  = "search.hypervolume"
 	metaWinnersReady = "winners.finished" // "yes"
 )

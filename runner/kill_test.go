@@ -1,0 +1,108 @@
+package runner
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"evosr/internal/check"
+)
+
+// killsWanted names the number of kills of TestKill; `make soak-kill` asks for
+// 200.
+const killsWanted = "EVOSR_KILLS"
+
+// TestKill ends a run with SIGKILL at random moments, each time followed by the
+// same command, and wants the front of a run that nobody disturbed.
+func TestKill(t *testing.T) {
+	kills := 20
+	if text := os.Getenv(killsWanted); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			t.Fatalf("%s=%q, want a number above 0", killsWanted, text)
+		}
+		kills = n
+	}
+	child := func(dir string) *exec.Cmd {
+		c := exec.Command(os.Args[0])
+		c.Env = append(os.Environ(), childDir+"="+dir)
+		return c
+	}
+	whole := filepath.Join(t.TempDir(), "whole")
+	start := time.Now()
+	if out, err := child(whole).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	length := time.Since(start)
+	want := frontOf(t, whole)
+
+	rng := check.Rand(t)
+	landed, finished := 0, 0
+	dir := filepath.Join(t.TempDir(), "run")
+	stages := map[string]int{}
+	finish := func() {
+		if got := frontOf(t, dir); !bytes.Equal(got, want) {
+			t.Fatalf("after %d kills the front is\n%s\nwant\n%s", landed, got, want)
+		}
+		sameModels(t, whole, dir)
+		finished++
+		dir = filepath.Join(t.TempDir(), "run")
+	}
+	for try := 0; landed < kills && try < 10*kills; try++ {
+		var talk bytes.Buffer
+		c := child(dir)
+		c.Stderr = &talk
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() { done <- c.Wait() }()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatalf("after %d kills: %v\n%s", landed, err, talk.String())
+			}
+			finish()
+		case <-time.After(time.Duration(rng.Float64() * 0.9 * float64(length))):
+			if err := c.Process.Kill(); err != nil {
+				<-done
+				continue
+			}
+			if err := <-done; err == nil { // it had ended before the signal came
+				finish()
+				continue
+			}
+			landed++
+			stages[stageOf(dir)]++
+			if got, err := os.ReadFile(filepath.Join(dir, fileFront)); err == nil && !bytes.Equal(got, want) {
+				t.Fatalf("kill %d left a front.json that is not the front:\n%s", landed, got)
+			}
+		}
+	}
+	if landed < kills {
+		t.Errorf("only %d kills landed, want %d", landed, kills)
+	}
+	if out, err := child(dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	finish()
+	t.Logf("%d kills of %d runs, by stage: %v", landed, finished, stages)
+}
+
+// stageOf says how far a run came, "" where it has not begun.
+func stageOf(dir string) string {
+	d, err := Open(dir)
+	if err != nil {
+		return ""
+	}
+	defer d.Close()
+	s, err := d.Status()
+	if err != nil {
+		return ""
+	}
+	return s.Stage
+}
