@@ -25,6 +25,7 @@ type winogradArgs struct {
 	vectors  int            // of tiles
 	middle   unsafe.Pointer // In, Out: room for 6*13 vectors
 	numbers  unsafe.Pointer // In, Out: constants
+	next     unsafe.Pointer // In: two vectors of lane numbers (int32), of the tiles that follow and of what follows them
 	v        unsafe.Pointer // transformed source: point, channel, vector
 	vStep    int            // from point to point
 	u        unsafe.Pointer // Mul: transformed weights: point, input channel, output channel

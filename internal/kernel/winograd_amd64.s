@@ -14,22 +14,25 @@ TEXT ·winograd_in_f32_avx512(SB), NOSPLIT, $0-8
 	VBROADCASTSS 8(AX), Z29
 	VBROADCASTSS 12(AX), Z30
 	VBROADCASTSS 16(AX), Z31
-	MOVQ         136(DI), R9
+	MOVQ         136(DI), AX
+	VMOVDQU32    (AX), Z25
+	VMOVDQU32    64(AX), Z26
+	MOVQ         144(DI), R9
 	MOVQ         120(DI), R10
 
 channel:
 	MOVQ  (DI), AX
-	ADDQ  248(DI), AX
+	ADDQ  256(DI), AX
 	MOVQ  8(DI), BX
-	ADDQ  256(DI), BX
+	ADDQ  264(DI), BX
 	MOVQ  16(DI), CX
-	ADDQ  264(DI), CX
+	ADDQ  272(DI), CX
 	MOVQ  24(DI), DX
-	ADDQ  272(DI), DX
+	ADDQ  280(DI), DX
 	MOVQ  32(DI), SI
-	ADDQ  280(DI), SI
+	ADDQ  288(DI), SI
 	MOVQ  40(DI), R8
-	ADDQ  288(DI), R8
+	ADDQ  296(DI), R8
 	MOVQ  112(DI), R12
 	LEAQ  (R12)(R12*1), R12
 	LEAQ  1(R12)(R12*1), R12
@@ -109,7 +112,7 @@ masked:
 	JNZ          masked
 
 across:
-	MOVQ 144(DI), AX
+	MOVQ 152(DI), AX
 	MOVQ R10, SI
 	MOVQ R9, R8
 	MOVQ $0x00000006, R15
@@ -136,12 +139,11 @@ vector:
 	VUNPCKHPD    Z1, Z0, Z6
 	VUNPCKLPD    Z1, Z0, Z0
 	VMOVAPS      Z6, Z1
-	VMOVUPS      16(BX), Z6
-	VUNPCKLPS    80(BX), Z6, Z7
-	VMOVUPS      144(BX), Z6
-	VUNPCKLPS    208(BX), Z6, Z8
-	VUNPCKLPD    Z8, Z7, Z4
-	VUNPCKHPD    Z8, Z7, Z5
+	VMOVUPS      256(BX), Z6
+	VMOVAPS      Z0, Z4
+	VPERMT2PS    Z6, Z25, Z4
+	VMOVAPS      Z1, Z5
+	VPERMT2PS    Z6, Z26, Z5
 	VADDPS       Z4, Z0, Z0
 	VFNMADD231PS Z2, Z27, Z0
 	VMOVUPS      Z0, (CX)
@@ -175,17 +177,17 @@ vector:
 	DECQ         R15
 	JNZ          row
 	MOVQ         48(DI), R11
-	ADDQ         R11, 248(DI)
-	MOVQ         56(DI), R11
 	ADDQ         R11, 256(DI)
-	MOVQ         64(DI), R11
+	MOVQ         56(DI), R11
 	ADDQ         R11, 264(DI)
-	MOVQ         72(DI), R11
+	MOVQ         64(DI), R11
 	ADDQ         R11, 272(DI)
-	MOVQ         80(DI), R11
+	MOVQ         72(DI), R11
 	ADDQ         R11, 280(DI)
-	MOVQ         88(DI), R11
+	MOVQ         80(DI), R11
 	ADDQ         R11, 288(DI)
+	MOVQ         88(DI), R11
+	ADDQ         R11, 296(DI)
 	MOVQ         112(DI), R11
 	IMUL3Q       $0x40, R11, R11
 	ADDQ         R11, R9
@@ -198,10 +200,10 @@ vector:
 // Requires: AVX, AVX512F
 TEXT ·winograd_mul_f32_8x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
-	MOVQ 136(DI), SI
-	MOVQ 152(DI), BX
-	MOVQ 160(DI), R8
-	MOVQ 144(DI), R10
+	MOVQ 144(DI), SI
+	MOVQ 160(DI), BX
+	MOVQ 168(DI), R8
+	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
 
@@ -258,10 +260,10 @@ channel:
 // Requires: AVX, AVX512F
 TEXT ·winograd_mul_f32_8x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
-	MOVQ 136(DI), SI
-	MOVQ 152(DI), BX
-	MOVQ 160(DI), R8
-	MOVQ 144(DI), R10
+	MOVQ 144(DI), SI
+	MOVQ 160(DI), BX
+	MOVQ 168(DI), R8
+	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
 
@@ -343,10 +345,10 @@ channel:
 // Requires: AVX, AVX512F
 TEXT ·winograd_mul_f32_8x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
-	MOVQ 136(DI), SI
-	MOVQ 152(DI), BX
-	MOVQ 160(DI), R8
-	MOVQ 144(DI), R10
+	MOVQ 144(DI), SI
+	MOVQ 160(DI), BX
+	MOVQ 168(DI), R8
+	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
 
@@ -453,10 +455,10 @@ channel:
 // Requires: AVX, AVX512F
 TEXT ·winograd_mul_f32_4x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
-	MOVQ 136(DI), SI
-	MOVQ 152(DI), BX
-	MOVQ 160(DI), R8
-	MOVQ 144(DI), R10
+	MOVQ 144(DI), SI
+	MOVQ 160(DI), BX
+	MOVQ 168(DI), R8
+	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
 
@@ -497,10 +499,10 @@ channel:
 // Requires: AVX, AVX512F
 TEXT ·winograd_mul_f32_4x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
-	MOVQ 136(DI), SI
-	MOVQ 152(DI), BX
-	MOVQ 160(DI), R8
-	MOVQ 144(DI), R10
+	MOVQ 144(DI), SI
+	MOVQ 160(DI), BX
+	MOVQ 168(DI), R8
+	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
 
@@ -554,10 +556,10 @@ channel:
 // Requires: AVX, AVX512F
 TEXT ·winograd_mul_f32_4x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
-	MOVQ 136(DI), SI
-	MOVQ 152(DI), BX
-	MOVQ 160(DI), R8
-	MOVQ 144(DI), R10
+	MOVQ 144(DI), SI
+	MOVQ 160(DI), BX
+	MOVQ 168(DI), R8
+	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
 
@@ -624,10 +626,10 @@ channel:
 // Requires: AVX, AVX512F
 TEXT ·winograd_mul_f32_2x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
-	MOVQ 136(DI), SI
-	MOVQ 152(DI), BX
-	MOVQ 160(DI), R8
-	MOVQ 144(DI), R10
+	MOVQ 144(DI), SI
+	MOVQ 160(DI), BX
+	MOVQ 168(DI), R8
+	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
 
@@ -660,10 +662,10 @@ channel:
 // Requires: AVX, AVX512F
 TEXT ·winograd_mul_f32_2x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
-	MOVQ 136(DI), SI
-	MOVQ 152(DI), BX
-	MOVQ 160(DI), R8
-	MOVQ 144(DI), R10
+	MOVQ 144(DI), SI
+	MOVQ 160(DI), BX
+	MOVQ 168(DI), R8
+	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
 
@@ -703,10 +705,10 @@ channel:
 // Requires: AVX, AVX512F
 TEXT ·winograd_mul_f32_2x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
-	MOVQ 136(DI), SI
-	MOVQ 152(DI), BX
-	MOVQ 160(DI), R8
-	MOVQ 144(DI), R10
+	MOVQ 144(DI), SI
+	MOVQ 160(DI), BX
+	MOVQ 168(DI), R8
+	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
 
@@ -753,10 +755,10 @@ channel:
 // Requires: AVX, AVX512F
 TEXT ·winograd_mul_f32_1x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
-	MOVQ 136(DI), SI
-	MOVQ 152(DI), BX
-	MOVQ 160(DI), R8
-	MOVQ 144(DI), R10
+	MOVQ 144(DI), SI
+	MOVQ 160(DI), BX
+	MOVQ 168(DI), R8
+	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
 
@@ -784,10 +786,10 @@ channel:
 // Requires: AVX, AVX512F
 TEXT ·winograd_mul_f32_1x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
-	MOVQ 136(DI), SI
-	MOVQ 152(DI), BX
-	MOVQ 160(DI), R8
-	MOVQ 144(DI), R10
+	MOVQ 144(DI), SI
+	MOVQ 160(DI), BX
+	MOVQ 168(DI), R8
+	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
 
@@ -818,10 +820,10 @@ channel:
 // Requires: AVX, AVX512F
 TEXT ·winograd_mul_f32_1x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
-	MOVQ 136(DI), SI
-	MOVQ 152(DI), BX
-	MOVQ 160(DI), R8
-	MOVQ 144(DI), R10
+	MOVQ 144(DI), SI
+	MOVQ 160(DI), BX
+	MOVQ 168(DI), R8
+	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
 
@@ -860,9 +862,9 @@ TEXT ·winograd_out_f32_avx512(SB), NOSPLIT, $0-8
 	VBROADCASTSS 4(AX), Z29
 	VBROADCASTSS 8(AX), Z30
 	VBROADCASTSS 12(AX), Z31
-	MOVQ         160(DI), SI
-	MOVQ         168(DI), DX
-	MOVQ         192(DI), R8
+	MOVQ         168(DI), SI
+	MOVQ         176(DI), DX
+	MOVQ         200(DI), R8
 	MOVQ         104(DI), R12
 	MOVQ         120(DI), R15
 
@@ -981,12 +983,12 @@ vector:
 
 rows:
 	MOVQ         R9, AX
-	ADDQ         296(DI), AX
+	ADDQ         304(DI), AX
 	MOVQ         R10, BX
-	ADDQ         304(DI), BX
-	CMPQ         320(DI), $0x00
-	JGT          skip0
+	ADDQ         312(DI), BX
 	CMPQ         328(DI), $0x00
+	JGT          skip0
+	CMPQ         336(DI), $0x00
 	JLE          skip0
 	VADDPS       Z2, Z1, Z24
 	VSUBPS       Z2, Z1, Z1
@@ -1007,14 +1009,14 @@ rows:
 	VUNPCKHPD    Z3, Z1, Z26
 	VUNPCKLPD    Z4, Z2, Z24
 	VUNPCKHPD    Z4, Z2, Z5
-	MOVQ         216(DI), CX
-	ADDQ         312(DI), CX
+	MOVQ         224(DI), CX
+	ADDQ         320(DI), CX
 	VBROADCASTSS (CX), Z1
 	VADDPS       Z1, Z0, Z0
 	VADDPS       Z1, Z26, Z26
 	VADDPS       Z1, Z24, Z24
 	VADDPS       Z1, Z5, Z5
-	CMPQ         192(DI), $0x00
+	CMPQ         200(DI), $0x00
 	JEQ          relu0
 	VADDPS       (BX), Z0, K1, Z0
 	VADDPS       64(BX), Z26, K2, Z26
@@ -1022,7 +1024,7 @@ rows:
 	VADDPS       192(BX), Z5, K4, Z5
 
 relu0:
-	CMPQ   240(DI), $0x00
+	CMPQ   248(DI), $0x00
 	JEQ    slope0
 	VPXORD Z1, Z1, Z1
 	VMAXPS Z0, Z1, Z0
@@ -1031,10 +1033,10 @@ relu0:
 	VMAXPS Z5, Z1, Z5
 
 slope0:
-	MOVQ         224(DI), CX
+	MOVQ         232(DI), CX
 	TESTQ        CX, CX
 	JZ           clip0
-	ADDQ         312(DI), CX
+	ADDQ         320(DI), CX
 	VBROADCASTSS (CX), Z2
 	VPXORD       Z1, Z1, Z1
 	VCMPPS       $0x11, Z1, Z0, K5
@@ -1047,7 +1049,7 @@ slope0:
 	VMULPS       Z2, Z5, K5, Z5
 
 clip0:
-	MOVQ         232(DI), CX
+	MOVQ         240(DI), CX
 	TESTQ        CX, CX
 	JZ           write0
 	VBROADCASTSS (CX), Z3
@@ -1068,11 +1070,11 @@ write0:
 	VMOVUPS Z5, K4, 192(AX)
 
 skip0:
-	ADDQ         176(DI), AX
-	ADDQ         200(DI), BX
-	CMPQ         320(DI), $0x01
-	JGT          skip1
+	ADDQ         184(DI), AX
+	ADDQ         208(DI), BX
 	CMPQ         328(DI), $0x01
+	JGT          skip1
+	CMPQ         336(DI), $0x01
 	JLE          skip1
 	VADDPS       Z8, Z7, Z24
 	VSUBPS       Z8, Z7, Z7
@@ -1093,14 +1095,14 @@ skip0:
 	VUNPCKHPD    Z9, Z7, Z26
 	VUNPCKLPD    Z10, Z8, Z24
 	VUNPCKHPD    Z10, Z8, Z11
-	MOVQ         216(DI), CX
-	ADDQ         312(DI), CX
+	MOVQ         224(DI), CX
+	ADDQ         320(DI), CX
 	VBROADCASTSS (CX), Z7
 	VADDPS       Z7, Z6, Z6
 	VADDPS       Z7, Z26, Z26
 	VADDPS       Z7, Z24, Z24
 	VADDPS       Z7, Z11, Z11
-	CMPQ         192(DI), $0x00
+	CMPQ         200(DI), $0x00
 	JEQ          relu1
 	VADDPS       (BX), Z6, K1, Z6
 	VADDPS       64(BX), Z26, K2, Z26
@@ -1108,7 +1110,7 @@ skip0:
 	VADDPS       192(BX), Z11, K4, Z11
 
 relu1:
-	CMPQ   240(DI), $0x00
+	CMPQ   248(DI), $0x00
 	JEQ    slope1
 	VPXORD Z7, Z7, Z7
 	VMAXPS Z6, Z7, Z6
@@ -1117,10 +1119,10 @@ relu1:
 	VMAXPS Z11, Z7, Z11
 
 slope1:
-	MOVQ         224(DI), CX
+	MOVQ         232(DI), CX
 	TESTQ        CX, CX
 	JZ           clip1
-	ADDQ         312(DI), CX
+	ADDQ         320(DI), CX
 	VBROADCASTSS (CX), Z8
 	VPXORD       Z7, Z7, Z7
 	VCMPPS       $0x11, Z7, Z6, K5
@@ -1133,7 +1135,7 @@ slope1:
 	VMULPS       Z8, Z11, K5, Z11
 
 clip1:
-	MOVQ         232(DI), CX
+	MOVQ         240(DI), CX
 	TESTQ        CX, CX
 	JZ           write1
 	VBROADCASTSS (CX), Z9
@@ -1154,11 +1156,11 @@ write1:
 	VMOVUPS Z11, K4, 192(AX)
 
 skip1:
-	ADDQ         176(DI), AX
-	ADDQ         200(DI), BX
-	CMPQ         320(DI), $0x02
-	JGT          skip2
+	ADDQ         184(DI), AX
+	ADDQ         208(DI), BX
 	CMPQ         328(DI), $0x02
+	JGT          skip2
+	CMPQ         336(DI), $0x02
 	JLE          skip2
 	VADDPS       Z14, Z13, Z24
 	VSUBPS       Z14, Z13, Z13
@@ -1179,14 +1181,14 @@ skip1:
 	VUNPCKHPD    Z15, Z13, Z26
 	VUNPCKLPD    Z16, Z14, Z24
 	VUNPCKHPD    Z16, Z14, Z17
-	MOVQ         216(DI), CX
-	ADDQ         312(DI), CX
+	MOVQ         224(DI), CX
+	ADDQ         320(DI), CX
 	VBROADCASTSS (CX), Z13
 	VADDPS       Z13, Z12, Z12
 	VADDPS       Z13, Z26, Z26
 	VADDPS       Z13, Z24, Z24
 	VADDPS       Z13, Z17, Z17
-	CMPQ         192(DI), $0x00
+	CMPQ         200(DI), $0x00
 	JEQ          relu2
 	VADDPS       (BX), Z12, K1, Z12
 	VADDPS       64(BX), Z26, K2, Z26
@@ -1194,7 +1196,7 @@ skip1:
 	VADDPS       192(BX), Z17, K4, Z17
 
 relu2:
-	CMPQ   240(DI), $0x00
+	CMPQ   248(DI), $0x00
 	JEQ    slope2
 	VPXORD Z13, Z13, Z13
 	VMAXPS Z12, Z13, Z12
@@ -1203,10 +1205,10 @@ relu2:
 	VMAXPS Z17, Z13, Z17
 
 slope2:
-	MOVQ         224(DI), CX
+	MOVQ         232(DI), CX
 	TESTQ        CX, CX
 	JZ           clip2
-	ADDQ         312(DI), CX
+	ADDQ         320(DI), CX
 	VBROADCASTSS (CX), Z14
 	VPXORD       Z13, Z13, Z13
 	VCMPPS       $0x11, Z13, Z12, K5
@@ -1219,7 +1221,7 @@ slope2:
 	VMULPS       Z14, Z17, K5, Z17
 
 clip2:
-	MOVQ         232(DI), CX
+	MOVQ         240(DI), CX
 	TESTQ        CX, CX
 	JZ           write2
 	VBROADCASTSS (CX), Z15
@@ -1240,11 +1242,11 @@ write2:
 	VMOVUPS Z17, K4, 192(AX)
 
 skip2:
-	ADDQ         176(DI), AX
-	ADDQ         200(DI), BX
-	CMPQ         320(DI), $0x03
-	JGT          skip3
+	ADDQ         184(DI), AX
+	ADDQ         208(DI), BX
 	CMPQ         328(DI), $0x03
+	JGT          skip3
+	CMPQ         336(DI), $0x03
 	JLE          skip3
 	VADDPS       Z20, Z19, Z24
 	VSUBPS       Z20, Z19, Z19
@@ -1265,14 +1267,14 @@ skip2:
 	VUNPCKHPD    Z21, Z19, Z26
 	VUNPCKLPD    Z22, Z20, Z24
 	VUNPCKHPD    Z22, Z20, Z23
-	MOVQ         216(DI), CX
-	ADDQ         312(DI), CX
+	MOVQ         224(DI), CX
+	ADDQ         320(DI), CX
 	VBROADCASTSS (CX), Z19
 	VADDPS       Z19, Z18, Z18
 	VADDPS       Z19, Z26, Z26
 	VADDPS       Z19, Z24, Z24
 	VADDPS       Z19, Z23, Z23
-	CMPQ         192(DI), $0x00
+	CMPQ         200(DI), $0x00
 	JEQ          relu3
 	VADDPS       (BX), Z18, K1, Z18
 	VADDPS       64(BX), Z26, K2, Z26
@@ -1280,7 +1282,7 @@ skip2:
 	VADDPS       192(BX), Z23, K4, Z23
 
 relu3:
-	CMPQ   240(DI), $0x00
+	CMPQ   248(DI), $0x00
 	JEQ    slope3
 	VPXORD Z19, Z19, Z19
 	VMAXPS Z18, Z19, Z18
@@ -1289,10 +1291,10 @@ relu3:
 	VMAXPS Z23, Z19, Z23
 
 slope3:
-	MOVQ         224(DI), CX
+	MOVQ         232(DI), CX
 	TESTQ        CX, CX
 	JZ           clip3
-	ADDQ         312(DI), CX
+	ADDQ         320(DI), CX
 	VBROADCASTSS (CX), Z20
 	VPXORD       Z19, Z19, Z19
 	VCMPPS       $0x11, Z19, Z18, K5
@@ -1305,7 +1307,7 @@ slope3:
 	VMULPS       Z20, Z23, K5, Z23
 
 clip3:
-	MOVQ         232(DI), CX
+	MOVQ         240(DI), CX
 	TESTQ        CX, CX
 	JZ           write3
 	VBROADCASTSS (CX), Z21
@@ -1326,23 +1328,23 @@ write3:
 	VMOVUPS Z23, K4, 192(AX)
 
 skip3:
-	ADDQ 176(DI), AX
-	ADDQ 200(DI), BX
+	ADDQ 184(DI), AX
+	ADDQ 208(DI), BX
 	ADDQ $+64, SI
 	ADDQ $+256, R9
 	ADDQ $+256, R10
 	DECQ R11
 	JNZ  vector
-	ADDQ 184(DI), DX
-	ADDQ 208(DI), R8
-	ADDQ $0x04, 312(DI)
+	ADDQ 192(DI), DX
+	ADDQ 216(DI), R8
+	ADDQ $0x04, 320(DI)
 	DECQ R12
 	JNZ  channel
 	VZEROUPPER
 	RET
 
 // func winograd_in_f32_avx2(a *winogradArgs)
-// Requires: AVX, FMA3
+// Requires: AVX, AVX2, FMA3
 TEXT ·winograd_in_f32_avx2(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), DI
 	MOVQ         128(DI), AX
@@ -1351,22 +1353,22 @@ TEXT ·winograd_in_f32_avx2(SB), NOSPLIT, $0-8
 	VBROADCASTSS 8(AX), Y13
 	VBROADCASTSS 12(AX), Y14
 	VBROADCASTSS 16(AX), Y15
-	MOVQ         136(DI), R9
+	MOVQ         144(DI), R9
 	MOVQ         120(DI), R10
 
 channel:
 	MOVQ  (DI), AX
-	ADDQ  248(DI), AX
+	ADDQ  256(DI), AX
 	MOVQ  8(DI), BX
-	ADDQ  256(DI), BX
+	ADDQ  264(DI), BX
 	MOVQ  16(DI), CX
-	ADDQ  264(DI), CX
+	ADDQ  272(DI), CX
 	MOVQ  24(DI), DX
-	ADDQ  272(DI), DX
+	ADDQ  280(DI), DX
 	MOVQ  32(DI), SI
-	ADDQ  280(DI), SI
+	ADDQ  288(DI), SI
 	MOVQ  40(DI), R8
-	ADDQ  288(DI), R8
+	ADDQ  296(DI), R8
 	MOVQ  112(DI), R12
 	LEAQ  (R12)(R12*1), R12
 	LEAQ  1(R12)(R12*1), R12
@@ -1445,7 +1447,7 @@ masked:
 	JNZ          masked
 
 across:
-	MOVQ 144(DI), AX
+	MOVQ 152(DI), AX
 	MOVQ R10, SI
 	MOVQ R9, R8
 	MOVQ $0x00000006, R15
@@ -1472,12 +1474,12 @@ vector:
 	VUNPCKHPD    Y1, Y0, Y6
 	VUNPCKLPD    Y1, Y0, Y0
 	VMOVAPS      Y6, Y1
-	VMOVUPS      16(BX), Y6
-	VUNPCKLPS    48(BX), Y6, Y7
-	VMOVUPS      80(BX), Y6
-	VUNPCKLPS    112(BX), Y6, Y8
-	VUNPCKLPD    Y8, Y7, Y4
-	VUNPCKHPD    Y8, Y7, Y5
+	VMOVUPS      128(BX), X6
+	VPALIGNR     $0x04, Y0, Y6, Y6
+	VPERM2F128   $0x21, Y6, Y0, Y4
+	VMOVUPS      132(BX), X6
+	VPALIGNR     $0x04, Y1, Y6, Y6
+	VPERM2F128   $0x21, Y6, Y1, Y5
 	VADDPS       Y4, Y0, Y0
 	VFNMADD231PS Y2, Y11, Y0
 	VMOVUPS      Y0, (CX)
@@ -1511,17 +1513,17 @@ vector:
 	DECQ         R15
 	JNZ          row
 	MOVQ         48(DI), R11
-	ADDQ         R11, 248(DI)
-	MOVQ         56(DI), R11
 	ADDQ         R11, 256(DI)
-	MOVQ         64(DI), R11
+	MOVQ         56(DI), R11
 	ADDQ         R11, 264(DI)
-	MOVQ         72(DI), R11
+	MOVQ         64(DI), R11
 	ADDQ         R11, 272(DI)
-	MOVQ         80(DI), R11
+	MOVQ         72(DI), R11
 	ADDQ         R11, 280(DI)
-	MOVQ         88(DI), R11
+	MOVQ         80(DI), R11
 	ADDQ         R11, 288(DI)
+	MOVQ         88(DI), R11
+	ADDQ         R11, 296(DI)
 	MOVQ         112(DI), R11
 	IMUL3Q       $0x20, R11, R11
 	ADDQ         R11, R9
@@ -1534,10 +1536,10 @@ vector:
 // Requires: AVX, FMA3
 TEXT ·winograd_mul_f32_4x1_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
-	MOVQ 136(DI), SI
-	MOVQ 152(DI), BX
-	MOVQ 160(DI), R8
-	MOVQ 144(DI), R10
+	MOVQ 144(DI), SI
+	MOVQ 160(DI), BX
+	MOVQ 168(DI), R8
+	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
 
@@ -1578,10 +1580,10 @@ channel:
 // Requires: AVX, FMA3
 TEXT ·winograd_mul_f32_4x2_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
-	MOVQ 136(DI), SI
-	MOVQ 152(DI), BX
-	MOVQ 160(DI), R8
-	MOVQ 144(DI), R10
+	MOVQ 144(DI), SI
+	MOVQ 160(DI), BX
+	MOVQ 168(DI), R8
+	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
 
@@ -1635,10 +1637,10 @@ channel:
 // Requires: AVX, FMA3
 TEXT ·winograd_mul_f32_4x3_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
-	MOVQ 136(DI), SI
-	MOVQ 152(DI), BX
-	MOVQ 160(DI), R8
-	MOVQ 144(DI), R10
+	MOVQ 144(DI), SI
+	MOVQ 160(DI), BX
+	MOVQ 168(DI), R8
+	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
 
@@ -1705,10 +1707,10 @@ channel:
 // Requires: AVX, FMA3
 TEXT ·winograd_mul_f32_2x1_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
-	MOVQ 136(DI), SI
-	MOVQ 152(DI), BX
-	MOVQ 160(DI), R8
-	MOVQ 144(DI), R10
+	MOVQ 144(DI), SI
+	MOVQ 160(DI), BX
+	MOVQ 168(DI), R8
+	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
 
@@ -1741,10 +1743,10 @@ channel:
 // Requires: AVX, FMA3
 TEXT ·winograd_mul_f32_2x2_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
-	MOVQ 136(DI), SI
-	MOVQ 152(DI), BX
-	MOVQ 160(DI), R8
-	MOVQ 144(DI), R10
+	MOVQ 144(DI), SI
+	MOVQ 160(DI), BX
+	MOVQ 168(DI), R8
+	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
 
@@ -1784,10 +1786,10 @@ channel:
 // Requires: AVX, FMA3
 TEXT ·winograd_mul_f32_2x3_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
-	MOVQ 136(DI), SI
-	MOVQ 152(DI), BX
-	MOVQ 160(DI), R8
-	MOVQ 144(DI), R10
+	MOVQ 144(DI), SI
+	MOVQ 160(DI), BX
+	MOVQ 168(DI), R8
+	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
 
@@ -1834,10 +1836,10 @@ channel:
 // Requires: AVX, FMA3
 TEXT ·winograd_mul_f32_1x1_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
-	MOVQ 136(DI), SI
-	MOVQ 152(DI), BX
-	MOVQ 160(DI), R8
-	MOVQ 144(DI), R10
+	MOVQ 144(DI), SI
+	MOVQ 160(DI), BX
+	MOVQ 168(DI), R8
+	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
 
@@ -1865,10 +1867,10 @@ channel:
 // Requires: AVX, FMA3
 TEXT ·winograd_mul_f32_1x2_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
-	MOVQ 136(DI), SI
-	MOVQ 152(DI), BX
-	MOVQ 160(DI), R8
-	MOVQ 144(DI), R10
+	MOVQ 144(DI), SI
+	MOVQ 160(DI), BX
+	MOVQ 168(DI), R8
+	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
 
@@ -1899,10 +1901,10 @@ channel:
 // Requires: AVX, FMA3
 TEXT ·winograd_mul_f32_1x3_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
-	MOVQ 136(DI), SI
-	MOVQ 152(DI), BX
-	MOVQ 160(DI), R8
-	MOVQ 144(DI), R10
+	MOVQ 144(DI), SI
+	MOVQ 160(DI), BX
+	MOVQ 168(DI), R8
+	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
 
@@ -1941,9 +1943,9 @@ TEXT ·winograd_out_f32_avx2(SB), NOSPLIT, $0-8
 	VBROADCASTSS 4(AX), Y13
 	VBROADCASTSS 8(AX), Y14
 	VBROADCASTSS 12(AX), Y15
-	MOVQ         160(DI), SI
-	MOVQ         168(DI), DX
-	MOVQ         192(DI), R8
+	MOVQ         168(DI), SI
+	MOVQ         176(DI), DX
+	MOVQ         200(DI), R8
 	MOVQ         104(DI), R12
 	MOVQ         120(DI), R15
 
@@ -2069,12 +2071,12 @@ vector:
 	VMOVUPS      Y6, 544(R15)
 	VMOVUPS      Y7, 736(R15)
 	MOVQ         R9, AX
-	ADDQ         296(DI), AX
+	ADDQ         304(DI), AX
 	MOVQ         R10, BX
-	ADDQ         304(DI), BX
-	CMPQ         320(DI), $0x00
-	JGT          skip0
+	ADDQ         312(DI), BX
 	CMPQ         328(DI), $0x00
+	JGT          skip0
+	CMPQ         336(DI), $0x00
 	JLE          skip0
 	VMOVUPS      (R15), Y0
 	VMOVUPS      32(R15), Y1
@@ -2101,14 +2103,14 @@ vector:
 	VUNPCKHPD    Y3, Y1, Y8
 	VUNPCKLPD    Y4, Y2, Y6
 	VUNPCKHPD    Y4, Y2, Y5
-	MOVQ         216(DI), CX
-	ADDQ         312(DI), CX
+	MOVQ         224(DI), CX
+	ADDQ         320(DI), CX
 	VBROADCASTSS (CX), Y1
 	VADDPS       Y1, Y0, Y0
 	VADDPS       Y1, Y8, Y8
 	VADDPS       Y1, Y6, Y6
 	VADDPS       Y1, Y5, Y5
-	CMPQ         192(DI), $0x00
+	CMPQ         200(DI), $0x00
 	JEQ          relu0
 	TESTQ        R13, R13
 	JNZ          maskedres0
@@ -2133,7 +2135,7 @@ maskedres0:
 	VADDPS     Y2, Y5, Y5
 
 relu0:
-	CMPQ   240(DI), $0x00
+	CMPQ   248(DI), $0x00
 	JEQ    slope0
 	VXORPS Y1, Y1, Y1
 	VMAXPS Y0, Y1, Y0
@@ -2142,10 +2144,10 @@ relu0:
 	VMAXPS Y5, Y1, Y5
 
 slope0:
-	MOVQ         224(DI), CX
+	MOVQ         232(DI), CX
 	TESTQ        CX, CX
 	JZ           clip0
-	ADDQ         312(DI), CX
+	ADDQ         320(DI), CX
 	VBROADCASTSS (CX), Y2
 	VMULPS       Y2, Y0, Y1
 	VBLENDVPS    Y0, Y1, Y0, Y0
@@ -2157,7 +2159,7 @@ slope0:
 	VBLENDVPS    Y5, Y1, Y5, Y5
 
 clip0:
-	MOVQ         232(DI), CX
+	MOVQ         240(DI), CX
 	TESTQ        CX, CX
 	JZ           write0
 	VBROADCASTSS (CX), Y3
@@ -2192,11 +2194,11 @@ masked0:
 
 stored0:
 skip0:
-	ADDQ         176(DI), AX
-	ADDQ         200(DI), BX
-	CMPQ         320(DI), $0x01
-	JGT          skip1
+	ADDQ         184(DI), AX
+	ADDQ         208(DI), BX
 	CMPQ         328(DI), $0x01
+	JGT          skip1
+	CMPQ         336(DI), $0x01
 	JLE          skip1
 	VMOVUPS      192(R15), Y0
 	VMOVUPS      224(R15), Y1
@@ -2223,14 +2225,14 @@ skip0:
 	VUNPCKHPD    Y3, Y1, Y8
 	VUNPCKLPD    Y4, Y2, Y6
 	VUNPCKHPD    Y4, Y2, Y5
-	MOVQ         216(DI), CX
-	ADDQ         312(DI), CX
+	MOVQ         224(DI), CX
+	ADDQ         320(DI), CX
 	VBROADCASTSS (CX), Y1
 	VADDPS       Y1, Y0, Y0
 	VADDPS       Y1, Y8, Y8
 	VADDPS       Y1, Y6, Y6
 	VADDPS       Y1, Y5, Y5
-	CMPQ         192(DI), $0x00
+	CMPQ         200(DI), $0x00
 	JEQ          relu1
 	TESTQ        R13, R13
 	JNZ          maskedres1
@@ -2255,7 +2257,7 @@ maskedres1:
 	VADDPS     Y2, Y5, Y5
 
 relu1:
-	CMPQ   240(DI), $0x00
+	CMPQ   248(DI), $0x00
 	JEQ    slope1
 	VXORPS Y1, Y1, Y1
 	VMAXPS Y0, Y1, Y0
@@ -2264,10 +2266,10 @@ relu1:
 	VMAXPS Y5, Y1, Y5
 
 slope1:
-	MOVQ         224(DI), CX
+	MOVQ         232(DI), CX
 	TESTQ        CX, CX
 	JZ           clip1
-	ADDQ         312(DI), CX
+	ADDQ         320(DI), CX
 	VBROADCASTSS (CX), Y2
 	VMULPS       Y2, Y0, Y1
 	VBLENDVPS    Y0, Y1, Y0, Y0
@@ -2279,7 +2281,7 @@ slope1:
 	VBLENDVPS    Y5, Y1, Y5, Y5
 
 clip1:
-	MOVQ         232(DI), CX
+	MOVQ         240(DI), CX
 	TESTQ        CX, CX
 	JZ           write1
 	VBROADCASTSS (CX), Y3
@@ -2314,11 +2316,11 @@ masked1:
 
 stored1:
 skip1:
-	ADDQ         176(DI), AX
-	ADDQ         200(DI), BX
-	CMPQ         320(DI), $0x02
-	JGT          skip2
+	ADDQ         184(DI), AX
+	ADDQ         208(DI), BX
 	CMPQ         328(DI), $0x02
+	JGT          skip2
+	CMPQ         336(DI), $0x02
 	JLE          skip2
 	VMOVUPS      384(R15), Y0
 	VMOVUPS      416(R15), Y1
@@ -2345,14 +2347,14 @@ skip1:
 	VUNPCKHPD    Y3, Y1, Y8
 	VUNPCKLPD    Y4, Y2, Y6
 	VUNPCKHPD    Y4, Y2, Y5
-	MOVQ         216(DI), CX
-	ADDQ         312(DI), CX
+	MOVQ         224(DI), CX
+	ADDQ         320(DI), CX
 	VBROADCASTSS (CX), Y1
 	VADDPS       Y1, Y0, Y0
 	VADDPS       Y1, Y8, Y8
 	VADDPS       Y1, Y6, Y6
 	VADDPS       Y1, Y5, Y5
-	CMPQ         192(DI), $0x00
+	CMPQ         200(DI), $0x00
 	JEQ          relu2
 	TESTQ        R13, R13
 	JNZ          maskedres2
@@ -2377,7 +2379,7 @@ maskedres2:
 	VADDPS     Y2, Y5, Y5
 
 relu2:
-	CMPQ   240(DI), $0x00
+	CMPQ   248(DI), $0x00
 	JEQ    slope2
 	VXORPS Y1, Y1, Y1
 	VMAXPS Y0, Y1, Y0
@@ -2386,10 +2388,10 @@ relu2:
 	VMAXPS Y5, Y1, Y5
 
 slope2:
-	MOVQ         224(DI), CX
+	MOVQ         232(DI), CX
 	TESTQ        CX, CX
 	JZ           clip2
-	ADDQ         312(DI), CX
+	ADDQ         320(DI), CX
 	VBROADCASTSS (CX), Y2
 	VMULPS       Y2, Y0, Y1
 	VBLENDVPS    Y0, Y1, Y0, Y0
@@ -2401,7 +2403,7 @@ slope2:
 	VBLENDVPS    Y5, Y1, Y5, Y5
 
 clip2:
-	MOVQ         232(DI), CX
+	MOVQ         240(DI), CX
 	TESTQ        CX, CX
 	JZ           write2
 	VBROADCASTSS (CX), Y3
@@ -2436,11 +2438,11 @@ masked2:
 
 stored2:
 skip2:
-	ADDQ         176(DI), AX
-	ADDQ         200(DI), BX
-	CMPQ         320(DI), $0x03
-	JGT          skip3
+	ADDQ         184(DI), AX
+	ADDQ         208(DI), BX
 	CMPQ         328(DI), $0x03
+	JGT          skip3
+	CMPQ         336(DI), $0x03
 	JLE          skip3
 	VMOVUPS      576(R15), Y0
 	VMOVUPS      608(R15), Y1
@@ -2467,14 +2469,14 @@ skip2:
 	VUNPCKHPD    Y3, Y1, Y8
 	VUNPCKLPD    Y4, Y2, Y6
 	VUNPCKHPD    Y4, Y2, Y5
-	MOVQ         216(DI), CX
-	ADDQ         312(DI), CX
+	MOVQ         224(DI), CX
+	ADDQ         320(DI), CX
 	VBROADCASTSS (CX), Y1
 	VADDPS       Y1, Y0, Y0
 	VADDPS       Y1, Y8, Y8
 	VADDPS       Y1, Y6, Y6
 	VADDPS       Y1, Y5, Y5
-	CMPQ         192(DI), $0x00
+	CMPQ         200(DI), $0x00
 	JEQ          relu3
 	TESTQ        R13, R13
 	JNZ          maskedres3
@@ -2499,7 +2501,7 @@ maskedres3:
 	VADDPS     Y2, Y5, Y5
 
 relu3:
-	CMPQ   240(DI), $0x00
+	CMPQ   248(DI), $0x00
 	JEQ    slope3
 	VXORPS Y1, Y1, Y1
 	VMAXPS Y0, Y1, Y0
@@ -2508,10 +2510,10 @@ relu3:
 	VMAXPS Y5, Y1, Y5
 
 slope3:
-	MOVQ         224(DI), CX
+	MOVQ         232(DI), CX
 	TESTQ        CX, CX
 	JZ           clip3
-	ADDQ         312(DI), CX
+	ADDQ         320(DI), CX
 	VBROADCASTSS (CX), Y2
 	VMULPS       Y2, Y0, Y1
 	VBLENDVPS    Y0, Y1, Y0, Y0
@@ -2523,7 +2525,7 @@ slope3:
 	VBLENDVPS    Y5, Y1, Y5, Y5
 
 clip3:
-	MOVQ         232(DI), CX
+	MOVQ         240(DI), CX
 	TESTQ        CX, CX
 	JZ           write3
 	VBROADCASTSS (CX), Y3
@@ -2558,8 +2560,8 @@ masked3:
 
 stored3:
 skip3:
-	ADDQ  176(DI), AX
-	ADDQ  200(DI), BX
+	ADDQ  184(DI), AX
+	ADDQ  208(DI), BX
 	ADDQ  $+32, SI
 	ADDQ  $+128, R9
 	ADDQ  $+128, R10
@@ -2570,9 +2572,9 @@ skip3:
 next:
 	DECQ R11
 	JNZ  vector
-	ADDQ 184(DI), DX
-	ADDQ 208(DI), R8
-	ADDQ $0x04, 312(DI)
+	ADDQ 192(DI), DX
+	ADDQ 216(DI), R8
+	ADDQ $0x04, 320(DI)
 	DECQ R12
 	JNZ  channel
 	VZEROUPPER

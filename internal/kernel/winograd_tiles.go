@@ -45,6 +45,14 @@ var (
 	winogradOut = [...]float32{rootTwo, rootHalf, 0.5, 2}
 )
 
+// nextTile and the lanes after it are the number of the lane with the tile that
+// follows each lane's, two times: of 16 lanes, then of the first and of the
+// second lane of the vector that follows.
+var nextTile = [2 * Lanes]int32{
+	4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 1, 2, 3, 16,
+	4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 1, 2, 3, 17,
+}
+
 // stripLanes is how many pixels of a row the widest strip reads.
 const stripLanes = (4*stripVectors + 1) * Lanes
 
@@ -75,7 +83,7 @@ func (t *winogradTiles) conv(g *Winograd, dst, src *Tensor, e *Epilogue, y0, y1,
 	v := scratch[len(m)+middleFloats:]
 	a := winogradArgs{
 		middle: unsafe.Pointer(&middle[0]), v: unsafe.Pointer(&v[0]), m: unsafe.Pointer(&m[0]),
-		dstRow: 4 * dst.Row, dstPlane: 4 * dst.Plane, bias: unsafe.Pointer(&g.bias[0]), clip: unsafe.Pointer(e.Clip),
+		dstRow: 4 * dst.Row, dstPlane: 4 * dst.Plane, next: unsafe.Pointer(&nextTile), clip: unsafe.Pointer(e.Clip),
 	}
 	if e.Residual != nil {
 		a.resRow, a.resPlane = 4*e.Residual.Row, 4*e.Residual.Plane

@@ -36,6 +36,7 @@ var winogradArgs = &args{
 		{"vectors", "int", "of tiles"},
 		{"middle", "unsafe.Pointer", "In, Out: room for 6*13 vectors"},
 		{"numbers", "unsafe.Pointer", "In, Out: constants"},
+		{"next", "unsafe.Pointer", "In: two vectors of lane numbers (int32), of the tiles that follow and of what follows them"},
 		{"v", "unsafe.Pointer", "transformed source: point, channel, vector"},
 		{"vStep", "int", "from point to point"},
 		{"u", "unsafe.Pointer", "Mul: transformed weights: point, input channel, output channel"},
@@ -94,6 +95,13 @@ func (f *file) winogradIn(s isa) {
 	f.load("numbers", reg.RAX)
 	for i := range constants {
 		c.VBROADCASTSS(mem(reg.RAX, 4*i), s.v(k+i))
+	}
+	var next []reg.VecPhysical
+	if s.bytes == 64 {
+		next = append(next, s.v(k-2), s.v(k-1))
+		f.load("next", reg.RAX)
+		c.VMOVDQU32(mem(reg.RAX, 0), next[0])
+		c.VMOVDQU32(mem(reg.RAX, s.bytes), next[1])
 	}
 	var d [pointsSide]reg.VecPhysical
 	for i := range d {
@@ -187,7 +195,7 @@ func (f *file) winogradIn(s isa) {
 	c.LEAQ(Mem{Base: far, Index: step, Scale: 2}, far)
 	f.load("vectors", left)
 	c.Label("vector")
-	f.tileColumns(s, d, from)
+	f.tileColumns(s, d, next, from)
 	transform(func(j int, v reg.VecPhysical) {
 		c.VMOVUPS(v, []Mem{
 			{Base: near}, {Base: near, Index: step, Scale: 1}, {Base: near, Index: step, Scale: 2},
@@ -218,11 +226,12 @@ func (f *file) winogradIn(s isa) {
 }
 
 // tileColumns brings the six columns of a vector of tiles into d: floats 4*t+j
-// from the address on, for tiles t.
-func (f *file) tileColumns(s isa, d [pointsSide]reg.VecPhysical, from reg.Register) {
+// from the address on, for tiles t. With AVX-512, next are the numbers of the
+// following tiles' lanes, the vector's after them counting from its lanes on.
+func (f *file) tileColumns(s isa, d [pointsSide]reg.VecPhysical, next []reg.VecPhysical, from reg.Register) {
 	c := f.ctx
 	in := func(k, disp int) Mem { return mem(from, k*s.bytes+disp) }
-	x, y, z := s.v(6), s.v(7), s.v(8)
+	x, y := s.v(6), s.v(7)
 	c.VMOVUPS(in(0, 0), x)
 	c.VMOVUPS(in(1, 0), y)
 	c.VUNPCKLPS(y, x, d[0])
@@ -237,13 +246,22 @@ func (f *file) tileColumns(s isa, d [pointsSide]reg.VecPhysical, from reg.Regist
 	c.VUNPCKHPD(d[1], d[0], x)
 	c.VUNPCKLPD(d[1], d[0], d[0])
 	c.VMOVAPS(x, d[1])
-	// The last two columns are the next tiles' first ones.
-	c.VMOVUPS(in(0, 16), x)
-	c.VUNPCKLPS(in(1, 16), x, y)
-	c.VMOVUPS(in(2, 16), x)
-	c.VUNPCKLPS(in(3, 16), x, z)
-	c.VUNPCKLPD(z, y, d[4])
-	c.VUNPCKHPD(z, y, d[5])
+	// The last two columns are the next tiles' first ones. Vectors are loaded as
+	// they were stored, just before: others would wait for the cache.
+	if s.bytes == 64 {
+		c.VMOVUPS(in(4, 0), x)
+		c.VMOVAPS(d[0], d[4])
+		c.VPERMT2PS(x, next[0], d[4])
+		c.VMOVAPS(d[1], d[5])
+		c.VPERMT2PS(x, next[1], d[5])
+		return
+	}
+	for j := range 2 {
+		const low, highThenLow = 4, 0x21
+		c.VMOVUPS(in(4, 4*j), x.(reg.Vec).AsX())
+		c.VPALIGNR(Imm(low), d[j], x, x)
+		c.VPERM2F128(Imm(highThenLow), x, d[j], d[4+j])
+	}
 }
 
 // winogradMul multiplies b output channels x p vectors at every point; products
