@@ -111,7 +111,7 @@ func (a *app) reportCmd() *cobra.Command {
 }
 
 func (a *app) exportCmd() *cobra.Command {
-	var id, format, out string
+	var id, format, out, weights string
 	c := &cobra.Command{
 		Use:   "export DIR --winner ID --format onnx|program -o PATH",
 		Short: "Hand a winner over",
@@ -124,6 +124,13 @@ func (a *app) exportCmd() *cobra.Command {
 			if !ok {
 				return usagef("--format %q, want onnx or program", format)
 			}
+			half, err := halfWanted(weights)
+			if err != nil {
+				return err
+			}
+			if half && format != "program" {
+				return usagef("--weights f16 is for --format program")
+			}
 			d, err := openRun(args[0])
 			if err != nil {
 				return err
@@ -133,7 +140,15 @@ func (a *app) exportCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := copyChecked(d.File(card.ID, file), out, card.Files[file]); err != nil {
+			if half {
+				text, err := readChecked(d.File(card.ID, file), out, card.Files[file])
+				if err != nil {
+					return err
+				}
+				if err := a.exportHalf(out, text); err != nil {
+					return err
+				}
+			} else if err := copyChecked(d.File(card.ID, file), out, card.Files[file]); err != nil {
 				return err
 			}
 			a.say("%s: winner %s, %s, %.2f dB, %.3g ms", out, card.ID, format, card.Finetuned.PSNR, card.Latency.MedianMS)
@@ -143,6 +158,7 @@ func (a *app) exportCmd() *cobra.Command {
 	c.Flags().StringVar(&id, "winner", "", "the winner, or the first digits of its name")
 	c.Flags().StringVar(&format, "format", "onnx", "onnx, or program for evosr's runtime")
 	c.Flags().StringVarP(&out, "output", "o", "", "file to write")
+	weightsFlag(c, &weights)
 	for _, name := range []string{"winner", "output"} {
 		if err := c.MarkFlagRequired(name); err != nil {
 			panic(err)
