@@ -182,6 +182,15 @@ func (p *Profile) Check() error {
 	return nil
 }
 
+// Current reports why p is not of this version of the runtime, whatever its
+// machine, or nil. The error wraps ErrMismatch.
+func (p *Profile) Current() error {
+	if p.Version != sparse.Version {
+		return fmt.Errorf("%w: version %q, here it is %q; measure the device anew with evosr profile", ErrMismatch, p.Version, sparse.Version)
+	}
+	return nil
+}
+
 // Here reports why times measured by evosr on this machine cannot be held
 // against p, or nil.
 func (p *Profile) Here() error {

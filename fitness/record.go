@@ -65,6 +65,13 @@ func (s *Scorer) contentHash() (string, error) {
 		return "", fmt.Errorf("fitness: profile: %w", err)
 	}
 	fmt.Fprintf(h, "%s\n%s\n%s\n%s\n%s\n%s\n%dx%d %v\n", recordVersion, Definition, sparse.Version, s.o.Kernels.Name, s.net.Hash(), profile, s.o.Width, s.o.Height, s.o.Memory)
+	for _, d := range s.o.Others {
+		text, err := json.Marshal(d)
+		if err != nil {
+			return "", fmt.Errorf("fitness: profile of %s: %w", d.Name, err)
+		}
+		fmt.Fprintf(h, "%s\n", text)
+	}
 	for _, p := range s.pairs {
 		b := binary.LittleEndian.AppendUint32(nil, uint32(p.LR.W))
 		b = binary.LittleEndian.AppendUint32(b, uint32(p.LR.H))

@@ -28,6 +28,8 @@ type Score struct {
 	MACs        int     `json:"macs"`         // executed multiplications, one frame
 	MemoryBytes int64   `json:"memory_bytes"` // that the runtime takes for one frame; 0 when not asked for
 	Err         string  `json:"error,omitempty"`
+
+	Others []Latency `json:"others,omitempty"` // on further devices, in the order of ScorerOptions.Others
 }
 
 // ScorerOptions say for which frames latency is predicted and how scoring is
@@ -38,6 +40,7 @@ type ScorerOptions struct {
 	Kernels       *kernel.Set
 	Memory        bool  // scores tell of it
 	Cache         Cache // nil for none
+	Others        []Device
 }
 
 // Scorer scores genomes of one supernet on fixed validation pictures. It is
@@ -231,7 +234,18 @@ func (j *job) compile() error {
 	}
 	w, h := s.o.Width, s.o.Height
 	c := &j.record.Cost
-	c.LatencyMS, c.LowMS, c.HighMS = s.profile.Predict(j.prog.Layers(), w, h, j.subnet.Scale)
+	first := Device{Profile: s.profile, Width: w, Height: h}
+	l, err := first.Predict(j.subnet, j.prog)
+	if err != nil {
+		return err
+	}
+	c.LatencyMS, c.LowMS, c.HighMS, c.Others = l.MS, l.LowMS, l.HighMS, nil
+	for i := range s.o.Others {
+		if l, err = s.o.Others[i].Predict(j.subnet, j.prog); err != nil {
+			return err
+		}
+		c.Others = append(c.Others, l)
+	}
 	kept, _ := j.prog.MACs()
 	c.Params, c.MACs = j.subnet.Params(), kept*w*h
 	if s.o.Memory {

@@ -23,10 +23,13 @@ type Card struct {
 	Dense     fitness.Quality `json:"dense"`     // largest dense subnet, inherited
 	Bicubic   fitness.Quality `json:"bicubic"`
 
-	Latency   Latency `json:"latency"`
-	Params    int     `json:"params"`     // kept weights and biases
-	MACs      int     `json:"macs"`       // executed, one frame
-	DenseMACs int     `json:"dense_macs"` // of the unpruned winner, one frame
+	Latency Latency `json:"latency"`
+
+	Devices []DeviceLatency `json:"devices,omitempty"` // further ones
+
+	Params    int `json:"params"`     // kept weights and biases
+	MACs      int `json:"macs"`       // executed, one frame
+	DenseMACs int `json:"dense_macs"` // of the unpruned winner, one frame
 
 	Layers []CardLayer       `json:"layers"`
 	Files  map[string]string `json:"files"` // name -> SHA-256
@@ -41,11 +44,20 @@ type Latency struct {
 	PredictedMS float64 `json:"predicted_ms"`
 	LowMS       float64 `json:"low_ms"`
 	HighMS      float64 `json:"high_ms"`
-	MedianMS    float64 `json:"median_ms"` // measured
-	P90MS       float64 `json:"p90_ms"`
+	MedianMS    float64 `json:"median_ms"`   // measured, of undisturbed frames; 0 where it was not
+	P90MS       float64 `json:"p90_ms"`      // of all frames
+	QuietShare  float64 `json:"quiet_share"` // of frames that nothing disturbed
 	Ratio       float64 `json:"measured_over_predicted"`
 	Runs        int     `json:"runs"`
 	Stale       string  `json:"stale,omitempty"` // why the prediction is not for this machine
+}
+
+// DeviceLatency is a winner's latency on a further device. It is measured only
+// where that device is the machine that finished the winner.
+type DeviceLatency struct {
+	Device   string  `json:"device"`
+	BudgetMS float64 `json:"budget_ms,omitempty"`
+	Latency
 }
 
 // CardLayer is a layer of a winner as the runtime executes it.

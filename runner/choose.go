@@ -9,7 +9,7 @@ import (
 // under each budget, and points far from all of these until there are count.
 // points are sorted by latency; quality is what is maximised. Each choice
 // carries its reason, and equal fronts give equal choices.
-func choose(points []Point, quality func(Point) float64, budgetsMS []float64, count int) []choice {
+func choose(points []Point, quality func(Point) float64, budgets []keeping, count int) []choice {
 	line := staircase(points, quality)
 	if len(line) == 0 {
 		return nil
@@ -29,15 +29,15 @@ func choose(points []Point, quality func(Point) float64, budgetsMS []float64, co
 	u, v := unit(line, quality, func(ms float64) float64 { return ms })
 	pick(line[knee(u, v)], "knee")
 	u, v = unit(line, quality, func(ms float64) float64 { return math.Log(max(ms, 1e-6)) })
-	for _, b := range budgetsMS {
+	for _, b := range budgets {
 		best := -1
 		for i, p := range line {
-			if p.LatencyMS <= b {
+			if p.LatencyMS <= b.UpToMS {
 				best = i // the line rises
 			}
 		}
 		if best >= 0 {
-			pick(line[best], fmt.Sprintf("best under %.4g ms", b))
+			pick(line[best], fmt.Sprintf("best under %.4g ms", b.BudgetMS))
 		}
 	}
 	for len(list) < min(count, len(line)) {

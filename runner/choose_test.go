@@ -48,7 +48,7 @@ func TestChoose(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var got []string
-			for _, c := range choose(tt.points, func(p Point) float64 { return p.PSNR }, tt.budgets, tt.count) {
+			for _, c := range choose(tt.points, func(p Point) float64 { return p.PSNR }, asPredicted(tt.budgets), tt.count) {
 				got = append(got, c.id+": "+c.reason)
 			}
 			if !reflect.DeepEqual(got, tt.want) {
@@ -72,8 +72,8 @@ func TestViolation(t *testing.T) {
 		{"all", 10, 20, 50, 75, 2, 2.5, 1.75},
 	}
 	for _, tt := range tests {
-		s := &configs.Search{BudgetMS: tt.budget, MaxParams: tt.most, MaxMemoryMB: tt.room}
-		if got := violation(s, fitness.Score{LatencyMS: tt.ms, Params: tt.params, MemoryBytes: int64(tt.mb * 1e6)}); math.Abs(got-tt.want) > 1e-12 {
+		c := &configs.Config{Search: configs.Search{BudgetMS: tt.budget, MaxParams: tt.most, MaxMemoryMB: tt.room}}
+		if got := violation(c, fitness.Score{LatencyMS: tt.ms, Params: tt.params, MemoryBytes: int64(tt.mb * 1e6)}); math.Abs(got-tt.want) > 1e-12 {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
 		}
 	}
@@ -122,7 +122,7 @@ func TestFastest(t *testing.T) {
 	cfg.Space = space.Space{Scale: 2, Colors: 1, Widths: []int{4, 8},
 		Slots:   []space.Slot{{Plain: []float64{1}, Lean: true}},
 		Schemes: []space.Scheme{space.Filter, space.Block4, space.Unstructured}, Percents: []int{50, 75}}
-	m := newGauge(cfg, nil)
+	m := newGauge(cfg, nil, nil)
 	got, err := m.fastest()
 	if err != nil {
 		t.Fatal(err)

@@ -272,6 +272,8 @@ type Point struct {
 	LatencyMS float64 `json:"latency_ms"` // predicted, one frame
 	Params    int     `json:"params"`     // kept weights and biases
 	MACs      int     `json:"macs"`       // executed multiplications, one frame
+
+	Others map[string]float64 `json:"latencies_ms,omitempty"` // predicted on further devices, by name
 }
 
 // Evaluation is one scored genome.

@@ -20,10 +20,11 @@ type gauge struct {
 	cfg     *configs.Config
 	net     *supernet.Supernet
 	profile *deviceprofile.Profile // nil: no latency
+	others  []fitness.Device
 }
 
-func newGauge(cfg *configs.Config, profile *deviceprofile.Profile) *gauge {
-	return &gauge{cfg, supernet.New(&cfg.Space, stream(cfg.Seed, "supernet")), profile}
+func newGauge(cfg *configs.Config, profile *deviceprofile.Profile, others []fitness.Device) *gauge {
+	return &gauge{cfg, supernet.New(&cfg.Space, stream(cfg.Seed, "supernet")), profile, others}
 }
 
 func (m *gauge) of(g space.Genome) (Extreme, error) { return m.look(g, true) }
@@ -49,7 +50,19 @@ func (m *gauge) look(g space.Genome, memory bool) (Extreme, error) {
 		}
 	}
 	if m.profile != nil {
-		e.LatencyMS, _, _ = m.profile.Predict(prog.Layers(), w, h, net.Scale)
+		first := fitness.Device{Profile: m.profile, Width: w, Height: h}
+		l, err := first.Predict(net, prog)
+		if err != nil {
+			return Extreme{}, err
+		}
+		e.LatencyMS = l.MS
+	}
+	for i := range m.others {
+		l, err := m.others[i].Predict(net, prog)
+		if err != nil {
+			return Extreme{}, err
+		}
+		e.Others = append(e.Others, l)
 	}
 	return e, nil
 }
@@ -75,11 +88,11 @@ func (m *gauge) cost(e Extreme) float64 {
 
 // broken is by how much an extreme breaks the constraints that can be judged.
 func (m *gauge) broken(e Extreme) float64 {
-	s := m.cfg.Search
+	c := *m.cfg
 	if m.profile == nil {
-		s.BudgetMS = 0
+		c.Search.BudgetMS = 0
 	}
-	return violation(&s, fitness.Score{LatencyMS: e.LatencyMS, Params: e.Params, MemoryBytes: e.MemoryBytes})
+	return violation(&c, fitness.Score{LatencyMS: e.LatencyMS, Params: e.Params, MemoryBytes: e.MemoryBytes, Others: e.Others})
 }
 
 // fastest looks for the genome of least cost, nearest for the one that breaks
@@ -183,29 +196,36 @@ func uniform(sp *space.Space, g space.Genome, p space.Prune) space.Genome {
 const slack = 1.05
 
 // satisfiable ends a run whose constraints nothing in the space can meet.
-func satisfiable(cfg *configs.Config, profile *deviceprofile.Profile) error {
-	if limits(&cfg.Search) == "" {
+func satisfiable(cfg *configs.Config, profile *deviceprofile.Profile, others []fitness.Device) error {
+	if limits(cfg) == "" {
 		return nil
 	}
 	loose := *cfg
 	loose.Search.BudgetMS *= slack
-	m := newGauge(&loose, profile)
+	loose.Devices = slices.Clone(cfg.Devices)
+	for i := range loose.Devices {
+		loose.Devices[i].BudgetMS *= slack
+	}
+	m := newGauge(&loose, profile, others)
 	nearest, err := m.nearest()
 	if err != nil {
 		return err
 	}
 	if m.broken(nearest) > 0 {
-		return fmt.Errorf("%w: %s", ErrInfeasible, unmet(&cfg.Search, nearest))
+		return fmt.Errorf("%w: %s", ErrInfeasible, unmet(cfg, nearest))
 	}
 	return nil
 }
 
 // unmet says what cannot be met, and what comes nearest to it.
-func unmet(s *configs.Search, nearest Extreme) string {
+func unmet(c *configs.Config, nearest Extreme) string {
 	ms := "" // not known without a profile
 	if nearest.LatencyMS > 0 {
 		ms = fmt.Sprintf("%.3g ms, ", nearest.LatencyMS)
 	}
+	for _, l := range nearest.Others {
+		ms += fmt.Sprintf("%.3g ms on %s, ", l.MS, l.Device)
+	}
 	return fmt.Sprintf("no genome keeps within %s; the nearest has %s%d parameters and takes %.3g MB (%s)",
-		limits(s), ms, nearest.Params, float64(nearest.MemoryBytes)/megabyte, nearest.Genome)
+		limits(c), ms, nearest.Params, float64(nearest.MemoryBytes)/megabyte, nearest.Genome)
 }

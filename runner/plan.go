@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"evosr/configs"
-	"evosr/deviceprofile"
+	"evosr/fitness"
 	"evosr/imaging"
 	"evosr/space"
 	"evosr/sparse"
@@ -41,6 +41,8 @@ type Extreme struct {
 	MACs        int     `json:"macs"`         // executed multiplications, one frame
 	MemoryBytes int64   `json:"memory_bytes"` // of one frame
 	LatencyMS   float64 `json:"latency_ms"`   // predicted; 0 without a profile
+
+	Others []fitness.Latency `json:"others,omitempty"` // on further devices
 }
 
 // StageTime is the estimated time of a stage.
@@ -78,18 +80,14 @@ func Plan(ctx context.Context, cfg *configs.Config) (*Estimate, error) {
 	}
 	n := cfg.Space.Count()
 	e := &Estimate{Genomes: n.String(), Log10: log10(n), Profile: cfg.Device.Profile, Satisfiable: "unknown"}
-	var profile *deviceprofile.Profile
-	if cfg.Device.Profile != "" {
-		r := &run{cfg: cfg}
-		if err := r.namedProfile(); err != nil {
-			return nil, err
-		}
-		profile = r.profile
+	r := &run{cfg: cfg}
+	if err := r.namedProfile(); err != nil {
+		return nil, err
 	}
 	if _, err := startOf(cfg); err != nil {
 		return nil, err
 	}
-	m := newGauge(cfg, profile)
+	m := newGauge(cfg, r.profile, r.others)
 	if err := e.extremes(ctx, m); err != nil {
 		return nil, err
 	}
@@ -121,7 +119,7 @@ func (e *Estimate) extremes(ctx context.Context, m *gauge) (err error) {
 		return err
 	}
 	e.Nearest = e.Fastest
-	if limits(&m.cfg.Search) != "" {
+	if limits(m.cfg) != "" {
 		if e.Nearest, err = m.nearest(); err != nil {
 			return err
 		}
@@ -155,13 +153,13 @@ func (e *Estimate) judge(m *gauge) {
 	s := &m.cfg.Search
 	switch {
 	case m.broken(e.Nearest) > 0:
-		e.Satisfiable, e.Why = "no", unmet(s, e.Nearest)
+		e.Satisfiable, e.Why = "no", unmet(m.cfg, e.Nearest)
 	case s.BudgetMS > 0 && m.profile == nil:
 		e.Why = "a latency budget needs a profile: evosr profile measures one, device.profile names it"
-	case limits(s) == "":
+	case limits(m.cfg) == "":
 		e.Satisfiable, e.Why = "yes", "no constraint"
 	default:
-		e.Satisfiable, e.Why = "yes", "a network keeps within "+limits(s)
+		e.Satisfiable, e.Why = "yes", "a network keeps within "+limits(m.cfg)
 	}
 }
 

@@ -17,7 +17,8 @@ import (
 
 // problem is the search over a space in evolve's terms.
 type problem struct {
-	search *configs.Search
+	cfg    *configs.Config
+	search *configs.Search // cfg's
 	space  *space.Space
 	scorer *fitness.Scorer
 
@@ -37,7 +38,7 @@ func (p *problem) run(ctx context.Context, o evolve.Options[space.Genome]) (*evo
 	if p.search.Screen {
 		e.Screen = p.evaluate
 	}
-	if limits(p.search) != "" {
+	if limits(p.cfg) != "" {
 		e.Repair = p.repair
 	}
 	start := starts(sp, p.search.Population/2)
@@ -69,7 +70,7 @@ func (p *problem) evaluate(ctx context.Context, batch []space.Genome, hopeless f
 	var enough func(int, fitness.Score) bool
 	if hopeless != nil {
 		enough = func(i int, bound fitness.Score) bool {
-			return violation(p.search, bound) > 0 || hopeless(i, objectives(p.search, pointOf(batch[i], bound)))
+			return violation(p.cfg, bound) > 0 || hopeless(i, objectives(p.search, pointOf(batch[i], bound)))
 		}
 	}
 	list, err := p.scorer.Screen(ctx, batch, enough)
@@ -85,7 +86,7 @@ func (p *problem) evaluate(ctx context.Context, batch []space.Genome, hopeless f
 			out[i] = evolve.Result{Err: score.Err}
 			continue
 		}
-		out[i] = evolve.Result{F: objectives(p.search, pointOf(batch[i], score)), CV: violation(p.search, score), Estimated: score.Estimated}
+		out[i] = evolve.Result{F: objectives(p.search, pointOf(batch[i], score)), CV: violation(p.cfg, score), Estimated: score.Estimated}
 	}
 	return out, nil
 }
@@ -104,7 +105,7 @@ func (p *problem) evaluation(e evolve.Entry[space.Genome]) Evaluation {
 }
 
 func pointOf(g space.Genome, s fitness.Score) Point {
-	return Point{ID: g.ID(), Genome: g.String(), PSNR: s.PSNR, SSIM: s.SSIM, LatencyMS: s.LatencyMS, Params: s.Params, MACs: s.MACs}
+	return Point{ID: g.ID(), Genome: g.String(), PSNR: s.PSNR, SSIM: s.SSIM, LatencyMS: s.LatencyMS, Params: s.Params, MACs: s.MACs, Others: latencies(s.Others)}
 }
 
 // objectives puts a point into the order and sign of the config's.
@@ -131,6 +132,9 @@ func (p Point) objective(name string) float64 {
 	case "macs":
 		return float64(p.MACs)
 	}
+	if ms, ok := p.Others[deviceOf(name)]; ok {
+		return ms
+	}
 	return math.NaN()
 }
 
@@ -138,8 +142,9 @@ const megabyte = 1e6
 
 // violation is by how much a score breaks the constraints, as a share of each
 // bound; 0 is feasible.
-func violation(s *configs.Search, of fitness.Score) float64 {
-	v := 0.0
+func violation(c *configs.Config, of fitness.Score) float64 {
+	s := &c.Search
+	v := overBudgets(c.Devices, of.Others)
 	if s.BudgetMS > 0 {
 		v += math.Max(0, of.LatencyMS/s.BudgetMS-1)
 	}
@@ -153,10 +158,16 @@ func violation(s *configs.Search, of fitness.Score) float64 {
 }
 
 // limits names the constraints, "" when there are none.
-func limits(s *configs.Search) string {
+func limits(c *configs.Config) string {
+	s := &c.Search
 	var list []string
 	if s.BudgetMS > 0 {
 		list = append(list, fmt.Sprintf("budget_ms %v", s.BudgetMS))
+	}
+	for _, t := range c.Devices {
+		if t.BudgetMS > 0 {
+			list = append(list, fmt.Sprintf("%s's budget_ms %v", t.Name, t.BudgetMS))
+		}
 	}
 	if s.MaxParams > 0 {
 		list = append(list, fmt.Sprintf("max_params %d", s.MaxParams))
@@ -182,7 +193,7 @@ func (p *problem) repair(g space.Genome, rng *rand.Rand) space.Genome {
 		if err != nil {
 			return math.Inf(1) // scoring it will say why
 		}
-		return violation(p.search, cost)
+		return violation(p.cfg, cost)
 	}
 	was := missed(g)
 	for try := 0; try < repairs && was > 0; try++ {

@@ -13,6 +13,7 @@ import (
 
 	"evosr/configs"
 	"evosr/deviceprofile"
+	"evosr/fitness"
 	"evosr/imaging"
 	"evosr/internal/kernel"
 	"evosr/internal/whole"
@@ -68,6 +69,7 @@ type run struct {
 	store     *store
 	pictures  *pictures
 	profile   *deviceprofile.Profile
+	others    []fitness.Device   // further ones
 	begin     *supernet.Supernet // what training starts from; see start
 	net       *supernet.Supernet
 
@@ -185,6 +187,7 @@ func (r *run) run(ctx context.Context) (err error) {
 func (r *run) withdraw(made bool) error {
 	err := r.store.close()
 	r.store = nil
+	err = errors.Join(err, r.removeDevices())
 	for _, name := range []string{fileConfig, fileProfile, fileStore, fileStore + "-wal", fileStore + "-shm"} {
 		if e := os.Remove(filepath.Join(r.dir, name)); e != nil && !errors.Is(e, os.ErrNotExist) {
 			err = errors.Join(err, e)
@@ -380,83 +383,4 @@ func (r *run) deal(ctx context.Context, stage string) (*imaging.Dataset, error) 
 	}
 	p.train = nil
 	return set, set.Fits(r.cfg.Train.Patch)
-}
-
-// namedProfile loads the profile that the config names and holds it against
-// this machine.
-func (r *run) namedProfile() error {
-	name := r.cfg.Device.Profile
-	if name == "" {
-		return nil
-	}
-	p, err := configs.LoadProfile(name)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUsage, err)
-	}
-	if err := p.Check(); err != nil && !r.cfg.Device.AllowStale {
-		return fmt.Errorf("%w: profile %s: %w; measure anew with evosr profile, or set device.allow_stale", ErrUsage, name, err)
-	}
-	if n := r.cfg.Threads; n != 0 && n != p.Threads {
-		return fmt.Errorf("%w: profile %s was measured with %d threads, the config wants %d", ErrUsage, name, p.Threads, n)
-	}
-	r.profile = p
-	return nil
-}
-
-// measure makes sure that there is a profile, the one that the run was begun
-// with, and that the budget can be met at all.
-func (r *run) measure(ctx context.Context) error {
-	text, err := r.store.meta(metaProfile)
-	if err != nil {
-		return err
-	}
-	switch {
-	case text == "" && r.profile == nil:
-		if r.profile, err = r.measureNow(ctx); err != nil {
-			return err
-		}
-		fallthrough
-	case text == "":
-		now, err := configs.ProfileYAML(r.profile)
-		if err != nil {
-			return err
-		}
-		text = string(now)
-		if err := r.store.setMeta(metaProfile, text); err != nil {
-			return err
-		}
-	case r.profile != nil:
-		now, err := configs.ProfileYAML(r.profile)
-		if err != nil {
-			return err
-		}
-		if string(now) != text {
-			return fmt.Errorf("%w: profile %s is not the one that %s was begun with; want the same profile, or another directory", ErrIntegrity, r.cfg.Device.Profile, r.dir)
-		}
-	}
-	// What is used is what is kept, so that a resumed run sees the same numbers.
-	if r.profile, err = configs.ParseProfile(filepath.Join(r.dir, fileProfile), []byte(text)); err != nil {
-		return fmt.Errorf("%w: %w", ErrIntegrity, err)
-	}
-	if err := r.profile.Check(); err != nil && !r.cfg.Device.AllowStale {
-		return fmt.Errorf("%w: its profile: %w; continue on the machine that it was begun on, or set device.allow_stale", ErrIntegrity, err)
-	}
-	if err := r.keepFile(fileProfile, []byte(text)); err != nil {
-		return err
-	}
-	return satisfiable(r.cfg, r.profile)
-}
-
-func (r *run) measureNow(ctx context.Context) (*deviceprofile.Profile, error) {
-	threads := r.cfg.Threads
-	if threads == 0 {
-		threads = runtime.GOMAXPROCS(0)
-	}
-	if err := r.store.event(StageProfile, "measuring this machine with %d threads", threads); err != nil {
-		return nil, err
-	}
-	return deviceprofile.Measure(ctx, deviceprofile.MeasureOptions{
-		Threads: threads, Quick: true, Space: &r.cfg.Space, Width: r.cfg.Device.Width, Height: r.cfg.Device.Height,
-		Progress: func(done float64, what string) { r.report.tell(StageProfile, what, done, 1, 0) },
-	})
 }

@@ -336,7 +336,7 @@ func openFront(t *testing.T, dir string) *Front {
 // TestMemoryHolds searches under a bound of memory that some of the space meets.
 func TestMemoryHolds(t *testing.T) {
 	cfg := smoke(t, "steps=20\nfinetune=0\nevaluations=80")
-	m := newGauge(cfg, nil)
+	m := newGauge(cfg, nil, nil)
 	small, err := m.of(cfg.Space.Smallest())
 	if err != nil {
 		t.Fatal(err)

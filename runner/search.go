@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,7 +45,7 @@ func (r *run) search(ctx context.Context) error {
 // scorer scores genomes of the trained supernet. cache may be nil.
 func (r *run) scorer(cache fitness.Cache) (*fitness.Scorer, error) {
 	return fitness.NewScorer(r.net, r.pictures.val, r.profile, fitness.ScorerOptions{
-		Width: r.cfg.Device.Width, Height: r.cfg.Device.Height, Memory: r.cfg.Search.MaxMemoryMB > 0, Cache: cache,
+		Width: r.cfg.Device.Width, Height: r.cfg.Device.Height, Memory: r.cfg.Search.MaxMemoryMB > 0, Cache: cache, Others: r.others,
 		Workers: 1, // evolve calls it from Workers goroutines
 	})
 }
@@ -75,7 +76,7 @@ func (r *run) searchNow(ctx context.Context) error {
 	} else if err := r.store.setMeta(metaReference, string(text)); err != nil {
 		return err
 	}
-	p := &problem{search: s, space: sp, scorer: scorer, scores: map[string]fitness.Score{}}
+	p := &problem{cfg: r.cfg, search: s, space: sp, scorer: scorer, scores: map[string]fitness.Score{}}
 	if s.Screen {
 		if err := scorer.Calibrate(ctx, calibration(sp, stream(r.cfg.Seed, "calibration"))); err != nil {
 			return err
@@ -124,7 +125,7 @@ func (r *run) keepFront(out *evolve.Outcome[space.Genome]) error {
 		}
 	}
 	if len(front) == 0 {
-		return noFront(&r.cfg.Search, all)
+		return noFront(r.cfg, all)
 	}
 	slices.SortFunc(front, byLatency)
 	indices := make([]int, len(front))
@@ -138,7 +139,7 @@ func (r *run) keepFront(out *evolve.Outcome[space.Genome]) error {
 }
 
 // noFront says why no genome can be a winner.
-func noFront(s *configs.Search, all []Evaluation) error {
+func noFront(c *configs.Config, all []Evaluation) error {
 	nearest := -1
 	for i, e := range all {
 		if e.Err == "" && (nearest < 0 || e.Violation < all[nearest].Violation) {
@@ -154,7 +155,7 @@ func noFront(s *configs.Search, all []Evaluation) error {
 	}
 	n := all[nearest]
 	return fmt.Errorf("%w: of %d genomes none keeps within %s; the nearest takes %.3g ms with %d parameters (%s)",
-		ErrInfeasible, len(all), limits(s), n.LatencyMS, n.Params, n.Genome)
+		ErrInfeasible, len(all), limits(c), n.LatencyMS, n.Params, n.Genome)
 }
 
 // known replays the database as a journal, and says how long it took to write.
@@ -235,11 +236,32 @@ func frontJSON(objectives []string, points []Evaluation) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		fmt.Fprintf(&b, "%s\n{\"id\":%q,\"genome\":%s,\"psnr_db\":%s,\"ssim\":%s,\"latency_ms\":%s,\"params\":%d,\"macs\":%d}",
-			","[:min(i, 1)], p.ID, genome, fixed(p.PSNR, 6), fixed(p.SSIM, 8), fixed(p.LatencyMS, 6), p.Params, p.MACs)
+		others, err := othersJSON(p.Others)
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(&b, "%s\n{\"id\":%q,\"genome\":%s,\"psnr_db\":%s,\"ssim\":%s,\"latency_ms\":%s,\"params\":%d,\"macs\":%d%s}",
+			","[:min(i, 1)], p.ID, genome, fixed(p.PSNR, 6), fixed(p.SSIM, 8), fixed(p.LatencyMS, 6), p.Params, p.MACs, others)
 	}
 	b.WriteString("\n]}\n")
 	return []byte(b.String()), nil
+}
+
+// othersJSON is the further devices' part of a point, nothing where there are
+// none: the names in their order.
+func othersJSON(ms map[string]float64) (string, error) {
+	if len(ms) == 0 {
+		return "", nil
+	}
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(ms)) {
+		key, err := json.Marshal(name)
+		if err != nil {
+			return "", err
+		}
+		list = append(list, fmt.Sprintf("%s:%s", key, fixed(ms[name], 6)))
+	}
+	return ",\"latencies_ms\":{" + strings.Join(list, ",") + "}", nil
 }
 
 func fixed(x float64, digits int) string { return strconv.FormatFloat(x, 'f', digits, 64) }

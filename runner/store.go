@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -16,7 +17,7 @@ import (
 )
 
 // schemaVersion is run.db's PRAGMA user_version.
-const schemaVersion = 2
+const schemaVersion = 3
 
 const schema = `
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -26,6 +27,7 @@ CREATE TABLE evaluations (
 	genome TEXT NOT NULL,
 	psnr_db REAL NOT NULL, ssim REAL NOT NULL,
 	latency_ms REAL NOT NULL,    -- predicted, one frame
+	latencies TEXT NOT NULL,     -- the same on further devices: JSON by name, or ''
 	params INTEGER NOT NULL, macs INTEGER NOT NULL,
 	violation REAL NOT NULL,     -- of the constraints, 0 when feasible
 	estimated INTEGER NOT NULL,  -- 1: psnr_db and ssim are of some validation crops only
@@ -227,9 +229,17 @@ func (s *store) event(stage, format string, args ...any) error {
 
 // addEvaluation keeps an evaluation, and how long the search took up to there.
 func (s *store) addEvaluation(e Evaluation, spent time.Duration) error {
+	others := ""
+	if len(e.Others) > 0 {
+		text, err := json.Marshal(e.Others)
+		if err != nil {
+			return fmt.Errorf("runner: evaluation %d: %w", e.Index, err)
+		}
+		others = string(text)
+	}
 	return s.write(func(tx *sql.Tx) error {
-		_, err := tx.Exec("INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			e.Index, e.ID, e.Genome, e.PSNR, e.SSIM, e.LatencyMS, e.Params, e.MACs, e.Violation, e.Estimated, e.Err)
+		_, err := tx.Exec("INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			e.Index, e.ID, e.Genome, e.PSNR, e.SSIM, e.LatencyMS, others, e.Params, e.MACs, e.Violation, e.Estimated, e.Err)
 		if err != nil {
 			return err
 		}
@@ -237,14 +247,18 @@ func (s *store) addEvaluation(e Evaluation, spent time.Duration) error {
 	})
 }
 
-const evaluationColumns = "e.idx, e.id, e.genome, e.psnr_db, e.ssim, e.latency_ms, e.params, e.macs, e.violation, e.estimated, e.error"
+const evaluationColumns = "e.idx, e.id, e.genome, e.psnr_db, e.ssim, e.latency_ms, e.latencies, e.params, e.macs, e.violation, e.estimated, e.error"
 
 func (s *store) evaluations() ([]Evaluation, error) {
 	return collect(s, "SELECT "+evaluationColumns+" FROM evaluations e ORDER BY e.idx", scanEvaluation)
 }
 
 func scanEvaluation(r *sql.Rows) (e Evaluation, err error) {
-	err = r.Scan(&e.Index, &e.ID, &e.Genome, &e.PSNR, &e.SSIM, &e.LatencyMS, &e.Params, &e.MACs, &e.Violation, &e.Estimated, &e.Err)
+	others := ""
+	err = r.Scan(&e.Index, &e.ID, &e.Genome, &e.PSNR, &e.SSIM, &e.LatencyMS, &others, &e.Params, &e.MACs, &e.Violation, &e.Estimated, &e.Err)
+	if err == nil && others != "" {
+		err = json.Unmarshal([]byte(others), &e.Others)
+	}
 	return e, err
 }
 

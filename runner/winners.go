@@ -87,7 +87,11 @@ func (r *run) chosen() ([]choice, error) {
 			}
 		}
 	}
-	list = choose(points, r.quality(), r.cfg.Winners.BudgetsMS, r.cfg.Winners.Count)
+	points, budgets, err := r.onBudget(points)
+	if err != nil {
+		return nil, err
+	}
+	list = choose(points, r.quality(), budgets, r.cfg.Winners.Count)
 	return list, r.store.setWinners(list)
 }
 
@@ -191,7 +195,7 @@ func (j *joinery) finish(ctx context.Context, c choice, tell func(what string, p
 		Params: score.Params, MACs: score.MACs, Files: map[string]string{},
 	}
 	tell("measuring", 0.9)
-	if err := j.time(card, prog, score); err != nil {
+	if err := j.time(card, tuned, prog, score); err != nil {
 		return "", err
 	}
 	if err := ctx.Err(); err != nil {
@@ -228,29 +232,24 @@ func (j *joinery) tune(ctx context.Context, id string, net *space.Subnet, inheri
 }
 
 // time measures a winner on this machine and writes what it found on the card.
-func (j *joinery) time(card *Card, prog *sparse.Program, score fitness.Score) error {
+func (j *joinery) time(card *Card, net *space.Subnet, prog *sparse.Program, score fitness.Score) error {
 	w, h, runs := j.cfg.Device.Width, j.cfg.Device.Height, j.cfg.Winners.MeasureRuns
-	frame, layers, err := prog.Time(w, h, runs)
+	latency, layers, err := latencyOf(prog, w, h, runs)
 	if err != nil {
 		return err
 	}
 	_, dense := prog.MACs()
 	card.DenseMACs = dense * w * h
-	card.Latency = Latency{
-		Width: w, Height: h, Threads: prog.Threads(), Kernels: prog.Kernels(), Runs: runs,
-		PredictedMS: score.LatencyMS, LowMS: score.LowMS, HighMS: score.HighMS,
-		MedianMS: frame.Median.Seconds() * 1000, P90MS: frame.P90.Seconds() * 1000,
-	}
-	if score.LatencyMS > 0 {
-		card.Latency.Ratio = card.Latency.MedianMS / score.LatencyMS
-	}
-	if err := j.profile.Check(); err != nil {
-		card.Latency.Stale = err.Error()
+	card.Latency = latency
+	card.Latency.predicted(score.LatencyMS, score.LowMS, score.HighMS)
+	if card.Latency.Stale, err = j.stale(); err != nil {
+		return err
 	}
 	for i, info := range prog.Layers() {
-		card.Layers = append(card.Layers, CardLayer{LayerInfo: info, MedianMS: layers[i].Median.Seconds() * 1000, P90MS: layers[i].P90.Seconds() * 1000})
+		card.Layers = append(card.Layers, CardLayer{LayerInfo: info, MedianMS: milliseconds(layers[i]), P90MS: layers[i].P90.Seconds() * 1000})
 	}
-	return nil
+	card.Devices, err = j.elsewhere(net, prog)
+	return err
 }
 
 // export writes model, program and card into a folder of its own, which gets

@@ -1,0 +1,150 @@
+package runner
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"evosr/configs"
+	"evosr/deviceprofile"
+	"evosr/fitness"
+)
+
+// further is what the database and the directory call the profile of a further
+// device.
+func further(device string) string { return "profile-" + device + ".yaml" }
+
+// namedDevices loads the profiles of the further devices. They may be of any
+// machine, for nothing is measured on them; but not of another version of the
+// runtime, whose networks take other times.
+func (r *run) namedDevices() error {
+	r.others = nil
+	for _, t := range r.cfg.Devices {
+		p, err := configs.LoadProfile(t.Profile)
+		if err != nil {
+			return fmt.Errorf("%w: device %s: %w", ErrUsage, t.Name, err)
+		}
+		if err := p.Current(); err != nil && !r.cfg.Device.AllowStale {
+			return fmt.Errorf("%w: device %s: profile %s: %w, or set device.allow_stale", ErrUsage, t.Name, t.Profile, err)
+		}
+		r.others = append(r.others, fitness.Device{Name: t.Name, Profile: p, Width: t.Width, Height: t.Height})
+	}
+	return nil
+}
+
+// keepDevices makes the further devices' profiles those that the run was begun
+// with.
+func (r *run) keepDevices() error {
+	for i := range r.others {
+		d := &r.others[i]
+		p, err := r.keepProfile(further(d.Name), d.Profile)
+		if err != nil {
+			return fmt.Errorf("device %s: %w", d.Name, err)
+		}
+		d.Profile = p
+	}
+	return nil
+}
+
+// keepProfile records a profile, under a name that is also its file's, when the
+// run has none yet, and refuses another than the one it has. What is used is
+// what is kept, so that a resumed run sees the same numbers. given may be nil
+// where the run has one.
+func (r *run) keepProfile(name string, given *deviceprofile.Profile) (*deviceprofile.Profile, error) {
+	text, err := r.store.meta(name)
+	if err != nil {
+		return nil, err
+	}
+	if given != nil {
+		now, err := configs.ProfileYAML(given)
+		if err != nil {
+			return nil, err
+		}
+		if text == "" {
+			if err := r.store.setMeta(name, string(now)); err != nil {
+				return nil, err
+			}
+			text = string(now)
+		}
+		if string(now) != text {
+			return nil, fmt.Errorf("%w: the config's profile is not the one that %s was begun with (%s); want the same profile, or another directory", ErrIntegrity, r.dir, name)
+		}
+	}
+	p, err := configs.ParseProfile(filepath.Join(r.dir, name), []byte(text))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrIntegrity, err)
+	}
+	return p, r.keepFile(name, []byte(text))
+}
+
+// Device is a further device of a run.
+type Device struct {
+	configs.Target
+	Profile *deviceprofile.Profile // nil before the run knows it
+}
+
+// Devices gives the further devices of the run in the order of its config.
+func (d *Dir) Devices() ([]Device, error) {
+	var list []Device
+	for _, t := range d.cfg.Devices {
+		text, err := d.store.meta(further(t.Name))
+		if err != nil {
+			return nil, err
+		}
+		one := Device{Target: t}
+		if text != "" {
+			if one.Profile, err = configs.ParseProfile(filepath.Join(d.Path, further(t.Name)), []byte(text)); err != nil {
+				return nil, fmt.Errorf("%w: %w", ErrIntegrity, err)
+			}
+		}
+		list = append(list, one)
+	}
+	return list, nil
+}
+
+// removeDevices takes back the further devices' files.
+func (r *run) removeDevices() (err error) {
+	for _, t := range r.cfg.Devices {
+		if e := os.Remove(filepath.Join(r.dir, further(t.Name))); e != nil && !errors.Is(e, os.ErrNotExist) {
+			err = errors.Join(err, e)
+		}
+	}
+	return err
+}
+
+// latencies is what a Point keeps of a Score's further devices, nil of none.
+func latencies(list []fitness.Latency) map[string]float64 {
+	if len(list) == 0 {
+		return nil
+	}
+	m := map[string]float64{}
+	for _, l := range list {
+		m[l.Device] = l.MS
+	}
+	return m
+}
+
+// overBudgets is by how much a score breaks the further devices' budgets, as a
+// share of each.
+func overBudgets(devices []configs.Target, list []fitness.Latency) float64 {
+	v := 0.0
+	for _, t := range devices {
+		i := slices.IndexFunc(list, func(l fitness.Latency) bool { return l.Device == t.Name })
+		if t.BudgetMS > 0 && i >= 0 {
+			v += max(0, list[i].MS/t.BudgetMS-1)
+		}
+	}
+	return v
+}
+
+// deviceOf is the device of an objective, "" of any other.
+func deviceOf(objective string) string {
+	name, ok := strings.CutPrefix(objective, configs.LatencyOn)
+	if !ok {
+		return ""
+	}
+	return name
+}
