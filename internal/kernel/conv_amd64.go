@@ -17,6 +17,7 @@ type convArgs struct {
 	res       unsafe.Pointer // residual's pixel, nil: none
 	gate      unsafe.Pointer // gate's pixel, nil: none
 	mask      unsafe.Pointer // lanes of each row's last vector that are stored (int32), nil: all
+	groups    unsafe.Pointer // of grouped taps: their numbers (int32) by subset of the channels, from 1 on
 	taps      int
 	rows      int // rows, at least 1
 	wStep     int // from tap to tap of the weights
@@ -95,6 +96,15 @@ const (
 	id_conv_f32_1x8_avx2
 	id_conv_f32_1x9_avx2
 	id_conv_f32_1x10_avx2
+	id_conv_grouped_f32_4x1_avx512
+	id_conv_grouped_f32_4x2_avx512
+	id_conv_grouped_f32_4x3_avx512
+	id_conv_grouped_f32_4x4_avx512
+	id_conv_grouped_f32_4x5_avx512
+	id_conv_grouped_f32_4x6_avx512
+	id_conv_grouped_f32_4x1_avx2
+	id_conv_grouped_f32_4x2_avx2
+	id_conv_grouped_f32_4x3_avx2
 )
 
 // convVariants lists the kernels; see Variants.
@@ -159,6 +169,15 @@ var convVariants = []Variant{
 	{Name: "conv_f32_1x8_avx2", Op: OpConv, ISA: "avx2", B: 1, P: 8, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_conv_f32_1x8_avx2},
 	{Name: "conv_f32_1x9_avx2", Op: OpConv, ISA: "avx2", B: 1, P: 9, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_conv_f32_1x9_avx2},
 	{Name: "conv_f32_1x10_avx2", Op: OpConv, ISA: "avx2", B: 1, P: 10, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_conv_f32_1x10_avx2},
+	{Name: "conv_grouped_f32_4x1_avx512", Op: OpConvGrouped, ISA: "avx512", B: 4, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_conv_grouped_f32_4x1_avx512},
+	{Name: "conv_grouped_f32_4x2_avx512", Op: OpConvGrouped, ISA: "avx512", B: 4, P: 2, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_conv_grouped_f32_4x2_avx512},
+	{Name: "conv_grouped_f32_4x3_avx512", Op: OpConvGrouped, ISA: "avx512", B: 4, P: 3, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_conv_grouped_f32_4x3_avx512},
+	{Name: "conv_grouped_f32_4x4_avx512", Op: OpConvGrouped, ISA: "avx512", B: 4, P: 4, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_conv_grouped_f32_4x4_avx512},
+	{Name: "conv_grouped_f32_4x5_avx512", Op: OpConvGrouped, ISA: "avx512", B: 4, P: 5, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_conv_grouped_f32_4x5_avx512},
+	{Name: "conv_grouped_f32_4x6_avx512", Op: OpConvGrouped, ISA: "avx512", B: 4, P: 6, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_conv_grouped_f32_4x6_avx512},
+	{Name: "conv_grouped_f32_4x1_avx2", Op: OpConvGrouped, ISA: "avx2", B: 4, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_conv_grouped_f32_4x1_avx2},
+	{Name: "conv_grouped_f32_4x2_avx2", Op: OpConvGrouped, ISA: "avx2", B: 4, P: 2, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_conv_grouped_f32_4x2_avx2},
+	{Name: "conv_grouped_f32_4x3_avx2", Op: OpConvGrouped, ISA: "avx2", B: 4, P: 3, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_conv_grouped_f32_4x3_avx2},
 }
 
 // runConv calls a kernel by its number. The calls are direct, so that the arguments
@@ -285,6 +304,24 @@ func runConv(id int, a *convArgs) {
 		conv_f32_1x9_avx2(a)
 	case id_conv_f32_1x10_avx2:
 		conv_f32_1x10_avx2(a)
+	case id_conv_grouped_f32_4x1_avx512:
+		conv_grouped_f32_4x1_avx512(a)
+	case id_conv_grouped_f32_4x2_avx512:
+		conv_grouped_f32_4x2_avx512(a)
+	case id_conv_grouped_f32_4x3_avx512:
+		conv_grouped_f32_4x3_avx512(a)
+	case id_conv_grouped_f32_4x4_avx512:
+		conv_grouped_f32_4x4_avx512(a)
+	case id_conv_grouped_f32_4x5_avx512:
+		conv_grouped_f32_4x5_avx512(a)
+	case id_conv_grouped_f32_4x6_avx512:
+		conv_grouped_f32_4x6_avx512(a)
+	case id_conv_grouped_f32_4x1_avx2:
+		conv_grouped_f32_4x1_avx2(a)
+	case id_conv_grouped_f32_4x2_avx2:
+		conv_grouped_f32_4x2_avx2(a)
+	case id_conv_grouped_f32_4x3_avx2:
+		conv_grouped_f32_4x3_avx2(a)
 	default:
 		panic("kernel: no such kernel")
 	}
@@ -469,3 +506,30 @@ func conv_f32_1x9_avx2(a *convArgs)
 
 //go:noescape
 func conv_f32_1x10_avx2(a *convArgs)
+
+//go:noescape
+func conv_grouped_f32_4x1_avx512(a *convArgs)
+
+//go:noescape
+func conv_grouped_f32_4x2_avx512(a *convArgs)
+
+//go:noescape
+func conv_grouped_f32_4x3_avx512(a *convArgs)
+
+//go:noescape
+func conv_grouped_f32_4x4_avx512(a *convArgs)
+
+//go:noescape
+func conv_grouped_f32_4x5_avx512(a *convArgs)
+
+//go:noescape
+func conv_grouped_f32_4x6_avx512(a *convArgs)
+
+//go:noescape
+func conv_grouped_f32_4x1_avx2(a *convArgs)
+
+//go:noescape
+func conv_grouped_f32_4x2_avx2(a *convArgs)
+
+//go:noescape
+func conv_grouped_f32_4x3_avx2(a *convArgs)

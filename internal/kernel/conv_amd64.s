@@ -11,11 +11,11 @@ TEXT ·conv_f32_8x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -38,7 +38,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	ADDQ         R15, AX
 	VADDPS       (AX), Z1, Z1
@@ -56,7 +56,7 @@ row:
 	VADDPS       (AX), Z7, Z7
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -85,7 +85,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
@@ -98,9 +98,9 @@ store:
 	VMAXPS Z7, Z8, Z7
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z8, Z8, Z8
@@ -130,7 +130,7 @@ more:
 	VMULPS       Z9, Z7, K2, Z7
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z8
@@ -157,7 +157,7 @@ gate:
 	JZ        write
 	VPXORD    Z8, Z8, Z8
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z8, K2
 	VMOVAPS.Z Z0, K2, Z0
 	ADDQ      R15, AX
@@ -181,11 +181,11 @@ gate:
 	ADDQ      R15, AX
 	VCMPPS    $0x11, (AX), Z8, K2
 	VMOVAPS.Z Z7, K2, Z7
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, K1, (AX)
 	ADDQ    R15, AX
 	VMOVUPS Z1, K1, (AX)
@@ -201,11 +201,11 @@ write:
 	VMOVUPS Z6, K1, (AX)
 	ADDQ    R15, AX
 	VMOVUPS Z7, K1, (AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -220,11 +220,11 @@ TEXT ·conv_f32_8x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -255,7 +255,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	ADDQ         R15, AX
@@ -281,7 +281,7 @@ row:
 	VADDPS       64(AX), Z15, Z15
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -319,7 +319,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z16, Z16, Z16
 	VMAXPS Z0, Z16, Z0
@@ -340,9 +340,9 @@ store:
 	VMAXPS Z15, Z16, Z15
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z16, Z16, Z16
@@ -388,7 +388,7 @@ more:
 	VMULPS       Z17, Z15, K2, Z15
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z16
@@ -431,7 +431,7 @@ gate:
 	JZ        write
 	VPXORD    Z16, Z16, Z16
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z16, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z16, K2
@@ -471,11 +471,11 @@ gate:
 	VMOVAPS.Z Z14, K2, Z14
 	VCMPPS    $0x11, 64(AX), Z16, K2
 	VMOVAPS.Z Z15, K2, Z15
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, K1, 64(AX)
 	ADDQ    R15, AX
@@ -499,11 +499,11 @@ write:
 	ADDQ    R15, AX
 	VMOVUPS Z14, (AX)
 	VMOVUPS Z15, K1, 64(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -518,11 +518,11 @@ TEXT ·conv_f32_8x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -561,7 +561,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -595,7 +595,7 @@ row:
 	VADDPS       128(AX), Z23, Z23
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -642,7 +642,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z24, Z24, Z24
 	VMAXPS Z0, Z24, Z0
@@ -671,9 +671,9 @@ store:
 	VMAXPS Z23, Z24, Z23
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z24, Z24, Z24
@@ -735,7 +735,7 @@ more:
 	VMULPS       Z25, Z23, K2, Z23
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z24
@@ -794,7 +794,7 @@ gate:
 	JZ        write
 	VPXORD    Z24, Z24, Z24
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z24, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z24, K2
@@ -850,11 +850,11 @@ gate:
 	VMOVAPS.Z Z22, K2, Z22
 	VCMPPS    $0x11, 128(AX), Z24, K2
 	VMOVAPS.Z Z23, K2, Z23
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, K1, 128(AX)
@@ -886,11 +886,11 @@ write:
 	VMOVUPS Z21, (AX)
 	VMOVUPS Z22, 64(AX)
 	VMOVUPS Z23, K1, 128(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -905,11 +905,11 @@ TEXT ·conv_f32_4x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -928,7 +928,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	ADDQ         R15, AX
 	VADDPS       (AX), Z1, Z1
@@ -938,7 +938,7 @@ row:
 	VADDPS       (AX), Z3, Z3
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -959,7 +959,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z4, Z4, Z4
 	VMAXPS Z0, Z4, Z0
@@ -968,9 +968,9 @@ store:
 	VMAXPS Z3, Z4, Z3
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z4, Z4, Z4
@@ -988,7 +988,7 @@ more:
 	VMULPS       Z5, Z3, K2, Z3
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z4
@@ -1007,7 +1007,7 @@ gate:
 	JZ        write
 	VPXORD    Z4, Z4, Z4
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z4, K2
 	VMOVAPS.Z Z0, K2, Z0
 	ADDQ      R15, AX
@@ -1019,11 +1019,11 @@ gate:
 	ADDQ      R15, AX
 	VCMPPS    $0x11, (AX), Z4, K2
 	VMOVAPS.Z Z3, K2, Z3
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, K1, (AX)
 	ADDQ    R15, AX
 	VMOVUPS Z1, K1, (AX)
@@ -1031,11 +1031,11 @@ write:
 	VMOVUPS Z2, K1, (AX)
 	ADDQ    R15, AX
 	VMOVUPS Z3, K1, (AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -1050,11 +1050,11 @@ TEXT ·conv_f32_4x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -1077,7 +1077,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	ADDQ         R15, AX
@@ -1091,7 +1091,7 @@ row:
 	VADDPS       64(AX), Z7, Z7
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -1117,7 +1117,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
@@ -1130,9 +1130,9 @@ store:
 	VMAXPS Z7, Z8, Z7
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z8, Z8, Z8
@@ -1158,7 +1158,7 @@ more:
 	VMULPS       Z9, Z7, K2, Z7
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z8
@@ -1185,7 +1185,7 @@ gate:
 	JZ        write
 	VPXORD    Z8, Z8, Z8
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z8, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z8, K2
@@ -1205,11 +1205,11 @@ gate:
 	VMOVAPS.Z Z6, K2, Z6
 	VCMPPS    $0x11, 64(AX), Z8, K2
 	VMOVAPS.Z Z7, K2, Z7
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, K1, 64(AX)
 	ADDQ    R15, AX
@@ -1221,11 +1221,11 @@ write:
 	ADDQ    R15, AX
 	VMOVUPS Z6, (AX)
 	VMOVUPS Z7, K1, 64(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -1240,11 +1240,11 @@ TEXT ·conv_f32_4x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -1271,7 +1271,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -1289,7 +1289,7 @@ row:
 	VADDPS       128(AX), Z11, Z11
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -1320,7 +1320,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z12, Z12, Z12
 	VMAXPS Z0, Z12, Z0
@@ -1337,9 +1337,9 @@ store:
 	VMAXPS Z11, Z12, Z11
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z12, Z12, Z12
@@ -1373,7 +1373,7 @@ more:
 	VMULPS       Z13, Z11, K2, Z11
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z12
@@ -1408,7 +1408,7 @@ gate:
 	JZ        write
 	VPXORD    Z12, Z12, Z12
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z12, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z12, K2
@@ -1436,11 +1436,11 @@ gate:
 	VMOVAPS.Z Z10, K2, Z10
 	VCMPPS    $0x11, 128(AX), Z12, K2
 	VMOVAPS.Z Z11, K2, Z11
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, K1, 128(AX)
@@ -1456,11 +1456,11 @@ write:
 	VMOVUPS Z9, (AX)
 	VMOVUPS Z10, 64(AX)
 	VMOVUPS Z11, K1, 128(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -1475,11 +1475,11 @@ TEXT ·conv_f32_4x4_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -1510,7 +1510,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -1532,7 +1532,7 @@ row:
 	VADDPS       192(AX), Z15, Z15
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -1568,7 +1568,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z16, Z16, Z16
 	VMAXPS Z0, Z16, Z0
@@ -1589,9 +1589,9 @@ store:
 	VMAXPS Z15, Z16, Z15
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z16, Z16, Z16
@@ -1633,7 +1633,7 @@ more:
 	VMULPS       Z17, Z15, K2, Z15
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z16
@@ -1676,7 +1676,7 @@ gate:
 	JZ        write
 	VPXORD    Z16, Z16, Z16
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z16, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z16, K2
@@ -1712,11 +1712,11 @@ gate:
 	VMOVAPS.Z Z14, K2, Z14
 	VCMPPS    $0x11, 192(AX), Z16, K2
 	VMOVAPS.Z Z15, K2, Z15
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -1736,11 +1736,11 @@ write:
 	VMOVUPS Z13, 64(AX)
 	VMOVUPS Z14, 128(AX)
 	VMOVUPS Z15, K1, 192(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -1755,11 +1755,11 @@ TEXT ·conv_f32_4x5_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -1794,7 +1794,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -1820,7 +1820,7 @@ row:
 	VADDPS       256(AX), Z19, Z19
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -1861,7 +1861,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z20, Z20, Z20
 	VMAXPS Z0, Z20, Z0
@@ -1886,9 +1886,9 @@ store:
 	VMAXPS Z19, Z20, Z19
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z20, Z20, Z20
@@ -1938,7 +1938,7 @@ more:
 	VMULPS       Z21, Z19, K2, Z19
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z20
@@ -1989,7 +1989,7 @@ gate:
 	JZ        write
 	VPXORD    Z20, Z20, Z20
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z20, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z20, K2
@@ -2033,11 +2033,11 @@ gate:
 	VMOVAPS.Z Z18, K2, Z18
 	VCMPPS    $0x11, 256(AX), Z20, K2
 	VMOVAPS.Z Z19, K2, Z19
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -2061,11 +2061,11 @@ write:
 	VMOVUPS Z17, 128(AX)
 	VMOVUPS Z18, 192(AX)
 	VMOVUPS Z19, K1, 256(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -2080,11 +2080,11 @@ TEXT ·conv_f32_4x6_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -2123,7 +2123,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -2153,7 +2153,7 @@ row:
 	VADDPS       320(AX), Z23, Z23
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -2199,7 +2199,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z24, Z24, Z24
 	VMAXPS Z0, Z24, Z0
@@ -2228,9 +2228,9 @@ store:
 	VMAXPS Z23, Z24, Z23
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z24, Z24, Z24
@@ -2288,7 +2288,7 @@ more:
 	VMULPS       Z25, Z23, K2, Z23
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z24
@@ -2347,7 +2347,7 @@ gate:
 	JZ        write
 	VPXORD    Z24, Z24, Z24
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z24, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z24, K2
@@ -2399,11 +2399,11 @@ gate:
 	VMOVAPS.Z Z22, K2, Z22
 	VCMPPS    $0x11, 320(AX), Z24, K2
 	VMOVAPS.Z Z23, K2, Z23
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -2431,11 +2431,11 @@ write:
 	VMOVUPS Z21, 192(AX)
 	VMOVUPS Z22, 256(AX)
 	VMOVUPS Z23, K1, 320(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -2450,11 +2450,11 @@ TEXT ·conv_f32_2x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -2471,13 +2471,13 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	ADDQ         R15, AX
 	VADDPS       (AX), Z1, Z1
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -2494,16 +2494,16 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z2, Z2, Z2
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z2, Z2, Z2
@@ -2515,7 +2515,7 @@ more:
 	VMULPS       Z3, Z1, K2, Z1
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z2
@@ -2530,25 +2530,25 @@ gate:
 	JZ        write
 	VPXORD    Z2, Z2, Z2
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z2, K2
 	VMOVAPS.Z Z0, K2, Z0
 	ADDQ      R15, AX
 	VCMPPS    $0x11, (AX), Z2, K2
 	VMOVAPS.Z Z1, K2, Z1
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, K1, (AX)
 	ADDQ    R15, AX
 	VMOVUPS Z1, K1, (AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -2563,11 +2563,11 @@ TEXT ·conv_f32_2x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -2586,7 +2586,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	ADDQ         R15, AX
@@ -2594,7 +2594,7 @@ row:
 	VADDPS       64(AX), Z3, Z3
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -2614,7 +2614,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z4, Z4, Z4
 	VMAXPS Z0, Z4, Z0
@@ -2623,9 +2623,9 @@ store:
 	VMAXPS Z3, Z4, Z3
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z4, Z4, Z4
@@ -2641,7 +2641,7 @@ more:
 	VMULPS       Z5, Z3, K2, Z3
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z4
@@ -2660,7 +2660,7 @@ gate:
 	JZ        write
 	VPXORD    Z4, Z4, Z4
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z4, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z4, K2
@@ -2670,21 +2670,21 @@ gate:
 	VMOVAPS.Z Z2, K2, Z2
 	VCMPPS    $0x11, 64(AX), Z4, K2
 	VMOVAPS.Z Z3, K2, Z3
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, K1, 64(AX)
 	ADDQ    R15, AX
 	VMOVUPS Z2, (AX)
 	VMOVUPS Z3, K1, 64(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -2699,11 +2699,11 @@ TEXT ·conv_f32_2x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -2724,7 +2724,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -2734,7 +2734,7 @@ row:
 	VADDPS       128(AX), Z5, Z5
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -2757,7 +2757,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z6, Z6, Z6
 	VMAXPS Z0, Z6, Z0
@@ -2768,9 +2768,9 @@ store:
 	VMAXPS Z5, Z6, Z5
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z6, Z6, Z6
@@ -2790,7 +2790,7 @@ more:
 	VMULPS       Z7, Z5, K2, Z5
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z6
@@ -2813,7 +2813,7 @@ gate:
 	JZ        write
 	VPXORD    Z6, Z6, Z6
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z6, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z6, K2
@@ -2827,11 +2827,11 @@ gate:
 	VMOVAPS.Z Z4, K2, Z4
 	VCMPPS    $0x11, 128(AX), Z6, K2
 	VMOVAPS.Z Z5, K2, Z5
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, K1, 128(AX)
@@ -2839,11 +2839,11 @@ write:
 	VMOVUPS Z3, (AX)
 	VMOVUPS Z4, 64(AX)
 	VMOVUPS Z5, K1, 128(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -2858,11 +2858,11 @@ TEXT ·conv_f32_2x4_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -2885,7 +2885,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -2897,7 +2897,7 @@ row:
 	VADDPS       192(AX), Z7, Z7
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -2923,7 +2923,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
@@ -2936,9 +2936,9 @@ store:
 	VMAXPS Z7, Z8, Z7
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z8, Z8, Z8
@@ -2962,7 +2962,7 @@ more:
 	VMULPS       Z9, Z7, K2, Z7
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z8
@@ -2989,7 +2989,7 @@ gate:
 	JZ        write
 	VPXORD    Z8, Z8, Z8
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z8, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z8, K2
@@ -3007,11 +3007,11 @@ gate:
 	VMOVAPS.Z Z6, K2, Z6
 	VCMPPS    $0x11, 192(AX), Z8, K2
 	VMOVAPS.Z Z7, K2, Z7
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -3021,11 +3021,11 @@ write:
 	VMOVUPS Z5, 64(AX)
 	VMOVUPS Z6, 128(AX)
 	VMOVUPS Z7, K1, 192(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -3040,11 +3040,11 @@ TEXT ·conv_f32_2x5_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -3069,7 +3069,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -3083,7 +3083,7 @@ row:
 	VADDPS       256(AX), Z9, Z9
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -3112,7 +3112,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z10, Z10, Z10
 	VMAXPS Z0, Z10, Z0
@@ -3127,9 +3127,9 @@ store:
 	VMAXPS Z9, Z10, Z9
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z10, Z10, Z10
@@ -3157,7 +3157,7 @@ more:
 	VMULPS       Z11, Z9, K2, Z9
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z10
@@ -3188,7 +3188,7 @@ gate:
 	JZ        write
 	VPXORD    Z10, Z10, Z10
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z10, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z10, K2
@@ -3210,11 +3210,11 @@ gate:
 	VMOVAPS.Z Z8, K2, Z8
 	VCMPPS    $0x11, 256(AX), Z10, K2
 	VMOVAPS.Z Z9, K2, Z9
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -3226,11 +3226,11 @@ write:
 	VMOVUPS Z7, 128(AX)
 	VMOVUPS Z8, 192(AX)
 	VMOVUPS Z9, K1, 256(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -3245,11 +3245,11 @@ TEXT ·conv_f32_2x6_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -3276,7 +3276,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -3292,7 +3292,7 @@ row:
 	VADDPS       320(AX), Z11, Z11
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -3324,7 +3324,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z12, Z12, Z12
 	VMAXPS Z0, Z12, Z0
@@ -3341,9 +3341,9 @@ store:
 	VMAXPS Z11, Z12, Z11
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z12, Z12, Z12
@@ -3375,7 +3375,7 @@ more:
 	VMULPS       Z13, Z11, K2, Z11
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z12
@@ -3410,7 +3410,7 @@ gate:
 	JZ        write
 	VPXORD    Z12, Z12, Z12
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z12, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z12, K2
@@ -3436,11 +3436,11 @@ gate:
 	VMOVAPS.Z Z10, K2, Z10
 	VCMPPS    $0x11, 320(AX), Z12, K2
 	VMOVAPS.Z Z11, K2, Z11
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -3454,11 +3454,11 @@ write:
 	VMOVUPS Z9, 192(AX)
 	VMOVUPS Z10, 256(AX)
 	VMOVUPS Z11, K1, 320(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -3473,11 +3473,11 @@ TEXT ·conv_f32_2x7_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -3506,7 +3506,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -3524,7 +3524,7 @@ row:
 	VADDPS       384(AX), Z13, Z13
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -3559,7 +3559,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z14, Z14, Z14
 	VMAXPS Z0, Z14, Z0
@@ -3578,9 +3578,9 @@ store:
 	VMAXPS Z13, Z14, Z13
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z14, Z14, Z14
@@ -3616,7 +3616,7 @@ more:
 	VMULPS       Z15, Z13, K2, Z13
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z14
@@ -3655,7 +3655,7 @@ gate:
 	JZ        write
 	VPXORD    Z14, Z14, Z14
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z14, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z14, K2
@@ -3685,11 +3685,11 @@ gate:
 	VMOVAPS.Z Z12, K2, Z12
 	VCMPPS    $0x11, 384(AX), Z14, K2
 	VMOVAPS.Z Z13, K2, Z13
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -3705,11 +3705,11 @@ write:
 	VMOVUPS Z11, 256(AX)
 	VMOVUPS Z12, 320(AX)
 	VMOVUPS Z13, K1, 384(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -3724,11 +3724,11 @@ TEXT ·conv_f32_2x8_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -3759,7 +3759,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -3779,7 +3779,7 @@ row:
 	VADDPS       448(AX), Z15, Z15
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -3817,7 +3817,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z16, Z16, Z16
 	VMAXPS Z0, Z16, Z0
@@ -3838,9 +3838,9 @@ store:
 	VMAXPS Z15, Z16, Z15
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z16, Z16, Z16
@@ -3880,7 +3880,7 @@ more:
 	VMULPS       Z17, Z15, K2, Z15
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z16
@@ -3923,7 +3923,7 @@ gate:
 	JZ        write
 	VPXORD    Z16, Z16, Z16
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z16, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z16, K2
@@ -3957,11 +3957,11 @@ gate:
 	VMOVAPS.Z Z14, K2, Z14
 	VCMPPS    $0x11, 448(AX), Z16, K2
 	VMOVAPS.Z Z15, K2, Z15
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -3979,11 +3979,11 @@ write:
 	VMOVUPS Z13, 320(AX)
 	VMOVUPS Z14, 384(AX)
 	VMOVUPS Z15, K1, 448(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -3998,11 +3998,11 @@ TEXT ·conv_f32_2x9_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -4035,7 +4035,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -4057,7 +4057,7 @@ row:
 	VADDPS       512(AX), Z17, Z17
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -4098,7 +4098,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z18, Z18, Z18
 	VMAXPS Z0, Z18, Z0
@@ -4121,9 +4121,9 @@ store:
 	VMAXPS Z17, Z18, Z17
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z18, Z18, Z18
@@ -4167,7 +4167,7 @@ more:
 	VMULPS       Z19, Z17, K2, Z17
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z18
@@ -4214,7 +4214,7 @@ gate:
 	JZ        write
 	VPXORD    Z18, Z18, Z18
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z18, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z18, K2
@@ -4252,11 +4252,11 @@ gate:
 	VMOVAPS.Z Z16, K2, Z16
 	VCMPPS    $0x11, 512(AX), Z18, K2
 	VMOVAPS.Z Z17, K2, Z17
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -4276,11 +4276,11 @@ write:
 	VMOVUPS Z15, 384(AX)
 	VMOVUPS Z16, 448(AX)
 	VMOVUPS Z17, K1, 512(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -4295,11 +4295,11 @@ TEXT ·conv_f32_2x10_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -4334,7 +4334,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -4358,7 +4358,7 @@ row:
 	VADDPS       576(AX), Z19, Z19
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -4402,7 +4402,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z20, Z20, Z20
 	VMAXPS Z0, Z20, Z0
@@ -4427,9 +4427,9 @@ store:
 	VMAXPS Z19, Z20, Z19
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z20, Z20, Z20
@@ -4477,7 +4477,7 @@ more:
 	VMULPS       Z21, Z19, K2, Z19
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z20
@@ -4528,7 +4528,7 @@ gate:
 	JZ        write
 	VPXORD    Z20, Z20, Z20
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z20, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z20, K2
@@ -4570,11 +4570,11 @@ gate:
 	VMOVAPS.Z Z18, K2, Z18
 	VCMPPS    $0x11, 576(AX), Z20, K2
 	VMOVAPS.Z Z19, K2, Z19
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -4596,11 +4596,11 @@ write:
 	VMOVUPS Z17, 448(AX)
 	VMOVUPS Z18, 512(AX)
 	VMOVUPS Z19, K1, 576(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -4615,11 +4615,11 @@ TEXT ·conv_f32_2x11_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -4656,7 +4656,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -4682,7 +4682,7 @@ row:
 	VADDPS       640(AX), Z21, Z21
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -4729,7 +4729,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z22, Z22, Z22
 	VMAXPS Z0, Z22, Z0
@@ -4756,9 +4756,9 @@ store:
 	VMAXPS Z21, Z22, Z21
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z22, Z22, Z22
@@ -4810,7 +4810,7 @@ more:
 	VMULPS       Z23, Z21, K2, Z21
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z22
@@ -4865,7 +4865,7 @@ gate:
 	JZ        write
 	VPXORD    Z22, Z22, Z22
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z22, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z22, K2
@@ -4911,11 +4911,11 @@ gate:
 	VMOVAPS.Z Z20, K2, Z20
 	VCMPPS    $0x11, 640(AX), Z22, K2
 	VMOVAPS.Z Z21, K2, Z21
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -4939,11 +4939,11 @@ write:
 	VMOVUPS Z19, 512(AX)
 	VMOVUPS Z20, 576(AX)
 	VMOVUPS Z21, K1, 640(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -4958,11 +4958,11 @@ TEXT ·conv_f32_2x12_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -5001,7 +5001,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -5029,7 +5029,7 @@ row:
 	VADDPS       704(AX), Z23, Z23
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -5079,7 +5079,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z24, Z24, Z24
 	VMAXPS Z0, Z24, Z0
@@ -5108,9 +5108,9 @@ store:
 	VMAXPS Z23, Z24, Z23
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z24, Z24, Z24
@@ -5166,7 +5166,7 @@ more:
 	VMULPS       Z25, Z23, K2, Z23
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z24
@@ -5225,7 +5225,7 @@ gate:
 	JZ        write
 	VPXORD    Z24, Z24, Z24
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z24, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z24, K2
@@ -5275,11 +5275,11 @@ gate:
 	VMOVAPS.Z Z22, K2, Z22
 	VCMPPS    $0x11, 704(AX), Z24, K2
 	VMOVAPS.Z Z23, K2, Z23
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -5305,11 +5305,11 @@ write:
 	VMOVUPS Z21, 576(AX)
 	VMOVUPS Z22, 640(AX)
 	VMOVUPS Z23, K1, 704(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -5324,11 +5324,11 @@ TEXT ·conv_f32_1x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -5344,11 +5344,11 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -5362,15 +5362,15 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z1, Z1, Z1
 	VMAXPS Z0, Z1, Z0
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z1, Z1, Z1
@@ -5379,7 +5379,7 @@ more:
 	VMULPS       Z2, Z0, K2, Z0
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z1
@@ -5392,20 +5392,20 @@ gate:
 	JZ        write
 	VPXORD    Z1, Z1, Z1
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z1, K2
 	VMOVAPS.Z Z0, K2, Z0
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, K1, (AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -5420,11 +5420,11 @@ TEXT ·conv_f32_1x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -5441,12 +5441,12 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -5461,16 +5461,16 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z2, Z2, Z2
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z2, Z2, Z2
@@ -5481,7 +5481,7 @@ more:
 	VMULPS       Z3, Z1, K2, Z1
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z2
@@ -5496,23 +5496,23 @@ gate:
 	JZ        write
 	VPXORD    Z2, Z2, Z2
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z2, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z2, K2
 	VMOVAPS.Z Z1, K2, Z1
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, K1, 64(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -5527,11 +5527,11 @@ TEXT ·conv_f32_1x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -5549,13 +5549,13 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -5571,7 +5571,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z3, Z3, Z3
 	VMAXPS Z0, Z3, Z0
@@ -5579,9 +5579,9 @@ store:
 	VMAXPS Z2, Z3, Z2
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z3, Z3, Z3
@@ -5594,7 +5594,7 @@ more:
 	VMULPS       Z4, Z2, K2, Z2
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z3
@@ -5611,26 +5611,26 @@ gate:
 	JZ        write
 	VPXORD    Z3, Z3, Z3
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z3, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z3, K2
 	VMOVAPS.Z Z1, K2, Z1
 	VCMPPS    $0x11, 128(AX), Z3, K2
 	VMOVAPS.Z Z2, K2, Z2
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, K1, 128(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -5645,11 +5645,11 @@ TEXT ·conv_f32_1x4_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -5668,14 +5668,14 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
 	VADDPS       192(AX), Z3, Z3
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -5692,7 +5692,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z4, Z4, Z4
 	VMAXPS Z0, Z4, Z0
@@ -5701,9 +5701,9 @@ store:
 	VMAXPS Z3, Z4, Z3
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z4, Z4, Z4
@@ -5718,7 +5718,7 @@ more:
 	VMULPS       Z5, Z3, K2, Z3
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z4
@@ -5737,7 +5737,7 @@ gate:
 	JZ        write
 	VPXORD    Z4, Z4, Z4
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z4, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z4, K2
@@ -5746,20 +5746,20 @@ gate:
 	VMOVAPS.Z Z2, K2, Z2
 	VCMPPS    $0x11, 192(AX), Z4, K2
 	VMOVAPS.Z Z3, K2, Z3
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
 	VMOVUPS Z3, K1, 192(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -5774,11 +5774,11 @@ TEXT ·conv_f32_1x5_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -5798,7 +5798,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -5806,7 +5806,7 @@ row:
 	VADDPS       256(AX), Z4, Z4
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -5824,7 +5824,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z5, Z5, Z5
 	VMAXPS Z0, Z5, Z0
@@ -5834,9 +5834,9 @@ store:
 	VMAXPS Z4, Z5, Z4
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z5, Z5, Z5
@@ -5853,7 +5853,7 @@ more:
 	VMULPS       Z6, Z4, K2, Z4
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z5
@@ -5874,7 +5874,7 @@ gate:
 	JZ        write
 	VPXORD    Z5, Z5, Z5
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z5, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z5, K2
@@ -5885,21 +5885,21 @@ gate:
 	VMOVAPS.Z Z3, K2, Z3
 	VCMPPS    $0x11, 256(AX), Z5, K2
 	VMOVAPS.Z Z4, K2, Z4
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
 	VMOVUPS Z3, 192(AX)
 	VMOVUPS Z4, K1, 256(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -5914,11 +5914,11 @@ TEXT ·conv_f32_1x6_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -5939,7 +5939,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -5948,7 +5948,7 @@ row:
 	VADDPS       320(AX), Z5, Z5
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -5967,7 +5967,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z6, Z6, Z6
 	VMAXPS Z0, Z6, Z0
@@ -5978,9 +5978,9 @@ store:
 	VMAXPS Z5, Z6, Z5
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z6, Z6, Z6
@@ -5999,7 +5999,7 @@ more:
 	VMULPS       Z7, Z5, K2, Z5
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z6
@@ -6022,7 +6022,7 @@ gate:
 	JZ        write
 	VPXORD    Z6, Z6, Z6
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z6, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z6, K2
@@ -6035,22 +6035,22 @@ gate:
 	VMOVAPS.Z Z4, K2, Z4
 	VCMPPS    $0x11, 320(AX), Z6, K2
 	VMOVAPS.Z Z5, K2, Z5
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
 	VMOVUPS Z3, 192(AX)
 	VMOVUPS Z4, 256(AX)
 	VMOVUPS Z5, K1, 320(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -6065,11 +6065,11 @@ TEXT ·conv_f32_1x7_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -6091,7 +6091,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -6101,7 +6101,7 @@ row:
 	VADDPS       384(AX), Z6, Z6
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -6121,7 +6121,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z7, Z7, Z7
 	VMAXPS Z0, Z7, Z0
@@ -6133,9 +6133,9 @@ store:
 	VMAXPS Z6, Z7, Z6
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z7, Z7, Z7
@@ -6156,7 +6156,7 @@ more:
 	VMULPS       Z8, Z6, K2, Z6
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z7
@@ -6181,7 +6181,7 @@ gate:
 	JZ        write
 	VPXORD    Z7, Z7, Z7
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z7, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z7, K2
@@ -6196,11 +6196,11 @@ gate:
 	VMOVAPS.Z Z5, K2, Z5
 	VCMPPS    $0x11, 384(AX), Z7, K2
 	VMOVAPS.Z Z6, K2, Z6
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -6208,11 +6208,11 @@ write:
 	VMOVUPS Z4, 256(AX)
 	VMOVUPS Z5, 320(AX)
 	VMOVUPS Z6, K1, 384(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -6227,11 +6227,11 @@ TEXT ·conv_f32_1x8_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -6254,7 +6254,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -6265,7 +6265,7 @@ row:
 	VADDPS       448(AX), Z7, Z7
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -6286,7 +6286,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
@@ -6299,9 +6299,9 @@ store:
 	VMAXPS Z7, Z8, Z7
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z8, Z8, Z8
@@ -6324,7 +6324,7 @@ more:
 	VMULPS       Z9, Z7, K2, Z7
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z8
@@ -6351,7 +6351,7 @@ gate:
 	JZ        write
 	VPXORD    Z8, Z8, Z8
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z8, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z8, K2
@@ -6368,11 +6368,11 @@ gate:
 	VMOVAPS.Z Z6, K2, Z6
 	VCMPPS    $0x11, 448(AX), Z8, K2
 	VMOVAPS.Z Z7, K2, Z7
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -6381,11 +6381,11 @@ write:
 	VMOVUPS Z5, 320(AX)
 	VMOVUPS Z6, 384(AX)
 	VMOVUPS Z7, K1, 448(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -6400,11 +6400,11 @@ TEXT ·conv_f32_1x9_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -6428,7 +6428,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -6440,7 +6440,7 @@ row:
 	VADDPS       512(AX), Z8, Z8
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -6462,7 +6462,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z9, Z9, Z9
 	VMAXPS Z0, Z9, Z0
@@ -6476,9 +6476,9 @@ store:
 	VMAXPS Z8, Z9, Z8
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z9, Z9, Z9
@@ -6503,7 +6503,7 @@ more:
 	VMULPS       Z10, Z8, K2, Z8
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z9
@@ -6532,7 +6532,7 @@ gate:
 	JZ        write
 	VPXORD    Z9, Z9, Z9
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z9, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z9, K2
@@ -6551,11 +6551,11 @@ gate:
 	VMOVAPS.Z Z7, K2, Z7
 	VCMPPS    $0x11, 512(AX), Z9, K2
 	VMOVAPS.Z Z8, K2, Z8
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -6565,11 +6565,11 @@ write:
 	VMOVUPS Z6, 384(AX)
 	VMOVUPS Z7, 448(AX)
 	VMOVUPS Z8, K1, 512(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -6584,11 +6584,11 @@ TEXT ·conv_f32_1x10_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -6613,7 +6613,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -6626,7 +6626,7 @@ row:
 	VADDPS       576(AX), Z9, Z9
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -6649,7 +6649,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z10, Z10, Z10
 	VMAXPS Z0, Z10, Z0
@@ -6664,9 +6664,9 @@ store:
 	VMAXPS Z9, Z10, Z9
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z10, Z10, Z10
@@ -6693,7 +6693,7 @@ more:
 	VMULPS       Z11, Z9, K2, Z9
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z10
@@ -6724,7 +6724,7 @@ gate:
 	JZ        write
 	VPXORD    Z10, Z10, Z10
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z10, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z10, K2
@@ -6745,11 +6745,11 @@ gate:
 	VMOVAPS.Z Z8, K2, Z8
 	VCMPPS    $0x11, 576(AX), Z10, K2
 	VMOVAPS.Z Z9, K2, Z9
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -6760,11 +6760,11 @@ write:
 	VMOVUPS Z7, 448(AX)
 	VMOVUPS Z8, 512(AX)
 	VMOVUPS Z9, K1, 576(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -6779,11 +6779,11 @@ TEXT ·conv_f32_1x11_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -6809,7 +6809,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -6823,7 +6823,7 @@ row:
 	VADDPS       640(AX), Z10, Z10
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -6847,7 +6847,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z11, Z11, Z11
 	VMAXPS Z0, Z11, Z0
@@ -6863,9 +6863,9 @@ store:
 	VMAXPS Z10, Z11, Z10
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z11, Z11, Z11
@@ -6894,7 +6894,7 @@ more:
 	VMULPS       Z12, Z10, K2, Z10
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z11
@@ -6927,7 +6927,7 @@ gate:
 	JZ        write
 	VPXORD    Z11, Z11, Z11
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z11, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z11, K2
@@ -6950,11 +6950,11 @@ gate:
 	VMOVAPS.Z Z9, K2, Z9
 	VCMPPS    $0x11, 640(AX), Z11, K2
 	VMOVAPS.Z Z10, K2, Z10
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -6966,11 +6966,11 @@ write:
 	VMOVUPS Z8, 512(AX)
 	VMOVUPS Z9, 576(AX)
 	VMOVUPS Z10, K1, 640(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -6985,11 +6985,11 @@ TEXT ·conv_f32_1x12_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -7016,7 +7016,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -7031,7 +7031,7 @@ row:
 	VADDPS       704(AX), Z11, Z11
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -7056,7 +7056,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z12, Z12, Z12
 	VMAXPS Z0, Z12, Z0
@@ -7073,9 +7073,9 @@ store:
 	VMAXPS Z11, Z12, Z11
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z12, Z12, Z12
@@ -7106,7 +7106,7 @@ more:
 	VMULPS       Z13, Z11, K2, Z11
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z12
@@ -7141,7 +7141,7 @@ gate:
 	JZ        write
 	VPXORD    Z12, Z12, Z12
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z12, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z12, K2
@@ -7166,11 +7166,11 @@ gate:
 	VMOVAPS.Z Z10, K2, Z10
 	VCMPPS    $0x11, 704(AX), Z12, K2
 	VMOVAPS.Z Z11, K2, Z11
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -7183,11 +7183,11 @@ write:
 	VMOVUPS Z9, 576(AX)
 	VMOVUPS Z10, 640(AX)
 	VMOVUPS Z11, K1, 704(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -7202,11 +7202,11 @@ TEXT ·conv_f32_1x13_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -7234,7 +7234,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -7250,7 +7250,7 @@ row:
 	VADDPS       768(AX), Z12, Z12
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -7276,7 +7276,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z13, Z13, Z13
 	VMAXPS Z0, Z13, Z0
@@ -7294,9 +7294,9 @@ store:
 	VMAXPS Z12, Z13, Z12
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z13, Z13, Z13
@@ -7329,7 +7329,7 @@ more:
 	VMULPS       Z14, Z12, K2, Z12
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z13
@@ -7366,7 +7366,7 @@ gate:
 	JZ        write
 	VPXORD    Z13, Z13, Z13
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z13, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z13, K2
@@ -7393,11 +7393,11 @@ gate:
 	VMOVAPS.Z Z11, K2, Z11
 	VCMPPS    $0x11, 768(AX), Z13, K2
 	VMOVAPS.Z Z12, K2, Z12
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -7411,11 +7411,11 @@ write:
 	VMOVUPS Z10, 640(AX)
 	VMOVUPS Z11, 704(AX)
 	VMOVUPS Z12, K1, 768(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -7430,11 +7430,11 @@ TEXT ·conv_f32_1x14_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -7463,7 +7463,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -7480,7 +7480,7 @@ row:
 	VADDPS       832(AX), Z13, Z13
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -7507,7 +7507,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z14, Z14, Z14
 	VMAXPS Z0, Z14, Z0
@@ -7526,9 +7526,9 @@ store:
 	VMAXPS Z13, Z14, Z13
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z14, Z14, Z14
@@ -7563,7 +7563,7 @@ more:
 	VMULPS       Z15, Z13, K2, Z13
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z14
@@ -7602,7 +7602,7 @@ gate:
 	JZ        write
 	VPXORD    Z14, Z14, Z14
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z14, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z14, K2
@@ -7631,11 +7631,11 @@ gate:
 	VMOVAPS.Z Z12, K2, Z12
 	VCMPPS    $0x11, 832(AX), Z14, K2
 	VMOVAPS.Z Z13, K2, Z13
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -7650,11 +7650,11 @@ write:
 	VMOVUPS Z11, 704(AX)
 	VMOVUPS Z12, 768(AX)
 	VMOVUPS Z13, K1, 832(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -7669,11 +7669,11 @@ TEXT ·conv_f32_1x15_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -7703,7 +7703,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -7721,7 +7721,7 @@ row:
 	VADDPS       896(AX), Z14, Z14
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -7749,7 +7749,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z15, Z15, Z15
 	VMAXPS Z0, Z15, Z0
@@ -7769,9 +7769,9 @@ store:
 	VMAXPS Z14, Z15, Z14
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z15, Z15, Z15
@@ -7808,7 +7808,7 @@ more:
 	VMULPS       Z16, Z14, K2, Z14
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z15
@@ -7849,7 +7849,7 @@ gate:
 	JZ        write
 	VPXORD    Z15, Z15, Z15
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z15, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z15, K2
@@ -7880,11 +7880,11 @@ gate:
 	VMOVAPS.Z Z13, K2, Z13
 	VCMPPS    $0x11, 896(AX), Z15, K2
 	VMOVAPS.Z Z14, K2, Z14
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -7900,11 +7900,11 @@ write:
 	VMOVUPS Z12, 768(AX)
 	VMOVUPS Z13, 832(AX)
 	VMOVUPS Z14, K1, 896(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -7919,11 +7919,11 @@ TEXT ·conv_f32_1x16_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -7954,7 +7954,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -7973,7 +7973,7 @@ row:
 	VADDPS       960(AX), Z15, Z15
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -8002,7 +8002,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z16, Z16, Z16
 	VMAXPS Z0, Z16, Z0
@@ -8023,9 +8023,9 @@ store:
 	VMAXPS Z15, Z16, Z15
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z16, Z16, Z16
@@ -8064,7 +8064,7 @@ more:
 	VMULPS       Z17, Z15, K2, Z15
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z16
@@ -8107,7 +8107,7 @@ gate:
 	JZ        write
 	VPXORD    Z16, Z16, Z16
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z16, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z16, K2
@@ -8140,11 +8140,11 @@ gate:
 	VMOVAPS.Z Z14, K2, Z14
 	VCMPPS    $0x11, 960(AX), Z16, K2
 	VMOVAPS.Z Z15, K2, Z15
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -8161,11 +8161,11 @@ write:
 	VMOVUPS Z13, 832(AX)
 	VMOVUPS Z14, 896(AX)
 	VMOVUPS Z15, K1, 960(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -8180,11 +8180,11 @@ TEXT ·conv_f32_1x17_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -8216,7 +8216,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -8236,7 +8236,7 @@ row:
 	VADDPS       1024(AX), Z16, Z16
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -8266,7 +8266,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z17, Z17, Z17
 	VMAXPS Z0, Z17, Z0
@@ -8288,9 +8288,9 @@ store:
 	VMAXPS Z16, Z17, Z16
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z17, Z17, Z17
@@ -8331,7 +8331,7 @@ more:
 	VMULPS       Z18, Z16, K2, Z16
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z17
@@ -8376,7 +8376,7 @@ gate:
 	JZ        write
 	VPXORD    Z17, Z17, Z17
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z17, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z17, K2
@@ -8411,11 +8411,11 @@ gate:
 	VMOVAPS.Z Z15, K2, Z15
 	VCMPPS    $0x11, 1024(AX), Z17, K2
 	VMOVAPS.Z Z16, K2, Z16
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -8433,11 +8433,11 @@ write:
 	VMOVUPS Z14, 896(AX)
 	VMOVUPS Z15, 960(AX)
 	VMOVUPS Z16, K1, 1024(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -8452,11 +8452,11 @@ TEXT ·conv_f32_1x18_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -8489,7 +8489,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -8510,7 +8510,7 @@ row:
 	VADDPS       1088(AX), Z17, Z17
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -8541,7 +8541,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z18, Z18, Z18
 	VMAXPS Z0, Z18, Z0
@@ -8564,9 +8564,9 @@ store:
 	VMAXPS Z17, Z18, Z17
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z18, Z18, Z18
@@ -8609,7 +8609,7 @@ more:
 	VMULPS       Z19, Z17, K2, Z17
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z18
@@ -8656,7 +8656,7 @@ gate:
 	JZ        write
 	VPXORD    Z18, Z18, Z18
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z18, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z18, K2
@@ -8693,11 +8693,11 @@ gate:
 	VMOVAPS.Z Z16, K2, Z16
 	VCMPPS    $0x11, 1088(AX), Z18, K2
 	VMOVAPS.Z Z17, K2, Z17
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -8716,11 +8716,11 @@ write:
 	VMOVUPS Z15, 960(AX)
 	VMOVUPS Z16, 1024(AX)
 	VMOVUPS Z17, K1, 1088(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -8735,11 +8735,11 @@ TEXT ·conv_f32_1x19_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -8773,7 +8773,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -8795,7 +8795,7 @@ row:
 	VADDPS       1152(AX), Z18, Z18
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -8827,7 +8827,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z19, Z19, Z19
 	VMAXPS Z0, Z19, Z0
@@ -8851,9 +8851,9 @@ store:
 	VMAXPS Z18, Z19, Z18
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z19, Z19, Z19
@@ -8898,7 +8898,7 @@ more:
 	VMULPS       Z20, Z18, K2, Z18
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z19
@@ -8947,7 +8947,7 @@ gate:
 	JZ        write
 	VPXORD    Z19, Z19, Z19
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z19, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z19, K2
@@ -8986,11 +8986,11 @@ gate:
 	VMOVAPS.Z Z17, K2, Z17
 	VCMPPS    $0x11, 1152(AX), Z19, K2
 	VMOVAPS.Z Z18, K2, Z18
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -9010,11 +9010,11 @@ write:
 	VMOVUPS Z16, 1024(AX)
 	VMOVUPS Z17, 1088(AX)
 	VMOVUPS Z18, K1, 1152(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -9029,11 +9029,11 @@ TEXT ·conv_f32_1x20_avx512(SB), NOSPLIT, $0-8
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
 	MOVQ      16(DI), R8
-	MOVQ      64(DI), CX
+	MOVQ      72(DI), CX
 	LEAQ      (R8)(CX*4), R8
+	MOVQ      88(DI), R12
 	MOVQ      24(DI), R9
-	MOVQ      80(DI), R12
-	MOVQ      72(DI), R10
+	MOVQ      80(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -9068,7 +9068,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -9091,7 +9091,7 @@ row:
 	VADDPS       1216(AX), Z19, Z19
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -9124,7 +9124,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VPXORD Z20, Z20, Z20
 	VMAXPS Z0, Z20, Z0
@@ -9149,9 +9149,9 @@ store:
 	VMAXPS Z19, Z20, Z19
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VPXORD       Z20, Z20, Z20
@@ -9198,7 +9198,7 @@ more:
 	VMULPS       Z21, Z19, K2, Z19
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z20
@@ -9249,7 +9249,7 @@ gate:
 	JZ        write
 	VPXORD    Z20, Z20, Z20
 	MOVQ      R13, AX
-	MOVQ      136(DI), R15
+	MOVQ      144(DI), R15
 	VCMPPS    $0x11, (AX), Z20, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z20, K2
@@ -9290,11 +9290,11 @@ gate:
 	VMOVAPS.Z Z18, K2, Z18
 	VCMPPS    $0x11, 1216(AX), Z20, K2
 	VMOVAPS.Z Z19, K2, Z19
-	ADDQ      128(DI), R13
+	ADDQ      136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -9315,11 +9315,11 @@ write:
 	VMOVUPS Z17, 1088(AX)
 	VMOVUPS Z18, 1152(AX)
 	VMOVUPS Z19, K1, 1216(AX)
-	ADDQ    88(DI), SI
-	ADDQ    96(DI), DX
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
 	TESTQ   R11, R11
 	JZ      count
-	ADDQ    112(DI), R11
+	ADDQ    120(DI), R11
 
 count:
 	DECQ R10
@@ -9334,11 +9334,11 @@ TEXT ·conv_f32_4x1_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	LEAQ (R8)(CX*4), R8
+	MOVQ 88(DI), R12
 	MOVQ 24(DI), R9
-	MOVQ 80(DI), R12
-	MOVQ 72(DI), R10
+	MOVQ 80(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
@@ -9351,7 +9351,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Y0, Y0
 	ADDQ         R15, AX
 	VADDPS       (AX), Y1, Y1
@@ -9361,7 +9361,7 @@ row:
 	VADDPS       (AX), Y3, Y3
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -9382,7 +9382,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VXORPS Y4, Y4, Y4
 	VMAXPS Y0, Y4, Y0
@@ -9391,9 +9391,9 @@ store:
 	VMAXPS Y3, Y4, Y3
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VXORPS       Y4, Y4, Y4
@@ -9411,7 +9411,7 @@ more:
 	VBLENDVPS    Y3, Y6, Y3, Y3
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y4
@@ -9430,7 +9430,7 @@ gate:
 	JZ     write
 	VXORPS Y4, Y4, Y4
 	MOVQ   R13, AX
-	MOVQ   136(DI), R15
+	MOVQ   144(DI), R15
 	VCMPPS $0x11, (AX), Y4, Y5
 	VANDPS Y0, Y5, Y0
 	ADDQ   R15, AX
@@ -9442,11 +9442,11 @@ gate:
 	ADDQ   R15, AX
 	VCMPPS $0x11, (AX), Y4, Y5
 	VANDPS Y3, Y5, Y3
-	ADDQ   128(DI), R13
+	ADDQ   136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -9470,11 +9470,11 @@ masked:
 	VMASKMOVPS Y3, Y4, (AX)
 
 next:
-	ADDQ  88(DI), SI
-	ADDQ  96(DI), DX
+	ADDQ  96(DI), SI
+	ADDQ  104(DI), DX
 	TESTQ R11, R11
 	JZ    count
-	ADDQ  112(DI), R11
+	ADDQ  120(DI), R11
 
 count:
 	DECQ R10
@@ -9489,11 +9489,11 @@ TEXT ·conv_f32_4x2_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	LEAQ (R8)(CX*4), R8
+	MOVQ 88(DI), R12
 	MOVQ 24(DI), R9
-	MOVQ 80(DI), R12
-	MOVQ 72(DI), R10
+	MOVQ 80(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
@@ -9510,7 +9510,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 	ADDQ         R15, AX
@@ -9524,7 +9524,7 @@ row:
 	VADDPS       32(AX), Y7, Y7
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -9550,7 +9550,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VXORPS Y8, Y8, Y8
 	VMAXPS Y0, Y8, Y0
@@ -9563,9 +9563,9 @@ store:
 	VMAXPS Y7, Y8, Y7
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VXORPS       Y8, Y8, Y8
@@ -9591,7 +9591,7 @@ more:
 	VBLENDVPS    Y7, Y10, Y7, Y7
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y8
@@ -9618,7 +9618,7 @@ gate:
 	JZ     write
 	VXORPS Y8, Y8, Y8
 	MOVQ   R13, AX
-	MOVQ   136(DI), R15
+	MOVQ   144(DI), R15
 	VCMPPS $0x11, (AX), Y8, Y9
 	VANDPS Y0, Y9, Y0
 	VCMPPS $0x11, 32(AX), Y8, Y9
@@ -9638,11 +9638,11 @@ gate:
 	VANDPS Y6, Y9, Y6
 	VCMPPS $0x11, 32(AX), Y8, Y9
 	VANDPS Y7, Y9, Y7
-	ADDQ   128(DI), R13
+	ADDQ   136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -9674,11 +9674,11 @@ masked:
 	VMASKMOVPS Y7, Y8, 32(AX)
 
 next:
-	ADDQ  88(DI), SI
-	ADDQ  96(DI), DX
+	ADDQ  96(DI), SI
+	ADDQ  104(DI), DX
 	TESTQ R11, R11
 	JZ    count
-	ADDQ  112(DI), R11
+	ADDQ  120(DI), R11
 
 count:
 	DECQ R10
@@ -9693,11 +9693,11 @@ TEXT ·conv_f32_4x3_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	LEAQ (R8)(CX*4), R8
+	MOVQ 88(DI), R12
 	MOVQ 24(DI), R9
-	MOVQ 80(DI), R12
-	MOVQ 72(DI), R10
+	MOVQ 80(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
@@ -9718,7 +9718,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 	VADDPS       64(AX), Y2, Y2
@@ -9736,7 +9736,7 @@ row:
 	VADDPS       64(AX), Y11, Y11
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -9767,7 +9767,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VXORPS Y12, Y12, Y12
 	VMAXPS Y0, Y12, Y0
@@ -9784,9 +9784,9 @@ store:
 	VMAXPS Y11, Y12, Y11
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VXORPS       Y12, Y12, Y12
@@ -9820,7 +9820,7 @@ more:
 	VBLENDVPS    Y11, Y14, Y11, Y11
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y12
@@ -9855,7 +9855,7 @@ gate:
 	JZ     write
 	VXORPS Y12, Y12, Y12
 	MOVQ   R13, AX
-	MOVQ   136(DI), R15
+	MOVQ   144(DI), R15
 	VCMPPS $0x11, (AX), Y12, Y13
 	VANDPS Y0, Y13, Y0
 	VCMPPS $0x11, 32(AX), Y12, Y13
@@ -9883,11 +9883,11 @@ gate:
 	VANDPS Y10, Y13, Y10
 	VCMPPS $0x11, 64(AX), Y12, Y13
 	VANDPS Y11, Y13, Y11
-	ADDQ   128(DI), R13
+	ADDQ   136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -9927,11 +9927,11 @@ masked:
 	VMASKMOVPS Y11, Y12, 64(AX)
 
 next:
-	ADDQ  88(DI), SI
-	ADDQ  96(DI), DX
+	ADDQ  96(DI), SI
+	ADDQ  104(DI), DX
 	TESTQ R11, R11
 	JZ    count
-	ADDQ  112(DI), R11
+	ADDQ  120(DI), R11
 
 count:
 	DECQ R10
@@ -9946,11 +9946,11 @@ TEXT ·conv_f32_2x1_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	LEAQ (R8)(CX*4), R8
+	MOVQ 88(DI), R12
 	MOVQ 24(DI), R9
-	MOVQ 80(DI), R12
-	MOVQ 72(DI), R10
+	MOVQ 80(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
@@ -9961,13 +9961,13 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Y0, Y0
 	ADDQ         R15, AX
 	VADDPS       (AX), Y1, Y1
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -9984,16 +9984,16 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VXORPS Y2, Y2, Y2
 	VMAXPS Y0, Y2, Y0
 	VMAXPS Y1, Y2, Y1
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VXORPS       Y2, Y2, Y2
@@ -10005,7 +10005,7 @@ more:
 	VBLENDVPS    Y1, Y4, Y1, Y1
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y2
@@ -10020,17 +10020,17 @@ gate:
 	JZ     write
 	VXORPS Y2, Y2, Y2
 	MOVQ   R13, AX
-	MOVQ   136(DI), R15
+	MOVQ   144(DI), R15
 	VCMPPS $0x11, (AX), Y2, Y3
 	VANDPS Y0, Y3, Y0
 	ADDQ   R15, AX
 	VCMPPS $0x11, (AX), Y2, Y3
 	VANDPS Y1, Y3, Y1
-	ADDQ   128(DI), R13
+	ADDQ   136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -10046,11 +10046,11 @@ masked:
 	VMASKMOVPS Y1, Y2, (AX)
 
 next:
-	ADDQ  88(DI), SI
-	ADDQ  96(DI), DX
+	ADDQ  96(DI), SI
+	ADDQ  104(DI), DX
 	TESTQ R11, R11
 	JZ    count
-	ADDQ  112(DI), R11
+	ADDQ  120(DI), R11
 
 count:
 	DECQ R10
@@ -10065,11 +10065,11 @@ TEXT ·conv_f32_2x2_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	LEAQ (R8)(CX*4), R8
+	MOVQ 88(DI), R12
 	MOVQ 24(DI), R9
-	MOVQ 80(DI), R12
-	MOVQ 72(DI), R10
+	MOVQ 80(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
@@ -10082,7 +10082,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 	ADDQ         R15, AX
@@ -10090,7 +10090,7 @@ row:
 	VADDPS       32(AX), Y3, Y3
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -10110,7 +10110,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VXORPS Y4, Y4, Y4
 	VMAXPS Y0, Y4, Y0
@@ -10119,9 +10119,9 @@ store:
 	VMAXPS Y3, Y4, Y3
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VXORPS       Y4, Y4, Y4
@@ -10137,7 +10137,7 @@ more:
 	VBLENDVPS    Y3, Y6, Y3, Y3
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y4
@@ -10156,7 +10156,7 @@ gate:
 	JZ     write
 	VXORPS Y4, Y4, Y4
 	MOVQ   R13, AX
-	MOVQ   136(DI), R15
+	MOVQ   144(DI), R15
 	VCMPPS $0x11, (AX), Y4, Y5
 	VANDPS Y0, Y5, Y0
 	VCMPPS $0x11, 32(AX), Y4, Y5
@@ -10166,11 +10166,11 @@ gate:
 	VANDPS Y2, Y5, Y2
 	VCMPPS $0x11, 32(AX), Y4, Y5
 	VANDPS Y3, Y5, Y3
-	ADDQ   128(DI), R13
+	ADDQ   136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -10190,11 +10190,11 @@ masked:
 	VMASKMOVPS Y3, Y4, 32(AX)
 
 next:
-	ADDQ  88(DI), SI
-	ADDQ  96(DI), DX
+	ADDQ  96(DI), SI
+	ADDQ  104(DI), DX
 	TESTQ R11, R11
 	JZ    count
-	ADDQ  112(DI), R11
+	ADDQ  120(DI), R11
 
 count:
 	DECQ R10
@@ -10209,11 +10209,11 @@ TEXT ·conv_f32_2x3_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	LEAQ (R8)(CX*4), R8
+	MOVQ 88(DI), R12
 	MOVQ 24(DI), R9
-	MOVQ 80(DI), R12
-	MOVQ 72(DI), R10
+	MOVQ 80(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
@@ -10228,7 +10228,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 	VADDPS       64(AX), Y2, Y2
@@ -10238,7 +10238,7 @@ row:
 	VADDPS       64(AX), Y5, Y5
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -10261,7 +10261,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VXORPS Y6, Y6, Y6
 	VMAXPS Y0, Y6, Y0
@@ -10272,9 +10272,9 @@ store:
 	VMAXPS Y5, Y6, Y5
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VXORPS       Y6, Y6, Y6
@@ -10294,7 +10294,7 @@ more:
 	VBLENDVPS    Y5, Y8, Y5, Y5
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y6
@@ -10317,7 +10317,7 @@ gate:
 	JZ     write
 	VXORPS Y6, Y6, Y6
 	MOVQ   R13, AX
-	MOVQ   136(DI), R15
+	MOVQ   144(DI), R15
 	VCMPPS $0x11, (AX), Y6, Y7
 	VANDPS Y0, Y7, Y0
 	VCMPPS $0x11, 32(AX), Y6, Y7
@@ -10331,11 +10331,11 @@ gate:
 	VANDPS Y4, Y7, Y4
 	VCMPPS $0x11, 64(AX), Y6, Y7
 	VANDPS Y5, Y7, Y5
-	ADDQ   128(DI), R13
+	ADDQ   136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -10359,11 +10359,11 @@ masked:
 	VMASKMOVPS Y5, Y6, 64(AX)
 
 next:
-	ADDQ  88(DI), SI
-	ADDQ  96(DI), DX
+	ADDQ  96(DI), SI
+	ADDQ  104(DI), DX
 	TESTQ R11, R11
 	JZ    count
-	ADDQ  112(DI), R11
+	ADDQ  120(DI), R11
 
 count:
 	DECQ R10
@@ -10378,11 +10378,11 @@ TEXT ·conv_f32_2x4_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	LEAQ (R8)(CX*4), R8
+	MOVQ 88(DI), R12
 	MOVQ 24(DI), R9
-	MOVQ 80(DI), R12
-	MOVQ 72(DI), R10
+	MOVQ 80(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
@@ -10399,7 +10399,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 	VADDPS       64(AX), Y2, Y2
@@ -10411,7 +10411,7 @@ row:
 	VADDPS       96(AX), Y7, Y7
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -10437,7 +10437,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VXORPS Y8, Y8, Y8
 	VMAXPS Y0, Y8, Y0
@@ -10450,9 +10450,9 @@ store:
 	VMAXPS Y7, Y8, Y7
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VXORPS       Y8, Y8, Y8
@@ -10476,7 +10476,7 @@ more:
 	VBLENDVPS    Y7, Y10, Y7, Y7
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y8
@@ -10503,7 +10503,7 @@ gate:
 	JZ     write
 	VXORPS Y8, Y8, Y8
 	MOVQ   R13, AX
-	MOVQ   136(DI), R15
+	MOVQ   144(DI), R15
 	VCMPPS $0x11, (AX), Y8, Y9
 	VANDPS Y0, Y9, Y0
 	VCMPPS $0x11, 32(AX), Y8, Y9
@@ -10521,11 +10521,11 @@ gate:
 	VANDPS Y6, Y9, Y6
 	VCMPPS $0x11, 96(AX), Y8, Y9
 	VANDPS Y7, Y9, Y7
-	ADDQ   128(DI), R13
+	ADDQ   136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -10553,11 +10553,11 @@ masked:
 	VMASKMOVPS Y7, Y8, 96(AX)
 
 next:
-	ADDQ  88(DI), SI
-	ADDQ  96(DI), DX
+	ADDQ  96(DI), SI
+	ADDQ  104(DI), DX
 	TESTQ R11, R11
 	JZ    count
-	ADDQ  112(DI), R11
+	ADDQ  120(DI), R11
 
 count:
 	DECQ R10
@@ -10572,11 +10572,11 @@ TEXT ·conv_f32_2x5_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	LEAQ (R8)(CX*4), R8
+	MOVQ 88(DI), R12
 	MOVQ 24(DI), R9
-	MOVQ 80(DI), R12
-	MOVQ 72(DI), R10
+	MOVQ 80(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
@@ -10595,7 +10595,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 	VADDPS       64(AX), Y2, Y2
@@ -10609,7 +10609,7 @@ row:
 	VADDPS       128(AX), Y9, Y9
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -10638,7 +10638,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VXORPS Y10, Y10, Y10
 	VMAXPS Y0, Y10, Y0
@@ -10653,9 +10653,9 @@ store:
 	VMAXPS Y9, Y10, Y9
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VXORPS       Y10, Y10, Y10
@@ -10683,7 +10683,7 @@ more:
 	VBLENDVPS    Y9, Y12, Y9, Y9
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y10
@@ -10714,7 +10714,7 @@ gate:
 	JZ     write
 	VXORPS Y10, Y10, Y10
 	MOVQ   R13, AX
-	MOVQ   136(DI), R15
+	MOVQ   144(DI), R15
 	VCMPPS $0x11, (AX), Y10, Y11
 	VANDPS Y0, Y11, Y0
 	VCMPPS $0x11, 32(AX), Y10, Y11
@@ -10736,11 +10736,11 @@ gate:
 	VANDPS Y8, Y11, Y8
 	VCMPPS $0x11, 128(AX), Y10, Y11
 	VANDPS Y9, Y11, Y9
-	ADDQ   128(DI), R13
+	ADDQ   136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -10772,11 +10772,11 @@ masked:
 	VMASKMOVPS Y9, Y10, 128(AX)
 
 next:
-	ADDQ  88(DI), SI
-	ADDQ  96(DI), DX
+	ADDQ  96(DI), SI
+	ADDQ  104(DI), DX
 	TESTQ R11, R11
 	JZ    count
-	ADDQ  112(DI), R11
+	ADDQ  120(DI), R11
 
 count:
 	DECQ R10
@@ -10791,11 +10791,11 @@ TEXT ·conv_f32_2x6_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	LEAQ (R8)(CX*4), R8
+	MOVQ 88(DI), R12
 	MOVQ 24(DI), R9
-	MOVQ 80(DI), R12
-	MOVQ 72(DI), R10
+	MOVQ 80(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
@@ -10816,7 +10816,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 	VADDPS       64(AX), Y2, Y2
@@ -10832,7 +10832,7 @@ row:
 	VADDPS       160(AX), Y11, Y11
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -10864,7 +10864,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VXORPS Y12, Y12, Y12
 	VMAXPS Y0, Y12, Y0
@@ -10881,9 +10881,9 @@ store:
 	VMAXPS Y11, Y12, Y11
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VXORPS       Y12, Y12, Y12
@@ -10915,7 +10915,7 @@ more:
 	VBLENDVPS    Y11, Y14, Y11, Y11
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y12
@@ -10950,7 +10950,7 @@ gate:
 	JZ     write
 	VXORPS Y12, Y12, Y12
 	MOVQ   R13, AX
-	MOVQ   136(DI), R15
+	MOVQ   144(DI), R15
 	VCMPPS $0x11, (AX), Y12, Y13
 	VANDPS Y0, Y13, Y0
 	VCMPPS $0x11, 32(AX), Y12, Y13
@@ -10976,11 +10976,11 @@ gate:
 	VANDPS Y10, Y13, Y10
 	VCMPPS $0x11, 160(AX), Y12, Y13
 	VANDPS Y11, Y13, Y11
-	ADDQ   128(DI), R13
+	ADDQ   136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -11016,11 +11016,11 @@ masked:
 	VMASKMOVPS Y11, Y12, 160(AX)
 
 next:
-	ADDQ  88(DI), SI
-	ADDQ  96(DI), DX
+	ADDQ  96(DI), SI
+	ADDQ  104(DI), DX
 	TESTQ R11, R11
 	JZ    count
-	ADDQ  112(DI), R11
+	ADDQ  120(DI), R11
 
 count:
 	DECQ R10
@@ -11035,11 +11035,11 @@ TEXT ·conv_f32_1x1_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	LEAQ (R8)(CX*4), R8
+	MOVQ 88(DI), R12
 	MOVQ 24(DI), R9
-	MOVQ 80(DI), R12
-	MOVQ 72(DI), R10
+	MOVQ 80(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
@@ -11049,11 +11049,11 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Y0, Y0
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -11067,15 +11067,15 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VXORPS Y1, Y1, Y1
 	VMAXPS Y0, Y1, Y0
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VXORPS       Y1, Y1, Y1
@@ -11084,7 +11084,7 @@ more:
 	VBLENDVPS    Y0, Y3, Y0, Y0
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y1
@@ -11097,14 +11097,14 @@ gate:
 	JZ     write
 	VXORPS Y1, Y1, Y1
 	MOVQ   R13, AX
-	MOVQ   136(DI), R15
+	MOVQ   144(DI), R15
 	VCMPPS $0x11, (AX), Y1, Y2
 	VANDPS Y0, Y2, Y0
-	ADDQ   128(DI), R13
+	ADDQ   136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -11116,11 +11116,11 @@ masked:
 	VMASKMOVPS Y0, Y1, (AX)
 
 next:
-	ADDQ  88(DI), SI
-	ADDQ  96(DI), DX
+	ADDQ  96(DI), SI
+	ADDQ  104(DI), DX
 	TESTQ R11, R11
 	JZ    count
-	ADDQ  112(DI), R11
+	ADDQ  120(DI), R11
 
 count:
 	DECQ R10
@@ -11135,11 +11135,11 @@ TEXT ·conv_f32_1x2_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	LEAQ (R8)(CX*4), R8
+	MOVQ 88(DI), R12
 	MOVQ 24(DI), R9
-	MOVQ 80(DI), R12
-	MOVQ 72(DI), R10
+	MOVQ 80(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
@@ -11150,12 +11150,12 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -11170,16 +11170,16 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VXORPS Y2, Y2, Y2
 	VMAXPS Y0, Y2, Y0
 	VMAXPS Y1, Y2, Y1
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VXORPS       Y2, Y2, Y2
@@ -11190,7 +11190,7 @@ more:
 	VBLENDVPS    Y1, Y4, Y1, Y1
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y2
@@ -11205,16 +11205,16 @@ gate:
 	JZ     write
 	VXORPS Y2, Y2, Y2
 	MOVQ   R13, AX
-	MOVQ   136(DI), R15
+	MOVQ   144(DI), R15
 	VCMPPS $0x11, (AX), Y2, Y3
 	VANDPS Y0, Y3, Y0
 	VCMPPS $0x11, 32(AX), Y2, Y3
 	VANDPS Y1, Y3, Y1
-	ADDQ   128(DI), R13
+	ADDQ   136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -11228,11 +11228,11 @@ masked:
 	VMASKMOVPS Y1, Y2, 32(AX)
 
 next:
-	ADDQ  88(DI), SI
-	ADDQ  96(DI), DX
+	ADDQ  96(DI), SI
+	ADDQ  104(DI), DX
 	TESTQ R11, R11
 	JZ    count
-	ADDQ  112(DI), R11
+	ADDQ  120(DI), R11
 
 count:
 	DECQ R10
@@ -11247,11 +11247,11 @@ TEXT ·conv_f32_1x3_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	LEAQ (R8)(CX*4), R8
+	MOVQ 88(DI), R12
 	MOVQ 24(DI), R9
-	MOVQ 80(DI), R12
-	MOVQ 72(DI), R10
+	MOVQ 80(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
@@ -11263,13 +11263,13 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 	VADDPS       64(AX), Y2, Y2
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -11285,7 +11285,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VXORPS Y3, Y3, Y3
 	VMAXPS Y0, Y3, Y0
@@ -11293,9 +11293,9 @@ store:
 	VMAXPS Y2, Y3, Y2
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VXORPS       Y3, Y3, Y3
@@ -11308,7 +11308,7 @@ more:
 	VBLENDVPS    Y2, Y5, Y2, Y2
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y3
@@ -11325,18 +11325,18 @@ gate:
 	JZ     write
 	VXORPS Y3, Y3, Y3
 	MOVQ   R13, AX
-	MOVQ   136(DI), R15
+	MOVQ   144(DI), R15
 	VCMPPS $0x11, (AX), Y3, Y4
 	VANDPS Y0, Y4, Y0
 	VCMPPS $0x11, 32(AX), Y3, Y4
 	VANDPS Y1, Y4, Y1
 	VCMPPS $0x11, 64(AX), Y3, Y4
 	VANDPS Y2, Y4, Y2
-	ADDQ   128(DI), R13
+	ADDQ   136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -11352,11 +11352,11 @@ masked:
 	VMASKMOVPS Y2, Y3, 64(AX)
 
 next:
-	ADDQ  88(DI), SI
-	ADDQ  96(DI), DX
+	ADDQ  96(DI), SI
+	ADDQ  104(DI), DX
 	TESTQ R11, R11
 	JZ    count
-	ADDQ  112(DI), R11
+	ADDQ  120(DI), R11
 
 count:
 	DECQ R10
@@ -11371,11 +11371,11 @@ TEXT ·conv_f32_1x4_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	LEAQ (R8)(CX*4), R8
+	MOVQ 88(DI), R12
 	MOVQ 24(DI), R9
-	MOVQ 80(DI), R12
-	MOVQ 72(DI), R10
+	MOVQ 80(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
@@ -11388,14 +11388,14 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 	VADDPS       64(AX), Y2, Y2
 	VADDPS       96(AX), Y3, Y3
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -11412,7 +11412,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VXORPS Y4, Y4, Y4
 	VMAXPS Y0, Y4, Y0
@@ -11421,9 +11421,9 @@ store:
 	VMAXPS Y3, Y4, Y3
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VXORPS       Y4, Y4, Y4
@@ -11438,7 +11438,7 @@ more:
 	VBLENDVPS    Y3, Y6, Y3, Y3
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y4
@@ -11457,7 +11457,7 @@ gate:
 	JZ     write
 	VXORPS Y4, Y4, Y4
 	MOVQ   R13, AX
-	MOVQ   136(DI), R15
+	MOVQ   144(DI), R15
 	VCMPPS $0x11, (AX), Y4, Y5
 	VANDPS Y0, Y5, Y0
 	VCMPPS $0x11, 32(AX), Y4, Y5
@@ -11466,11 +11466,11 @@ gate:
 	VANDPS Y2, Y5, Y2
 	VCMPPS $0x11, 96(AX), Y4, Y5
 	VANDPS Y3, Y5, Y3
-	ADDQ   128(DI), R13
+	ADDQ   136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -11488,11 +11488,11 @@ masked:
 	VMASKMOVPS Y3, Y4, 96(AX)
 
 next:
-	ADDQ  88(DI), SI
-	ADDQ  96(DI), DX
+	ADDQ  96(DI), SI
+	ADDQ  104(DI), DX
 	TESTQ R11, R11
 	JZ    count
-	ADDQ  112(DI), R11
+	ADDQ  120(DI), R11
 
 count:
 	DECQ R10
@@ -11507,11 +11507,11 @@ TEXT ·conv_f32_1x5_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	LEAQ (R8)(CX*4), R8
+	MOVQ 88(DI), R12
 	MOVQ 24(DI), R9
-	MOVQ 80(DI), R12
-	MOVQ 72(DI), R10
+	MOVQ 80(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
@@ -11525,7 +11525,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 	VADDPS       64(AX), Y2, Y2
@@ -11533,7 +11533,7 @@ row:
 	VADDPS       128(AX), Y4, Y4
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -11551,7 +11551,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VXORPS Y5, Y5, Y5
 	VMAXPS Y0, Y5, Y0
@@ -11561,9 +11561,9 @@ store:
 	VMAXPS Y4, Y5, Y4
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VXORPS       Y5, Y5, Y5
@@ -11580,7 +11580,7 @@ more:
 	VBLENDVPS    Y4, Y7, Y4, Y4
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y5
@@ -11601,7 +11601,7 @@ gate:
 	JZ     write
 	VXORPS Y5, Y5, Y5
 	MOVQ   R13, AX
-	MOVQ   136(DI), R15
+	MOVQ   144(DI), R15
 	VCMPPS $0x11, (AX), Y5, Y6
 	VANDPS Y0, Y6, Y0
 	VCMPPS $0x11, 32(AX), Y5, Y6
@@ -11612,11 +11612,11 @@ gate:
 	VANDPS Y3, Y6, Y3
 	VCMPPS $0x11, 128(AX), Y5, Y6
 	VANDPS Y4, Y6, Y4
-	ADDQ   128(DI), R13
+	ADDQ   136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -11636,11 +11636,11 @@ masked:
 	VMASKMOVPS Y4, Y5, 128(AX)
 
 next:
-	ADDQ  88(DI), SI
-	ADDQ  96(DI), DX
+	ADDQ  96(DI), SI
+	ADDQ  104(DI), DX
 	TESTQ R11, R11
 	JZ    count
-	ADDQ  112(DI), R11
+	ADDQ  120(DI), R11
 
 count:
 	DECQ R10
@@ -11655,11 +11655,11 @@ TEXT ·conv_f32_1x6_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	LEAQ (R8)(CX*4), R8
+	MOVQ 88(DI), R12
 	MOVQ 24(DI), R9
-	MOVQ 80(DI), R12
-	MOVQ 72(DI), R10
+	MOVQ 80(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
@@ -11674,7 +11674,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 	VADDPS       64(AX), Y2, Y2
@@ -11683,7 +11683,7 @@ row:
 	VADDPS       160(AX), Y5, Y5
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -11702,7 +11702,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VXORPS Y6, Y6, Y6
 	VMAXPS Y0, Y6, Y0
@@ -11713,9 +11713,9 @@ store:
 	VMAXPS Y5, Y6, Y5
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VXORPS       Y6, Y6, Y6
@@ -11734,7 +11734,7 @@ more:
 	VBLENDVPS    Y5, Y8, Y5, Y5
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y6
@@ -11757,7 +11757,7 @@ gate:
 	JZ     write
 	VXORPS Y6, Y6, Y6
 	MOVQ   R13, AX
-	MOVQ   136(DI), R15
+	MOVQ   144(DI), R15
 	VCMPPS $0x11, (AX), Y6, Y7
 	VANDPS Y0, Y7, Y0
 	VCMPPS $0x11, 32(AX), Y6, Y7
@@ -11770,11 +11770,11 @@ gate:
 	VANDPS Y4, Y7, Y4
 	VCMPPS $0x11, 160(AX), Y6, Y7
 	VANDPS Y5, Y7, Y5
-	ADDQ   128(DI), R13
+	ADDQ   136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -11796,11 +11796,11 @@ masked:
 	VMASKMOVPS Y5, Y6, 160(AX)
 
 next:
-	ADDQ  88(DI), SI
-	ADDQ  96(DI), DX
+	ADDQ  96(DI), SI
+	ADDQ  104(DI), DX
 	TESTQ R11, R11
 	JZ    count
-	ADDQ  112(DI), R11
+	ADDQ  120(DI), R11
 
 count:
 	DECQ R10
@@ -11815,11 +11815,11 @@ TEXT ·conv_f32_1x7_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	LEAQ (R8)(CX*4), R8
+	MOVQ 88(DI), R12
 	MOVQ 24(DI), R9
-	MOVQ 80(DI), R12
-	MOVQ 72(DI), R10
+	MOVQ 80(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
@@ -11835,7 +11835,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 	VADDPS       64(AX), Y2, Y2
@@ -11845,7 +11845,7 @@ row:
 	VADDPS       192(AX), Y6, Y6
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -11865,7 +11865,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VXORPS Y7, Y7, Y7
 	VMAXPS Y0, Y7, Y0
@@ -11877,9 +11877,9 @@ store:
 	VMAXPS Y6, Y7, Y6
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VXORPS       Y7, Y7, Y7
@@ -11900,7 +11900,7 @@ more:
 	VBLENDVPS    Y6, Y9, Y6, Y6
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y7
@@ -11925,7 +11925,7 @@ gate:
 	JZ     write
 	VXORPS Y7, Y7, Y7
 	MOVQ   R13, AX
-	MOVQ   136(DI), R15
+	MOVQ   144(DI), R15
 	VCMPPS $0x11, (AX), Y7, Y8
 	VANDPS Y0, Y8, Y0
 	VCMPPS $0x11, 32(AX), Y7, Y8
@@ -11940,11 +11940,11 @@ gate:
 	VANDPS Y5, Y8, Y5
 	VCMPPS $0x11, 192(AX), Y7, Y8
 	VANDPS Y6, Y8, Y6
-	ADDQ   128(DI), R13
+	ADDQ   136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -11968,11 +11968,11 @@ masked:
 	VMASKMOVPS Y6, Y7, 192(AX)
 
 next:
-	ADDQ  88(DI), SI
-	ADDQ  96(DI), DX
+	ADDQ  96(DI), SI
+	ADDQ  104(DI), DX
 	TESTQ R11, R11
 	JZ    count
-	ADDQ  112(DI), R11
+	ADDQ  120(DI), R11
 
 count:
 	DECQ R10
@@ -11987,11 +11987,11 @@ TEXT ·conv_f32_1x8_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	LEAQ (R8)(CX*4), R8
+	MOVQ 88(DI), R12
 	MOVQ 24(DI), R9
-	MOVQ 80(DI), R12
-	MOVQ 72(DI), R10
+	MOVQ 80(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
@@ -12008,7 +12008,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 	VADDPS       64(AX), Y2, Y2
@@ -12019,7 +12019,7 @@ row:
 	VADDPS       224(AX), Y7, Y7
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -12040,7 +12040,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VXORPS Y8, Y8, Y8
 	VMAXPS Y0, Y8, Y0
@@ -12053,9 +12053,9 @@ store:
 	VMAXPS Y7, Y8, Y7
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VXORPS       Y8, Y8, Y8
@@ -12078,7 +12078,7 @@ more:
 	VBLENDVPS    Y7, Y10, Y7, Y7
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y8
@@ -12105,7 +12105,7 @@ gate:
 	JZ     write
 	VXORPS Y8, Y8, Y8
 	MOVQ   R13, AX
-	MOVQ   136(DI), R15
+	MOVQ   144(DI), R15
 	VCMPPS $0x11, (AX), Y8, Y9
 	VANDPS Y0, Y9, Y0
 	VCMPPS $0x11, 32(AX), Y8, Y9
@@ -12122,11 +12122,11 @@ gate:
 	VANDPS Y6, Y9, Y6
 	VCMPPS $0x11, 224(AX), Y8, Y9
 	VANDPS Y7, Y9, Y7
-	ADDQ   128(DI), R13
+	ADDQ   136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -12152,11 +12152,11 @@ masked:
 	VMASKMOVPS Y7, Y8, 224(AX)
 
 next:
-	ADDQ  88(DI), SI
-	ADDQ  96(DI), DX
+	ADDQ  96(DI), SI
+	ADDQ  104(DI), DX
 	TESTQ R11, R11
 	JZ    count
-	ADDQ  112(DI), R11
+	ADDQ  120(DI), R11
 
 count:
 	DECQ R10
@@ -12171,11 +12171,11 @@ TEXT ·conv_f32_1x9_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	LEAQ (R8)(CX*4), R8
+	MOVQ 88(DI), R12
 	MOVQ 24(DI), R9
-	MOVQ 80(DI), R12
-	MOVQ 72(DI), R10
+	MOVQ 80(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
@@ -12193,7 +12193,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 	VADDPS       64(AX), Y2, Y2
@@ -12205,7 +12205,7 @@ row:
 	VADDPS       256(AX), Y8, Y8
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -12227,7 +12227,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VXORPS Y9, Y9, Y9
 	VMAXPS Y0, Y9, Y0
@@ -12241,9 +12241,9 @@ store:
 	VMAXPS Y8, Y9, Y8
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VXORPS       Y9, Y9, Y9
@@ -12268,7 +12268,7 @@ more:
 	VBLENDVPS    Y8, Y11, Y8, Y8
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y9
@@ -12297,7 +12297,7 @@ gate:
 	JZ     write
 	VXORPS Y9, Y9, Y9
 	MOVQ   R13, AX
-	MOVQ   136(DI), R15
+	MOVQ   144(DI), R15
 	VCMPPS $0x11, (AX), Y9, Y10
 	VANDPS Y0, Y10, Y0
 	VCMPPS $0x11, 32(AX), Y9, Y10
@@ -12316,11 +12316,11 @@ gate:
 	VANDPS Y7, Y10, Y7
 	VCMPPS $0x11, 256(AX), Y9, Y10
 	VANDPS Y8, Y10, Y8
-	ADDQ   128(DI), R13
+	ADDQ   136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -12348,11 +12348,11 @@ masked:
 	VMASKMOVPS Y8, Y9, 256(AX)
 
 next:
-	ADDQ  88(DI), SI
-	ADDQ  96(DI), DX
+	ADDQ  96(DI), SI
+	ADDQ  104(DI), DX
 	TESTQ R11, R11
 	JZ    count
-	ADDQ  112(DI), R11
+	ADDQ  120(DI), R11
 
 count:
 	DECQ R10
@@ -12367,11 +12367,11 @@ TEXT ·conv_f32_1x10_avx2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
 	MOVQ 16(DI), R8
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	LEAQ (R8)(CX*4), R8
+	MOVQ 88(DI), R12
 	MOVQ 24(DI), R9
-	MOVQ 80(DI), R12
-	MOVQ 72(DI), R10
+	MOVQ 80(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
@@ -12390,7 +12390,7 @@ row:
 	TESTQ        R11, R11
 	JZ           taps
 	MOVQ         R11, AX
-	MOVQ         120(DI), R15
+	MOVQ         128(DI), R15
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 	VADDPS       64(AX), Y2, Y2
@@ -12403,7 +12403,7 @@ row:
 	VADDPS       288(AX), Y9, Y9
 
 taps:
-	MOVQ 64(DI), CX
+	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
 	MOVQ R9, BX
@@ -12426,7 +12426,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   160(DI), $0x00
+	CMPQ   168(DI), $0x00
 	JEQ    more
 	VXORPS Y10, Y10, Y10
 	VMAXPS Y0, Y10, Y0
@@ -12441,9 +12441,9 @@ store:
 	VMAXPS Y9, Y10, Y9
 
 more:
-	CMPQ         168(DI), $0x00
+	CMPQ         176(DI), $0x00
 	JEQ          write
-	MOVQ         144(DI), AX
+	MOVQ         152(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
 	VXORPS       Y10, Y10, Y10
@@ -12470,7 +12470,7 @@ more:
 	VBLENDVPS    Y9, Y12, Y9, Y9
 
 clip:
-	MOVQ         152(DI), AX
+	MOVQ         160(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y10
@@ -12501,7 +12501,7 @@ gate:
 	JZ     write
 	VXORPS Y10, Y10, Y10
 	MOVQ   R13, AX
-	MOVQ   136(DI), R15
+	MOVQ   144(DI), R15
 	VCMPPS $0x11, (AX), Y10, Y11
 	VANDPS Y0, Y11, Y0
 	VCMPPS $0x11, 32(AX), Y10, Y11
@@ -12522,11 +12522,11 @@ gate:
 	VANDPS Y8, Y11, Y8
 	VCMPPS $0x11, 288(AX), Y10, Y11
 	VANDPS Y9, Y11, Y9
-	ADDQ   128(DI), R13
+	ADDQ   136(DI), R13
 
 write:
 	MOVQ    DX, AX
-	MOVQ    104(DI), R15
+	MOVQ    112(DI), R15
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -12556,11 +12556,5003 @@ masked:
 	VMASKMOVPS Y9, Y10, 288(AX)
 
 next:
-	ADDQ  88(DI), SI
-	ADDQ  96(DI), DX
+	ADDQ  96(DI), SI
+	ADDQ  104(DI), DX
 	TESTQ R11, R11
 	JZ    count
-	ADDQ  112(DI), R11
+	ADDQ  120(DI), R11
+
+count:
+	DECQ R10
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func conv_grouped_f32_4x1_avx512(a *convArgs)
+// Requires: AVX, AVX512F
+TEXT ·conv_grouped_f32_4x1_avx512(SB), NOSPLIT, $0-8
+	MOVQ      a+0(FP), DI
+	MOVQ      8(DI), SI
+	MOVQ      (DI), DX
+	MOVQ      16(DI), R8
+	MOVQ      72(DI), CX
+	MOVQ      24(DI), R9
+	MOVQ      80(DI), R10
+	MOVQ      40(DI), R11
+	MOVQ      48(DI), R13
+	MOVQ      56(DI), AX
+	KXNORW    K1, K1, K1
+	TESTQ     AX, AX
+	JZ        row
+	VMOVDQU32 (AX), Z0
+	VPTESTMD  Z0, Z0, K1
+
+row:
+	MOVQ         32(DI), AX
+	VBROADCASTSS (AX), Z0
+	VBROADCASTSS 4(AX), Z1
+	VBROADCASTSS 8(AX), Z2
+	VBROADCASTSS 12(AX), Z3
+	TESTQ        R11, R11
+	JZ           taps
+	MOVQ         R11, AX
+	MOVQ         128(DI), R15
+	VADDPS       (AX), Z0, Z0
+	ADDQ         R15, AX
+	VADDPS       (AX), Z1, Z1
+	ADDQ         R15, AX
+	VADDPS       (AX), Z2, Z2
+	ADDQ         R15, AX
+	VADDPS       (AX), Z3, Z3
+
+taps:
+	MOVQ  72(DI), CX
+	NEGQ  CX
+	JZ    store
+	MOVQ  R9, BX
+	MOVQ  64(DI), R12
+	MOVQ  R8, R15
+	MOVL  (R12), CX
+	TESTL CX, CX
+	JZ    without1
+
+subset1:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z4
+	VFMADD231PS  (SI)(AX*4), Z4, Z0
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset1
+
+without1:
+	MOVL  4(R12), CX
+	TESTL CX, CX
+	JZ    without2
+
+subset2:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z4
+	VFMADD231PS  (SI)(AX*4), Z4, Z1
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset2
+
+without2:
+	MOVL  8(R12), CX
+	TESTL CX, CX
+	JZ    without3
+
+subset3:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Z4
+	VBROADCASTSS (BX), Z5
+	VFMADD231PS  Z4, Z5, Z0
+	VBROADCASTSS 4(BX), Z6
+	VFMADD231PS  Z4, Z6, Z1
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset3
+
+without3:
+	MOVL  12(R12), CX
+	TESTL CX, CX
+	JZ    without4
+
+subset4:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z4
+	VFMADD231PS  (SI)(AX*4), Z4, Z2
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset4
+
+without4:
+	MOVL  16(R12), CX
+	TESTL CX, CX
+	JZ    without5
+
+subset5:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Z4
+	VBROADCASTSS (BX), Z5
+	VFMADD231PS  Z4, Z5, Z0
+	VBROADCASTSS 4(BX), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset5
+
+without5:
+	MOVL  20(R12), CX
+	TESTL CX, CX
+	JZ    without6
+
+subset6:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Z4
+	VBROADCASTSS (BX), Z5
+	VFMADD231PS  Z4, Z5, Z1
+	VBROADCASTSS 4(BX), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset6
+
+without6:
+	MOVL  24(R12), CX
+	TESTL CX, CX
+	JZ    without7
+
+subset7:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Z4
+	VBROADCASTSS (BX), Z5
+	VFMADD231PS  Z4, Z5, Z0
+	VBROADCASTSS 4(BX), Z6
+	VFMADD231PS  Z4, Z6, Z1
+	VBROADCASTSS 8(BX), Z7
+	VFMADD231PS  Z4, Z7, Z2
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset7
+
+without7:
+	MOVL  28(R12), CX
+	TESTL CX, CX
+	JZ    without8
+
+subset8:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z4
+	VFMADD231PS  (SI)(AX*4), Z4, Z3
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset8
+
+without8:
+	MOVL  32(R12), CX
+	TESTL CX, CX
+	JZ    without9
+
+subset9:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Z4
+	VBROADCASTSS (BX), Z5
+	VFMADD231PS  Z4, Z5, Z0
+	VBROADCASTSS 4(BX), Z6
+	VFMADD231PS  Z4, Z6, Z3
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset9
+
+without9:
+	MOVL  36(R12), CX
+	TESTL CX, CX
+	JZ    without10
+
+subset10:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Z4
+	VBROADCASTSS (BX), Z5
+	VFMADD231PS  Z4, Z5, Z1
+	VBROADCASTSS 4(BX), Z6
+	VFMADD231PS  Z4, Z6, Z3
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset10
+
+without10:
+	MOVL  40(R12), CX
+	TESTL CX, CX
+	JZ    without11
+
+subset11:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Z4
+	VBROADCASTSS (BX), Z5
+	VFMADD231PS  Z4, Z5, Z0
+	VBROADCASTSS 4(BX), Z6
+	VFMADD231PS  Z4, Z6, Z1
+	VBROADCASTSS 8(BX), Z7
+	VFMADD231PS  Z4, Z7, Z3
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset11
+
+without11:
+	MOVL  44(R12), CX
+	TESTL CX, CX
+	JZ    without12
+
+subset12:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Z4
+	VBROADCASTSS (BX), Z5
+	VFMADD231PS  Z4, Z5, Z2
+	VBROADCASTSS 4(BX), Z6
+	VFMADD231PS  Z4, Z6, Z3
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset12
+
+without12:
+	MOVL  48(R12), CX
+	TESTL CX, CX
+	JZ    without13
+
+subset13:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Z4
+	VBROADCASTSS (BX), Z5
+	VFMADD231PS  Z4, Z5, Z0
+	VBROADCASTSS 4(BX), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VBROADCASTSS 8(BX), Z7
+	VFMADD231PS  Z4, Z7, Z3
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset13
+
+without13:
+	MOVL  52(R12), CX
+	TESTL CX, CX
+	JZ    without14
+
+subset14:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Z4
+	VBROADCASTSS (BX), Z5
+	VFMADD231PS  Z4, Z5, Z1
+	VBROADCASTSS 4(BX), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VBROADCASTSS 8(BX), Z7
+	VFMADD231PS  Z4, Z7, Z3
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset14
+
+without14:
+	MOVL  56(R12), CX
+	TESTL CX, CX
+	JZ    without15
+
+subset15:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Z4
+	VBROADCASTSS (BX), Z5
+	VFMADD231PS  Z4, Z5, Z0
+	VBROADCASTSS 4(BX), Z6
+	VFMADD231PS  Z4, Z6, Z1
+	VBROADCASTSS 8(BX), Z7
+	VFMADD231PS  Z4, Z7, Z2
+	VBROADCASTSS 12(BX), Z8
+	VFMADD231PS  Z4, Z8, Z3
+	ADDQ         $0x04, R15
+	ADDQ         $0x10, BX
+	DECL         CX
+	JNZ          subset15
+
+without15:
+store:
+	CMPQ   168(DI), $0x00
+	JEQ    more
+	VPXORD Z4, Z4, Z4
+	VMAXPS Z0, Z4, Z0
+	VMAXPS Z1, Z4, Z1
+	VMAXPS Z2, Z4, Z2
+	VMAXPS Z3, Z4, Z3
+
+more:
+	CMPQ         176(DI), $0x00
+	JEQ          write
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z4, Z4, Z4
+	VBROADCASTSS (AX), Z5
+	VCMPPS       $0x11, Z4, Z0, K2
+	VMULPS       Z5, Z0, K2, Z0
+	VBROADCASTSS 4(AX), Z5
+	VCMPPS       $0x11, Z4, Z1, K2
+	VMULPS       Z5, Z1, K2, Z1
+	VBROADCASTSS 8(AX), Z5
+	VCMPPS       $0x11, Z4, Z2, K2
+	VMULPS       Z5, Z2, K2, Z2
+	VBROADCASTSS 12(AX), Z5
+	VCMPPS       $0x11, Z4, Z3, K2
+	VMULPS       Z5, Z3, K2, Z3
+
+clip:
+	MOVQ         160(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z4
+	VBROADCASTSS 4(AX), Z5
+	VMAXPS       Z0, Z4, Z0
+	VMINPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z4, Z1
+	VMINPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z4, Z2
+	VMINPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z4, Z3
+	VMINPS       Z3, Z5, Z3
+
+gate:
+	TESTQ     R13, R13
+	JZ        write
+	VPXORD    Z4, Z4, Z4
+	MOVQ      R13, AX
+	MOVQ      144(DI), R15
+	VCMPPS    $0x11, (AX), Z4, K2
+	VMOVAPS.Z Z0, K2, Z0
+	ADDQ      R15, AX
+	VCMPPS    $0x11, (AX), Z4, K2
+	VMOVAPS.Z Z1, K2, Z1
+	ADDQ      R15, AX
+	VCMPPS    $0x11, (AX), Z4, K2
+	VMOVAPS.Z Z2, K2, Z2
+	ADDQ      R15, AX
+	VCMPPS    $0x11, (AX), Z4, K2
+	VMOVAPS.Z Z3, K2, Z3
+	ADDQ      136(DI), R13
+
+write:
+	MOVQ    DX, AX
+	MOVQ    112(DI), R15
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    R15, AX
+	VMOVUPS Z1, K1, (AX)
+	ADDQ    R15, AX
+	VMOVUPS Z2, K1, (AX)
+	ADDQ    R15, AX
+	VMOVUPS Z3, K1, (AX)
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
+	TESTQ   R11, R11
+	JZ      count
+	ADDQ    120(DI), R11
+
+count:
+	DECQ R10
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func conv_grouped_f32_4x2_avx512(a *convArgs)
+// Requires: AVX, AVX512F
+TEXT ·conv_grouped_f32_4x2_avx512(SB), NOSPLIT, $0-8
+	MOVQ      a+0(FP), DI
+	MOVQ      8(DI), SI
+	MOVQ      (DI), DX
+	MOVQ      16(DI), R8
+	MOVQ      72(DI), CX
+	MOVQ      24(DI), R9
+	MOVQ      80(DI), R10
+	MOVQ      40(DI), R11
+	MOVQ      48(DI), R13
+	MOVQ      56(DI), AX
+	KXNORW    K1, K1, K1
+	TESTQ     AX, AX
+	JZ        row
+	VMOVDQU32 (AX), Z0
+	VPTESTMD  Z0, Z0, K1
+
+row:
+	MOVQ         32(DI), AX
+	VBROADCASTSS (AX), Z0
+	VMOVAPS      Z0, Z1
+	VBROADCASTSS 4(AX), Z2
+	VMOVAPS      Z2, Z3
+	VBROADCASTSS 8(AX), Z4
+	VMOVAPS      Z4, Z5
+	VBROADCASTSS 12(AX), Z6
+	VMOVAPS      Z6, Z7
+	TESTQ        R11, R11
+	JZ           taps
+	MOVQ         R11, AX
+	MOVQ         128(DI), R15
+	VADDPS       (AX), Z0, Z0
+	VADDPS       64(AX), Z1, Z1
+	ADDQ         R15, AX
+	VADDPS       (AX), Z2, Z2
+	VADDPS       64(AX), Z3, Z3
+	ADDQ         R15, AX
+	VADDPS       (AX), Z4, Z4
+	VADDPS       64(AX), Z5, Z5
+	ADDQ         R15, AX
+	VADDPS       (AX), Z6, Z6
+	VADDPS       64(AX), Z7, Z7
+
+taps:
+	MOVQ  72(DI), CX
+	NEGQ  CX
+	JZ    store
+	MOVQ  R9, BX
+	MOVQ  64(DI), R12
+	MOVQ  R8, R15
+	MOVL  (R12), CX
+	TESTL CX, CX
+	JZ    without1
+
+subset1:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z8
+	VFMADD231PS  (SI)(AX*4), Z8, Z0
+	VFMADD231PS  64(SI)(AX*4), Z8, Z1
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset1
+
+without1:
+	MOVL  4(R12), CX
+	TESTL CX, CX
+	JZ    without2
+
+subset2:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z8
+	VFMADD231PS  (SI)(AX*4), Z8, Z2
+	VFMADD231PS  64(SI)(AX*4), Z8, Z3
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset2
+
+without2:
+	MOVL  8(R12), CX
+	TESTL CX, CX
+	JZ    without3
+
+subset3:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS 4(BX), Z9
+	VMOVUPS      (SI)(AX*4), Z10
+	VFMADD231PS  Z10, Z8, Z0
+	VFMADD231PS  Z10, Z9, Z2
+	VMOVUPS      64(SI)(AX*4), Z11
+	VFMADD231PS  Z11, Z8, Z1
+	VFMADD231PS  Z11, Z9, Z3
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset3
+
+without3:
+	MOVL  12(R12), CX
+	TESTL CX, CX
+	JZ    without4
+
+subset4:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z8
+	VFMADD231PS  (SI)(AX*4), Z8, Z4
+	VFMADD231PS  64(SI)(AX*4), Z8, Z5
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset4
+
+without4:
+	MOVL  16(R12), CX
+	TESTL CX, CX
+	JZ    without5
+
+subset5:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS 4(BX), Z9
+	VMOVUPS      (SI)(AX*4), Z10
+	VFMADD231PS  Z10, Z8, Z0
+	VFMADD231PS  Z10, Z9, Z4
+	VMOVUPS      64(SI)(AX*4), Z11
+	VFMADD231PS  Z11, Z8, Z1
+	VFMADD231PS  Z11, Z9, Z5
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset5
+
+without5:
+	MOVL  20(R12), CX
+	TESTL CX, CX
+	JZ    without6
+
+subset6:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS 4(BX), Z9
+	VMOVUPS      (SI)(AX*4), Z10
+	VFMADD231PS  Z10, Z8, Z2
+	VFMADD231PS  Z10, Z9, Z4
+	VMOVUPS      64(SI)(AX*4), Z11
+	VFMADD231PS  Z11, Z8, Z3
+	VFMADD231PS  Z11, Z9, Z5
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset6
+
+without6:
+	MOVL  24(R12), CX
+	TESTL CX, CX
+	JZ    without7
+
+subset7:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Z8
+	VMOVUPS      64(SI)(AX*4), Z9
+	VBROADCASTSS (BX), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 4(BX), Z11
+	VFMADD231PS  Z8, Z11, Z2
+	VFMADD231PS  Z9, Z11, Z3
+	VBROADCASTSS 8(BX), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset7
+
+without7:
+	MOVL  28(R12), CX
+	TESTL CX, CX
+	JZ    without8
+
+subset8:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z8
+	VFMADD231PS  (SI)(AX*4), Z8, Z6
+	VFMADD231PS  64(SI)(AX*4), Z8, Z7
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset8
+
+without8:
+	MOVL  32(R12), CX
+	TESTL CX, CX
+	JZ    without9
+
+subset9:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS 4(BX), Z9
+	VMOVUPS      (SI)(AX*4), Z10
+	VFMADD231PS  Z10, Z8, Z0
+	VFMADD231PS  Z10, Z9, Z6
+	VMOVUPS      64(SI)(AX*4), Z11
+	VFMADD231PS  Z11, Z8, Z1
+	VFMADD231PS  Z11, Z9, Z7
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset9
+
+without9:
+	MOVL  36(R12), CX
+	TESTL CX, CX
+	JZ    without10
+
+subset10:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS 4(BX), Z9
+	VMOVUPS      (SI)(AX*4), Z10
+	VFMADD231PS  Z10, Z8, Z2
+	VFMADD231PS  Z10, Z9, Z6
+	VMOVUPS      64(SI)(AX*4), Z11
+	VFMADD231PS  Z11, Z8, Z3
+	VFMADD231PS  Z11, Z9, Z7
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset10
+
+without10:
+	MOVL  40(R12), CX
+	TESTL CX, CX
+	JZ    without11
+
+subset11:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Z8
+	VMOVUPS      64(SI)(AX*4), Z9
+	VBROADCASTSS (BX), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 4(BX), Z11
+	VFMADD231PS  Z8, Z11, Z2
+	VFMADD231PS  Z9, Z11, Z3
+	VBROADCASTSS 8(BX), Z12
+	VFMADD231PS  Z8, Z12, Z6
+	VFMADD231PS  Z9, Z12, Z7
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset11
+
+without11:
+	MOVL  44(R12), CX
+	TESTL CX, CX
+	JZ    without12
+
+subset12:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS 4(BX), Z9
+	VMOVUPS      (SI)(AX*4), Z10
+	VFMADD231PS  Z10, Z8, Z4
+	VFMADD231PS  Z10, Z9, Z6
+	VMOVUPS      64(SI)(AX*4), Z11
+	VFMADD231PS  Z11, Z8, Z5
+	VFMADD231PS  Z11, Z9, Z7
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset12
+
+without12:
+	MOVL  48(R12), CX
+	TESTL CX, CX
+	JZ    without13
+
+subset13:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Z8
+	VMOVUPS      64(SI)(AX*4), Z9
+	VBROADCASTSS (BX), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 4(BX), Z11
+	VFMADD231PS  Z8, Z11, Z4
+	VFMADD231PS  Z9, Z11, Z5
+	VBROADCASTSS 8(BX), Z12
+	VFMADD231PS  Z8, Z12, Z6
+	VFMADD231PS  Z9, Z12, Z7
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset13
+
+without13:
+	MOVL  52(R12), CX
+	TESTL CX, CX
+	JZ    without14
+
+subset14:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Z8
+	VMOVUPS      64(SI)(AX*4), Z9
+	VBROADCASTSS (BX), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS 4(BX), Z11
+	VFMADD231PS  Z8, Z11, Z4
+	VFMADD231PS  Z9, Z11, Z5
+	VBROADCASTSS 8(BX), Z12
+	VFMADD231PS  Z8, Z12, Z6
+	VFMADD231PS  Z9, Z12, Z7
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset14
+
+without14:
+	MOVL  56(R12), CX
+	TESTL CX, CX
+	JZ    without15
+
+subset15:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Z8
+	VMOVUPS      64(SI)(AX*4), Z9
+	VBROADCASTSS (BX), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 4(BX), Z11
+	VFMADD231PS  Z8, Z11, Z2
+	VFMADD231PS  Z9, Z11, Z3
+	VBROADCASTSS 8(BX), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VBROADCASTSS 12(BX), Z13
+	VFMADD231PS  Z8, Z13, Z6
+	VFMADD231PS  Z9, Z13, Z7
+	ADDQ         $0x04, R15
+	ADDQ         $0x10, BX
+	DECL         CX
+	JNZ          subset15
+
+without15:
+store:
+	CMPQ   168(DI), $0x00
+	JEQ    more
+	VPXORD Z8, Z8, Z8
+	VMAXPS Z0, Z8, Z0
+	VMAXPS Z1, Z8, Z1
+	VMAXPS Z2, Z8, Z2
+	VMAXPS Z3, Z8, Z3
+	VMAXPS Z4, Z8, Z4
+	VMAXPS Z5, Z8, Z5
+	VMAXPS Z6, Z8, Z6
+	VMAXPS Z7, Z8, Z7
+
+more:
+	CMPQ         176(DI), $0x00
+	JEQ          write
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z8, Z8, Z8
+	VBROADCASTSS (AX), Z9
+	VCMPPS       $0x11, Z8, Z0, K2
+	VMULPS       Z9, Z0, K2, Z0
+	VCMPPS       $0x11, Z8, Z1, K2
+	VMULPS       Z9, Z1, K2, Z1
+	VBROADCASTSS 4(AX), Z9
+	VCMPPS       $0x11, Z8, Z2, K2
+	VMULPS       Z9, Z2, K2, Z2
+	VCMPPS       $0x11, Z8, Z3, K2
+	VMULPS       Z9, Z3, K2, Z3
+	VBROADCASTSS 8(AX), Z9
+	VCMPPS       $0x11, Z8, Z4, K2
+	VMULPS       Z9, Z4, K2, Z4
+	VCMPPS       $0x11, Z8, Z5, K2
+	VMULPS       Z9, Z5, K2, Z5
+	VBROADCASTSS 12(AX), Z9
+	VCMPPS       $0x11, Z8, Z6, K2
+	VMULPS       Z9, Z6, K2, Z6
+	VCMPPS       $0x11, Z8, Z7, K2
+	VMULPS       Z9, Z7, K2, Z7
+
+clip:
+	MOVQ         160(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z8
+	VBROADCASTSS 4(AX), Z9
+	VMAXPS       Z0, Z8, Z0
+	VMINPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z8, Z1
+	VMINPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z8, Z2
+	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z8, Z3
+	VMINPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z8, Z4
+	VMINPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z8, Z5
+	VMINPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z8, Z6
+	VMINPS       Z6, Z9, Z6
+	VMAXPS       Z7, Z8, Z7
+	VMINPS       Z7, Z9, Z7
+
+gate:
+	TESTQ     R13, R13
+	JZ        write
+	VPXORD    Z8, Z8, Z8
+	MOVQ      R13, AX
+	MOVQ      144(DI), R15
+	VCMPPS    $0x11, (AX), Z8, K2
+	VMOVAPS.Z Z0, K2, Z0
+	VCMPPS    $0x11, 64(AX), Z8, K2
+	VMOVAPS.Z Z1, K2, Z1
+	ADDQ      R15, AX
+	VCMPPS    $0x11, (AX), Z8, K2
+	VMOVAPS.Z Z2, K2, Z2
+	VCMPPS    $0x11, 64(AX), Z8, K2
+	VMOVAPS.Z Z3, K2, Z3
+	ADDQ      R15, AX
+	VCMPPS    $0x11, (AX), Z8, K2
+	VMOVAPS.Z Z4, K2, Z4
+	VCMPPS    $0x11, 64(AX), Z8, K2
+	VMOVAPS.Z Z5, K2, Z5
+	ADDQ      R15, AX
+	VCMPPS    $0x11, (AX), Z8, K2
+	VMOVAPS.Z Z6, K2, Z6
+	VCMPPS    $0x11, 64(AX), Z8, K2
+	VMOVAPS.Z Z7, K2, Z7
+	ADDQ      136(DI), R13
+
+write:
+	MOVQ    DX, AX
+	MOVQ    112(DI), R15
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, K1, 64(AX)
+	ADDQ    R15, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, K1, 64(AX)
+	ADDQ    R15, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, K1, 64(AX)
+	ADDQ    R15, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, K1, 64(AX)
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
+	TESTQ   R11, R11
+	JZ      count
+	ADDQ    120(DI), R11
+
+count:
+	DECQ R10
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func conv_grouped_f32_4x3_avx512(a *convArgs)
+// Requires: AVX, AVX512F
+TEXT ·conv_grouped_f32_4x3_avx512(SB), NOSPLIT, $0-8
+	MOVQ      a+0(FP), DI
+	MOVQ      8(DI), SI
+	MOVQ      (DI), DX
+	MOVQ      16(DI), R8
+	MOVQ      72(DI), CX
+	MOVQ      24(DI), R9
+	MOVQ      80(DI), R10
+	MOVQ      40(DI), R11
+	MOVQ      48(DI), R13
+	MOVQ      56(DI), AX
+	KXNORW    K1, K1, K1
+	TESTQ     AX, AX
+	JZ        row
+	VMOVDQU32 (AX), Z0
+	VPTESTMD  Z0, Z0, K1
+
+row:
+	MOVQ         32(DI), AX
+	VBROADCASTSS (AX), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VBROADCASTSS 4(AX), Z3
+	VMOVAPS      Z3, Z4
+	VMOVAPS      Z3, Z5
+	VBROADCASTSS 8(AX), Z6
+	VMOVAPS      Z6, Z7
+	VMOVAPS      Z6, Z8
+	VBROADCASTSS 12(AX), Z9
+	VMOVAPS      Z9, Z10
+	VMOVAPS      Z9, Z11
+	TESTQ        R11, R11
+	JZ           taps
+	MOVQ         R11, AX
+	MOVQ         128(DI), R15
+	VADDPS       (AX), Z0, Z0
+	VADDPS       64(AX), Z1, Z1
+	VADDPS       128(AX), Z2, Z2
+	ADDQ         R15, AX
+	VADDPS       (AX), Z3, Z3
+	VADDPS       64(AX), Z4, Z4
+	VADDPS       128(AX), Z5, Z5
+	ADDQ         R15, AX
+	VADDPS       (AX), Z6, Z6
+	VADDPS       64(AX), Z7, Z7
+	VADDPS       128(AX), Z8, Z8
+	ADDQ         R15, AX
+	VADDPS       (AX), Z9, Z9
+	VADDPS       64(AX), Z10, Z10
+	VADDPS       128(AX), Z11, Z11
+
+taps:
+	MOVQ  72(DI), CX
+	NEGQ  CX
+	JZ    store
+	MOVQ  R9, BX
+	MOVQ  64(DI), R12
+	MOVQ  R8, R15
+	MOVL  (R12), CX
+	TESTL CX, CX
+	JZ    without1
+
+subset1:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z12
+	VFMADD231PS  (SI)(AX*4), Z12, Z0
+	VFMADD231PS  64(SI)(AX*4), Z12, Z1
+	VFMADD231PS  128(SI)(AX*4), Z12, Z2
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset1
+
+without1:
+	MOVL  4(R12), CX
+	TESTL CX, CX
+	JZ    without2
+
+subset2:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z12
+	VFMADD231PS  (SI)(AX*4), Z12, Z3
+	VFMADD231PS  64(SI)(AX*4), Z12, Z4
+	VFMADD231PS  128(SI)(AX*4), Z12, Z5
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset2
+
+without2:
+	MOVL  8(R12), CX
+	TESTL CX, CX
+	JZ    without3
+
+subset3:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS 4(BX), Z13
+	VMOVUPS      (SI)(AX*4), Z14
+	VFMADD231PS  Z14, Z12, Z0
+	VFMADD231PS  Z14, Z13, Z3
+	VMOVUPS      64(SI)(AX*4), Z15
+	VFMADD231PS  Z15, Z12, Z1
+	VFMADD231PS  Z15, Z13, Z4
+	VMOVUPS      128(SI)(AX*4), Z16
+	VFMADD231PS  Z16, Z12, Z2
+	VFMADD231PS  Z16, Z13, Z5
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset3
+
+without3:
+	MOVL  12(R12), CX
+	TESTL CX, CX
+	JZ    without4
+
+subset4:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z12
+	VFMADD231PS  (SI)(AX*4), Z12, Z6
+	VFMADD231PS  64(SI)(AX*4), Z12, Z7
+	VFMADD231PS  128(SI)(AX*4), Z12, Z8
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset4
+
+without4:
+	MOVL  16(R12), CX
+	TESTL CX, CX
+	JZ    without5
+
+subset5:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS 4(BX), Z13
+	VMOVUPS      (SI)(AX*4), Z14
+	VFMADD231PS  Z14, Z12, Z0
+	VFMADD231PS  Z14, Z13, Z6
+	VMOVUPS      64(SI)(AX*4), Z15
+	VFMADD231PS  Z15, Z12, Z1
+	VFMADD231PS  Z15, Z13, Z7
+	VMOVUPS      128(SI)(AX*4), Z16
+	VFMADD231PS  Z16, Z12, Z2
+	VFMADD231PS  Z16, Z13, Z8
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset5
+
+without5:
+	MOVL  20(R12), CX
+	TESTL CX, CX
+	JZ    without6
+
+subset6:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS 4(BX), Z13
+	VMOVUPS      (SI)(AX*4), Z14
+	VFMADD231PS  Z14, Z12, Z3
+	VFMADD231PS  Z14, Z13, Z6
+	VMOVUPS      64(SI)(AX*4), Z15
+	VFMADD231PS  Z15, Z12, Z4
+	VFMADD231PS  Z15, Z13, Z7
+	VMOVUPS      128(SI)(AX*4), Z16
+	VFMADD231PS  Z16, Z12, Z5
+	VFMADD231PS  Z16, Z13, Z8
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset6
+
+without6:
+	MOVL  24(R12), CX
+	TESTL CX, CX
+	JZ    without7
+
+subset7:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS 4(BX), Z13
+	VBROADCASTSS 8(BX), Z14
+	VMOVUPS      (SI)(AX*4), Z15
+	VFMADD231PS  Z15, Z12, Z0
+	VFMADD231PS  Z15, Z13, Z3
+	VFMADD231PS  Z15, Z14, Z6
+	VMOVUPS      64(SI)(AX*4), Z16
+	VFMADD231PS  Z16, Z12, Z1
+	VFMADD231PS  Z16, Z13, Z4
+	VFMADD231PS  Z16, Z14, Z7
+	VMOVUPS      128(SI)(AX*4), Z17
+	VFMADD231PS  Z17, Z12, Z2
+	VFMADD231PS  Z17, Z13, Z5
+	VFMADD231PS  Z17, Z14, Z8
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset7
+
+without7:
+	MOVL  28(R12), CX
+	TESTL CX, CX
+	JZ    without8
+
+subset8:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z12
+	VFMADD231PS  (SI)(AX*4), Z12, Z9
+	VFMADD231PS  64(SI)(AX*4), Z12, Z10
+	VFMADD231PS  128(SI)(AX*4), Z12, Z11
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset8
+
+without8:
+	MOVL  32(R12), CX
+	TESTL CX, CX
+	JZ    without9
+
+subset9:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS 4(BX), Z13
+	VMOVUPS      (SI)(AX*4), Z14
+	VFMADD231PS  Z14, Z12, Z0
+	VFMADD231PS  Z14, Z13, Z9
+	VMOVUPS      64(SI)(AX*4), Z15
+	VFMADD231PS  Z15, Z12, Z1
+	VFMADD231PS  Z15, Z13, Z10
+	VMOVUPS      128(SI)(AX*4), Z16
+	VFMADD231PS  Z16, Z12, Z2
+	VFMADD231PS  Z16, Z13, Z11
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset9
+
+without9:
+	MOVL  36(R12), CX
+	TESTL CX, CX
+	JZ    without10
+
+subset10:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS 4(BX), Z13
+	VMOVUPS      (SI)(AX*4), Z14
+	VFMADD231PS  Z14, Z12, Z3
+	VFMADD231PS  Z14, Z13, Z9
+	VMOVUPS      64(SI)(AX*4), Z15
+	VFMADD231PS  Z15, Z12, Z4
+	VFMADD231PS  Z15, Z13, Z10
+	VMOVUPS      128(SI)(AX*4), Z16
+	VFMADD231PS  Z16, Z12, Z5
+	VFMADD231PS  Z16, Z13, Z11
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset10
+
+without10:
+	MOVL  40(R12), CX
+	TESTL CX, CX
+	JZ    without11
+
+subset11:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS 4(BX), Z13
+	VBROADCASTSS 8(BX), Z14
+	VMOVUPS      (SI)(AX*4), Z15
+	VFMADD231PS  Z15, Z12, Z0
+	VFMADD231PS  Z15, Z13, Z3
+	VFMADD231PS  Z15, Z14, Z9
+	VMOVUPS      64(SI)(AX*4), Z16
+	VFMADD231PS  Z16, Z12, Z1
+	VFMADD231PS  Z16, Z13, Z4
+	VFMADD231PS  Z16, Z14, Z10
+	VMOVUPS      128(SI)(AX*4), Z17
+	VFMADD231PS  Z17, Z12, Z2
+	VFMADD231PS  Z17, Z13, Z5
+	VFMADD231PS  Z17, Z14, Z11
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset11
+
+without11:
+	MOVL  44(R12), CX
+	TESTL CX, CX
+	JZ    without12
+
+subset12:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS 4(BX), Z13
+	VMOVUPS      (SI)(AX*4), Z14
+	VFMADD231PS  Z14, Z12, Z6
+	VFMADD231PS  Z14, Z13, Z9
+	VMOVUPS      64(SI)(AX*4), Z15
+	VFMADD231PS  Z15, Z12, Z7
+	VFMADD231PS  Z15, Z13, Z10
+	VMOVUPS      128(SI)(AX*4), Z16
+	VFMADD231PS  Z16, Z12, Z8
+	VFMADD231PS  Z16, Z13, Z11
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset12
+
+without12:
+	MOVL  48(R12), CX
+	TESTL CX, CX
+	JZ    without13
+
+subset13:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS 4(BX), Z13
+	VBROADCASTSS 8(BX), Z14
+	VMOVUPS      (SI)(AX*4), Z15
+	VFMADD231PS  Z15, Z12, Z0
+	VFMADD231PS  Z15, Z13, Z6
+	VFMADD231PS  Z15, Z14, Z9
+	VMOVUPS      64(SI)(AX*4), Z16
+	VFMADD231PS  Z16, Z12, Z1
+	VFMADD231PS  Z16, Z13, Z7
+	VFMADD231PS  Z16, Z14, Z10
+	VMOVUPS      128(SI)(AX*4), Z17
+	VFMADD231PS  Z17, Z12, Z2
+	VFMADD231PS  Z17, Z13, Z8
+	VFMADD231PS  Z17, Z14, Z11
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset13
+
+without13:
+	MOVL  52(R12), CX
+	TESTL CX, CX
+	JZ    without14
+
+subset14:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS 4(BX), Z13
+	VBROADCASTSS 8(BX), Z14
+	VMOVUPS      (SI)(AX*4), Z15
+	VFMADD231PS  Z15, Z12, Z3
+	VFMADD231PS  Z15, Z13, Z6
+	VFMADD231PS  Z15, Z14, Z9
+	VMOVUPS      64(SI)(AX*4), Z16
+	VFMADD231PS  Z16, Z12, Z4
+	VFMADD231PS  Z16, Z13, Z7
+	VFMADD231PS  Z16, Z14, Z10
+	VMOVUPS      128(SI)(AX*4), Z17
+	VFMADD231PS  Z17, Z12, Z5
+	VFMADD231PS  Z17, Z13, Z8
+	VFMADD231PS  Z17, Z14, Z11
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset14
+
+without14:
+	MOVL  56(R12), CX
+	TESTL CX, CX
+	JZ    without15
+
+subset15:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Z12
+	VMOVUPS      64(SI)(AX*4), Z13
+	VMOVUPS      128(SI)(AX*4), Z14
+	VBROADCASTSS (BX), Z15
+	VFMADD231PS  Z12, Z15, Z0
+	VFMADD231PS  Z13, Z15, Z1
+	VFMADD231PS  Z14, Z15, Z2
+	VBROADCASTSS 4(BX), Z16
+	VFMADD231PS  Z12, Z16, Z3
+	VFMADD231PS  Z13, Z16, Z4
+	VFMADD231PS  Z14, Z16, Z5
+	VBROADCASTSS 8(BX), Z17
+	VFMADD231PS  Z12, Z17, Z6
+	VFMADD231PS  Z13, Z17, Z7
+	VFMADD231PS  Z14, Z17, Z8
+	VBROADCASTSS 12(BX), Z18
+	VFMADD231PS  Z12, Z18, Z9
+	VFMADD231PS  Z13, Z18, Z10
+	VFMADD231PS  Z14, Z18, Z11
+	ADDQ         $0x04, R15
+	ADDQ         $0x10, BX
+	DECL         CX
+	JNZ          subset15
+
+without15:
+store:
+	CMPQ   168(DI), $0x00
+	JEQ    more
+	VPXORD Z12, Z12, Z12
+	VMAXPS Z0, Z12, Z0
+	VMAXPS Z1, Z12, Z1
+	VMAXPS Z2, Z12, Z2
+	VMAXPS Z3, Z12, Z3
+	VMAXPS Z4, Z12, Z4
+	VMAXPS Z5, Z12, Z5
+	VMAXPS Z6, Z12, Z6
+	VMAXPS Z7, Z12, Z7
+	VMAXPS Z8, Z12, Z8
+	VMAXPS Z9, Z12, Z9
+	VMAXPS Z10, Z12, Z10
+	VMAXPS Z11, Z12, Z11
+
+more:
+	CMPQ         176(DI), $0x00
+	JEQ          write
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z12, Z12, Z12
+	VBROADCASTSS (AX), Z13
+	VCMPPS       $0x11, Z12, Z0, K2
+	VMULPS       Z13, Z0, K2, Z0
+	VCMPPS       $0x11, Z12, Z1, K2
+	VMULPS       Z13, Z1, K2, Z1
+	VCMPPS       $0x11, Z12, Z2, K2
+	VMULPS       Z13, Z2, K2, Z2
+	VBROADCASTSS 4(AX), Z13
+	VCMPPS       $0x11, Z12, Z3, K2
+	VMULPS       Z13, Z3, K2, Z3
+	VCMPPS       $0x11, Z12, Z4, K2
+	VMULPS       Z13, Z4, K2, Z4
+	VCMPPS       $0x11, Z12, Z5, K2
+	VMULPS       Z13, Z5, K2, Z5
+	VBROADCASTSS 8(AX), Z13
+	VCMPPS       $0x11, Z12, Z6, K2
+	VMULPS       Z13, Z6, K2, Z6
+	VCMPPS       $0x11, Z12, Z7, K2
+	VMULPS       Z13, Z7, K2, Z7
+	VCMPPS       $0x11, Z12, Z8, K2
+	VMULPS       Z13, Z8, K2, Z8
+	VBROADCASTSS 12(AX), Z13
+	VCMPPS       $0x11, Z12, Z9, K2
+	VMULPS       Z13, Z9, K2, Z9
+	VCMPPS       $0x11, Z12, Z10, K2
+	VMULPS       Z13, Z10, K2, Z10
+	VCMPPS       $0x11, Z12, Z11, K2
+	VMULPS       Z13, Z11, K2, Z11
+
+clip:
+	MOVQ         160(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z12
+	VBROADCASTSS 4(AX), Z13
+	VMAXPS       Z0, Z12, Z0
+	VMINPS       Z0, Z13, Z0
+	VMAXPS       Z1, Z12, Z1
+	VMINPS       Z1, Z13, Z1
+	VMAXPS       Z2, Z12, Z2
+	VMINPS       Z2, Z13, Z2
+	VMAXPS       Z3, Z12, Z3
+	VMINPS       Z3, Z13, Z3
+	VMAXPS       Z4, Z12, Z4
+	VMINPS       Z4, Z13, Z4
+	VMAXPS       Z5, Z12, Z5
+	VMINPS       Z5, Z13, Z5
+	VMAXPS       Z6, Z12, Z6
+	VMINPS       Z6, Z13, Z6
+	VMAXPS       Z7, Z12, Z7
+	VMINPS       Z7, Z13, Z7
+	VMAXPS       Z8, Z12, Z8
+	VMINPS       Z8, Z13, Z8
+	VMAXPS       Z9, Z12, Z9
+	VMINPS       Z9, Z13, Z9
+	VMAXPS       Z10, Z12, Z10
+	VMINPS       Z10, Z13, Z10
+	VMAXPS       Z11, Z12, Z11
+	VMINPS       Z11, Z13, Z11
+
+gate:
+	TESTQ     R13, R13
+	JZ        write
+	VPXORD    Z12, Z12, Z12
+	MOVQ      R13, AX
+	MOVQ      144(DI), R15
+	VCMPPS    $0x11, (AX), Z12, K2
+	VMOVAPS.Z Z0, K2, Z0
+	VCMPPS    $0x11, 64(AX), Z12, K2
+	VMOVAPS.Z Z1, K2, Z1
+	VCMPPS    $0x11, 128(AX), Z12, K2
+	VMOVAPS.Z Z2, K2, Z2
+	ADDQ      R15, AX
+	VCMPPS    $0x11, (AX), Z12, K2
+	VMOVAPS.Z Z3, K2, Z3
+	VCMPPS    $0x11, 64(AX), Z12, K2
+	VMOVAPS.Z Z4, K2, Z4
+	VCMPPS    $0x11, 128(AX), Z12, K2
+	VMOVAPS.Z Z5, K2, Z5
+	ADDQ      R15, AX
+	VCMPPS    $0x11, (AX), Z12, K2
+	VMOVAPS.Z Z6, K2, Z6
+	VCMPPS    $0x11, 64(AX), Z12, K2
+	VMOVAPS.Z Z7, K2, Z7
+	VCMPPS    $0x11, 128(AX), Z12, K2
+	VMOVAPS.Z Z8, K2, Z8
+	ADDQ      R15, AX
+	VCMPPS    $0x11, (AX), Z12, K2
+	VMOVAPS.Z Z9, K2, Z9
+	VCMPPS    $0x11, 64(AX), Z12, K2
+	VMOVAPS.Z Z10, K2, Z10
+	VCMPPS    $0x11, 128(AX), Z12, K2
+	VMOVAPS.Z Z11, K2, Z11
+	ADDQ      136(DI), R13
+
+write:
+	MOVQ    DX, AX
+	MOVQ    112(DI), R15
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, K1, 128(AX)
+	ADDQ    R15, AX
+	VMOVUPS Z3, (AX)
+	VMOVUPS Z4, 64(AX)
+	VMOVUPS Z5, K1, 128(AX)
+	ADDQ    R15, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	VMOVUPS Z8, K1, 128(AX)
+	ADDQ    R15, AX
+	VMOVUPS Z9, (AX)
+	VMOVUPS Z10, 64(AX)
+	VMOVUPS Z11, K1, 128(AX)
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
+	TESTQ   R11, R11
+	JZ      count
+	ADDQ    120(DI), R11
+
+count:
+	DECQ R10
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func conv_grouped_f32_4x4_avx512(a *convArgs)
+// Requires: AVX, AVX512F
+TEXT ·conv_grouped_f32_4x4_avx512(SB), NOSPLIT, $0-8
+	MOVQ      a+0(FP), DI
+	MOVQ      8(DI), SI
+	MOVQ      (DI), DX
+	MOVQ      16(DI), R8
+	MOVQ      72(DI), CX
+	MOVQ      24(DI), R9
+	MOVQ      80(DI), R10
+	MOVQ      40(DI), R11
+	MOVQ      48(DI), R13
+	MOVQ      56(DI), AX
+	KXNORW    K1, K1, K1
+	TESTQ     AX, AX
+	JZ        row
+	VMOVDQU32 (AX), Z0
+	VPTESTMD  Z0, Z0, K1
+
+row:
+	MOVQ         32(DI), AX
+	VBROADCASTSS (AX), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VBROADCASTSS 4(AX), Z4
+	VMOVAPS      Z4, Z5
+	VMOVAPS      Z4, Z6
+	VMOVAPS      Z4, Z7
+	VBROADCASTSS 8(AX), Z8
+	VMOVAPS      Z8, Z9
+	VMOVAPS      Z8, Z10
+	VMOVAPS      Z8, Z11
+	VBROADCASTSS 12(AX), Z12
+	VMOVAPS      Z12, Z13
+	VMOVAPS      Z12, Z14
+	VMOVAPS      Z12, Z15
+	TESTQ        R11, R11
+	JZ           taps
+	MOVQ         R11, AX
+	MOVQ         128(DI), R15
+	VADDPS       (AX), Z0, Z0
+	VADDPS       64(AX), Z1, Z1
+	VADDPS       128(AX), Z2, Z2
+	VADDPS       192(AX), Z3, Z3
+	ADDQ         R15, AX
+	VADDPS       (AX), Z4, Z4
+	VADDPS       64(AX), Z5, Z5
+	VADDPS       128(AX), Z6, Z6
+	VADDPS       192(AX), Z7, Z7
+	ADDQ         R15, AX
+	VADDPS       (AX), Z8, Z8
+	VADDPS       64(AX), Z9, Z9
+	VADDPS       128(AX), Z10, Z10
+	VADDPS       192(AX), Z11, Z11
+	ADDQ         R15, AX
+	VADDPS       (AX), Z12, Z12
+	VADDPS       64(AX), Z13, Z13
+	VADDPS       128(AX), Z14, Z14
+	VADDPS       192(AX), Z15, Z15
+
+taps:
+	MOVQ  72(DI), CX
+	NEGQ  CX
+	JZ    store
+	MOVQ  R9, BX
+	MOVQ  64(DI), R12
+	MOVQ  R8, R15
+	MOVL  (R12), CX
+	TESTL CX, CX
+	JZ    without1
+
+subset1:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z16
+	VFMADD231PS  (SI)(AX*4), Z16, Z0
+	VFMADD231PS  64(SI)(AX*4), Z16, Z1
+	VFMADD231PS  128(SI)(AX*4), Z16, Z2
+	VFMADD231PS  192(SI)(AX*4), Z16, Z3
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset1
+
+without1:
+	MOVL  4(R12), CX
+	TESTL CX, CX
+	JZ    without2
+
+subset2:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z16
+	VFMADD231PS  (SI)(AX*4), Z16, Z4
+	VFMADD231PS  64(SI)(AX*4), Z16, Z5
+	VFMADD231PS  128(SI)(AX*4), Z16, Z6
+	VFMADD231PS  192(SI)(AX*4), Z16, Z7
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset2
+
+without2:
+	MOVL  8(R12), CX
+	TESTL CX, CX
+	JZ    without3
+
+subset3:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z16
+	VBROADCASTSS 4(BX), Z17
+	VMOVUPS      (SI)(AX*4), Z18
+	VFMADD231PS  Z18, Z16, Z0
+	VFMADD231PS  Z18, Z17, Z4
+	VMOVUPS      64(SI)(AX*4), Z19
+	VFMADD231PS  Z19, Z16, Z1
+	VFMADD231PS  Z19, Z17, Z5
+	VMOVUPS      128(SI)(AX*4), Z20
+	VFMADD231PS  Z20, Z16, Z2
+	VFMADD231PS  Z20, Z17, Z6
+	VMOVUPS      192(SI)(AX*4), Z21
+	VFMADD231PS  Z21, Z16, Z3
+	VFMADD231PS  Z21, Z17, Z7
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset3
+
+without3:
+	MOVL  12(R12), CX
+	TESTL CX, CX
+	JZ    without4
+
+subset4:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z16
+	VFMADD231PS  (SI)(AX*4), Z16, Z8
+	VFMADD231PS  64(SI)(AX*4), Z16, Z9
+	VFMADD231PS  128(SI)(AX*4), Z16, Z10
+	VFMADD231PS  192(SI)(AX*4), Z16, Z11
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset4
+
+without4:
+	MOVL  16(R12), CX
+	TESTL CX, CX
+	JZ    without5
+
+subset5:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z16
+	VBROADCASTSS 4(BX), Z17
+	VMOVUPS      (SI)(AX*4), Z18
+	VFMADD231PS  Z18, Z16, Z0
+	VFMADD231PS  Z18, Z17, Z8
+	VMOVUPS      64(SI)(AX*4), Z19
+	VFMADD231PS  Z19, Z16, Z1
+	VFMADD231PS  Z19, Z17, Z9
+	VMOVUPS      128(SI)(AX*4), Z20
+	VFMADD231PS  Z20, Z16, Z2
+	VFMADD231PS  Z20, Z17, Z10
+	VMOVUPS      192(SI)(AX*4), Z21
+	VFMADD231PS  Z21, Z16, Z3
+	VFMADD231PS  Z21, Z17, Z11
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset5
+
+without5:
+	MOVL  20(R12), CX
+	TESTL CX, CX
+	JZ    without6
+
+subset6:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z16
+	VBROADCASTSS 4(BX), Z17
+	VMOVUPS      (SI)(AX*4), Z18
+	VFMADD231PS  Z18, Z16, Z4
+	VFMADD231PS  Z18, Z17, Z8
+	VMOVUPS      64(SI)(AX*4), Z19
+	VFMADD231PS  Z19, Z16, Z5
+	VFMADD231PS  Z19, Z17, Z9
+	VMOVUPS      128(SI)(AX*4), Z20
+	VFMADD231PS  Z20, Z16, Z6
+	VFMADD231PS  Z20, Z17, Z10
+	VMOVUPS      192(SI)(AX*4), Z21
+	VFMADD231PS  Z21, Z16, Z7
+	VFMADD231PS  Z21, Z17, Z11
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset6
+
+without6:
+	MOVL  24(R12), CX
+	TESTL CX, CX
+	JZ    without7
+
+subset7:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z16
+	VBROADCASTSS 4(BX), Z17
+	VBROADCASTSS 8(BX), Z18
+	VMOVUPS      (SI)(AX*4), Z19
+	VFMADD231PS  Z19, Z16, Z0
+	VFMADD231PS  Z19, Z17, Z4
+	VFMADD231PS  Z19, Z18, Z8
+	VMOVUPS      64(SI)(AX*4), Z20
+	VFMADD231PS  Z20, Z16, Z1
+	VFMADD231PS  Z20, Z17, Z5
+	VFMADD231PS  Z20, Z18, Z9
+	VMOVUPS      128(SI)(AX*4), Z21
+	VFMADD231PS  Z21, Z16, Z2
+	VFMADD231PS  Z21, Z17, Z6
+	VFMADD231PS  Z21, Z18, Z10
+	VMOVUPS      192(SI)(AX*4), Z22
+	VFMADD231PS  Z22, Z16, Z3
+	VFMADD231PS  Z22, Z17, Z7
+	VFMADD231PS  Z22, Z18, Z11
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset7
+
+without7:
+	MOVL  28(R12), CX
+	TESTL CX, CX
+	JZ    without8
+
+subset8:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z16
+	VFMADD231PS  (SI)(AX*4), Z16, Z12
+	VFMADD231PS  64(SI)(AX*4), Z16, Z13
+	VFMADD231PS  128(SI)(AX*4), Z16, Z14
+	VFMADD231PS  192(SI)(AX*4), Z16, Z15
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset8
+
+without8:
+	MOVL  32(R12), CX
+	TESTL CX, CX
+	JZ    without9
+
+subset9:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z16
+	VBROADCASTSS 4(BX), Z17
+	VMOVUPS      (SI)(AX*4), Z18
+	VFMADD231PS  Z18, Z16, Z0
+	VFMADD231PS  Z18, Z17, Z12
+	VMOVUPS      64(SI)(AX*4), Z19
+	VFMADD231PS  Z19, Z16, Z1
+	VFMADD231PS  Z19, Z17, Z13
+	VMOVUPS      128(SI)(AX*4), Z20
+	VFMADD231PS  Z20, Z16, Z2
+	VFMADD231PS  Z20, Z17, Z14
+	VMOVUPS      192(SI)(AX*4), Z21
+	VFMADD231PS  Z21, Z16, Z3
+	VFMADD231PS  Z21, Z17, Z15
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset9
+
+without9:
+	MOVL  36(R12), CX
+	TESTL CX, CX
+	JZ    without10
+
+subset10:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z16
+	VBROADCASTSS 4(BX), Z17
+	VMOVUPS      (SI)(AX*4), Z18
+	VFMADD231PS  Z18, Z16, Z4
+	VFMADD231PS  Z18, Z17, Z12
+	VMOVUPS      64(SI)(AX*4), Z19
+	VFMADD231PS  Z19, Z16, Z5
+	VFMADD231PS  Z19, Z17, Z13
+	VMOVUPS      128(SI)(AX*4), Z20
+	VFMADD231PS  Z20, Z16, Z6
+	VFMADD231PS  Z20, Z17, Z14
+	VMOVUPS      192(SI)(AX*4), Z21
+	VFMADD231PS  Z21, Z16, Z7
+	VFMADD231PS  Z21, Z17, Z15
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset10
+
+without10:
+	MOVL  40(R12), CX
+	TESTL CX, CX
+	JZ    without11
+
+subset11:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z16
+	VBROADCASTSS 4(BX), Z17
+	VBROADCASTSS 8(BX), Z18
+	VMOVUPS      (SI)(AX*4), Z19
+	VFMADD231PS  Z19, Z16, Z0
+	VFMADD231PS  Z19, Z17, Z4
+	VFMADD231PS  Z19, Z18, Z12
+	VMOVUPS      64(SI)(AX*4), Z20
+	VFMADD231PS  Z20, Z16, Z1
+	VFMADD231PS  Z20, Z17, Z5
+	VFMADD231PS  Z20, Z18, Z13
+	VMOVUPS      128(SI)(AX*4), Z21
+	VFMADD231PS  Z21, Z16, Z2
+	VFMADD231PS  Z21, Z17, Z6
+	VFMADD231PS  Z21, Z18, Z14
+	VMOVUPS      192(SI)(AX*4), Z22
+	VFMADD231PS  Z22, Z16, Z3
+	VFMADD231PS  Z22, Z17, Z7
+	VFMADD231PS  Z22, Z18, Z15
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset11
+
+without11:
+	MOVL  44(R12), CX
+	TESTL CX, CX
+	JZ    without12
+
+subset12:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z16
+	VBROADCASTSS 4(BX), Z17
+	VMOVUPS      (SI)(AX*4), Z18
+	VFMADD231PS  Z18, Z16, Z8
+	VFMADD231PS  Z18, Z17, Z12
+	VMOVUPS      64(SI)(AX*4), Z19
+	VFMADD231PS  Z19, Z16, Z9
+	VFMADD231PS  Z19, Z17, Z13
+	VMOVUPS      128(SI)(AX*4), Z20
+	VFMADD231PS  Z20, Z16, Z10
+	VFMADD231PS  Z20, Z17, Z14
+	VMOVUPS      192(SI)(AX*4), Z21
+	VFMADD231PS  Z21, Z16, Z11
+	VFMADD231PS  Z21, Z17, Z15
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset12
+
+without12:
+	MOVL  48(R12), CX
+	TESTL CX, CX
+	JZ    without13
+
+subset13:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z16
+	VBROADCASTSS 4(BX), Z17
+	VBROADCASTSS 8(BX), Z18
+	VMOVUPS      (SI)(AX*4), Z19
+	VFMADD231PS  Z19, Z16, Z0
+	VFMADD231PS  Z19, Z17, Z8
+	VFMADD231PS  Z19, Z18, Z12
+	VMOVUPS      64(SI)(AX*4), Z20
+	VFMADD231PS  Z20, Z16, Z1
+	VFMADD231PS  Z20, Z17, Z9
+	VFMADD231PS  Z20, Z18, Z13
+	VMOVUPS      128(SI)(AX*4), Z21
+	VFMADD231PS  Z21, Z16, Z2
+	VFMADD231PS  Z21, Z17, Z10
+	VFMADD231PS  Z21, Z18, Z14
+	VMOVUPS      192(SI)(AX*4), Z22
+	VFMADD231PS  Z22, Z16, Z3
+	VFMADD231PS  Z22, Z17, Z11
+	VFMADD231PS  Z22, Z18, Z15
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset13
+
+without13:
+	MOVL  52(R12), CX
+	TESTL CX, CX
+	JZ    without14
+
+subset14:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z16
+	VBROADCASTSS 4(BX), Z17
+	VBROADCASTSS 8(BX), Z18
+	VMOVUPS      (SI)(AX*4), Z19
+	VFMADD231PS  Z19, Z16, Z4
+	VFMADD231PS  Z19, Z17, Z8
+	VFMADD231PS  Z19, Z18, Z12
+	VMOVUPS      64(SI)(AX*4), Z20
+	VFMADD231PS  Z20, Z16, Z5
+	VFMADD231PS  Z20, Z17, Z9
+	VFMADD231PS  Z20, Z18, Z13
+	VMOVUPS      128(SI)(AX*4), Z21
+	VFMADD231PS  Z21, Z16, Z6
+	VFMADD231PS  Z21, Z17, Z10
+	VFMADD231PS  Z21, Z18, Z14
+	VMOVUPS      192(SI)(AX*4), Z22
+	VFMADD231PS  Z22, Z16, Z7
+	VFMADD231PS  Z22, Z17, Z11
+	VFMADD231PS  Z22, Z18, Z15
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset14
+
+without14:
+	MOVL  56(R12), CX
+	TESTL CX, CX
+	JZ    without15
+
+subset15:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z16
+	VBROADCASTSS 4(BX), Z17
+	VBROADCASTSS 8(BX), Z18
+	VBROADCASTSS 12(BX), Z19
+	VMOVUPS      (SI)(AX*4), Z20
+	VFMADD231PS  Z20, Z16, Z0
+	VFMADD231PS  Z20, Z17, Z4
+	VFMADD231PS  Z20, Z18, Z8
+	VFMADD231PS  Z20, Z19, Z12
+	VMOVUPS      64(SI)(AX*4), Z21
+	VFMADD231PS  Z21, Z16, Z1
+	VFMADD231PS  Z21, Z17, Z5
+	VFMADD231PS  Z21, Z18, Z9
+	VFMADD231PS  Z21, Z19, Z13
+	VMOVUPS      128(SI)(AX*4), Z22
+	VFMADD231PS  Z22, Z16, Z2
+	VFMADD231PS  Z22, Z17, Z6
+	VFMADD231PS  Z22, Z18, Z10
+	VFMADD231PS  Z22, Z19, Z14
+	VMOVUPS      192(SI)(AX*4), Z23
+	VFMADD231PS  Z23, Z16, Z3
+	VFMADD231PS  Z23, Z17, Z7
+	VFMADD231PS  Z23, Z18, Z11
+	VFMADD231PS  Z23, Z19, Z15
+	ADDQ         $0x04, R15
+	ADDQ         $0x10, BX
+	DECL         CX
+	JNZ          subset15
+
+without15:
+store:
+	CMPQ   168(DI), $0x00
+	JEQ    more
+	VPXORD Z16, Z16, Z16
+	VMAXPS Z0, Z16, Z0
+	VMAXPS Z1, Z16, Z1
+	VMAXPS Z2, Z16, Z2
+	VMAXPS Z3, Z16, Z3
+	VMAXPS Z4, Z16, Z4
+	VMAXPS Z5, Z16, Z5
+	VMAXPS Z6, Z16, Z6
+	VMAXPS Z7, Z16, Z7
+	VMAXPS Z8, Z16, Z8
+	VMAXPS Z9, Z16, Z9
+	VMAXPS Z10, Z16, Z10
+	VMAXPS Z11, Z16, Z11
+	VMAXPS Z12, Z16, Z12
+	VMAXPS Z13, Z16, Z13
+	VMAXPS Z14, Z16, Z14
+	VMAXPS Z15, Z16, Z15
+
+more:
+	CMPQ         176(DI), $0x00
+	JEQ          write
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z16, Z16, Z16
+	VBROADCASTSS (AX), Z17
+	VCMPPS       $0x11, Z16, Z0, K2
+	VMULPS       Z17, Z0, K2, Z0
+	VCMPPS       $0x11, Z16, Z1, K2
+	VMULPS       Z17, Z1, K2, Z1
+	VCMPPS       $0x11, Z16, Z2, K2
+	VMULPS       Z17, Z2, K2, Z2
+	VCMPPS       $0x11, Z16, Z3, K2
+	VMULPS       Z17, Z3, K2, Z3
+	VBROADCASTSS 4(AX), Z17
+	VCMPPS       $0x11, Z16, Z4, K2
+	VMULPS       Z17, Z4, K2, Z4
+	VCMPPS       $0x11, Z16, Z5, K2
+	VMULPS       Z17, Z5, K2, Z5
+	VCMPPS       $0x11, Z16, Z6, K2
+	VMULPS       Z17, Z6, K2, Z6
+	VCMPPS       $0x11, Z16, Z7, K2
+	VMULPS       Z17, Z7, K2, Z7
+	VBROADCASTSS 8(AX), Z17
+	VCMPPS       $0x11, Z16, Z8, K2
+	VMULPS       Z17, Z8, K2, Z8
+	VCMPPS       $0x11, Z16, Z9, K2
+	VMULPS       Z17, Z9, K2, Z9
+	VCMPPS       $0x11, Z16, Z10, K2
+	VMULPS       Z17, Z10, K2, Z10
+	VCMPPS       $0x11, Z16, Z11, K2
+	VMULPS       Z17, Z11, K2, Z11
+	VBROADCASTSS 12(AX), Z17
+	VCMPPS       $0x11, Z16, Z12, K2
+	VMULPS       Z17, Z12, K2, Z12
+	VCMPPS       $0x11, Z16, Z13, K2
+	VMULPS       Z17, Z13, K2, Z13
+	VCMPPS       $0x11, Z16, Z14, K2
+	VMULPS       Z17, Z14, K2, Z14
+	VCMPPS       $0x11, Z16, Z15, K2
+	VMULPS       Z17, Z15, K2, Z15
+
+clip:
+	MOVQ         160(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z16
+	VBROADCASTSS 4(AX), Z17
+	VMAXPS       Z0, Z16, Z0
+	VMINPS       Z0, Z17, Z0
+	VMAXPS       Z1, Z16, Z1
+	VMINPS       Z1, Z17, Z1
+	VMAXPS       Z2, Z16, Z2
+	VMINPS       Z2, Z17, Z2
+	VMAXPS       Z3, Z16, Z3
+	VMINPS       Z3, Z17, Z3
+	VMAXPS       Z4, Z16, Z4
+	VMINPS       Z4, Z17, Z4
+	VMAXPS       Z5, Z16, Z5
+	VMINPS       Z5, Z17, Z5
+	VMAXPS       Z6, Z16, Z6
+	VMINPS       Z6, Z17, Z6
+	VMAXPS       Z7, Z16, Z7
+	VMINPS       Z7, Z17, Z7
+	VMAXPS       Z8, Z16, Z8
+	VMINPS       Z8, Z17, Z8
+	VMAXPS       Z9, Z16, Z9
+	VMINPS       Z9, Z17, Z9
+	VMAXPS       Z10, Z16, Z10
+	VMINPS       Z10, Z17, Z10
+	VMAXPS       Z11, Z16, Z11
+	VMINPS       Z11, Z17, Z11
+	VMAXPS       Z12, Z16, Z12
+	VMINPS       Z12, Z17, Z12
+	VMAXPS       Z13, Z16, Z13
+	VMINPS       Z13, Z17, Z13
+	VMAXPS       Z14, Z16, Z14
+	VMINPS       Z14, Z17, Z14
+	VMAXPS       Z15, Z16, Z15
+	VMINPS       Z15, Z17, Z15
+
+gate:
+	TESTQ     R13, R13
+	JZ        write
+	VPXORD    Z16, Z16, Z16
+	MOVQ      R13, AX
+	MOVQ      144(DI), R15
+	VCMPPS    $0x11, (AX), Z16, K2
+	VMOVAPS.Z Z0, K2, Z0
+	VCMPPS    $0x11, 64(AX), Z16, K2
+	VMOVAPS.Z Z1, K2, Z1
+	VCMPPS    $0x11, 128(AX), Z16, K2
+	VMOVAPS.Z Z2, K2, Z2
+	VCMPPS    $0x11, 192(AX), Z16, K2
+	VMOVAPS.Z Z3, K2, Z3
+	ADDQ      R15, AX
+	VCMPPS    $0x11, (AX), Z16, K2
+	VMOVAPS.Z Z4, K2, Z4
+	VCMPPS    $0x11, 64(AX), Z16, K2
+	VMOVAPS.Z Z5, K2, Z5
+	VCMPPS    $0x11, 128(AX), Z16, K2
+	VMOVAPS.Z Z6, K2, Z6
+	VCMPPS    $0x11, 192(AX), Z16, K2
+	VMOVAPS.Z Z7, K2, Z7
+	ADDQ      R15, AX
+	VCMPPS    $0x11, (AX), Z16, K2
+	VMOVAPS.Z Z8, K2, Z8
+	VCMPPS    $0x11, 64(AX), Z16, K2
+	VMOVAPS.Z Z9, K2, Z9
+	VCMPPS    $0x11, 128(AX), Z16, K2
+	VMOVAPS.Z Z10, K2, Z10
+	VCMPPS    $0x11, 192(AX), Z16, K2
+	VMOVAPS.Z Z11, K2, Z11
+	ADDQ      R15, AX
+	VCMPPS    $0x11, (AX), Z16, K2
+	VMOVAPS.Z Z12, K2, Z12
+	VCMPPS    $0x11, 64(AX), Z16, K2
+	VMOVAPS.Z Z13, K2, Z13
+	VCMPPS    $0x11, 128(AX), Z16, K2
+	VMOVAPS.Z Z14, K2, Z14
+	VCMPPS    $0x11, 192(AX), Z16, K2
+	VMOVAPS.Z Z15, K2, Z15
+	ADDQ      136(DI), R13
+
+write:
+	MOVQ    DX, AX
+	MOVQ    112(DI), R15
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, K1, 192(AX)
+	ADDQ    R15, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	VMOVUPS Z6, 128(AX)
+	VMOVUPS Z7, K1, 192(AX)
+	ADDQ    R15, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	VMOVUPS Z10, 128(AX)
+	VMOVUPS Z11, K1, 192(AX)
+	ADDQ    R15, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	VMOVUPS Z14, 128(AX)
+	VMOVUPS Z15, K1, 192(AX)
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
+	TESTQ   R11, R11
+	JZ      count
+	ADDQ    120(DI), R11
+
+count:
+	DECQ R10
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func conv_grouped_f32_4x5_avx512(a *convArgs)
+// Requires: AVX, AVX512F
+TEXT ·conv_grouped_f32_4x5_avx512(SB), NOSPLIT, $0-8
+	MOVQ      a+0(FP), DI
+	MOVQ      8(DI), SI
+	MOVQ      (DI), DX
+	MOVQ      16(DI), R8
+	MOVQ      72(DI), CX
+	MOVQ      24(DI), R9
+	MOVQ      80(DI), R10
+	MOVQ      40(DI), R11
+	MOVQ      48(DI), R13
+	MOVQ      56(DI), AX
+	KXNORW    K1, K1, K1
+	TESTQ     AX, AX
+	JZ        row
+	VMOVDQU32 (AX), Z0
+	VPTESTMD  Z0, Z0, K1
+
+row:
+	MOVQ         32(DI), AX
+	VBROADCASTSS (AX), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z4
+	VBROADCASTSS 4(AX), Z5
+	VMOVAPS      Z5, Z6
+	VMOVAPS      Z5, Z7
+	VMOVAPS      Z5, Z8
+	VMOVAPS      Z5, Z9
+	VBROADCASTSS 8(AX), Z10
+	VMOVAPS      Z10, Z11
+	VMOVAPS      Z10, Z12
+	VMOVAPS      Z10, Z13
+	VMOVAPS      Z10, Z14
+	VBROADCASTSS 12(AX), Z15
+	VMOVAPS      Z15, Z16
+	VMOVAPS      Z15, Z17
+	VMOVAPS      Z15, Z18
+	VMOVAPS      Z15, Z19
+	TESTQ        R11, R11
+	JZ           taps
+	MOVQ         R11, AX
+	MOVQ         128(DI), R15
+	VADDPS       (AX), Z0, Z0
+	VADDPS       64(AX), Z1, Z1
+	VADDPS       128(AX), Z2, Z2
+	VADDPS       192(AX), Z3, Z3
+	VADDPS       256(AX), Z4, Z4
+	ADDQ         R15, AX
+	VADDPS       (AX), Z5, Z5
+	VADDPS       64(AX), Z6, Z6
+	VADDPS       128(AX), Z7, Z7
+	VADDPS       192(AX), Z8, Z8
+	VADDPS       256(AX), Z9, Z9
+	ADDQ         R15, AX
+	VADDPS       (AX), Z10, Z10
+	VADDPS       64(AX), Z11, Z11
+	VADDPS       128(AX), Z12, Z12
+	VADDPS       192(AX), Z13, Z13
+	VADDPS       256(AX), Z14, Z14
+	ADDQ         R15, AX
+	VADDPS       (AX), Z15, Z15
+	VADDPS       64(AX), Z16, Z16
+	VADDPS       128(AX), Z17, Z17
+	VADDPS       192(AX), Z18, Z18
+	VADDPS       256(AX), Z19, Z19
+
+taps:
+	MOVQ  72(DI), CX
+	NEGQ  CX
+	JZ    store
+	MOVQ  R9, BX
+	MOVQ  64(DI), R12
+	MOVQ  R8, R15
+	MOVL  (R12), CX
+	TESTL CX, CX
+	JZ    without1
+
+subset1:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z20
+	VFMADD231PS  (SI)(AX*4), Z20, Z0
+	VFMADD231PS  64(SI)(AX*4), Z20, Z1
+	VFMADD231PS  128(SI)(AX*4), Z20, Z2
+	VFMADD231PS  192(SI)(AX*4), Z20, Z3
+	VFMADD231PS  256(SI)(AX*4), Z20, Z4
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset1
+
+without1:
+	MOVL  4(R12), CX
+	TESTL CX, CX
+	JZ    without2
+
+subset2:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z20
+	VFMADD231PS  (SI)(AX*4), Z20, Z5
+	VFMADD231PS  64(SI)(AX*4), Z20, Z6
+	VFMADD231PS  128(SI)(AX*4), Z20, Z7
+	VFMADD231PS  192(SI)(AX*4), Z20, Z8
+	VFMADD231PS  256(SI)(AX*4), Z20, Z9
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset2
+
+without2:
+	MOVL  8(R12), CX
+	TESTL CX, CX
+	JZ    without3
+
+subset3:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z20
+	VBROADCASTSS 4(BX), Z21
+	VMOVUPS      (SI)(AX*4), Z22
+	VFMADD231PS  Z22, Z20, Z0
+	VFMADD231PS  Z22, Z21, Z5
+	VMOVUPS      64(SI)(AX*4), Z23
+	VFMADD231PS  Z23, Z20, Z1
+	VFMADD231PS  Z23, Z21, Z6
+	VMOVUPS      128(SI)(AX*4), Z24
+	VFMADD231PS  Z24, Z20, Z2
+	VFMADD231PS  Z24, Z21, Z7
+	VMOVUPS      192(SI)(AX*4), Z25
+	VFMADD231PS  Z25, Z20, Z3
+	VFMADD231PS  Z25, Z21, Z8
+	VMOVUPS      256(SI)(AX*4), Z26
+	VFMADD231PS  Z26, Z20, Z4
+	VFMADD231PS  Z26, Z21, Z9
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset3
+
+without3:
+	MOVL  12(R12), CX
+	TESTL CX, CX
+	JZ    without4
+
+subset4:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z20
+	VFMADD231PS  (SI)(AX*4), Z20, Z10
+	VFMADD231PS  64(SI)(AX*4), Z20, Z11
+	VFMADD231PS  128(SI)(AX*4), Z20, Z12
+	VFMADD231PS  192(SI)(AX*4), Z20, Z13
+	VFMADD231PS  256(SI)(AX*4), Z20, Z14
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset4
+
+without4:
+	MOVL  16(R12), CX
+	TESTL CX, CX
+	JZ    without5
+
+subset5:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z20
+	VBROADCASTSS 4(BX), Z21
+	VMOVUPS      (SI)(AX*4), Z22
+	VFMADD231PS  Z22, Z20, Z0
+	VFMADD231PS  Z22, Z21, Z10
+	VMOVUPS      64(SI)(AX*4), Z23
+	VFMADD231PS  Z23, Z20, Z1
+	VFMADD231PS  Z23, Z21, Z11
+	VMOVUPS      128(SI)(AX*4), Z24
+	VFMADD231PS  Z24, Z20, Z2
+	VFMADD231PS  Z24, Z21, Z12
+	VMOVUPS      192(SI)(AX*4), Z25
+	VFMADD231PS  Z25, Z20, Z3
+	VFMADD231PS  Z25, Z21, Z13
+	VMOVUPS      256(SI)(AX*4), Z26
+	VFMADD231PS  Z26, Z20, Z4
+	VFMADD231PS  Z26, Z21, Z14
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset5
+
+without5:
+	MOVL  20(R12), CX
+	TESTL CX, CX
+	JZ    without6
+
+subset6:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z20
+	VBROADCASTSS 4(BX), Z21
+	VMOVUPS      (SI)(AX*4), Z22
+	VFMADD231PS  Z22, Z20, Z5
+	VFMADD231PS  Z22, Z21, Z10
+	VMOVUPS      64(SI)(AX*4), Z23
+	VFMADD231PS  Z23, Z20, Z6
+	VFMADD231PS  Z23, Z21, Z11
+	VMOVUPS      128(SI)(AX*4), Z24
+	VFMADD231PS  Z24, Z20, Z7
+	VFMADD231PS  Z24, Z21, Z12
+	VMOVUPS      192(SI)(AX*4), Z25
+	VFMADD231PS  Z25, Z20, Z8
+	VFMADD231PS  Z25, Z21, Z13
+	VMOVUPS      256(SI)(AX*4), Z26
+	VFMADD231PS  Z26, Z20, Z9
+	VFMADD231PS  Z26, Z21, Z14
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset6
+
+without6:
+	MOVL  24(R12), CX
+	TESTL CX, CX
+	JZ    without7
+
+subset7:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z20
+	VBROADCASTSS 4(BX), Z21
+	VBROADCASTSS 8(BX), Z22
+	VMOVUPS      (SI)(AX*4), Z23
+	VFMADD231PS  Z23, Z20, Z0
+	VFMADD231PS  Z23, Z21, Z5
+	VFMADD231PS  Z23, Z22, Z10
+	VMOVUPS      64(SI)(AX*4), Z24
+	VFMADD231PS  Z24, Z20, Z1
+	VFMADD231PS  Z24, Z21, Z6
+	VFMADD231PS  Z24, Z22, Z11
+	VMOVUPS      128(SI)(AX*4), Z25
+	VFMADD231PS  Z25, Z20, Z2
+	VFMADD231PS  Z25, Z21, Z7
+	VFMADD231PS  Z25, Z22, Z12
+	VMOVUPS      192(SI)(AX*4), Z26
+	VFMADD231PS  Z26, Z20, Z3
+	VFMADD231PS  Z26, Z21, Z8
+	VFMADD231PS  Z26, Z22, Z13
+	VMOVUPS      256(SI)(AX*4), Z27
+	VFMADD231PS  Z27, Z20, Z4
+	VFMADD231PS  Z27, Z21, Z9
+	VFMADD231PS  Z27, Z22, Z14
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset7
+
+without7:
+	MOVL  28(R12), CX
+	TESTL CX, CX
+	JZ    without8
+
+subset8:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z20
+	VFMADD231PS  (SI)(AX*4), Z20, Z15
+	VFMADD231PS  64(SI)(AX*4), Z20, Z16
+	VFMADD231PS  128(SI)(AX*4), Z20, Z17
+	VFMADD231PS  192(SI)(AX*4), Z20, Z18
+	VFMADD231PS  256(SI)(AX*4), Z20, Z19
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset8
+
+without8:
+	MOVL  32(R12), CX
+	TESTL CX, CX
+	JZ    without9
+
+subset9:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z20
+	VBROADCASTSS 4(BX), Z21
+	VMOVUPS      (SI)(AX*4), Z22
+	VFMADD231PS  Z22, Z20, Z0
+	VFMADD231PS  Z22, Z21, Z15
+	VMOVUPS      64(SI)(AX*4), Z23
+	VFMADD231PS  Z23, Z20, Z1
+	VFMADD231PS  Z23, Z21, Z16
+	VMOVUPS      128(SI)(AX*4), Z24
+	VFMADD231PS  Z24, Z20, Z2
+	VFMADD231PS  Z24, Z21, Z17
+	VMOVUPS      192(SI)(AX*4), Z25
+	VFMADD231PS  Z25, Z20, Z3
+	VFMADD231PS  Z25, Z21, Z18
+	VMOVUPS      256(SI)(AX*4), Z26
+	VFMADD231PS  Z26, Z20, Z4
+	VFMADD231PS  Z26, Z21, Z19
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset9
+
+without9:
+	MOVL  36(R12), CX
+	TESTL CX, CX
+	JZ    without10
+
+subset10:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z20
+	VBROADCASTSS 4(BX), Z21
+	VMOVUPS      (SI)(AX*4), Z22
+	VFMADD231PS  Z22, Z20, Z5
+	VFMADD231PS  Z22, Z21, Z15
+	VMOVUPS      64(SI)(AX*4), Z23
+	VFMADD231PS  Z23, Z20, Z6
+	VFMADD231PS  Z23, Z21, Z16
+	VMOVUPS      128(SI)(AX*4), Z24
+	VFMADD231PS  Z24, Z20, Z7
+	VFMADD231PS  Z24, Z21, Z17
+	VMOVUPS      192(SI)(AX*4), Z25
+	VFMADD231PS  Z25, Z20, Z8
+	VFMADD231PS  Z25, Z21, Z18
+	VMOVUPS      256(SI)(AX*4), Z26
+	VFMADD231PS  Z26, Z20, Z9
+	VFMADD231PS  Z26, Z21, Z19
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset10
+
+without10:
+	MOVL  40(R12), CX
+	TESTL CX, CX
+	JZ    without11
+
+subset11:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z20
+	VBROADCASTSS 4(BX), Z21
+	VBROADCASTSS 8(BX), Z22
+	VMOVUPS      (SI)(AX*4), Z23
+	VFMADD231PS  Z23, Z20, Z0
+	VFMADD231PS  Z23, Z21, Z5
+	VFMADD231PS  Z23, Z22, Z15
+	VMOVUPS      64(SI)(AX*4), Z24
+	VFMADD231PS  Z24, Z20, Z1
+	VFMADD231PS  Z24, Z21, Z6
+	VFMADD231PS  Z24, Z22, Z16
+	VMOVUPS      128(SI)(AX*4), Z25
+	VFMADD231PS  Z25, Z20, Z2
+	VFMADD231PS  Z25, Z21, Z7
+	VFMADD231PS  Z25, Z22, Z17
+	VMOVUPS      192(SI)(AX*4), Z26
+	VFMADD231PS  Z26, Z20, Z3
+	VFMADD231PS  Z26, Z21, Z8
+	VFMADD231PS  Z26, Z22, Z18
+	VMOVUPS      256(SI)(AX*4), Z27
+	VFMADD231PS  Z27, Z20, Z4
+	VFMADD231PS  Z27, Z21, Z9
+	VFMADD231PS  Z27, Z22, Z19
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset11
+
+without11:
+	MOVL  44(R12), CX
+	TESTL CX, CX
+	JZ    without12
+
+subset12:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z20
+	VBROADCASTSS 4(BX), Z21
+	VMOVUPS      (SI)(AX*4), Z22
+	VFMADD231PS  Z22, Z20, Z10
+	VFMADD231PS  Z22, Z21, Z15
+	VMOVUPS      64(SI)(AX*4), Z23
+	VFMADD231PS  Z23, Z20, Z11
+	VFMADD231PS  Z23, Z21, Z16
+	VMOVUPS      128(SI)(AX*4), Z24
+	VFMADD231PS  Z24, Z20, Z12
+	VFMADD231PS  Z24, Z21, Z17
+	VMOVUPS      192(SI)(AX*4), Z25
+	VFMADD231PS  Z25, Z20, Z13
+	VFMADD231PS  Z25, Z21, Z18
+	VMOVUPS      256(SI)(AX*4), Z26
+	VFMADD231PS  Z26, Z20, Z14
+	VFMADD231PS  Z26, Z21, Z19
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset12
+
+without12:
+	MOVL  48(R12), CX
+	TESTL CX, CX
+	JZ    without13
+
+subset13:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z20
+	VBROADCASTSS 4(BX), Z21
+	VBROADCASTSS 8(BX), Z22
+	VMOVUPS      (SI)(AX*4), Z23
+	VFMADD231PS  Z23, Z20, Z0
+	VFMADD231PS  Z23, Z21, Z10
+	VFMADD231PS  Z23, Z22, Z15
+	VMOVUPS      64(SI)(AX*4), Z24
+	VFMADD231PS  Z24, Z20, Z1
+	VFMADD231PS  Z24, Z21, Z11
+	VFMADD231PS  Z24, Z22, Z16
+	VMOVUPS      128(SI)(AX*4), Z25
+	VFMADD231PS  Z25, Z20, Z2
+	VFMADD231PS  Z25, Z21, Z12
+	VFMADD231PS  Z25, Z22, Z17
+	VMOVUPS      192(SI)(AX*4), Z26
+	VFMADD231PS  Z26, Z20, Z3
+	VFMADD231PS  Z26, Z21, Z13
+	VFMADD231PS  Z26, Z22, Z18
+	VMOVUPS      256(SI)(AX*4), Z27
+	VFMADD231PS  Z27, Z20, Z4
+	VFMADD231PS  Z27, Z21, Z14
+	VFMADD231PS  Z27, Z22, Z19
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset13
+
+without13:
+	MOVL  52(R12), CX
+	TESTL CX, CX
+	JZ    without14
+
+subset14:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z20
+	VBROADCASTSS 4(BX), Z21
+	VBROADCASTSS 8(BX), Z22
+	VMOVUPS      (SI)(AX*4), Z23
+	VFMADD231PS  Z23, Z20, Z5
+	VFMADD231PS  Z23, Z21, Z10
+	VFMADD231PS  Z23, Z22, Z15
+	VMOVUPS      64(SI)(AX*4), Z24
+	VFMADD231PS  Z24, Z20, Z6
+	VFMADD231PS  Z24, Z21, Z11
+	VFMADD231PS  Z24, Z22, Z16
+	VMOVUPS      128(SI)(AX*4), Z25
+	VFMADD231PS  Z25, Z20, Z7
+	VFMADD231PS  Z25, Z21, Z12
+	VFMADD231PS  Z25, Z22, Z17
+	VMOVUPS      192(SI)(AX*4), Z26
+	VFMADD231PS  Z26, Z20, Z8
+	VFMADD231PS  Z26, Z21, Z13
+	VFMADD231PS  Z26, Z22, Z18
+	VMOVUPS      256(SI)(AX*4), Z27
+	VFMADD231PS  Z27, Z20, Z9
+	VFMADD231PS  Z27, Z21, Z14
+	VFMADD231PS  Z27, Z22, Z19
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset14
+
+without14:
+	MOVL  56(R12), CX
+	TESTL CX, CX
+	JZ    without15
+
+subset15:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z20
+	VBROADCASTSS 4(BX), Z21
+	VBROADCASTSS 8(BX), Z22
+	VBROADCASTSS 12(BX), Z23
+	VMOVUPS      (SI)(AX*4), Z24
+	VFMADD231PS  Z24, Z20, Z0
+	VFMADD231PS  Z24, Z21, Z5
+	VFMADD231PS  Z24, Z22, Z10
+	VFMADD231PS  Z24, Z23, Z15
+	VMOVUPS      64(SI)(AX*4), Z25
+	VFMADD231PS  Z25, Z20, Z1
+	VFMADD231PS  Z25, Z21, Z6
+	VFMADD231PS  Z25, Z22, Z11
+	VFMADD231PS  Z25, Z23, Z16
+	VMOVUPS      128(SI)(AX*4), Z26
+	VFMADD231PS  Z26, Z20, Z2
+	VFMADD231PS  Z26, Z21, Z7
+	VFMADD231PS  Z26, Z22, Z12
+	VFMADD231PS  Z26, Z23, Z17
+	VMOVUPS      192(SI)(AX*4), Z27
+	VFMADD231PS  Z27, Z20, Z3
+	VFMADD231PS  Z27, Z21, Z8
+	VFMADD231PS  Z27, Z22, Z13
+	VFMADD231PS  Z27, Z23, Z18
+	VMOVUPS      256(SI)(AX*4), Z28
+	VFMADD231PS  Z28, Z20, Z4
+	VFMADD231PS  Z28, Z21, Z9
+	VFMADD231PS  Z28, Z22, Z14
+	VFMADD231PS  Z28, Z23, Z19
+	ADDQ         $0x04, R15
+	ADDQ         $0x10, BX
+	DECL         CX
+	JNZ          subset15
+
+without15:
+store:
+	CMPQ   168(DI), $0x00
+	JEQ    more
+	VPXORD Z20, Z20, Z20
+	VMAXPS Z0, Z20, Z0
+	VMAXPS Z1, Z20, Z1
+	VMAXPS Z2, Z20, Z2
+	VMAXPS Z3, Z20, Z3
+	VMAXPS Z4, Z20, Z4
+	VMAXPS Z5, Z20, Z5
+	VMAXPS Z6, Z20, Z6
+	VMAXPS Z7, Z20, Z7
+	VMAXPS Z8, Z20, Z8
+	VMAXPS Z9, Z20, Z9
+	VMAXPS Z10, Z20, Z10
+	VMAXPS Z11, Z20, Z11
+	VMAXPS Z12, Z20, Z12
+	VMAXPS Z13, Z20, Z13
+	VMAXPS Z14, Z20, Z14
+	VMAXPS Z15, Z20, Z15
+	VMAXPS Z16, Z20, Z16
+	VMAXPS Z17, Z20, Z17
+	VMAXPS Z18, Z20, Z18
+	VMAXPS Z19, Z20, Z19
+
+more:
+	CMPQ         176(DI), $0x00
+	JEQ          write
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z20, Z20, Z20
+	VBROADCASTSS (AX), Z21
+	VCMPPS       $0x11, Z20, Z0, K2
+	VMULPS       Z21, Z0, K2, Z0
+	VCMPPS       $0x11, Z20, Z1, K2
+	VMULPS       Z21, Z1, K2, Z1
+	VCMPPS       $0x11, Z20, Z2, K2
+	VMULPS       Z21, Z2, K2, Z2
+	VCMPPS       $0x11, Z20, Z3, K2
+	VMULPS       Z21, Z3, K2, Z3
+	VCMPPS       $0x11, Z20, Z4, K2
+	VMULPS       Z21, Z4, K2, Z4
+	VBROADCASTSS 4(AX), Z21
+	VCMPPS       $0x11, Z20, Z5, K2
+	VMULPS       Z21, Z5, K2, Z5
+	VCMPPS       $0x11, Z20, Z6, K2
+	VMULPS       Z21, Z6, K2, Z6
+	VCMPPS       $0x11, Z20, Z7, K2
+	VMULPS       Z21, Z7, K2, Z7
+	VCMPPS       $0x11, Z20, Z8, K2
+	VMULPS       Z21, Z8, K2, Z8
+	VCMPPS       $0x11, Z20, Z9, K2
+	VMULPS       Z21, Z9, K2, Z9
+	VBROADCASTSS 8(AX), Z21
+	VCMPPS       $0x11, Z20, Z10, K2
+	VMULPS       Z21, Z10, K2, Z10
+	VCMPPS       $0x11, Z20, Z11, K2
+	VMULPS       Z21, Z11, K2, Z11
+	VCMPPS       $0x11, Z20, Z12, K2
+	VMULPS       Z21, Z12, K2, Z12
+	VCMPPS       $0x11, Z20, Z13, K2
+	VMULPS       Z21, Z13, K2, Z13
+	VCMPPS       $0x11, Z20, Z14, K2
+	VMULPS       Z21, Z14, K2, Z14
+	VBROADCASTSS 12(AX), Z21
+	VCMPPS       $0x11, Z20, Z15, K2
+	VMULPS       Z21, Z15, K2, Z15
+	VCMPPS       $0x11, Z20, Z16, K2
+	VMULPS       Z21, Z16, K2, Z16
+	VCMPPS       $0x11, Z20, Z17, K2
+	VMULPS       Z21, Z17, K2, Z17
+	VCMPPS       $0x11, Z20, Z18, K2
+	VMULPS       Z21, Z18, K2, Z18
+	VCMPPS       $0x11, Z20, Z19, K2
+	VMULPS       Z21, Z19, K2, Z19
+
+clip:
+	MOVQ         160(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z20
+	VBROADCASTSS 4(AX), Z21
+	VMAXPS       Z0, Z20, Z0
+	VMINPS       Z0, Z21, Z0
+	VMAXPS       Z1, Z20, Z1
+	VMINPS       Z1, Z21, Z1
+	VMAXPS       Z2, Z20, Z2
+	VMINPS       Z2, Z21, Z2
+	VMAXPS       Z3, Z20, Z3
+	VMINPS       Z3, Z21, Z3
+	VMAXPS       Z4, Z20, Z4
+	VMINPS       Z4, Z21, Z4
+	VMAXPS       Z5, Z20, Z5
+	VMINPS       Z5, Z21, Z5
+	VMAXPS       Z6, Z20, Z6
+	VMINPS       Z6, Z21, Z6
+	VMAXPS       Z7, Z20, Z7
+	VMINPS       Z7, Z21, Z7
+	VMAXPS       Z8, Z20, Z8
+	VMINPS       Z8, Z21, Z8
+	VMAXPS       Z9, Z20, Z9
+	VMINPS       Z9, Z21, Z9
+	VMAXPS       Z10, Z20, Z10
+	VMINPS       Z10, Z21, Z10
+	VMAXPS       Z11, Z20, Z11
+	VMINPS       Z11, Z21, Z11
+	VMAXPS       Z12, Z20, Z12
+	VMINPS       Z12, Z21, Z12
+	VMAXPS       Z13, Z20, Z13
+	VMINPS       Z13, Z21, Z13
+	VMAXPS       Z14, Z20, Z14
+	VMINPS       Z14, Z21, Z14
+	VMAXPS       Z15, Z20, Z15
+	VMINPS       Z15, Z21, Z15
+	VMAXPS       Z16, Z20, Z16
+	VMINPS       Z16, Z21, Z16
+	VMAXPS       Z17, Z20, Z17
+	VMINPS       Z17, Z21, Z17
+	VMAXPS       Z18, Z20, Z18
+	VMINPS       Z18, Z21, Z18
+	VMAXPS       Z19, Z20, Z19
+	VMINPS       Z19, Z21, Z19
+
+gate:
+	TESTQ     R13, R13
+	JZ        write
+	VPXORD    Z20, Z20, Z20
+	MOVQ      R13, AX
+	MOVQ      144(DI), R15
+	VCMPPS    $0x11, (AX), Z20, K2
+	VMOVAPS.Z Z0, K2, Z0
+	VCMPPS    $0x11, 64(AX), Z20, K2
+	VMOVAPS.Z Z1, K2, Z1
+	VCMPPS    $0x11, 128(AX), Z20, K2
+	VMOVAPS.Z Z2, K2, Z2
+	VCMPPS    $0x11, 192(AX), Z20, K2
+	VMOVAPS.Z Z3, K2, Z3
+	VCMPPS    $0x11, 256(AX), Z20, K2
+	VMOVAPS.Z Z4, K2, Z4
+	ADDQ      R15, AX
+	VCMPPS    $0x11, (AX), Z20, K2
+	VMOVAPS.Z Z5, K2, Z5
+	VCMPPS    $0x11, 64(AX), Z20, K2
+	VMOVAPS.Z Z6, K2, Z6
+	VCMPPS    $0x11, 128(AX), Z20, K2
+	VMOVAPS.Z Z7, K2, Z7
+	VCMPPS    $0x11, 192(AX), Z20, K2
+	VMOVAPS.Z Z8, K2, Z8
+	VCMPPS    $0x11, 256(AX), Z20, K2
+	VMOVAPS.Z Z9, K2, Z9
+	ADDQ      R15, AX
+	VCMPPS    $0x11, (AX), Z20, K2
+	VMOVAPS.Z Z10, K2, Z10
+	VCMPPS    $0x11, 64(AX), Z20, K2
+	VMOVAPS.Z Z11, K2, Z11
+	VCMPPS    $0x11, 128(AX), Z20, K2
+	VMOVAPS.Z Z12, K2, Z12
+	VCMPPS    $0x11, 192(AX), Z20, K2
+	VMOVAPS.Z Z13, K2, Z13
+	VCMPPS    $0x11, 256(AX), Z20, K2
+	VMOVAPS.Z Z14, K2, Z14
+	ADDQ      R15, AX
+	VCMPPS    $0x11, (AX), Z20, K2
+	VMOVAPS.Z Z15, K2, Z15
+	VCMPPS    $0x11, 64(AX), Z20, K2
+	VMOVAPS.Z Z16, K2, Z16
+	VCMPPS    $0x11, 128(AX), Z20, K2
+	VMOVAPS.Z Z17, K2, Z17
+	VCMPPS    $0x11, 192(AX), Z20, K2
+	VMOVAPS.Z Z18, K2, Z18
+	VCMPPS    $0x11, 256(AX), Z20, K2
+	VMOVAPS.Z Z19, K2, Z19
+	ADDQ      136(DI), R13
+
+write:
+	MOVQ    DX, AX
+	MOVQ    112(DI), R15
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, K1, 256(AX)
+	ADDQ    R15, AX
+	VMOVUPS Z5, (AX)
+	VMOVUPS Z6, 64(AX)
+	VMOVUPS Z7, 128(AX)
+	VMOVUPS Z8, 192(AX)
+	VMOVUPS Z9, K1, 256(AX)
+	ADDQ    R15, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	VMOVUPS Z12, 128(AX)
+	VMOVUPS Z13, 192(AX)
+	VMOVUPS Z14, K1, 256(AX)
+	ADDQ    R15, AX
+	VMOVUPS Z15, (AX)
+	VMOVUPS Z16, 64(AX)
+	VMOVUPS Z17, 128(AX)
+	VMOVUPS Z18, 192(AX)
+	VMOVUPS Z19, K1, 256(AX)
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
+	TESTQ   R11, R11
+	JZ      count
+	ADDQ    120(DI), R11
+
+count:
+	DECQ R10
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func conv_grouped_f32_4x6_avx512(a *convArgs)
+// Requires: AVX, AVX512F
+TEXT ·conv_grouped_f32_4x6_avx512(SB), NOSPLIT, $0-8
+	MOVQ      a+0(FP), DI
+	MOVQ      8(DI), SI
+	MOVQ      (DI), DX
+	MOVQ      16(DI), R8
+	MOVQ      72(DI), CX
+	MOVQ      24(DI), R9
+	MOVQ      80(DI), R10
+	MOVQ      40(DI), R11
+	MOVQ      48(DI), R13
+	MOVQ      56(DI), AX
+	KXNORW    K1, K1, K1
+	TESTQ     AX, AX
+	JZ        row
+	VMOVDQU32 (AX), Z0
+	VPTESTMD  Z0, Z0, K1
+
+row:
+	MOVQ         32(DI), AX
+	VBROADCASTSS (AX), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z4
+	VMOVAPS      Z0, Z5
+	VBROADCASTSS 4(AX), Z6
+	VMOVAPS      Z6, Z7
+	VMOVAPS      Z6, Z8
+	VMOVAPS      Z6, Z9
+	VMOVAPS      Z6, Z10
+	VMOVAPS      Z6, Z11
+	VBROADCASTSS 8(AX), Z12
+	VMOVAPS      Z12, Z13
+	VMOVAPS      Z12, Z14
+	VMOVAPS      Z12, Z15
+	VMOVAPS      Z12, Z16
+	VMOVAPS      Z12, Z17
+	VBROADCASTSS 12(AX), Z18
+	VMOVAPS      Z18, Z19
+	VMOVAPS      Z18, Z20
+	VMOVAPS      Z18, Z21
+	VMOVAPS      Z18, Z22
+	VMOVAPS      Z18, Z23
+	TESTQ        R11, R11
+	JZ           taps
+	MOVQ         R11, AX
+	MOVQ         128(DI), R15
+	VADDPS       (AX), Z0, Z0
+	VADDPS       64(AX), Z1, Z1
+	VADDPS       128(AX), Z2, Z2
+	VADDPS       192(AX), Z3, Z3
+	VADDPS       256(AX), Z4, Z4
+	VADDPS       320(AX), Z5, Z5
+	ADDQ         R15, AX
+	VADDPS       (AX), Z6, Z6
+	VADDPS       64(AX), Z7, Z7
+	VADDPS       128(AX), Z8, Z8
+	VADDPS       192(AX), Z9, Z9
+	VADDPS       256(AX), Z10, Z10
+	VADDPS       320(AX), Z11, Z11
+	ADDQ         R15, AX
+	VADDPS       (AX), Z12, Z12
+	VADDPS       64(AX), Z13, Z13
+	VADDPS       128(AX), Z14, Z14
+	VADDPS       192(AX), Z15, Z15
+	VADDPS       256(AX), Z16, Z16
+	VADDPS       320(AX), Z17, Z17
+	ADDQ         R15, AX
+	VADDPS       (AX), Z18, Z18
+	VADDPS       64(AX), Z19, Z19
+	VADDPS       128(AX), Z20, Z20
+	VADDPS       192(AX), Z21, Z21
+	VADDPS       256(AX), Z22, Z22
+	VADDPS       320(AX), Z23, Z23
+
+taps:
+	MOVQ  72(DI), CX
+	NEGQ  CX
+	JZ    store
+	MOVQ  R9, BX
+	MOVQ  64(DI), R12
+	MOVQ  R8, R15
+	MOVL  (R12), CX
+	TESTL CX, CX
+	JZ    without1
+
+subset1:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z24
+	VFMADD231PS  (SI)(AX*4), Z24, Z0
+	VFMADD231PS  64(SI)(AX*4), Z24, Z1
+	VFMADD231PS  128(SI)(AX*4), Z24, Z2
+	VFMADD231PS  192(SI)(AX*4), Z24, Z3
+	VFMADD231PS  256(SI)(AX*4), Z24, Z4
+	VFMADD231PS  320(SI)(AX*4), Z24, Z5
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset1
+
+without1:
+	MOVL  4(R12), CX
+	TESTL CX, CX
+	JZ    without2
+
+subset2:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z24
+	VFMADD231PS  (SI)(AX*4), Z24, Z6
+	VFMADD231PS  64(SI)(AX*4), Z24, Z7
+	VFMADD231PS  128(SI)(AX*4), Z24, Z8
+	VFMADD231PS  192(SI)(AX*4), Z24, Z9
+	VFMADD231PS  256(SI)(AX*4), Z24, Z10
+	VFMADD231PS  320(SI)(AX*4), Z24, Z11
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset2
+
+without2:
+	MOVL  8(R12), CX
+	TESTL CX, CX
+	JZ    without3
+
+subset3:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z25
+	VMOVUPS      (SI)(AX*4), Z26
+	VFMADD231PS  Z26, Z24, Z0
+	VFMADD231PS  Z26, Z25, Z6
+	VMOVUPS      64(SI)(AX*4), Z27
+	VFMADD231PS  Z27, Z24, Z1
+	VFMADD231PS  Z27, Z25, Z7
+	VMOVUPS      128(SI)(AX*4), Z28
+	VFMADD231PS  Z28, Z24, Z2
+	VFMADD231PS  Z28, Z25, Z8
+	VMOVUPS      192(SI)(AX*4), Z29
+	VFMADD231PS  Z29, Z24, Z3
+	VFMADD231PS  Z29, Z25, Z9
+	VMOVUPS      256(SI)(AX*4), Z30
+	VFMADD231PS  Z30, Z24, Z4
+	VFMADD231PS  Z30, Z25, Z10
+	VMOVUPS      320(SI)(AX*4), Z31
+	VFMADD231PS  Z31, Z24, Z5
+	VFMADD231PS  Z31, Z25, Z11
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset3
+
+without3:
+	MOVL  12(R12), CX
+	TESTL CX, CX
+	JZ    without4
+
+subset4:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z24
+	VFMADD231PS  (SI)(AX*4), Z24, Z12
+	VFMADD231PS  64(SI)(AX*4), Z24, Z13
+	VFMADD231PS  128(SI)(AX*4), Z24, Z14
+	VFMADD231PS  192(SI)(AX*4), Z24, Z15
+	VFMADD231PS  256(SI)(AX*4), Z24, Z16
+	VFMADD231PS  320(SI)(AX*4), Z24, Z17
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset4
+
+without4:
+	MOVL  16(R12), CX
+	TESTL CX, CX
+	JZ    without5
+
+subset5:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z25
+	VMOVUPS      (SI)(AX*4), Z26
+	VFMADD231PS  Z26, Z24, Z0
+	VFMADD231PS  Z26, Z25, Z12
+	VMOVUPS      64(SI)(AX*4), Z27
+	VFMADD231PS  Z27, Z24, Z1
+	VFMADD231PS  Z27, Z25, Z13
+	VMOVUPS      128(SI)(AX*4), Z28
+	VFMADD231PS  Z28, Z24, Z2
+	VFMADD231PS  Z28, Z25, Z14
+	VMOVUPS      192(SI)(AX*4), Z29
+	VFMADD231PS  Z29, Z24, Z3
+	VFMADD231PS  Z29, Z25, Z15
+	VMOVUPS      256(SI)(AX*4), Z30
+	VFMADD231PS  Z30, Z24, Z4
+	VFMADD231PS  Z30, Z25, Z16
+	VMOVUPS      320(SI)(AX*4), Z31
+	VFMADD231PS  Z31, Z24, Z5
+	VFMADD231PS  Z31, Z25, Z17
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset5
+
+without5:
+	MOVL  20(R12), CX
+	TESTL CX, CX
+	JZ    without6
+
+subset6:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z25
+	VMOVUPS      (SI)(AX*4), Z26
+	VFMADD231PS  Z26, Z24, Z6
+	VFMADD231PS  Z26, Z25, Z12
+	VMOVUPS      64(SI)(AX*4), Z27
+	VFMADD231PS  Z27, Z24, Z7
+	VFMADD231PS  Z27, Z25, Z13
+	VMOVUPS      128(SI)(AX*4), Z28
+	VFMADD231PS  Z28, Z24, Z8
+	VFMADD231PS  Z28, Z25, Z14
+	VMOVUPS      192(SI)(AX*4), Z29
+	VFMADD231PS  Z29, Z24, Z9
+	VFMADD231PS  Z29, Z25, Z15
+	VMOVUPS      256(SI)(AX*4), Z30
+	VFMADD231PS  Z30, Z24, Z10
+	VFMADD231PS  Z30, Z25, Z16
+	VMOVUPS      320(SI)(AX*4), Z31
+	VFMADD231PS  Z31, Z24, Z11
+	VFMADD231PS  Z31, Z25, Z17
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset6
+
+without6:
+	MOVL  24(R12), CX
+	TESTL CX, CX
+	JZ    without7
+
+subset7:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z25
+	VBROADCASTSS 8(BX), Z26
+	VMOVUPS      (SI)(AX*4), Z27
+	VFMADD231PS  Z27, Z24, Z0
+	VFMADD231PS  Z27, Z25, Z6
+	VFMADD231PS  Z27, Z26, Z12
+	VMOVUPS      64(SI)(AX*4), Z28
+	VFMADD231PS  Z28, Z24, Z1
+	VFMADD231PS  Z28, Z25, Z7
+	VFMADD231PS  Z28, Z26, Z13
+	VMOVUPS      128(SI)(AX*4), Z29
+	VFMADD231PS  Z29, Z24, Z2
+	VFMADD231PS  Z29, Z25, Z8
+	VFMADD231PS  Z29, Z26, Z14
+	VMOVUPS      192(SI)(AX*4), Z30
+	VFMADD231PS  Z30, Z24, Z3
+	VFMADD231PS  Z30, Z25, Z9
+	VFMADD231PS  Z30, Z26, Z15
+	VMOVUPS      256(SI)(AX*4), Z31
+	VFMADD231PS  Z31, Z24, Z4
+	VFMADD231PS  Z31, Z25, Z10
+	VFMADD231PS  Z31, Z26, Z16
+	VMOVUPS      320(SI)(AX*4), Z27
+	VFMADD231PS  Z27, Z24, Z5
+	VFMADD231PS  Z27, Z25, Z11
+	VFMADD231PS  Z27, Z26, Z17
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset7
+
+without7:
+	MOVL  28(R12), CX
+	TESTL CX, CX
+	JZ    without8
+
+subset8:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z24
+	VFMADD231PS  (SI)(AX*4), Z24, Z18
+	VFMADD231PS  64(SI)(AX*4), Z24, Z19
+	VFMADD231PS  128(SI)(AX*4), Z24, Z20
+	VFMADD231PS  192(SI)(AX*4), Z24, Z21
+	VFMADD231PS  256(SI)(AX*4), Z24, Z22
+	VFMADD231PS  320(SI)(AX*4), Z24, Z23
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset8
+
+without8:
+	MOVL  32(R12), CX
+	TESTL CX, CX
+	JZ    without9
+
+subset9:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z25
+	VMOVUPS      (SI)(AX*4), Z26
+	VFMADD231PS  Z26, Z24, Z0
+	VFMADD231PS  Z26, Z25, Z18
+	VMOVUPS      64(SI)(AX*4), Z27
+	VFMADD231PS  Z27, Z24, Z1
+	VFMADD231PS  Z27, Z25, Z19
+	VMOVUPS      128(SI)(AX*4), Z28
+	VFMADD231PS  Z28, Z24, Z2
+	VFMADD231PS  Z28, Z25, Z20
+	VMOVUPS      192(SI)(AX*4), Z29
+	VFMADD231PS  Z29, Z24, Z3
+	VFMADD231PS  Z29, Z25, Z21
+	VMOVUPS      256(SI)(AX*4), Z30
+	VFMADD231PS  Z30, Z24, Z4
+	VFMADD231PS  Z30, Z25, Z22
+	VMOVUPS      320(SI)(AX*4), Z31
+	VFMADD231PS  Z31, Z24, Z5
+	VFMADD231PS  Z31, Z25, Z23
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset9
+
+without9:
+	MOVL  36(R12), CX
+	TESTL CX, CX
+	JZ    without10
+
+subset10:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z25
+	VMOVUPS      (SI)(AX*4), Z26
+	VFMADD231PS  Z26, Z24, Z6
+	VFMADD231PS  Z26, Z25, Z18
+	VMOVUPS      64(SI)(AX*4), Z27
+	VFMADD231PS  Z27, Z24, Z7
+	VFMADD231PS  Z27, Z25, Z19
+	VMOVUPS      128(SI)(AX*4), Z28
+	VFMADD231PS  Z28, Z24, Z8
+	VFMADD231PS  Z28, Z25, Z20
+	VMOVUPS      192(SI)(AX*4), Z29
+	VFMADD231PS  Z29, Z24, Z9
+	VFMADD231PS  Z29, Z25, Z21
+	VMOVUPS      256(SI)(AX*4), Z30
+	VFMADD231PS  Z30, Z24, Z10
+	VFMADD231PS  Z30, Z25, Z22
+	VMOVUPS      320(SI)(AX*4), Z31
+	VFMADD231PS  Z31, Z24, Z11
+	VFMADD231PS  Z31, Z25, Z23
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset10
+
+without10:
+	MOVL  40(R12), CX
+	TESTL CX, CX
+	JZ    without11
+
+subset11:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z25
+	VBROADCASTSS 8(BX), Z26
+	VMOVUPS      (SI)(AX*4), Z27
+	VFMADD231PS  Z27, Z24, Z0
+	VFMADD231PS  Z27, Z25, Z6
+	VFMADD231PS  Z27, Z26, Z18
+	VMOVUPS      64(SI)(AX*4), Z28
+	VFMADD231PS  Z28, Z24, Z1
+	VFMADD231PS  Z28, Z25, Z7
+	VFMADD231PS  Z28, Z26, Z19
+	VMOVUPS      128(SI)(AX*4), Z29
+	VFMADD231PS  Z29, Z24, Z2
+	VFMADD231PS  Z29, Z25, Z8
+	VFMADD231PS  Z29, Z26, Z20
+	VMOVUPS      192(SI)(AX*4), Z30
+	VFMADD231PS  Z30, Z24, Z3
+	VFMADD231PS  Z30, Z25, Z9
+	VFMADD231PS  Z30, Z26, Z21
+	VMOVUPS      256(SI)(AX*4), Z31
+	VFMADD231PS  Z31, Z24, Z4
+	VFMADD231PS  Z31, Z25, Z10
+	VFMADD231PS  Z31, Z26, Z22
+	VMOVUPS      320(SI)(AX*4), Z27
+	VFMADD231PS  Z27, Z24, Z5
+	VFMADD231PS  Z27, Z25, Z11
+	VFMADD231PS  Z27, Z26, Z23
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset11
+
+without11:
+	MOVL  44(R12), CX
+	TESTL CX, CX
+	JZ    without12
+
+subset12:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z25
+	VMOVUPS      (SI)(AX*4), Z26
+	VFMADD231PS  Z26, Z24, Z12
+	VFMADD231PS  Z26, Z25, Z18
+	VMOVUPS      64(SI)(AX*4), Z27
+	VFMADD231PS  Z27, Z24, Z13
+	VFMADD231PS  Z27, Z25, Z19
+	VMOVUPS      128(SI)(AX*4), Z28
+	VFMADD231PS  Z28, Z24, Z14
+	VFMADD231PS  Z28, Z25, Z20
+	VMOVUPS      192(SI)(AX*4), Z29
+	VFMADD231PS  Z29, Z24, Z15
+	VFMADD231PS  Z29, Z25, Z21
+	VMOVUPS      256(SI)(AX*4), Z30
+	VFMADD231PS  Z30, Z24, Z16
+	VFMADD231PS  Z30, Z25, Z22
+	VMOVUPS      320(SI)(AX*4), Z31
+	VFMADD231PS  Z31, Z24, Z17
+	VFMADD231PS  Z31, Z25, Z23
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset12
+
+without12:
+	MOVL  48(R12), CX
+	TESTL CX, CX
+	JZ    without13
+
+subset13:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z25
+	VBROADCASTSS 8(BX), Z26
+	VMOVUPS      (SI)(AX*4), Z27
+	VFMADD231PS  Z27, Z24, Z0
+	VFMADD231PS  Z27, Z25, Z12
+	VFMADD231PS  Z27, Z26, Z18
+	VMOVUPS      64(SI)(AX*4), Z28
+	VFMADD231PS  Z28, Z24, Z1
+	VFMADD231PS  Z28, Z25, Z13
+	VFMADD231PS  Z28, Z26, Z19
+	VMOVUPS      128(SI)(AX*4), Z29
+	VFMADD231PS  Z29, Z24, Z2
+	VFMADD231PS  Z29, Z25, Z14
+	VFMADD231PS  Z29, Z26, Z20
+	VMOVUPS      192(SI)(AX*4), Z30
+	VFMADD231PS  Z30, Z24, Z3
+	VFMADD231PS  Z30, Z25, Z15
+	VFMADD231PS  Z30, Z26, Z21
+	VMOVUPS      256(SI)(AX*4), Z31
+	VFMADD231PS  Z31, Z24, Z4
+	VFMADD231PS  Z31, Z25, Z16
+	VFMADD231PS  Z31, Z26, Z22
+	VMOVUPS      320(SI)(AX*4), Z27
+	VFMADD231PS  Z27, Z24, Z5
+	VFMADD231PS  Z27, Z25, Z17
+	VFMADD231PS  Z27, Z26, Z23
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset13
+
+without13:
+	MOVL  52(R12), CX
+	TESTL CX, CX
+	JZ    without14
+
+subset14:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z25
+	VBROADCASTSS 8(BX), Z26
+	VMOVUPS      (SI)(AX*4), Z27
+	VFMADD231PS  Z27, Z24, Z6
+	VFMADD231PS  Z27, Z25, Z12
+	VFMADD231PS  Z27, Z26, Z18
+	VMOVUPS      64(SI)(AX*4), Z28
+	VFMADD231PS  Z28, Z24, Z7
+	VFMADD231PS  Z28, Z25, Z13
+	VFMADD231PS  Z28, Z26, Z19
+	VMOVUPS      128(SI)(AX*4), Z29
+	VFMADD231PS  Z29, Z24, Z8
+	VFMADD231PS  Z29, Z25, Z14
+	VFMADD231PS  Z29, Z26, Z20
+	VMOVUPS      192(SI)(AX*4), Z30
+	VFMADD231PS  Z30, Z24, Z9
+	VFMADD231PS  Z30, Z25, Z15
+	VFMADD231PS  Z30, Z26, Z21
+	VMOVUPS      256(SI)(AX*4), Z31
+	VFMADD231PS  Z31, Z24, Z10
+	VFMADD231PS  Z31, Z25, Z16
+	VFMADD231PS  Z31, Z26, Z22
+	VMOVUPS      320(SI)(AX*4), Z27
+	VFMADD231PS  Z27, Z24, Z11
+	VFMADD231PS  Z27, Z25, Z17
+	VFMADD231PS  Z27, Z26, Z23
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset14
+
+without14:
+	MOVL  56(R12), CX
+	TESTL CX, CX
+	JZ    without15
+
+subset15:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z25
+	VBROADCASTSS 8(BX), Z26
+	VBROADCASTSS 12(BX), Z27
+	VMOVUPS      (SI)(AX*4), Z28
+	VFMADD231PS  Z28, Z24, Z0
+	VFMADD231PS  Z28, Z25, Z6
+	VFMADD231PS  Z28, Z26, Z12
+	VFMADD231PS  Z28, Z27, Z18
+	VMOVUPS      64(SI)(AX*4), Z29
+	VFMADD231PS  Z29, Z24, Z1
+	VFMADD231PS  Z29, Z25, Z7
+	VFMADD231PS  Z29, Z26, Z13
+	VFMADD231PS  Z29, Z27, Z19
+	VMOVUPS      128(SI)(AX*4), Z30
+	VFMADD231PS  Z30, Z24, Z2
+	VFMADD231PS  Z30, Z25, Z8
+	VFMADD231PS  Z30, Z26, Z14
+	VFMADD231PS  Z30, Z27, Z20
+	VMOVUPS      192(SI)(AX*4), Z31
+	VFMADD231PS  Z31, Z24, Z3
+	VFMADD231PS  Z31, Z25, Z9
+	VFMADD231PS  Z31, Z26, Z15
+	VFMADD231PS  Z31, Z27, Z21
+	VMOVUPS      256(SI)(AX*4), Z28
+	VFMADD231PS  Z28, Z24, Z4
+	VFMADD231PS  Z28, Z25, Z10
+	VFMADD231PS  Z28, Z26, Z16
+	VFMADD231PS  Z28, Z27, Z22
+	VMOVUPS      320(SI)(AX*4), Z29
+	VFMADD231PS  Z29, Z24, Z5
+	VFMADD231PS  Z29, Z25, Z11
+	VFMADD231PS  Z29, Z26, Z17
+	VFMADD231PS  Z29, Z27, Z23
+	ADDQ         $0x04, R15
+	ADDQ         $0x10, BX
+	DECL         CX
+	JNZ          subset15
+
+without15:
+store:
+	CMPQ   168(DI), $0x00
+	JEQ    more
+	VPXORD Z24, Z24, Z24
+	VMAXPS Z0, Z24, Z0
+	VMAXPS Z1, Z24, Z1
+	VMAXPS Z2, Z24, Z2
+	VMAXPS Z3, Z24, Z3
+	VMAXPS Z4, Z24, Z4
+	VMAXPS Z5, Z24, Z5
+	VMAXPS Z6, Z24, Z6
+	VMAXPS Z7, Z24, Z7
+	VMAXPS Z8, Z24, Z8
+	VMAXPS Z9, Z24, Z9
+	VMAXPS Z10, Z24, Z10
+	VMAXPS Z11, Z24, Z11
+	VMAXPS Z12, Z24, Z12
+	VMAXPS Z13, Z24, Z13
+	VMAXPS Z14, Z24, Z14
+	VMAXPS Z15, Z24, Z15
+	VMAXPS Z16, Z24, Z16
+	VMAXPS Z17, Z24, Z17
+	VMAXPS Z18, Z24, Z18
+	VMAXPS Z19, Z24, Z19
+	VMAXPS Z20, Z24, Z20
+	VMAXPS Z21, Z24, Z21
+	VMAXPS Z22, Z24, Z22
+	VMAXPS Z23, Z24, Z23
+
+more:
+	CMPQ         176(DI), $0x00
+	JEQ          write
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VPXORD       Z24, Z24, Z24
+	VBROADCASTSS (AX), Z25
+	VCMPPS       $0x11, Z24, Z0, K2
+	VMULPS       Z25, Z0, K2, Z0
+	VCMPPS       $0x11, Z24, Z1, K2
+	VMULPS       Z25, Z1, K2, Z1
+	VCMPPS       $0x11, Z24, Z2, K2
+	VMULPS       Z25, Z2, K2, Z2
+	VCMPPS       $0x11, Z24, Z3, K2
+	VMULPS       Z25, Z3, K2, Z3
+	VCMPPS       $0x11, Z24, Z4, K2
+	VMULPS       Z25, Z4, K2, Z4
+	VCMPPS       $0x11, Z24, Z5, K2
+	VMULPS       Z25, Z5, K2, Z5
+	VBROADCASTSS 4(AX), Z25
+	VCMPPS       $0x11, Z24, Z6, K2
+	VMULPS       Z25, Z6, K2, Z6
+	VCMPPS       $0x11, Z24, Z7, K2
+	VMULPS       Z25, Z7, K2, Z7
+	VCMPPS       $0x11, Z24, Z8, K2
+	VMULPS       Z25, Z8, K2, Z8
+	VCMPPS       $0x11, Z24, Z9, K2
+	VMULPS       Z25, Z9, K2, Z9
+	VCMPPS       $0x11, Z24, Z10, K2
+	VMULPS       Z25, Z10, K2, Z10
+	VCMPPS       $0x11, Z24, Z11, K2
+	VMULPS       Z25, Z11, K2, Z11
+	VBROADCASTSS 8(AX), Z25
+	VCMPPS       $0x11, Z24, Z12, K2
+	VMULPS       Z25, Z12, K2, Z12
+	VCMPPS       $0x11, Z24, Z13, K2
+	VMULPS       Z25, Z13, K2, Z13
+	VCMPPS       $0x11, Z24, Z14, K2
+	VMULPS       Z25, Z14, K2, Z14
+	VCMPPS       $0x11, Z24, Z15, K2
+	VMULPS       Z25, Z15, K2, Z15
+	VCMPPS       $0x11, Z24, Z16, K2
+	VMULPS       Z25, Z16, K2, Z16
+	VCMPPS       $0x11, Z24, Z17, K2
+	VMULPS       Z25, Z17, K2, Z17
+	VBROADCASTSS 12(AX), Z25
+	VCMPPS       $0x11, Z24, Z18, K2
+	VMULPS       Z25, Z18, K2, Z18
+	VCMPPS       $0x11, Z24, Z19, K2
+	VMULPS       Z25, Z19, K2, Z19
+	VCMPPS       $0x11, Z24, Z20, K2
+	VMULPS       Z25, Z20, K2, Z20
+	VCMPPS       $0x11, Z24, Z21, K2
+	VMULPS       Z25, Z21, K2, Z21
+	VCMPPS       $0x11, Z24, Z22, K2
+	VMULPS       Z25, Z22, K2, Z22
+	VCMPPS       $0x11, Z24, Z23, K2
+	VMULPS       Z25, Z23, K2, Z23
+
+clip:
+	MOVQ         160(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Z24
+	VBROADCASTSS 4(AX), Z25
+	VMAXPS       Z0, Z24, Z0
+	VMINPS       Z0, Z25, Z0
+	VMAXPS       Z1, Z24, Z1
+	VMINPS       Z1, Z25, Z1
+	VMAXPS       Z2, Z24, Z2
+	VMINPS       Z2, Z25, Z2
+	VMAXPS       Z3, Z24, Z3
+	VMINPS       Z3, Z25, Z3
+	VMAXPS       Z4, Z24, Z4
+	VMINPS       Z4, Z25, Z4
+	VMAXPS       Z5, Z24, Z5
+	VMINPS       Z5, Z25, Z5
+	VMAXPS       Z6, Z24, Z6
+	VMINPS       Z6, Z25, Z6
+	VMAXPS       Z7, Z24, Z7
+	VMINPS       Z7, Z25, Z7
+	VMAXPS       Z8, Z24, Z8
+	VMINPS       Z8, Z25, Z8
+	VMAXPS       Z9, Z24, Z9
+	VMINPS       Z9, Z25, Z9
+	VMAXPS       Z10, Z24, Z10
+	VMINPS       Z10, Z25, Z10
+	VMAXPS       Z11, Z24, Z11
+	VMINPS       Z11, Z25, Z11
+	VMAXPS       Z12, Z24, Z12
+	VMINPS       Z12, Z25, Z12
+	VMAXPS       Z13, Z24, Z13
+	VMINPS       Z13, Z25, Z13
+	VMAXPS       Z14, Z24, Z14
+	VMINPS       Z14, Z25, Z14
+	VMAXPS       Z15, Z24, Z15
+	VMINPS       Z15, Z25, Z15
+	VMAXPS       Z16, Z24, Z16
+	VMINPS       Z16, Z25, Z16
+	VMAXPS       Z17, Z24, Z17
+	VMINPS       Z17, Z25, Z17
+	VMAXPS       Z18, Z24, Z18
+	VMINPS       Z18, Z25, Z18
+	VMAXPS       Z19, Z24, Z19
+	VMINPS       Z19, Z25, Z19
+	VMAXPS       Z20, Z24, Z20
+	VMINPS       Z20, Z25, Z20
+	VMAXPS       Z21, Z24, Z21
+	VMINPS       Z21, Z25, Z21
+	VMAXPS       Z22, Z24, Z22
+	VMINPS       Z22, Z25, Z22
+	VMAXPS       Z23, Z24, Z23
+	VMINPS       Z23, Z25, Z23
+
+gate:
+	TESTQ     R13, R13
+	JZ        write
+	VPXORD    Z24, Z24, Z24
+	MOVQ      R13, AX
+	MOVQ      144(DI), R15
+	VCMPPS    $0x11, (AX), Z24, K2
+	VMOVAPS.Z Z0, K2, Z0
+	VCMPPS    $0x11, 64(AX), Z24, K2
+	VMOVAPS.Z Z1, K2, Z1
+	VCMPPS    $0x11, 128(AX), Z24, K2
+	VMOVAPS.Z Z2, K2, Z2
+	VCMPPS    $0x11, 192(AX), Z24, K2
+	VMOVAPS.Z Z3, K2, Z3
+	VCMPPS    $0x11, 256(AX), Z24, K2
+	VMOVAPS.Z Z4, K2, Z4
+	VCMPPS    $0x11, 320(AX), Z24, K2
+	VMOVAPS.Z Z5, K2, Z5
+	ADDQ      R15, AX
+	VCMPPS    $0x11, (AX), Z24, K2
+	VMOVAPS.Z Z6, K2, Z6
+	VCMPPS    $0x11, 64(AX), Z24, K2
+	VMOVAPS.Z Z7, K2, Z7
+	VCMPPS    $0x11, 128(AX), Z24, K2
+	VMOVAPS.Z Z8, K2, Z8
+	VCMPPS    $0x11, 192(AX), Z24, K2
+	VMOVAPS.Z Z9, K2, Z9
+	VCMPPS    $0x11, 256(AX), Z24, K2
+	VMOVAPS.Z Z10, K2, Z10
+	VCMPPS    $0x11, 320(AX), Z24, K2
+	VMOVAPS.Z Z11, K2, Z11
+	ADDQ      R15, AX
+	VCMPPS    $0x11, (AX), Z24, K2
+	VMOVAPS.Z Z12, K2, Z12
+	VCMPPS    $0x11, 64(AX), Z24, K2
+	VMOVAPS.Z Z13, K2, Z13
+	VCMPPS    $0x11, 128(AX), Z24, K2
+	VMOVAPS.Z Z14, K2, Z14
+	VCMPPS    $0x11, 192(AX), Z24, K2
+	VMOVAPS.Z Z15, K2, Z15
+	VCMPPS    $0x11, 256(AX), Z24, K2
+	VMOVAPS.Z Z16, K2, Z16
+	VCMPPS    $0x11, 320(AX), Z24, K2
+	VMOVAPS.Z Z17, K2, Z17
+	ADDQ      R15, AX
+	VCMPPS    $0x11, (AX), Z24, K2
+	VMOVAPS.Z Z18, K2, Z18
+	VCMPPS    $0x11, 64(AX), Z24, K2
+	VMOVAPS.Z Z19, K2, Z19
+	VCMPPS    $0x11, 128(AX), Z24, K2
+	VMOVAPS.Z Z20, K2, Z20
+	VCMPPS    $0x11, 192(AX), Z24, K2
+	VMOVAPS.Z Z21, K2, Z21
+	VCMPPS    $0x11, 256(AX), Z24, K2
+	VMOVAPS.Z Z22, K2, Z22
+	VCMPPS    $0x11, 320(AX), Z24, K2
+	VMOVAPS.Z Z23, K2, Z23
+	ADDQ      136(DI), R13
+
+write:
+	MOVQ    DX, AX
+	MOVQ    112(DI), R15
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, K1, 320(AX)
+	ADDQ    R15, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	VMOVUPS Z8, 128(AX)
+	VMOVUPS Z9, 192(AX)
+	VMOVUPS Z10, 256(AX)
+	VMOVUPS Z11, K1, 320(AX)
+	ADDQ    R15, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	VMOVUPS Z14, 128(AX)
+	VMOVUPS Z15, 192(AX)
+	VMOVUPS Z16, 256(AX)
+	VMOVUPS Z17, K1, 320(AX)
+	ADDQ    R15, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	VMOVUPS Z20, 128(AX)
+	VMOVUPS Z21, 192(AX)
+	VMOVUPS Z22, 256(AX)
+	VMOVUPS Z23, K1, 320(AX)
+	ADDQ    96(DI), SI
+	ADDQ    104(DI), DX
+	TESTQ   R11, R11
+	JZ      count
+	ADDQ    120(DI), R11
+
+count:
+	DECQ R10
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func conv_grouped_f32_4x1_avx2(a *convArgs)
+// Requires: AVX, FMA3
+TEXT ·conv_grouped_f32_4x1_avx2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), DI
+	MOVQ 8(DI), SI
+	MOVQ (DI), DX
+	MOVQ 16(DI), R8
+	MOVQ 72(DI), CX
+	MOVQ 24(DI), R9
+	MOVQ 80(DI), R10
+	MOVQ 40(DI), R11
+	MOVQ 48(DI), R13
+
+row:
+	MOVQ         32(DI), AX
+	VBROADCASTSS (AX), Y0
+	VBROADCASTSS 4(AX), Y1
+	VBROADCASTSS 8(AX), Y2
+	VBROADCASTSS 12(AX), Y3
+	TESTQ        R11, R11
+	JZ           taps
+	MOVQ         R11, AX
+	MOVQ         128(DI), R15
+	VADDPS       (AX), Y0, Y0
+	ADDQ         R15, AX
+	VADDPS       (AX), Y1, Y1
+	ADDQ         R15, AX
+	VADDPS       (AX), Y2, Y2
+	ADDQ         R15, AX
+	VADDPS       (AX), Y3, Y3
+
+taps:
+	MOVQ  72(DI), CX
+	NEGQ  CX
+	JZ    store
+	MOVQ  R9, BX
+	MOVQ  64(DI), R12
+	MOVQ  R8, R15
+	MOVL  (R12), CX
+	TESTL CX, CX
+	JZ    without1
+
+subset1:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Y4
+	VFMADD231PS  (SI)(AX*4), Y4, Y0
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset1
+
+without1:
+	MOVL  4(R12), CX
+	TESTL CX, CX
+	JZ    without2
+
+subset2:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Y4
+	VFMADD231PS  (SI)(AX*4), Y4, Y1
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset2
+
+without2:
+	MOVL  8(R12), CX
+	TESTL CX, CX
+	JZ    without3
+
+subset3:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Y4
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS 4(BX), Y6
+	VFMADD231PS  Y4, Y6, Y1
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset3
+
+without3:
+	MOVL  12(R12), CX
+	TESTL CX, CX
+	JZ    without4
+
+subset4:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Y4
+	VFMADD231PS  (SI)(AX*4), Y4, Y2
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset4
+
+without4:
+	MOVL  16(R12), CX
+	TESTL CX, CX
+	JZ    without5
+
+subset5:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Y4
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS 4(BX), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset5
+
+without5:
+	MOVL  20(R12), CX
+	TESTL CX, CX
+	JZ    without6
+
+subset6:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Y4
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y4, Y5, Y1
+	VBROADCASTSS 4(BX), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset6
+
+without6:
+	MOVL  24(R12), CX
+	TESTL CX, CX
+	JZ    without7
+
+subset7:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Y4
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS 4(BX), Y6
+	VFMADD231PS  Y4, Y6, Y1
+	VBROADCASTSS 8(BX), Y7
+	VFMADD231PS  Y4, Y7, Y2
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset7
+
+without7:
+	MOVL  28(R12), CX
+	TESTL CX, CX
+	JZ    without8
+
+subset8:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Y4
+	VFMADD231PS  (SI)(AX*4), Y4, Y3
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset8
+
+without8:
+	MOVL  32(R12), CX
+	TESTL CX, CX
+	JZ    without9
+
+subset9:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Y4
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS 4(BX), Y6
+	VFMADD231PS  Y4, Y6, Y3
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset9
+
+without9:
+	MOVL  36(R12), CX
+	TESTL CX, CX
+	JZ    without10
+
+subset10:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Y4
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y4, Y5, Y1
+	VBROADCASTSS 4(BX), Y6
+	VFMADD231PS  Y4, Y6, Y3
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset10
+
+without10:
+	MOVL  40(R12), CX
+	TESTL CX, CX
+	JZ    without11
+
+subset11:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Y4
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS 4(BX), Y6
+	VFMADD231PS  Y4, Y6, Y1
+	VBROADCASTSS 8(BX), Y7
+	VFMADD231PS  Y4, Y7, Y3
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset11
+
+without11:
+	MOVL  44(R12), CX
+	TESTL CX, CX
+	JZ    without12
+
+subset12:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Y4
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS 4(BX), Y6
+	VFMADD231PS  Y4, Y6, Y3
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset12
+
+without12:
+	MOVL  48(R12), CX
+	TESTL CX, CX
+	JZ    without13
+
+subset13:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Y4
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS 4(BX), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VBROADCASTSS 8(BX), Y7
+	VFMADD231PS  Y4, Y7, Y3
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset13
+
+without13:
+	MOVL  52(R12), CX
+	TESTL CX, CX
+	JZ    without14
+
+subset14:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Y4
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y4, Y5, Y1
+	VBROADCASTSS 4(BX), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VBROADCASTSS 8(BX), Y7
+	VFMADD231PS  Y4, Y7, Y3
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset14
+
+without14:
+	MOVL  56(R12), CX
+	TESTL CX, CX
+	JZ    without15
+
+subset15:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Y4
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS 4(BX), Y6
+	VFMADD231PS  Y4, Y6, Y1
+	VBROADCASTSS 8(BX), Y7
+	VFMADD231PS  Y4, Y7, Y2
+	VBROADCASTSS 12(BX), Y8
+	VFMADD231PS  Y4, Y8, Y3
+	ADDQ         $0x04, R15
+	ADDQ         $0x10, BX
+	DECL         CX
+	JNZ          subset15
+
+without15:
+store:
+	CMPQ   168(DI), $0x00
+	JEQ    more
+	VXORPS Y4, Y4, Y4
+	VMAXPS Y0, Y4, Y0
+	VMAXPS Y1, Y4, Y1
+	VMAXPS Y2, Y4, Y2
+	VMAXPS Y3, Y4, Y3
+
+more:
+	CMPQ         176(DI), $0x00
+	JEQ          write
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VXORPS       Y4, Y4, Y4
+	VBROADCASTSS (AX), Y5
+	VMULPS       Y5, Y0, Y6
+	VBLENDVPS    Y0, Y6, Y0, Y0
+	VBROADCASTSS 4(AX), Y5
+	VMULPS       Y5, Y1, Y6
+	VBLENDVPS    Y1, Y6, Y1, Y1
+	VBROADCASTSS 8(AX), Y5
+	VMULPS       Y5, Y2, Y6
+	VBLENDVPS    Y2, Y6, Y2, Y2
+	VBROADCASTSS 12(AX), Y5
+	VMULPS       Y5, Y3, Y6
+	VBLENDVPS    Y3, Y6, Y3, Y3
+
+clip:
+	MOVQ         160(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Y4
+	VBROADCASTSS 4(AX), Y5
+	VMAXPS       Y0, Y4, Y0
+	VMINPS       Y0, Y5, Y0
+	VMAXPS       Y1, Y4, Y1
+	VMINPS       Y1, Y5, Y1
+	VMAXPS       Y2, Y4, Y2
+	VMINPS       Y2, Y5, Y2
+	VMAXPS       Y3, Y4, Y3
+	VMINPS       Y3, Y5, Y3
+
+gate:
+	TESTQ  R13, R13
+	JZ     write
+	VXORPS Y4, Y4, Y4
+	MOVQ   R13, AX
+	MOVQ   144(DI), R15
+	VCMPPS $0x11, (AX), Y4, Y5
+	VANDPS Y0, Y5, Y0
+	ADDQ   R15, AX
+	VCMPPS $0x11, (AX), Y4, Y5
+	VANDPS Y1, Y5, Y1
+	ADDQ   R15, AX
+	VCMPPS $0x11, (AX), Y4, Y5
+	VANDPS Y2, Y5, Y2
+	ADDQ   R15, AX
+	VCMPPS $0x11, (AX), Y4, Y5
+	VANDPS Y3, Y5, Y3
+	ADDQ   136(DI), R13
+
+write:
+	MOVQ    DX, AX
+	MOVQ    112(DI), R15
+	MOVQ    56(DI), CX
+	TESTQ   CX, CX
+	JNZ     masked
+	VMOVUPS Y0, (AX)
+	ADDQ    R15, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    R15, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    R15, AX
+	VMOVUPS Y3, (AX)
+	JMP     next
+
+masked:
+	VMOVUPS    (CX), Y4
+	VMASKMOVPS Y0, Y4, (AX)
+	ADDQ       R15, AX
+	VMASKMOVPS Y1, Y4, (AX)
+	ADDQ       R15, AX
+	VMASKMOVPS Y2, Y4, (AX)
+	ADDQ       R15, AX
+	VMASKMOVPS Y3, Y4, (AX)
+
+next:
+	ADDQ  96(DI), SI
+	ADDQ  104(DI), DX
+	TESTQ R11, R11
+	JZ    count
+	ADDQ  120(DI), R11
+
+count:
+	DECQ R10
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func conv_grouped_f32_4x2_avx2(a *convArgs)
+// Requires: AVX, FMA3
+TEXT ·conv_grouped_f32_4x2_avx2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), DI
+	MOVQ 8(DI), SI
+	MOVQ (DI), DX
+	MOVQ 16(DI), R8
+	MOVQ 72(DI), CX
+	MOVQ 24(DI), R9
+	MOVQ 80(DI), R10
+	MOVQ 40(DI), R11
+	MOVQ 48(DI), R13
+
+row:
+	MOVQ         32(DI), AX
+	VBROADCASTSS (AX), Y0
+	VMOVAPS      Y0, Y1
+	VBROADCASTSS 4(AX), Y2
+	VMOVAPS      Y2, Y3
+	VBROADCASTSS 8(AX), Y4
+	VMOVAPS      Y4, Y5
+	VBROADCASTSS 12(AX), Y6
+	VMOVAPS      Y6, Y7
+	TESTQ        R11, R11
+	JZ           taps
+	MOVQ         R11, AX
+	MOVQ         128(DI), R15
+	VADDPS       (AX), Y0, Y0
+	VADDPS       32(AX), Y1, Y1
+	ADDQ         R15, AX
+	VADDPS       (AX), Y2, Y2
+	VADDPS       32(AX), Y3, Y3
+	ADDQ         R15, AX
+	VADDPS       (AX), Y4, Y4
+	VADDPS       32(AX), Y5, Y5
+	ADDQ         R15, AX
+	VADDPS       (AX), Y6, Y6
+	VADDPS       32(AX), Y7, Y7
+
+taps:
+	MOVQ  72(DI), CX
+	NEGQ  CX
+	JZ    store
+	MOVQ  R9, BX
+	MOVQ  64(DI), R12
+	MOVQ  R8, R15
+	MOVL  (R12), CX
+	TESTL CX, CX
+	JZ    without1
+
+subset1:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Y8
+	VFMADD231PS  (SI)(AX*4), Y8, Y0
+	VFMADD231PS  32(SI)(AX*4), Y8, Y1
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset1
+
+without1:
+	MOVL  4(R12), CX
+	TESTL CX, CX
+	JZ    without2
+
+subset2:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Y8
+	VFMADD231PS  (SI)(AX*4), Y8, Y2
+	VFMADD231PS  32(SI)(AX*4), Y8, Y3
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset2
+
+without2:
+	MOVL  8(R12), CX
+	TESTL CX, CX
+	JZ    without3
+
+subset3:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y9
+	VMOVUPS      (SI)(AX*4), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y2
+	VMOVUPS      32(SI)(AX*4), Y11
+	VFMADD231PS  Y11, Y8, Y1
+	VFMADD231PS  Y11, Y9, Y3
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset3
+
+without3:
+	MOVL  12(R12), CX
+	TESTL CX, CX
+	JZ    without4
+
+subset4:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Y8
+	VFMADD231PS  (SI)(AX*4), Y8, Y4
+	VFMADD231PS  32(SI)(AX*4), Y8, Y5
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset4
+
+without4:
+	MOVL  16(R12), CX
+	TESTL CX, CX
+	JZ    without5
+
+subset5:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y9
+	VMOVUPS      (SI)(AX*4), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y4
+	VMOVUPS      32(SI)(AX*4), Y11
+	VFMADD231PS  Y11, Y8, Y1
+	VFMADD231PS  Y11, Y9, Y5
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset5
+
+without5:
+	MOVL  20(R12), CX
+	TESTL CX, CX
+	JZ    without6
+
+subset6:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y9
+	VMOVUPS      (SI)(AX*4), Y10
+	VFMADD231PS  Y10, Y8, Y2
+	VFMADD231PS  Y10, Y9, Y4
+	VMOVUPS      32(SI)(AX*4), Y11
+	VFMADD231PS  Y11, Y8, Y3
+	VFMADD231PS  Y11, Y9, Y5
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset6
+
+without6:
+	MOVL  24(R12), CX
+	TESTL CX, CX
+	JZ    without7
+
+subset7:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Y8
+	VMOVUPS      32(SI)(AX*4), Y9
+	VBROADCASTSS (BX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 4(BX), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS 8(BX), Y12
+	VFMADD231PS  Y8, Y12, Y4
+	VFMADD231PS  Y9, Y12, Y5
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset7
+
+without7:
+	MOVL  28(R12), CX
+	TESTL CX, CX
+	JZ    without8
+
+subset8:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Y8
+	VFMADD231PS  (SI)(AX*4), Y8, Y6
+	VFMADD231PS  32(SI)(AX*4), Y8, Y7
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset8
+
+without8:
+	MOVL  32(R12), CX
+	TESTL CX, CX
+	JZ    without9
+
+subset9:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y9
+	VMOVUPS      (SI)(AX*4), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y6
+	VMOVUPS      32(SI)(AX*4), Y11
+	VFMADD231PS  Y11, Y8, Y1
+	VFMADD231PS  Y11, Y9, Y7
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset9
+
+without9:
+	MOVL  36(R12), CX
+	TESTL CX, CX
+	JZ    without10
+
+subset10:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y9
+	VMOVUPS      (SI)(AX*4), Y10
+	VFMADD231PS  Y10, Y8, Y2
+	VFMADD231PS  Y10, Y9, Y6
+	VMOVUPS      32(SI)(AX*4), Y11
+	VFMADD231PS  Y11, Y8, Y3
+	VFMADD231PS  Y11, Y9, Y7
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset10
+
+without10:
+	MOVL  40(R12), CX
+	TESTL CX, CX
+	JZ    without11
+
+subset11:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Y8
+	VMOVUPS      32(SI)(AX*4), Y9
+	VBROADCASTSS (BX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 4(BX), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS 8(BX), Y12
+	VFMADD231PS  Y8, Y12, Y6
+	VFMADD231PS  Y9, Y12, Y7
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset11
+
+without11:
+	MOVL  44(R12), CX
+	TESTL CX, CX
+	JZ    without12
+
+subset12:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y9
+	VMOVUPS      (SI)(AX*4), Y10
+	VFMADD231PS  Y10, Y8, Y4
+	VFMADD231PS  Y10, Y9, Y6
+	VMOVUPS      32(SI)(AX*4), Y11
+	VFMADD231PS  Y11, Y8, Y5
+	VFMADD231PS  Y11, Y9, Y7
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset12
+
+without12:
+	MOVL  48(R12), CX
+	TESTL CX, CX
+	JZ    without13
+
+subset13:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Y8
+	VMOVUPS      32(SI)(AX*4), Y9
+	VBROADCASTSS (BX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 4(BX), Y11
+	VFMADD231PS  Y8, Y11, Y4
+	VFMADD231PS  Y9, Y11, Y5
+	VBROADCASTSS 8(BX), Y12
+	VFMADD231PS  Y8, Y12, Y6
+	VFMADD231PS  Y9, Y12, Y7
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset13
+
+without13:
+	MOVL  52(R12), CX
+	TESTL CX, CX
+	JZ    without14
+
+subset14:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Y8
+	VMOVUPS      32(SI)(AX*4), Y9
+	VBROADCASTSS (BX), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS 4(BX), Y11
+	VFMADD231PS  Y8, Y11, Y4
+	VFMADD231PS  Y9, Y11, Y5
+	VBROADCASTSS 8(BX), Y12
+	VFMADD231PS  Y8, Y12, Y6
+	VFMADD231PS  Y9, Y12, Y7
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset14
+
+without14:
+	MOVL  56(R12), CX
+	TESTL CX, CX
+	JZ    without15
+
+subset15:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Y8
+	VMOVUPS      32(SI)(AX*4), Y9
+	VBROADCASTSS (BX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 4(BX), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS 8(BX), Y12
+	VFMADD231PS  Y8, Y12, Y4
+	VFMADD231PS  Y9, Y12, Y5
+	VBROADCASTSS 12(BX), Y13
+	VFMADD231PS  Y8, Y13, Y6
+	VFMADD231PS  Y9, Y13, Y7
+	ADDQ         $0x04, R15
+	ADDQ         $0x10, BX
+	DECL         CX
+	JNZ          subset15
+
+without15:
+store:
+	CMPQ   168(DI), $0x00
+	JEQ    more
+	VXORPS Y8, Y8, Y8
+	VMAXPS Y0, Y8, Y0
+	VMAXPS Y1, Y8, Y1
+	VMAXPS Y2, Y8, Y2
+	VMAXPS Y3, Y8, Y3
+	VMAXPS Y4, Y8, Y4
+	VMAXPS Y5, Y8, Y5
+	VMAXPS Y6, Y8, Y6
+	VMAXPS Y7, Y8, Y7
+
+more:
+	CMPQ         176(DI), $0x00
+	JEQ          write
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VXORPS       Y8, Y8, Y8
+	VBROADCASTSS (AX), Y9
+	VMULPS       Y9, Y0, Y10
+	VBLENDVPS    Y0, Y10, Y0, Y0
+	VMULPS       Y9, Y1, Y10
+	VBLENDVPS    Y1, Y10, Y1, Y1
+	VBROADCASTSS 4(AX), Y9
+	VMULPS       Y9, Y2, Y10
+	VBLENDVPS    Y2, Y10, Y2, Y2
+	VMULPS       Y9, Y3, Y10
+	VBLENDVPS    Y3, Y10, Y3, Y3
+	VBROADCASTSS 8(AX), Y9
+	VMULPS       Y9, Y4, Y10
+	VBLENDVPS    Y4, Y10, Y4, Y4
+	VMULPS       Y9, Y5, Y10
+	VBLENDVPS    Y5, Y10, Y5, Y5
+	VBROADCASTSS 12(AX), Y9
+	VMULPS       Y9, Y6, Y10
+	VBLENDVPS    Y6, Y10, Y6, Y6
+	VMULPS       Y9, Y7, Y10
+	VBLENDVPS    Y7, Y10, Y7, Y7
+
+clip:
+	MOVQ         160(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Y8
+	VBROADCASTSS 4(AX), Y9
+	VMAXPS       Y0, Y8, Y0
+	VMINPS       Y0, Y9, Y0
+	VMAXPS       Y1, Y8, Y1
+	VMINPS       Y1, Y9, Y1
+	VMAXPS       Y2, Y8, Y2
+	VMINPS       Y2, Y9, Y2
+	VMAXPS       Y3, Y8, Y3
+	VMINPS       Y3, Y9, Y3
+	VMAXPS       Y4, Y8, Y4
+	VMINPS       Y4, Y9, Y4
+	VMAXPS       Y5, Y8, Y5
+	VMINPS       Y5, Y9, Y5
+	VMAXPS       Y6, Y8, Y6
+	VMINPS       Y6, Y9, Y6
+	VMAXPS       Y7, Y8, Y7
+	VMINPS       Y7, Y9, Y7
+
+gate:
+	TESTQ  R13, R13
+	JZ     write
+	VXORPS Y8, Y8, Y8
+	MOVQ   R13, AX
+	MOVQ   144(DI), R15
+	VCMPPS $0x11, (AX), Y8, Y9
+	VANDPS Y0, Y9, Y0
+	VCMPPS $0x11, 32(AX), Y8, Y9
+	VANDPS Y1, Y9, Y1
+	ADDQ   R15, AX
+	VCMPPS $0x11, (AX), Y8, Y9
+	VANDPS Y2, Y9, Y2
+	VCMPPS $0x11, 32(AX), Y8, Y9
+	VANDPS Y3, Y9, Y3
+	ADDQ   R15, AX
+	VCMPPS $0x11, (AX), Y8, Y9
+	VANDPS Y4, Y9, Y4
+	VCMPPS $0x11, 32(AX), Y8, Y9
+	VANDPS Y5, Y9, Y5
+	ADDQ   R15, AX
+	VCMPPS $0x11, (AX), Y8, Y9
+	VANDPS Y6, Y9, Y6
+	VCMPPS $0x11, 32(AX), Y8, Y9
+	VANDPS Y7, Y9, Y7
+	ADDQ   136(DI), R13
+
+write:
+	MOVQ    DX, AX
+	MOVQ    112(DI), R15
+	MOVQ    56(DI), CX
+	TESTQ   CX, CX
+	JNZ     masked
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    R15, AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	ADDQ    R15, AX
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y5, 32(AX)
+	ADDQ    R15, AX
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y7, 32(AX)
+	JMP     next
+
+masked:
+	VMOVUPS    (CX), Y8
+	VMOVUPS    Y0, (AX)
+	VMASKMOVPS Y1, Y8, 32(AX)
+	ADDQ       R15, AX
+	VMOVUPS    Y2, (AX)
+	VMASKMOVPS Y3, Y8, 32(AX)
+	ADDQ       R15, AX
+	VMOVUPS    Y4, (AX)
+	VMASKMOVPS Y5, Y8, 32(AX)
+	ADDQ       R15, AX
+	VMOVUPS    Y6, (AX)
+	VMASKMOVPS Y7, Y8, 32(AX)
+
+next:
+	ADDQ  96(DI), SI
+	ADDQ  104(DI), DX
+	TESTQ R11, R11
+	JZ    count
+	ADDQ  120(DI), R11
+
+count:
+	DECQ R10
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func conv_grouped_f32_4x3_avx2(a *convArgs)
+// Requires: AVX, FMA3
+TEXT ·conv_grouped_f32_4x3_avx2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), DI
+	MOVQ 8(DI), SI
+	MOVQ (DI), DX
+	MOVQ 16(DI), R8
+	MOVQ 72(DI), CX
+	MOVQ 24(DI), R9
+	MOVQ 80(DI), R10
+	MOVQ 40(DI), R11
+	MOVQ 48(DI), R13
+
+row:
+	MOVQ         32(DI), AX
+	VBROADCASTSS (AX), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VBROADCASTSS 4(AX), Y3
+	VMOVAPS      Y3, Y4
+	VMOVAPS      Y3, Y5
+	VBROADCASTSS 8(AX), Y6
+	VMOVAPS      Y6, Y7
+	VMOVAPS      Y6, Y8
+	VBROADCASTSS 12(AX), Y9
+	VMOVAPS      Y9, Y10
+	VMOVAPS      Y9, Y11
+	TESTQ        R11, R11
+	JZ           taps
+	MOVQ         R11, AX
+	MOVQ         128(DI), R15
+	VADDPS       (AX), Y0, Y0
+	VADDPS       32(AX), Y1, Y1
+	VADDPS       64(AX), Y2, Y2
+	ADDQ         R15, AX
+	VADDPS       (AX), Y3, Y3
+	VADDPS       32(AX), Y4, Y4
+	VADDPS       64(AX), Y5, Y5
+	ADDQ         R15, AX
+	VADDPS       (AX), Y6, Y6
+	VADDPS       32(AX), Y7, Y7
+	VADDPS       64(AX), Y8, Y8
+	ADDQ         R15, AX
+	VADDPS       (AX), Y9, Y9
+	VADDPS       32(AX), Y10, Y10
+	VADDPS       64(AX), Y11, Y11
+
+taps:
+	MOVQ  72(DI), CX
+	NEGQ  CX
+	JZ    store
+	MOVQ  R9, BX
+	MOVQ  64(DI), R12
+	MOVQ  R8, R15
+	MOVL  (R12), CX
+	TESTL CX, CX
+	JZ    without1
+
+subset1:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Y12
+	VFMADD231PS  (SI)(AX*4), Y12, Y0
+	VFMADD231PS  32(SI)(AX*4), Y12, Y1
+	VFMADD231PS  64(SI)(AX*4), Y12, Y2
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset1
+
+without1:
+	MOVL  4(R12), CX
+	TESTL CX, CX
+	JZ    without2
+
+subset2:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Y12
+	VFMADD231PS  (SI)(AX*4), Y12, Y3
+	VFMADD231PS  32(SI)(AX*4), Y12, Y4
+	VFMADD231PS  64(SI)(AX*4), Y12, Y5
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset2
+
+without2:
+	MOVL  8(R12), CX
+	TESTL CX, CX
+	JZ    without3
+
+subset3:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y13
+	VMOVUPS      (SI)(AX*4), Y14
+	VFMADD231PS  Y14, Y12, Y0
+	VFMADD231PS  Y14, Y13, Y3
+	VMOVUPS      32(SI)(AX*4), Y15
+	VFMADD231PS  Y15, Y12, Y1
+	VFMADD231PS  Y15, Y13, Y4
+	VMOVUPS      64(SI)(AX*4), Y14
+	VFMADD231PS  Y14, Y12, Y2
+	VFMADD231PS  Y14, Y13, Y5
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset3
+
+without3:
+	MOVL  12(R12), CX
+	TESTL CX, CX
+	JZ    without4
+
+subset4:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Y12
+	VFMADD231PS  (SI)(AX*4), Y12, Y6
+	VFMADD231PS  32(SI)(AX*4), Y12, Y7
+	VFMADD231PS  64(SI)(AX*4), Y12, Y8
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset4
+
+without4:
+	MOVL  16(R12), CX
+	TESTL CX, CX
+	JZ    without5
+
+subset5:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y13
+	VMOVUPS      (SI)(AX*4), Y14
+	VFMADD231PS  Y14, Y12, Y0
+	VFMADD231PS  Y14, Y13, Y6
+	VMOVUPS      32(SI)(AX*4), Y15
+	VFMADD231PS  Y15, Y12, Y1
+	VFMADD231PS  Y15, Y13, Y7
+	VMOVUPS      64(SI)(AX*4), Y14
+	VFMADD231PS  Y14, Y12, Y2
+	VFMADD231PS  Y14, Y13, Y8
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset5
+
+without5:
+	MOVL  20(R12), CX
+	TESTL CX, CX
+	JZ    without6
+
+subset6:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y13
+	VMOVUPS      (SI)(AX*4), Y14
+	VFMADD231PS  Y14, Y12, Y3
+	VFMADD231PS  Y14, Y13, Y6
+	VMOVUPS      32(SI)(AX*4), Y15
+	VFMADD231PS  Y15, Y12, Y4
+	VFMADD231PS  Y15, Y13, Y7
+	VMOVUPS      64(SI)(AX*4), Y14
+	VFMADD231PS  Y14, Y12, Y5
+	VFMADD231PS  Y14, Y13, Y8
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset6
+
+without6:
+	MOVL  24(R12), CX
+	TESTL CX, CX
+	JZ    without7
+
+subset7:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS 8(BX), Y14
+	VMOVUPS      (SI)(AX*4), Y15
+	VFMADD231PS  Y15, Y12, Y0
+	VFMADD231PS  Y15, Y13, Y3
+	VFMADD231PS  Y15, Y14, Y6
+	VMOVUPS      32(SI)(AX*4), Y15
+	VFMADD231PS  Y15, Y12, Y1
+	VFMADD231PS  Y15, Y13, Y4
+	VFMADD231PS  Y15, Y14, Y7
+	VMOVUPS      64(SI)(AX*4), Y15
+	VFMADD231PS  Y15, Y12, Y2
+	VFMADD231PS  Y15, Y13, Y5
+	VFMADD231PS  Y15, Y14, Y8
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset7
+
+without7:
+	MOVL  28(R12), CX
+	TESTL CX, CX
+	JZ    without8
+
+subset8:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Y12
+	VFMADD231PS  (SI)(AX*4), Y12, Y9
+	VFMADD231PS  32(SI)(AX*4), Y12, Y10
+	VFMADD231PS  64(SI)(AX*4), Y12, Y11
+	ADDQ         $0x04, R15
+	ADDQ         $0x04, BX
+	DECL         CX
+	JNZ          subset8
+
+without8:
+	MOVL  32(R12), CX
+	TESTL CX, CX
+	JZ    without9
+
+subset9:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y13
+	VMOVUPS      (SI)(AX*4), Y14
+	VFMADD231PS  Y14, Y12, Y0
+	VFMADD231PS  Y14, Y13, Y9
+	VMOVUPS      32(SI)(AX*4), Y15
+	VFMADD231PS  Y15, Y12, Y1
+	VFMADD231PS  Y15, Y13, Y10
+	VMOVUPS      64(SI)(AX*4), Y14
+	VFMADD231PS  Y14, Y12, Y2
+	VFMADD231PS  Y14, Y13, Y11
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset9
+
+without9:
+	MOVL  36(R12), CX
+	TESTL CX, CX
+	JZ    without10
+
+subset10:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y13
+	VMOVUPS      (SI)(AX*4), Y14
+	VFMADD231PS  Y14, Y12, Y3
+	VFMADD231PS  Y14, Y13, Y9
+	VMOVUPS      32(SI)(AX*4), Y15
+	VFMADD231PS  Y15, Y12, Y4
+	VFMADD231PS  Y15, Y13, Y10
+	VMOVUPS      64(SI)(AX*4), Y14
+	VFMADD231PS  Y14, Y12, Y5
+	VFMADD231PS  Y14, Y13, Y11
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset10
+
+without10:
+	MOVL  40(R12), CX
+	TESTL CX, CX
+	JZ    without11
+
+subset11:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS 8(BX), Y14
+	VMOVUPS      (SI)(AX*4), Y15
+	VFMADD231PS  Y15, Y12, Y0
+	VFMADD231PS  Y15, Y13, Y3
+	VFMADD231PS  Y15, Y14, Y9
+	VMOVUPS      32(SI)(AX*4), Y15
+	VFMADD231PS  Y15, Y12, Y1
+	VFMADD231PS  Y15, Y13, Y4
+	VFMADD231PS  Y15, Y14, Y10
+	VMOVUPS      64(SI)(AX*4), Y15
+	VFMADD231PS  Y15, Y12, Y2
+	VFMADD231PS  Y15, Y13, Y5
+	VFMADD231PS  Y15, Y14, Y11
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset11
+
+without11:
+	MOVL  44(R12), CX
+	TESTL CX, CX
+	JZ    without12
+
+subset12:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y13
+	VMOVUPS      (SI)(AX*4), Y14
+	VFMADD231PS  Y14, Y12, Y6
+	VFMADD231PS  Y14, Y13, Y9
+	VMOVUPS      32(SI)(AX*4), Y15
+	VFMADD231PS  Y15, Y12, Y7
+	VFMADD231PS  Y15, Y13, Y10
+	VMOVUPS      64(SI)(AX*4), Y14
+	VFMADD231PS  Y14, Y12, Y8
+	VFMADD231PS  Y14, Y13, Y11
+	ADDQ         $0x04, R15
+	ADDQ         $0x08, BX
+	DECL         CX
+	JNZ          subset12
+
+without12:
+	MOVL  48(R12), CX
+	TESTL CX, CX
+	JZ    without13
+
+subset13:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS 8(BX), Y14
+	VMOVUPS      (SI)(AX*4), Y15
+	VFMADD231PS  Y15, Y12, Y0
+	VFMADD231PS  Y15, Y13, Y6
+	VFMADD231PS  Y15, Y14, Y9
+	VMOVUPS      32(SI)(AX*4), Y15
+	VFMADD231PS  Y15, Y12, Y1
+	VFMADD231PS  Y15, Y13, Y7
+	VFMADD231PS  Y15, Y14, Y10
+	VMOVUPS      64(SI)(AX*4), Y15
+	VFMADD231PS  Y15, Y12, Y2
+	VFMADD231PS  Y15, Y13, Y8
+	VFMADD231PS  Y15, Y14, Y11
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset13
+
+without13:
+	MOVL  52(R12), CX
+	TESTL CX, CX
+	JZ    without14
+
+subset14:
+	MOVLQSX      (R15), AX
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS 8(BX), Y14
+	VMOVUPS      (SI)(AX*4), Y15
+	VFMADD231PS  Y15, Y12, Y3
+	VFMADD231PS  Y15, Y13, Y6
+	VFMADD231PS  Y15, Y14, Y9
+	VMOVUPS      32(SI)(AX*4), Y15
+	VFMADD231PS  Y15, Y12, Y4
+	VFMADD231PS  Y15, Y13, Y7
+	VFMADD231PS  Y15, Y14, Y10
+	VMOVUPS      64(SI)(AX*4), Y15
+	VFMADD231PS  Y15, Y12, Y5
+	VFMADD231PS  Y15, Y13, Y8
+	VFMADD231PS  Y15, Y14, Y11
+	ADDQ         $0x04, R15
+	ADDQ         $0x0c, BX
+	DECL         CX
+	JNZ          subset14
+
+without14:
+	MOVL  56(R12), CX
+	TESTL CX, CX
+	JZ    without15
+
+subset15:
+	MOVLQSX      (R15), AX
+	VMOVUPS      (SI)(AX*4), Y12
+	VMOVUPS      32(SI)(AX*4), Y13
+	VMOVUPS      64(SI)(AX*4), Y14
+	VBROADCASTSS (BX), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 4(BX), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS 8(BX), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS 12(BX), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	ADDQ         $0x04, R15
+	ADDQ         $0x10, BX
+	DECL         CX
+	JNZ          subset15
+
+without15:
+store:
+	CMPQ   168(DI), $0x00
+	JEQ    more
+	VXORPS Y12, Y12, Y12
+	VMAXPS Y0, Y12, Y0
+	VMAXPS Y1, Y12, Y1
+	VMAXPS Y2, Y12, Y2
+	VMAXPS Y3, Y12, Y3
+	VMAXPS Y4, Y12, Y4
+	VMAXPS Y5, Y12, Y5
+	VMAXPS Y6, Y12, Y6
+	VMAXPS Y7, Y12, Y7
+	VMAXPS Y8, Y12, Y8
+	VMAXPS Y9, Y12, Y9
+	VMAXPS Y10, Y12, Y10
+	VMAXPS Y11, Y12, Y11
+
+more:
+	CMPQ         176(DI), $0x00
+	JEQ          write
+	MOVQ         152(DI), AX
+	TESTQ        AX, AX
+	JZ           clip
+	VXORPS       Y12, Y12, Y12
+	VBROADCASTSS (AX), Y13
+	VMULPS       Y13, Y0, Y14
+	VBLENDVPS    Y0, Y14, Y0, Y0
+	VMULPS       Y13, Y1, Y14
+	VBLENDVPS    Y1, Y14, Y1, Y1
+	VMULPS       Y13, Y2, Y14
+	VBLENDVPS    Y2, Y14, Y2, Y2
+	VBROADCASTSS 4(AX), Y13
+	VMULPS       Y13, Y3, Y14
+	VBLENDVPS    Y3, Y14, Y3, Y3
+	VMULPS       Y13, Y4, Y14
+	VBLENDVPS    Y4, Y14, Y4, Y4
+	VMULPS       Y13, Y5, Y14
+	VBLENDVPS    Y5, Y14, Y5, Y5
+	VBROADCASTSS 8(AX), Y13
+	VMULPS       Y13, Y6, Y14
+	VBLENDVPS    Y6, Y14, Y6, Y6
+	VMULPS       Y13, Y7, Y14
+	VBLENDVPS    Y7, Y14, Y7, Y7
+	VMULPS       Y13, Y8, Y14
+	VBLENDVPS    Y8, Y14, Y8, Y8
+	VBROADCASTSS 12(AX), Y13
+	VMULPS       Y13, Y9, Y14
+	VBLENDVPS    Y9, Y14, Y9, Y9
+	VMULPS       Y13, Y10, Y14
+	VBLENDVPS    Y10, Y14, Y10, Y10
+	VMULPS       Y13, Y11, Y14
+	VBLENDVPS    Y11, Y14, Y11, Y11
+
+clip:
+	MOVQ         160(DI), AX
+	TESTQ        AX, AX
+	JZ           gate
+	VBROADCASTSS (AX), Y12
+	VBROADCASTSS 4(AX), Y13
+	VMAXPS       Y0, Y12, Y0
+	VMINPS       Y0, Y13, Y0
+	VMAXPS       Y1, Y12, Y1
+	VMINPS       Y1, Y13, Y1
+	VMAXPS       Y2, Y12, Y2
+	VMINPS       Y2, Y13, Y2
+	VMAXPS       Y3, Y12, Y3
+	VMINPS       Y3, Y13, Y3
+	VMAXPS       Y4, Y12, Y4
+	VMINPS       Y4, Y13, Y4
+	VMAXPS       Y5, Y12, Y5
+	VMINPS       Y5, Y13, Y5
+	VMAXPS       Y6, Y12, Y6
+	VMINPS       Y6, Y13, Y6
+	VMAXPS       Y7, Y12, Y7
+	VMINPS       Y7, Y13, Y7
+	VMAXPS       Y8, Y12, Y8
+	VMINPS       Y8, Y13, Y8
+	VMAXPS       Y9, Y12, Y9
+	VMINPS       Y9, Y13, Y9
+	VMAXPS       Y10, Y12, Y10
+	VMINPS       Y10, Y13, Y10
+	VMAXPS       Y11, Y12, Y11
+	VMINPS       Y11, Y13, Y11
+
+gate:
+	TESTQ  R13, R13
+	JZ     write
+	VXORPS Y12, Y12, Y12
+	MOVQ   R13, AX
+	MOVQ   144(DI), R15
+	VCMPPS $0x11, (AX), Y12, Y13
+	VANDPS Y0, Y13, Y0
+	VCMPPS $0x11, 32(AX), Y12, Y13
+	VANDPS Y1, Y13, Y1
+	VCMPPS $0x11, 64(AX), Y12, Y13
+	VANDPS Y2, Y13, Y2
+	ADDQ   R15, AX
+	VCMPPS $0x11, (AX), Y12, Y13
+	VANDPS Y3, Y13, Y3
+	VCMPPS $0x11, 32(AX), Y12, Y13
+	VANDPS Y4, Y13, Y4
+	VCMPPS $0x11, 64(AX), Y12, Y13
+	VANDPS Y5, Y13, Y5
+	ADDQ   R15, AX
+	VCMPPS $0x11, (AX), Y12, Y13
+	VANDPS Y6, Y13, Y6
+	VCMPPS $0x11, 32(AX), Y12, Y13
+	VANDPS Y7, Y13, Y7
+	VCMPPS $0x11, 64(AX), Y12, Y13
+	VANDPS Y8, Y13, Y8
+	ADDQ   R15, AX
+	VCMPPS $0x11, (AX), Y12, Y13
+	VANDPS Y9, Y13, Y9
+	VCMPPS $0x11, 32(AX), Y12, Y13
+	VANDPS Y10, Y13, Y10
+	VCMPPS $0x11, 64(AX), Y12, Y13
+	VANDPS Y11, Y13, Y11
+	ADDQ   136(DI), R13
+
+write:
+	MOVQ    DX, AX
+	MOVQ    112(DI), R15
+	MOVQ    56(DI), CX
+	TESTQ   CX, CX
+	JNZ     masked
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS Y2, 64(AX)
+	ADDQ    R15, AX
+	VMOVUPS Y3, (AX)
+	VMOVUPS Y4, 32(AX)
+	VMOVUPS Y5, 64(AX)
+	ADDQ    R15, AX
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y7, 32(AX)
+	VMOVUPS Y8, 64(AX)
+	ADDQ    R15, AX
+	VMOVUPS Y9, (AX)
+	VMOVUPS Y10, 32(AX)
+	VMOVUPS Y11, 64(AX)
+	JMP     next
+
+masked:
+	VMOVUPS    (CX), Y12
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    Y1, 32(AX)
+	VMASKMOVPS Y2, Y12, 64(AX)
+	ADDQ       R15, AX
+	VMOVUPS    Y3, (AX)
+	VMOVUPS    Y4, 32(AX)
+	VMASKMOVPS Y5, Y12, 64(AX)
+	ADDQ       R15, AX
+	VMOVUPS    Y6, (AX)
+	VMOVUPS    Y7, 32(AX)
+	VMASKMOVPS Y8, Y12, 64(AX)
+	ADDQ       R15, AX
+	VMOVUPS    Y9, (AX)
+	VMOVUPS    Y10, 32(AX)
+	VMASKMOVPS Y11, Y12, 64(AX)
+
+next:
+	ADDQ  96(DI), SI
+	ADDQ  104(DI), DX
+	TESTQ R11, R11
+	JZ    count
+	ADDQ  120(DI), R11
 
 count:
 	DECQ R10

@@ -17,6 +17,7 @@ type convArgs struct {
 	res       unsafe.Pointer // residual's pixel, nil: none
 	gate      unsafe.Pointer // gate's pixel, nil: none
 	mask      unsafe.Pointer // lanes of each row's last vector that are stored (int32), nil: all
+	groups    unsafe.Pointer // of grouped taps: their numbers (int32) by subset of the channels, from 1 on
 	taps      int
 	rows      int // rows, at least 1
 	wStep     int // from tap to tap of the weights

@@ -11,8 +11,8 @@ TEXT ·conv_f32_8x1_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -32,7 +32,7 @@ row:
 	VLD1R.P 4(R11), [V7.S4]
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FMOVQ   0(R11), F8
 	WORD    $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	ADD     R12, R11, R11
@@ -56,11 +56,11 @@ row:
 	ADD     R12, R11, R11
 	FMOVQ   0(R11), F8
 	WORD    $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -82,7 +82,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V8.B16, V8.B16, V8.B16
 	WORD    $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
@@ -95,9 +95,9 @@ store:
 	WORD    $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V8.S4]
 	WORD    $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
@@ -133,7 +133,7 @@ more:
 	VBIT    V10.B16, V9.B16, V7.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V8.S4]
 	VLD1R   (R11), [V9.S4]
@@ -157,7 +157,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FMOVQ   0(R11), F8
 	WORD    $0x4ea0c908 // fcmgt v8.4s, v8.4s, #0.0
 	VAND    V8.B16, V0.B16, V0.B16
@@ -189,12 +189,12 @@ gate:
 	FMOVQ   0(R11), F8
 	WORD    $0x4ea0c908 // fcmgt v8.4s, v8.4s, #0.0
 	VAND    V8.B16, V7.B16, V7.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FMOVQ   F0, 0(R11)
 	ADD     R12, R11, R11
@@ -213,9 +213,9 @@ write:
 	FMOVQ   F7, 0(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -302,8 +302,8 @@ TEXT ·conv_f32_8x2_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -331,7 +331,7 @@ row:
 	VMOV    V14.B16, V15.B16
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FLDPQ   0(R11), (F16, F17)
 	WORD    $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
 	WORD    $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
@@ -363,11 +363,11 @@ row:
 	FLDPQ   0(R11), (F16, F17)
 	WORD    $0x4e30d5ce // fadd v14.4s, v14.4s, v16.4s
 	WORD    $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -397,7 +397,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V16.B16, V16.B16, V16.B16
 	WORD    $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
@@ -418,9 +418,9 @@ store:
 	WORD    $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V16.S4]
 	WORD    $0x6e30dc11 // fmul v17.4s, v0.4s, v16.4s
@@ -480,7 +480,7 @@ more:
 	VBIT    V18.B16, V17.B16, V15.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V16.S4]
 	VLD1R   (R11), [V17.S4]
@@ -520,7 +520,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FLDPQ   0(R11), (F16, F17)
 	WORD    $0x4ea0ca10 // fcmgt v16.4s, v16.4s, #0.0
 	VAND    V16.B16, V0.B16, V0.B16
@@ -568,12 +568,12 @@ gate:
 	VAND    V16.B16, V14.B16, V14.B16
 	WORD    $0x4ea0ca31 // fcmgt v17.4s, v17.4s, #0.0
 	VAND    V17.B16, V15.B16, V15.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	ADD     R12, R11, R11
@@ -592,9 +592,9 @@ write:
 	FSTPQ   (F14, F15), 0(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -689,8 +689,8 @@ TEXT ·conv_f32_8x3_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -726,7 +726,7 @@ row:
 	VMOV    V21.B16, V23.B16
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FLDPQ   0(R11), (F24, F25)
 	FMOVQ   32(R11), F26
 	WORD    $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
@@ -774,11 +774,11 @@ row:
 	WORD    $0x4e38d6b5 // fadd v21.4s, v21.4s, v24.4s
 	WORD    $0x4e39d6d6 // fadd v22.4s, v22.4s, v25.4s
 	WORD    $0x4e3ad6f7 // fadd v23.4s, v23.4s, v26.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -817,7 +817,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V24.B16, V24.B16, V24.B16
 	WORD    $0x4e38f400 // fmax v0.4s, v0.4s, v24.4s
@@ -846,9 +846,9 @@ store:
 	WORD    $0x4e38f6f7 // fmax v23.4s, v23.4s, v24.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V24.S4]
 	WORD    $0x6e38dc19 // fmul v25.4s, v0.4s, v24.4s
@@ -932,7 +932,7 @@ more:
 	VBIT    V26.B16, V25.B16, V23.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V24.S4]
 	VLD1R   (R11), [V25.S4]
@@ -988,7 +988,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FLDPQ   0(R11), (F24, F25)
 	FMOVQ   32(R11), F26
 	WORD    $0x4ea0cb18 // fcmgt v24.4s, v24.4s, #0.0
@@ -1060,12 +1060,12 @@ gate:
 	VAND    V25.B16, V22.B16, V22.B16
 	WORD    $0x4ea0cb5a // fcmgt v26.4s, v26.4s, #0.0
 	VAND    V26.B16, V23.B16, V23.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FMOVQ   F2, 32(R11)
@@ -1092,9 +1092,9 @@ write:
 	FMOVQ   F23, 32(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -1189,8 +1189,8 @@ TEXT ·conv_f32_4x1_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -1206,7 +1206,7 @@ row:
 	VLD1R.P 4(R11), [V3.S4]
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FMOVQ   0(R11), F4
 	WORD    $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	ADD     R12, R11, R11
@@ -1218,11 +1218,11 @@ row:
 	ADD     R12, R11, R11
 	FMOVQ   0(R11), F4
 	WORD    $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -1240,7 +1240,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V4.B16, V4.B16, V4.B16
 	WORD    $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
@@ -1249,9 +1249,9 @@ store:
 	WORD    $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V4.S4]
 	WORD    $0x6e24dc05 // fmul v5.4s, v0.4s, v4.4s
@@ -1271,7 +1271,7 @@ more:
 	VBIT    V6.B16, V5.B16, V3.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V4.S4]
 	VLD1R   (R11), [V5.S4]
@@ -1287,7 +1287,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FMOVQ   0(R11), F4
 	WORD    $0x4ea0c884 // fcmgt v4.4s, v4.4s, #0.0
 	VAND    V4.B16, V0.B16, V0.B16
@@ -1303,12 +1303,12 @@ gate:
 	FMOVQ   0(R11), F4
 	WORD    $0x4ea0c884 // fcmgt v4.4s, v4.4s, #0.0
 	VAND    V4.B16, V3.B16, V3.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FMOVQ   F0, 0(R11)
 	ADD     R12, R11, R11
@@ -1319,9 +1319,9 @@ write:
 	FMOVQ   F3, 0(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -1372,8 +1372,8 @@ TEXT ·conv_f32_4x2_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -1393,7 +1393,7 @@ row:
 	VMOV    V6.B16, V7.B16
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FLDPQ   0(R11), (F8, F9)
 	WORD    $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD    $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
@@ -1409,11 +1409,11 @@ row:
 	FLDPQ   0(R11), (F8, F9)
 	WORD    $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
 	WORD    $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -1435,7 +1435,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V8.B16, V8.B16, V8.B16
 	WORD    $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
@@ -1448,9 +1448,9 @@ store:
 	WORD    $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V8.S4]
 	WORD    $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
@@ -1482,7 +1482,7 @@ more:
 	VBIT    V10.B16, V9.B16, V7.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V8.S4]
 	VLD1R   (R11), [V9.S4]
@@ -1506,7 +1506,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FLDPQ   0(R11), (F8, F9)
 	WORD    $0x4ea0c908 // fcmgt v8.4s, v8.4s, #0.0
 	VAND    V8.B16, V0.B16, V0.B16
@@ -1530,12 +1530,12 @@ gate:
 	VAND    V8.B16, V6.B16, V6.B16
 	WORD    $0x4ea0c929 // fcmgt v9.4s, v9.4s, #0.0
 	VAND    V9.B16, V7.B16, V7.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	ADD     R12, R11, R11
@@ -1546,9 +1546,9 @@ write:
 	FSTPQ   (F6, F7), 0(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -1603,8 +1603,8 @@ TEXT ·conv_f32_4x3_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -1628,7 +1628,7 @@ row:
 	VMOV    V9.B16, V11.B16
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FLDPQ   0(R11), (F12, F13)
 	FMOVQ   32(R11), F14
 	WORD    $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
@@ -1652,11 +1652,11 @@ row:
 	WORD    $0x4e2cd529 // fadd v9.4s, v9.4s, v12.4s
 	WORD    $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
 	WORD    $0x4e2ed56b // fadd v11.4s, v11.4s, v14.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -1683,7 +1683,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V12.B16, V12.B16, V12.B16
 	WORD    $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
@@ -1700,9 +1700,9 @@ store:
 	WORD    $0x4e2cf56b // fmax v11.4s, v11.4s, v12.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V12.S4]
 	WORD    $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
@@ -1746,7 +1746,7 @@ more:
 	VBIT    V14.B16, V13.B16, V11.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V12.S4]
 	VLD1R   (R11), [V13.S4]
@@ -1778,7 +1778,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FLDPQ   0(R11), (F12, F13)
 	FMOVQ   32(R11), F14
 	WORD    $0x4ea0c98c // fcmgt v12.4s, v12.4s, #0.0
@@ -1814,12 +1814,12 @@ gate:
 	VAND    V13.B16, V10.B16, V10.B16
 	WORD    $0x4ea0c9ce // fcmgt v14.4s, v14.4s, #0.0
 	VAND    V14.B16, V11.B16, V11.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FMOVQ   F2, 32(R11)
@@ -1834,9 +1834,9 @@ write:
 	FMOVQ   F11, 32(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -1891,8 +1891,8 @@ TEXT ·conv_f32_4x4_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -1920,7 +1920,7 @@ row:
 	VMOV    V12.B16, V15.B16
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FLDPQ   0(R11), (F16, F17)
 	FLDPQ   32(R11), (F18, F19)
 	WORD    $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
@@ -1948,11 +1948,11 @@ row:
 	WORD    $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
 	WORD    $0x4e32d5ce // fadd v14.4s, v14.4s, v18.4s
 	WORD    $0x4e33d5ef // fadd v15.4s, v15.4s, v19.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -1983,7 +1983,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V16.B16, V16.B16, V16.B16
 	WORD    $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
@@ -2004,9 +2004,9 @@ store:
 	WORD    $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V16.S4]
 	WORD    $0x6e30dc11 // fmul v17.4s, v0.4s, v16.4s
@@ -2062,7 +2062,7 @@ more:
 	VBIT    V18.B16, V17.B16, V15.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V16.S4]
 	VLD1R   (R11), [V17.S4]
@@ -2102,7 +2102,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FLDPQ   0(R11), (F16, F17)
 	FLDPQ   32(R11), (F18, F19)
 	WORD    $0x4ea0ca10 // fcmgt v16.4s, v16.4s, #0.0
@@ -2146,12 +2146,12 @@ gate:
 	VAND    V18.B16, V14.B16, V14.B16
 	WORD    $0x4ea0ca73 // fcmgt v19.4s, v19.4s, #0.0
 	VAND    V19.B16, V15.B16, V15.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -2166,9 +2166,9 @@ write:
 	FSTPQ   (F14, F15), 32(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -2227,8 +2227,8 @@ TEXT ·conv_f32_4x5_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -2260,7 +2260,7 @@ row:
 	VMOV    V15.B16, V19.B16
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FLDPQ   0(R11), (F20, F21)
 	FLDPQ   32(R11), (F22, F23)
 	FMOVQ   64(R11), F24
@@ -2296,11 +2296,11 @@ row:
 	WORD    $0x4e36d631 // fadd v17.4s, v17.4s, v22.4s
 	WORD    $0x4e37d652 // fadd v18.4s, v18.4s, v23.4s
 	WORD    $0x4e38d673 // fadd v19.4s, v19.4s, v24.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -2336,7 +2336,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V20.B16, V20.B16, V20.B16
 	WORD    $0x4e34f400 // fmax v0.4s, v0.4s, v20.4s
@@ -2361,9 +2361,9 @@ store:
 	WORD    $0x4e34f673 // fmax v19.4s, v19.4s, v20.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V20.S4]
 	WORD    $0x6e34dc15 // fmul v21.4s, v0.4s, v20.4s
@@ -2431,7 +2431,7 @@ more:
 	VBIT    V22.B16, V21.B16, V19.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V20.S4]
 	VLD1R   (R11), [V21.S4]
@@ -2479,7 +2479,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FLDPQ   0(R11), (F20, F21)
 	FLDPQ   32(R11), (F22, F23)
 	FMOVQ   64(R11), F24
@@ -2535,12 +2535,12 @@ gate:
 	VAND    V23.B16, V18.B16, V18.B16
 	WORD    $0x4ea0cb18 // fcmgt v24.4s, v24.4s, #0.0
 	VAND    V24.B16, V19.B16, V19.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -2559,9 +2559,9 @@ write:
 	FMOVQ   F19, 64(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -2620,8 +2620,8 @@ TEXT ·conv_f32_4x6_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -2657,7 +2657,7 @@ row:
 	VMOV    V18.B16, V23.B16
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FLDPQ   0(R11), (F24, F25)
 	FLDPQ   32(R11), (F26, F27)
 	FLDPQ   64(R11), (F28, F29)
@@ -2697,11 +2697,11 @@ row:
 	WORD    $0x4e3bd6b5 // fadd v21.4s, v21.4s, v27.4s
 	WORD    $0x4e3cd6d6 // fadd v22.4s, v22.4s, v28.4s
 	WORD    $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -2741,7 +2741,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V24.B16, V24.B16, V24.B16
 	WORD    $0x4e38f400 // fmax v0.4s, v0.4s, v24.4s
@@ -2770,9 +2770,9 @@ store:
 	WORD    $0x4e38f6f7 // fmax v23.4s, v23.4s, v24.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V24.S4]
 	WORD    $0x6e38dc19 // fmul v25.4s, v0.4s, v24.4s
@@ -2852,7 +2852,7 @@ more:
 	VBIT    V26.B16, V25.B16, V23.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V24.S4]
 	VLD1R   (R11), [V25.S4]
@@ -2908,7 +2908,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FLDPQ   0(R11), (F24, F25)
 	FLDPQ   32(R11), (F26, F27)
 	FLDPQ   64(R11), (F28, F29)
@@ -2972,12 +2972,12 @@ gate:
 	VAND    V28.B16, V22.B16, V22.B16
 	WORD    $0x4ea0cbbd // fcmgt v29.4s, v29.4s, #0.0
 	VAND    V29.B16, V23.B16, V23.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -2996,9 +2996,9 @@ write:
 	FSTPQ   (F22, F23), 64(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -3061,8 +3061,8 @@ TEXT ·conv_f32_2x1_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -3076,17 +3076,17 @@ row:
 	VLD1R.P 4(R11), [V1.S4]
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FMOVQ   0(R11), F2
 	WORD    $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	ADD     R12, R11, R11
 	FMOVQ   0(R11), F2
 	WORD    $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -3102,16 +3102,16 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V2.B16, V2.B16, V2.B16
 	WORD    $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	WORD    $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V2.S4]
 	WORD    $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
@@ -3123,7 +3123,7 @@ more:
 	VBIT    V4.B16, V3.B16, V1.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V2.S4]
 	VLD1R   (R11), [V3.S4]
@@ -3135,7 +3135,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FMOVQ   0(R11), F2
 	WORD    $0x4ea0c842 // fcmgt v2.4s, v2.4s, #0.0
 	VAND    V2.B16, V0.B16, V0.B16
@@ -3143,21 +3143,21 @@ gate:
 	FMOVQ   0(R11), F2
 	WORD    $0x4ea0c842 // fcmgt v2.4s, v2.4s, #0.0
 	VAND    V2.B16, V1.B16, V1.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FMOVQ   F0, 0(R11)
 	ADD     R12, R11, R11
 	FMOVQ   F1, 0(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -3190,8 +3190,8 @@ TEXT ·conv_f32_2x2_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -3207,7 +3207,7 @@ row:
 	VMOV    V2.B16, V3.B16
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FLDPQ   0(R11), (F4, F5)
 	WORD    $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD    $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
@@ -3215,11 +3215,11 @@ row:
 	FLDPQ   0(R11), (F4, F5)
 	WORD    $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD    $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -3237,7 +3237,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V4.B16, V4.B16, V4.B16
 	WORD    $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
@@ -3246,9 +3246,9 @@ store:
 	WORD    $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V4.S4]
 	WORD    $0x6e24dc05 // fmul v5.4s, v0.4s, v4.4s
@@ -3266,7 +3266,7 @@ more:
 	VBIT    V6.B16, V5.B16, V3.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V4.S4]
 	VLD1R   (R11), [V5.S4]
@@ -3282,7 +3282,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FLDPQ   0(R11), (F4, F5)
 	WORD    $0x4ea0c884 // fcmgt v4.4s, v4.4s, #0.0
 	VAND    V4.B16, V0.B16, V0.B16
@@ -3294,21 +3294,21 @@ gate:
 	VAND    V4.B16, V2.B16, V2.B16
 	WORD    $0x4ea0c8a5 // fcmgt v5.4s, v5.4s, #0.0
 	VAND    V5.B16, V3.B16, V3.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	ADD     R12, R11, R11
 	FSTPQ   (F2, F3), 0(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -3343,8 +3343,8 @@ TEXT ·conv_f32_2x3_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -3362,7 +3362,7 @@ row:
 	VMOV    V3.B16, V5.B16
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FLDPQ   0(R11), (F6, F7)
 	FMOVQ   32(R11), F8
 	WORD    $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
@@ -3374,11 +3374,11 @@ row:
 	WORD    $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
 	WORD    $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
 	WORD    $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -3399,7 +3399,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V6.B16, V6.B16, V6.B16
 	WORD    $0x4e26f400 // fmax v0.4s, v0.4s, v6.4s
@@ -3410,9 +3410,9 @@ store:
 	WORD    $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V6.S4]
 	WORD    $0x6e26dc07 // fmul v7.4s, v0.4s, v6.4s
@@ -3436,7 +3436,7 @@ more:
 	VBIT    V8.B16, V7.B16, V5.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V6.S4]
 	VLD1R   (R11), [V7.S4]
@@ -3456,7 +3456,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FLDPQ   0(R11), (F6, F7)
 	FMOVQ   32(R11), F8
 	WORD    $0x4ea0c8c6 // fcmgt v6.4s, v6.4s, #0.0
@@ -3474,12 +3474,12 @@ gate:
 	VAND    V7.B16, V4.B16, V4.B16
 	WORD    $0x4ea0c908 // fcmgt v8.4s, v8.4s, #0.0
 	VAND    V8.B16, V5.B16, V5.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FMOVQ   F2, 32(R11)
@@ -3488,9 +3488,9 @@ write:
 	FMOVQ   F5, 32(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -3525,8 +3525,8 @@ TEXT ·conv_f32_2x4_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -3546,7 +3546,7 @@ row:
 	VMOV    V4.B16, V7.B16
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FLDPQ   0(R11), (F8, F9)
 	FLDPQ   32(R11), (F10, F11)
 	WORD    $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
@@ -3560,11 +3560,11 @@ row:
 	WORD    $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
 	WORD    $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
 	WORD    $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -3587,7 +3587,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V8.B16, V8.B16, V8.B16
 	WORD    $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
@@ -3600,9 +3600,9 @@ store:
 	WORD    $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V8.S4]
 	WORD    $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
@@ -3632,7 +3632,7 @@ more:
 	VBIT    V10.B16, V9.B16, V7.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V8.S4]
 	VLD1R   (R11), [V9.S4]
@@ -3656,7 +3656,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FLDPQ   0(R11), (F8, F9)
 	FLDPQ   32(R11), (F10, F11)
 	WORD    $0x4ea0c908 // fcmgt v8.4s, v8.4s, #0.0
@@ -3678,12 +3678,12 @@ gate:
 	VAND    V10.B16, V6.B16, V6.B16
 	WORD    $0x4ea0c96b // fcmgt v11.4s, v11.4s, #0.0
 	VAND    V11.B16, V7.B16, V7.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -3692,9 +3692,9 @@ write:
 	FSTPQ   (F6, F7), 32(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -3731,8 +3731,8 @@ TEXT ·conv_f32_2x5_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -3754,7 +3754,7 @@ row:
 	VMOV    V5.B16, V9.B16
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FLDPQ   0(R11), (F10, F11)
 	FLDPQ   32(R11), (F12, F13)
 	FMOVQ   64(R11), F14
@@ -3772,11 +3772,11 @@ row:
 	WORD    $0x4e2cd4e7 // fadd v7.4s, v7.4s, v12.4s
 	WORD    $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
 	WORD    $0x4e2ed529 // fadd v9.4s, v9.4s, v14.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -3802,7 +3802,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V10.B16, V10.B16, V10.B16
 	WORD    $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
@@ -3817,9 +3817,9 @@ store:
 	WORD    $0x4e2af529 // fmax v9.4s, v9.4s, v10.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V10.S4]
 	WORD    $0x6e2adc0b // fmul v11.4s, v0.4s, v10.4s
@@ -3855,7 +3855,7 @@ more:
 	VBIT    V12.B16, V11.B16, V9.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V10.S4]
 	VLD1R   (R11), [V11.S4]
@@ -3883,7 +3883,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FLDPQ   0(R11), (F10, F11)
 	FLDPQ   32(R11), (F12, F13)
 	FMOVQ   64(R11), F14
@@ -3911,12 +3911,12 @@ gate:
 	VAND    V13.B16, V8.B16, V8.B16
 	WORD    $0x4ea0c9ce // fcmgt v14.4s, v14.4s, #0.0
 	VAND    V14.B16, V9.B16, V9.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -3927,9 +3927,9 @@ write:
 	FMOVQ   F9, 64(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -3966,8 +3966,8 @@ TEXT ·conv_f32_2x6_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -3991,7 +3991,7 @@ row:
 	VMOV    V6.B16, V11.B16
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FLDPQ   0(R11), (F12, F13)
 	FLDPQ   32(R11), (F14, F15)
 	FLDPQ   64(R11), (F16, F17)
@@ -4011,11 +4011,11 @@ row:
 	WORD    $0x4e2fd529 // fadd v9.4s, v9.4s, v15.4s
 	WORD    $0x4e30d54a // fadd v10.4s, v10.4s, v16.4s
 	WORD    $0x4e31d56b // fadd v11.4s, v11.4s, v17.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -4043,7 +4043,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V12.B16, V12.B16, V12.B16
 	WORD    $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
@@ -4060,9 +4060,9 @@ store:
 	WORD    $0x4e2cf56b // fmax v11.4s, v11.4s, v12.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V12.S4]
 	WORD    $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
@@ -4104,7 +4104,7 @@ more:
 	VBIT    V14.B16, V13.B16, V11.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V12.S4]
 	VLD1R   (R11), [V13.S4]
@@ -4136,7 +4136,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FLDPQ   0(R11), (F12, F13)
 	FLDPQ   32(R11), (F14, F15)
 	FLDPQ   64(R11), (F16, F17)
@@ -4168,12 +4168,12 @@ gate:
 	VAND    V16.B16, V10.B16, V10.B16
 	WORD    $0x4ea0ca31 // fcmgt v17.4s, v17.4s, #0.0
 	VAND    V17.B16, V11.B16, V11.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -4184,9 +4184,9 @@ write:
 	FSTPQ   (F10, F11), 64(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -4225,8 +4225,8 @@ TEXT ·conv_f32_2x7_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -4252,7 +4252,7 @@ row:
 	VMOV    V7.B16, V13.B16
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FLDPQ   0(R11), (F14, F15)
 	FLDPQ   32(R11), (F16, F17)
 	FLDPQ   64(R11), (F18, F19)
@@ -4276,11 +4276,11 @@ row:
 	WORD    $0x4e32d56b // fadd v11.4s, v11.4s, v18.4s
 	WORD    $0x4e33d58c // fadd v12.4s, v12.4s, v19.4s
 	WORD    $0x4e34d5ad // fadd v13.4s, v13.4s, v20.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -4311,7 +4311,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V14.B16, V14.B16, V14.B16
 	WORD    $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
@@ -4330,9 +4330,9 @@ store:
 	WORD    $0x4e2ef5ad // fmax v13.4s, v13.4s, v14.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V14.S4]
 	WORD    $0x6e2edc0f // fmul v15.4s, v0.4s, v14.4s
@@ -4380,7 +4380,7 @@ more:
 	VBIT    V16.B16, V15.B16, V13.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V14.S4]
 	VLD1R   (R11), [V15.S4]
@@ -4416,7 +4416,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FLDPQ   0(R11), (F14, F15)
 	FLDPQ   32(R11), (F16, F17)
 	FLDPQ   64(R11), (F18, F19)
@@ -4454,12 +4454,12 @@ gate:
 	VAND    V19.B16, V12.B16, V12.B16
 	WORD    $0x4ea0ca94 // fcmgt v20.4s, v20.4s, #0.0
 	VAND    V20.B16, V13.B16, V13.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -4472,9 +4472,9 @@ write:
 	FMOVQ   F13, 96(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -4513,8 +4513,8 @@ TEXT ·conv_f32_2x8_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -4542,7 +4542,7 @@ row:
 	VMOV    V8.B16, V15.B16
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FLDPQ   0(R11), (F16, F17)
 	FLDPQ   32(R11), (F18, F19)
 	FLDPQ   64(R11), (F20, F21)
@@ -4568,11 +4568,11 @@ row:
 	WORD    $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
 	WORD    $0x4e36d5ce // fadd v14.4s, v14.4s, v22.4s
 	WORD    $0x4e37d5ef // fadd v15.4s, v15.4s, v23.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -4605,7 +4605,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V16.B16, V16.B16, V16.B16
 	WORD    $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
@@ -4626,9 +4626,9 @@ store:
 	WORD    $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V16.S4]
 	WORD    $0x6e30dc11 // fmul v17.4s, v0.4s, v16.4s
@@ -4682,7 +4682,7 @@ more:
 	VBIT    V18.B16, V17.B16, V15.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V16.S4]
 	VLD1R   (R11), [V17.S4]
@@ -4722,7 +4722,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FLDPQ   0(R11), (F16, F17)
 	FLDPQ   32(R11), (F18, F19)
 	FLDPQ   64(R11), (F20, F21)
@@ -4764,12 +4764,12 @@ gate:
 	VAND    V22.B16, V14.B16, V14.B16
 	WORD    $0x4ea0caf7 // fcmgt v23.4s, v23.4s, #0.0
 	VAND    V23.B16, V15.B16, V15.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -4782,9 +4782,9 @@ write:
 	FSTPQ   (F14, F15), 96(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -4825,8 +4825,8 @@ TEXT ·conv_f32_2x9_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -4856,7 +4856,7 @@ row:
 	VMOV    V9.B16, V17.B16
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FLDPQ   0(R11), (F18, F19)
 	FLDPQ   32(R11), (F20, F21)
 	FLDPQ   64(R11), (F22, F23)
@@ -4886,11 +4886,11 @@ row:
 	WORD    $0x4e38d5ef // fadd v15.4s, v15.4s, v24.4s
 	WORD    $0x4e39d610 // fadd v16.4s, v16.4s, v25.4s
 	WORD    $0x4e3ad631 // fadd v17.4s, v17.4s, v26.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -4926,7 +4926,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V18.B16, V18.B16, V18.B16
 	WORD    $0x4e32f400 // fmax v0.4s, v0.4s, v18.4s
@@ -4949,9 +4949,9 @@ store:
 	WORD    $0x4e32f631 // fmax v17.4s, v17.4s, v18.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V18.S4]
 	WORD    $0x6e32dc13 // fmul v19.4s, v0.4s, v18.4s
@@ -5011,7 +5011,7 @@ more:
 	VBIT    V20.B16, V19.B16, V17.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V18.S4]
 	VLD1R   (R11), [V19.S4]
@@ -5055,7 +5055,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FLDPQ   0(R11), (F18, F19)
 	FLDPQ   32(R11), (F20, F21)
 	FLDPQ   64(R11), (F22, F23)
@@ -5103,12 +5103,12 @@ gate:
 	VAND    V25.B16, V16.B16, V16.B16
 	WORD    $0x4ea0cb5a // fcmgt v26.4s, v26.4s, #0.0
 	VAND    V26.B16, V17.B16, V17.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -5123,9 +5123,9 @@ write:
 	FMOVQ   F17, 128(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -5166,8 +5166,8 @@ TEXT ·conv_f32_2x10_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -5199,7 +5199,7 @@ row:
 	VMOV    V10.B16, V19.B16
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FLDPQ   0(R11), (F20, F21)
 	FLDPQ   32(R11), (F22, F23)
 	FLDPQ   64(R11), (F24, F25)
@@ -5231,11 +5231,11 @@ row:
 	WORD    $0x4e3bd631 // fadd v17.4s, v17.4s, v27.4s
 	WORD    $0x4e3cd652 // fadd v18.4s, v18.4s, v28.4s
 	WORD    $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -5273,7 +5273,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V20.B16, V20.B16, V20.B16
 	WORD    $0x4e34f400 // fmax v0.4s, v0.4s, v20.4s
@@ -5298,9 +5298,9 @@ store:
 	WORD    $0x4e34f673 // fmax v19.4s, v19.4s, v20.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V20.S4]
 	WORD    $0x6e34dc15 // fmul v21.4s, v0.4s, v20.4s
@@ -5366,7 +5366,7 @@ more:
 	VBIT    V22.B16, V21.B16, V19.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V20.S4]
 	VLD1R   (R11), [V21.S4]
@@ -5414,7 +5414,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FLDPQ   0(R11), (F20, F21)
 	FLDPQ   32(R11), (F22, F23)
 	FLDPQ   64(R11), (F24, F25)
@@ -5466,12 +5466,12 @@ gate:
 	VAND    V28.B16, V18.B16, V18.B16
 	WORD    $0x4ea0cbbd // fcmgt v29.4s, v29.4s, #0.0
 	VAND    V29.B16, V19.B16, V19.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -5486,9 +5486,9 @@ write:
 	FSTPQ   (F18, F19), 128(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -5531,8 +5531,8 @@ TEXT ·conv_f32_1x1_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -5545,14 +5545,14 @@ row:
 	VLD1R.P 4(R11), [V0.S4]
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FMOVQ   0(R11), F1
 	WORD    $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -5567,15 +5567,15 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V1.B16, V1.B16, V1.B16
 	WORD    $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V1.S4]
 	WORD    $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
@@ -5583,7 +5583,7 @@ more:
 	VBIT    V3.B16, V2.B16, V0.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V1.S4]
 	VLD1R   (R11), [V2.S4]
@@ -5593,23 +5593,23 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FMOVQ   0(R11), F1
 	WORD    $0x4ea0c821 // fcmgt v1.4s, v1.4s, #0.0
 	VAND    V1.B16, V0.B16, V0.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FMOVQ   F0, 0(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -5633,8 +5633,8 @@ TEXT ·conv_f32_1x2_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -5648,15 +5648,15 @@ row:
 	VMOV    V0.B16, V1.B16
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FLDPQ   0(R11), (F2, F3)
 	WORD    $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD    $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -5672,16 +5672,16 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V2.B16, V2.B16, V2.B16
 	WORD    $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	WORD    $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V2.S4]
 	WORD    $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
@@ -5692,7 +5692,7 @@ more:
 	VBIT    V4.B16, V3.B16, V1.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V2.S4]
 	VLD1R   (R11), [V3.S4]
@@ -5704,25 +5704,25 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FLDPQ   0(R11), (F2, F3)
 	WORD    $0x4ea0c842 // fcmgt v2.4s, v2.4s, #0.0
 	VAND    V2.B16, V0.B16, V0.B16
 	WORD    $0x4ea0c863 // fcmgt v3.4s, v3.4s, #0.0
 	VAND    V3.B16, V1.B16, V1.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -5747,8 +5747,8 @@ TEXT ·conv_f32_1x3_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -5763,17 +5763,17 @@ row:
 	VMOV    V0.B16, V2.B16
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FLDPQ   0(R11), (F3, F4)
 	FMOVQ   32(R11), F5
 	WORD    $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
 	WORD    $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	WORD    $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -5791,7 +5791,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V3.B16, V3.B16, V3.B16
 	WORD    $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
@@ -5799,9 +5799,9 @@ store:
 	WORD    $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V3.S4]
 	WORD    $0x6e23dc04 // fmul v4.4s, v0.4s, v3.4s
@@ -5815,7 +5815,7 @@ more:
 	VBIT    V5.B16, V4.B16, V2.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V3.S4]
 	VLD1R   (R11), [V4.S4]
@@ -5829,7 +5829,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FLDPQ   0(R11), (F3, F4)
 	FMOVQ   32(R11), F5
 	WORD    $0x4ea0c863 // fcmgt v3.4s, v3.4s, #0.0
@@ -5838,20 +5838,20 @@ gate:
 	VAND    V4.B16, V1.B16, V1.B16
 	WORD    $0x4ea0c8a5 // fcmgt v5.4s, v5.4s, #0.0
 	VAND    V5.B16, V2.B16, V2.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FMOVQ   F2, 32(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -5876,8 +5876,8 @@ TEXT ·conv_f32_1x4_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -5893,18 +5893,18 @@ row:
 	VMOV    V0.B16, V3.B16
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FLDPQ   0(R11), (F4, F5)
 	FLDPQ   32(R11), (F6, F7)
 	WORD    $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD    $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
 	WORD    $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
 	WORD    $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -5923,7 +5923,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V4.B16, V4.B16, V4.B16
 	WORD    $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
@@ -5932,9 +5932,9 @@ store:
 	WORD    $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V4.S4]
 	WORD    $0x6e24dc05 // fmul v5.4s, v0.4s, v4.4s
@@ -5951,7 +5951,7 @@ more:
 	VBIT    V6.B16, V5.B16, V3.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V4.S4]
 	VLD1R   (R11), [V5.S4]
@@ -5967,7 +5967,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FLDPQ   0(R11), (F4, F5)
 	FLDPQ   32(R11), (F6, F7)
 	WORD    $0x4ea0c884 // fcmgt v4.4s, v4.4s, #0.0
@@ -5978,20 +5978,20 @@ gate:
 	VAND    V6.B16, V2.B16, V2.B16
 	WORD    $0x4ea0c8e7 // fcmgt v7.4s, v7.4s, #0.0
 	VAND    V7.B16, V3.B16, V3.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -6017,8 +6017,8 @@ TEXT ·conv_f32_1x5_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -6035,7 +6035,7 @@ row:
 	VMOV    V0.B16, V4.B16
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FLDPQ   0(R11), (F5, F6)
 	FLDPQ   32(R11), (F7, F8)
 	FMOVQ   64(R11), F9
@@ -6044,11 +6044,11 @@ row:
 	WORD    $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
 	WORD    $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
 	WORD    $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -6069,7 +6069,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V5.B16, V5.B16, V5.B16
 	WORD    $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -6079,9 +6079,9 @@ store:
 	WORD    $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V5.S4]
 	WORD    $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
@@ -6101,7 +6101,7 @@ more:
 	VBIT    V7.B16, V6.B16, V4.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V5.S4]
 	VLD1R   (R11), [V6.S4]
@@ -6119,7 +6119,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FLDPQ   0(R11), (F5, F6)
 	FLDPQ   32(R11), (F7, F8)
 	FMOVQ   64(R11), F9
@@ -6133,21 +6133,21 @@ gate:
 	VAND    V8.B16, V3.B16, V3.B16
 	WORD    $0x4ea0c929 // fcmgt v9.4s, v9.4s, #0.0
 	VAND    V9.B16, V4.B16, V4.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
 	FMOVQ   F4, 64(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -6173,8 +6173,8 @@ TEXT ·conv_f32_1x6_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -6192,7 +6192,7 @@ row:
 	VMOV    V0.B16, V5.B16
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FLDPQ   0(R11), (F6, F7)
 	FLDPQ   32(R11), (F8, F9)
 	FLDPQ   64(R11), (F10, F11)
@@ -6202,11 +6202,11 @@ row:
 	WORD    $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
 	WORD    $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
 	WORD    $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -6228,7 +6228,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V6.B16, V6.B16, V6.B16
 	WORD    $0x4e26f400 // fmax v0.4s, v0.4s, v6.4s
@@ -6239,9 +6239,9 @@ store:
 	WORD    $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V6.S4]
 	WORD    $0x6e26dc07 // fmul v7.4s, v0.4s, v6.4s
@@ -6264,7 +6264,7 @@ more:
 	VBIT    V8.B16, V7.B16, V5.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V6.S4]
 	VLD1R   (R11), [V7.S4]
@@ -6284,7 +6284,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FLDPQ   0(R11), (F6, F7)
 	FLDPQ   32(R11), (F8, F9)
 	FLDPQ   64(R11), (F10, F11)
@@ -6300,21 +6300,21 @@ gate:
 	VAND    V10.B16, V4.B16, V4.B16
 	WORD    $0x4ea0c96b // fcmgt v11.4s, v11.4s, #0.0
 	VAND    V11.B16, V5.B16, V5.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
 	FSTPQ   (F4, F5), 64(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -6341,8 +6341,8 @@ TEXT ·conv_f32_1x7_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -6361,7 +6361,7 @@ row:
 	VMOV    V0.B16, V6.B16
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FLDPQ   0(R11), (F7, F8)
 	FLDPQ   32(R11), (F9, F10)
 	FLDPQ   64(R11), (F11, F12)
@@ -6373,11 +6373,11 @@ row:
 	WORD    $0x4e2bd484 // fadd v4.4s, v4.4s, v11.4s
 	WORD    $0x4e2cd4a5 // fadd v5.4s, v5.4s, v12.4s
 	WORD    $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -6401,7 +6401,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V7.B16, V7.B16, V7.B16
 	WORD    $0x4e27f400 // fmax v0.4s, v0.4s, v7.4s
@@ -6413,9 +6413,9 @@ store:
 	WORD    $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V7.S4]
 	WORD    $0x6e27dc08 // fmul v8.4s, v0.4s, v7.4s
@@ -6441,7 +6441,7 @@ more:
 	VBIT    V9.B16, V8.B16, V6.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V7.S4]
 	VLD1R   (R11), [V8.S4]
@@ -6463,7 +6463,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FLDPQ   0(R11), (F7, F8)
 	FLDPQ   32(R11), (F9, F10)
 	FLDPQ   64(R11), (F11, F12)
@@ -6482,12 +6482,12 @@ gate:
 	VAND    V12.B16, V5.B16, V5.B16
 	WORD    $0x4ea0c9ad // fcmgt v13.4s, v13.4s, #0.0
 	VAND    V13.B16, V6.B16, V6.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -6495,9 +6495,9 @@ write:
 	FMOVQ   F6, 96(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -6524,8 +6524,8 @@ TEXT ·conv_f32_1x8_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -6545,7 +6545,7 @@ row:
 	VMOV    V0.B16, V7.B16
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FLDPQ   0(R11), (F8, F9)
 	FLDPQ   32(R11), (F10, F11)
 	FLDPQ   64(R11), (F12, F13)
@@ -6558,11 +6558,11 @@ row:
 	WORD    $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	WORD    $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
 	WORD    $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -6587,7 +6587,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V8.B16, V8.B16, V8.B16
 	WORD    $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
@@ -6600,9 +6600,9 @@ store:
 	WORD    $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V8.S4]
 	WORD    $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
@@ -6631,7 +6631,7 @@ more:
 	VBIT    V10.B16, V9.B16, V7.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V8.S4]
 	VLD1R   (R11), [V9.S4]
@@ -6655,7 +6655,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FLDPQ   0(R11), (F8, F9)
 	FLDPQ   32(R11), (F10, F11)
 	FLDPQ   64(R11), (F12, F13)
@@ -6676,12 +6676,12 @@ gate:
 	VAND    V14.B16, V6.B16, V6.B16
 	WORD    $0x4ea0c9ef // fcmgt v15.4s, v15.4s, #0.0
 	VAND    V15.B16, V7.B16, V7.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -6689,9 +6689,9 @@ write:
 	FSTPQ   (F6, F7), 96(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -6719,8 +6719,8 @@ TEXT ·conv_f32_1x9_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -6741,7 +6741,7 @@ row:
 	VMOV    V0.B16, V8.B16
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FLDPQ   0(R11), (F9, F10)
 	FLDPQ   32(R11), (F11, F12)
 	FLDPQ   64(R11), (F13, F14)
@@ -6756,11 +6756,11 @@ row:
 	WORD    $0x4e2fd4c6 // fadd v6.4s, v6.4s, v15.4s
 	WORD    $0x4e30d4e7 // fadd v7.4s, v7.4s, v16.4s
 	WORD    $0x4e31d508 // fadd v8.4s, v8.4s, v17.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -6787,7 +6787,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V9.B16, V9.B16, V9.B16
 	WORD    $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
@@ -6801,9 +6801,9 @@ store:
 	WORD    $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V9.S4]
 	WORD    $0x6e29dc0a // fmul v10.4s, v0.4s, v9.4s
@@ -6835,7 +6835,7 @@ more:
 	VBIT    V11.B16, V10.B16, V8.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V9.S4]
 	VLD1R   (R11), [V10.S4]
@@ -6861,7 +6861,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FLDPQ   0(R11), (F9, F10)
 	FLDPQ   32(R11), (F11, F12)
 	FLDPQ   64(R11), (F13, F14)
@@ -6885,12 +6885,12 @@ gate:
 	VAND    V16.B16, V7.B16, V7.B16
 	WORD    $0x4ea0ca31 // fcmgt v17.4s, v17.4s, #0.0
 	VAND    V17.B16, V8.B16, V8.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -6899,9 +6899,9 @@ write:
 	FMOVQ   F8, 128(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -6929,8 +6929,8 @@ TEXT ·conv_f32_1x10_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -6952,7 +6952,7 @@ row:
 	VMOV    V0.B16, V9.B16
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FLDPQ   0(R11), (F10, F11)
 	FLDPQ   32(R11), (F12, F13)
 	FLDPQ   64(R11), (F14, F15)
@@ -6968,11 +6968,11 @@ row:
 	WORD    $0x4e31d4e7 // fadd v7.4s, v7.4s, v17.4s
 	WORD    $0x4e32d508 // fadd v8.4s, v8.4s, v18.4s
 	WORD    $0x4e33d529 // fadd v9.4s, v9.4s, v19.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -7000,7 +7000,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V10.B16, V10.B16, V10.B16
 	WORD    $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
@@ -7015,9 +7015,9 @@ store:
 	WORD    $0x4e2af529 // fmax v9.4s, v9.4s, v10.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V10.S4]
 	WORD    $0x6e2adc0b // fmul v11.4s, v0.4s, v10.4s
@@ -7052,7 +7052,7 @@ more:
 	VBIT    V12.B16, V11.B16, V9.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V10.S4]
 	VLD1R   (R11), [V11.S4]
@@ -7080,7 +7080,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FLDPQ   0(R11), (F10, F11)
 	FLDPQ   32(R11), (F12, F13)
 	FLDPQ   64(R11), (F14, F15)
@@ -7106,12 +7106,12 @@ gate:
 	VAND    V18.B16, V8.B16, V8.B16
 	WORD    $0x4ea0ca73 // fcmgt v19.4s, v19.4s, #0.0
 	VAND    V19.B16, V9.B16, V9.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -7120,9 +7120,9 @@ write:
 	FSTPQ   (F8, F9), 128(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -7151,8 +7151,8 @@ TEXT ·conv_f32_1x11_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -7175,7 +7175,7 @@ row:
 	VMOV    V0.B16, V10.B16
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FLDPQ   0(R11), (F11, F12)
 	FLDPQ   32(R11), (F13, F14)
 	FLDPQ   64(R11), (F15, F16)
@@ -7193,11 +7193,11 @@ row:
 	WORD    $0x4e33d508 // fadd v8.4s, v8.4s, v19.4s
 	WORD    $0x4e34d529 // fadd v9.4s, v9.4s, v20.4s
 	WORD    $0x4e35d54a // fadd v10.4s, v10.4s, v21.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -7227,7 +7227,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V11.B16, V11.B16, V11.B16
 	WORD    $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
@@ -7243,9 +7243,9 @@ store:
 	WORD    $0x4e2bf54a // fmax v10.4s, v10.4s, v11.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V11.S4]
 	WORD    $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
@@ -7283,7 +7283,7 @@ more:
 	VBIT    V13.B16, V12.B16, V10.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V11.S4]
 	VLD1R   (R11), [V12.S4]
@@ -7313,7 +7313,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FLDPQ   0(R11), (F11, F12)
 	FLDPQ   32(R11), (F13, F14)
 	FLDPQ   64(R11), (F15, F16)
@@ -7342,12 +7342,12 @@ gate:
 	VAND    V20.B16, V9.B16, V9.B16
 	WORD    $0x4ea0cab5 // fcmgt v21.4s, v21.4s, #0.0
 	VAND    V21.B16, V10.B16, V10.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -7357,9 +7357,9 @@ write:
 	FMOVQ   F10, 160(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -7388,8 +7388,8 @@ TEXT ·conv_f32_1x12_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -7413,7 +7413,7 @@ row:
 	VMOV    V0.B16, V11.B16
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FLDPQ   0(R11), (F12, F13)
 	FLDPQ   32(R11), (F14, F15)
 	FLDPQ   64(R11), (F16, F17)
@@ -7432,11 +7432,11 @@ row:
 	WORD    $0x4e35d529 // fadd v9.4s, v9.4s, v21.4s
 	WORD    $0x4e36d54a // fadd v10.4s, v10.4s, v22.4s
 	WORD    $0x4e37d56b // fadd v11.4s, v11.4s, v23.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -7467,7 +7467,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V12.B16, V12.B16, V12.B16
 	WORD    $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
@@ -7484,9 +7484,9 @@ store:
 	WORD    $0x4e2cf56b // fmax v11.4s, v11.4s, v12.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V12.S4]
 	WORD    $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
@@ -7527,7 +7527,7 @@ more:
 	VBIT    V14.B16, V13.B16, V11.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V12.S4]
 	VLD1R   (R11), [V13.S4]
@@ -7559,7 +7559,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FLDPQ   0(R11), (F12, F13)
 	FLDPQ   32(R11), (F14, F15)
 	FLDPQ   64(R11), (F16, F17)
@@ -7590,12 +7590,12 @@ gate:
 	VAND    V22.B16, V10.B16, V10.B16
 	WORD    $0x4ea0caf7 // fcmgt v23.4s, v23.4s, #0.0
 	VAND    V23.B16, V11.B16, V11.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -7605,9 +7605,9 @@ write:
 	FSTPQ   (F10, F11), 160(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -7637,8 +7637,8 @@ TEXT ·conv_f32_1x13_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -7663,7 +7663,7 @@ row:
 	VMOV    V0.B16, V12.B16
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FLDPQ   0(R11), (F13, F14)
 	FLDPQ   32(R11), (F15, F16)
 	FLDPQ   64(R11), (F17, F18)
@@ -7684,11 +7684,11 @@ row:
 	WORD    $0x4e37d54a // fadd v10.4s, v10.4s, v23.4s
 	WORD    $0x4e38d56b // fadd v11.4s, v11.4s, v24.4s
 	WORD    $0x4e39d58c // fadd v12.4s, v12.4s, v25.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -7721,7 +7721,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V13.B16, V13.B16, V13.B16
 	WORD    $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
@@ -7739,9 +7739,9 @@ store:
 	WORD    $0x4e2df58c // fmax v12.4s, v12.4s, v13.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V13.S4]
 	WORD    $0x6e2ddc0e // fmul v14.4s, v0.4s, v13.4s
@@ -7785,7 +7785,7 @@ more:
 	VBIT    V15.B16, V14.B16, V12.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V13.S4]
 	VLD1R   (R11), [V14.S4]
@@ -7819,7 +7819,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FLDPQ   0(R11), (F13, F14)
 	FLDPQ   32(R11), (F15, F16)
 	FLDPQ   64(R11), (F17, F18)
@@ -7853,12 +7853,12 @@ gate:
 	VAND    V24.B16, V11.B16, V11.B16
 	WORD    $0x4ea0cb39 // fcmgt v25.4s, v25.4s, #0.0
 	VAND    V25.B16, V12.B16, V12.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -7869,9 +7869,9 @@ write:
 	FMOVQ   F12, 192(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -7901,8 +7901,8 @@ TEXT ·conv_f32_1x14_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -7928,7 +7928,7 @@ row:
 	VMOV    V0.B16, V13.B16
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FLDPQ   0(R11), (F14, F15)
 	FLDPQ   32(R11), (F16, F17)
 	FLDPQ   64(R11), (F18, F19)
@@ -7950,11 +7950,11 @@ row:
 	WORD    $0x4e39d56b // fadd v11.4s, v11.4s, v25.4s
 	WORD    $0x4e3ad58c // fadd v12.4s, v12.4s, v26.4s
 	WORD    $0x4e3bd5ad // fadd v13.4s, v13.4s, v27.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -7988,7 +7988,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V14.B16, V14.B16, V14.B16
 	WORD    $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
@@ -8007,9 +8007,9 @@ store:
 	WORD    $0x4e2ef5ad // fmax v13.4s, v13.4s, v14.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V14.S4]
 	WORD    $0x6e2edc0f // fmul v15.4s, v0.4s, v14.4s
@@ -8056,7 +8056,7 @@ more:
 	VBIT    V16.B16, V15.B16, V13.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V14.S4]
 	VLD1R   (R11), [V15.S4]
@@ -8092,7 +8092,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FLDPQ   0(R11), (F14, F15)
 	FLDPQ   32(R11), (F16, F17)
 	FLDPQ   64(R11), (F18, F19)
@@ -8128,12 +8128,12 @@ gate:
 	VAND    V26.B16, V12.B16, V12.B16
 	WORD    $0x4ea0cb7b // fcmgt v27.4s, v27.4s, #0.0
 	VAND    V27.B16, V13.B16, V13.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -8144,9 +8144,9 @@ write:
 	FSTPQ   (F12, F13), 192(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -8177,8 +8177,8 @@ TEXT ·conv_f32_1x15_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -8205,7 +8205,7 @@ row:
 	VMOV    V0.B16, V14.B16
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FLDPQ   0(R11), (F15, F16)
 	FLDPQ   32(R11), (F17, F18)
 	FLDPQ   64(R11), (F19, F20)
@@ -8229,11 +8229,11 @@ row:
 	WORD    $0x4e3bd58c // fadd v12.4s, v12.4s, v27.4s
 	WORD    $0x4e3cd5ad // fadd v13.4s, v13.4s, v28.4s
 	WORD    $0x4e3dd5ce // fadd v14.4s, v14.4s, v29.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -8269,7 +8269,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V15.B16, V15.B16, V15.B16
 	WORD    $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
@@ -8289,9 +8289,9 @@ store:
 	WORD    $0x4e2ff5ce // fmax v14.4s, v14.4s, v15.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V15.S4]
 	WORD    $0x6e2fdc10 // fmul v16.4s, v0.4s, v15.4s
@@ -8341,7 +8341,7 @@ more:
 	VBIT    V17.B16, V16.B16, V14.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V15.S4]
 	VLD1R   (R11), [V16.S4]
@@ -8379,7 +8379,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FLDPQ   0(R11), (F15, F16)
 	FLDPQ   32(R11), (F17, F18)
 	FLDPQ   64(R11), (F19, F20)
@@ -8418,12 +8418,12 @@ gate:
 	VAND    V28.B16, V13.B16, V13.B16
 	WORD    $0x4ea0cbbd // fcmgt v29.4s, v29.4s, #0.0
 	VAND    V29.B16, V14.B16, V14.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -8435,9 +8435,9 @@ write:
 	FMOVQ   F14, 224(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row
@@ -8468,8 +8468,8 @@ TEXT ·conv_f32_1x16_neon(SB), NOSPLIT, $0-8
 	MOVD    0(R0), R2
 	MOVD    16(R0), R3
 	MOVD    24(R0), R4
-	MOVD    80(R0), R5
-	MOVD    72(R0), R6
+	MOVD    88(R0), R5
+	MOVD    80(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -8497,7 +8497,7 @@ row:
 	VMOV    V0.B16, V15.B16
 	CBZ     R7, taps
 	MOVD    R7, R11
-	MOVD    120(R0), R12
+	MOVD    128(R0), R12
 	FLDPQ   0(R11), (F16, F17)
 	FLDPQ   32(R11), (F18, F19)
 	FLDPQ   64(R11), (F20, F21)
@@ -8522,11 +8522,11 @@ row:
 	WORD    $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
 	WORD    $0x4e3ed5ce // fadd v14.4s, v14.4s, v30.4s
 	WORD    $0x4e3fd5ef // fadd v15.4s, v15.4s, v31.4s
-	MOVD    112(R0), R12
+	MOVD    120(R0), R12
 	ADD     R12, R7, R7
 
 taps:
-	MOVD    64(R0), R9
+	MOVD    72(R0), R9
 	CBZ     R9, store
 	MOVD    R3, R13
 	MOVD    R4, R10
@@ -8563,7 +8563,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    160(R0), R11
+	MOVD    168(R0), R11
 	CBZ     R11, more
 	VEOR    V16.B16, V16.B16, V16.B16
 	WORD    $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
@@ -8584,9 +8584,9 @@ store:
 	WORD    $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
 
 more:
-	MOVD    168(R0), R11
+	MOVD    176(R0), R11
 	CBZ     R11, write
-	MOVD    144(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, clip
 	VLD1R.P 4(R11), [V16.S4]
 	WORD    $0x6e30dc11 // fmul v17.4s, v0.4s, v16.4s
@@ -8639,7 +8639,7 @@ more:
 	VBIT    V18.B16, V17.B16, V15.B16
 
 clip:
-	MOVD    152(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V16.S4]
 	VLD1R   (R11), [V17.S4]
@@ -8679,7 +8679,7 @@ clip:
 gate:
 	CBZ     R8, write
 	MOVD    R8, R11
-	MOVD    136(R0), R12
+	MOVD    144(R0), R12
 	FLDPQ   0(R11), (F16, F17)
 	FLDPQ   32(R11), (F18, F19)
 	FLDPQ   64(R11), (F20, F21)
@@ -8720,12 +8720,12 @@ gate:
 	VAND    V30.B16, V14.B16, V14.B16
 	WORD    $0x4ea0cbff // fcmgt v31.4s, v31.4s, #0.0
 	VAND    V31.B16, V15.B16, V15.B16
-	MOVD    128(R0), R12
+	MOVD    136(R0), R12
 	ADD     R12, R8, R8
 
 write:
 	MOVD    R2, R11
-	MOVD    104(R0), R12
+	MOVD    112(R0), R12
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -8737,9 +8737,9 @@ write:
 	FSTPQ   (F14, F15), 224(R11)
 
 next:
-	MOVD    88(R0), R12
-	ADD     R12, R1, R1
 	MOVD    96(R0), R12
+	ADD     R12, R1, R1
+	MOVD    104(R0), R12
 	ADD     R12, R2, R2
 	SUB     $1, R6, R6
 	CBNZ    R6, row

@@ -124,15 +124,47 @@ func (e *Epilogue) String() string {
 // sameConv holds conv against the scalar kernel on one layer.
 func sameConv(t *testing.T, rng *rand.Rand, conv convFunc, l *layer, b int) {
 	t.Helper()
-	blocks := Lower(nil, l.shape, l.w, l.bias, l.mask, b, false)
+	sameBlocksConv(t, rng, conv, l, Lower(nil, l.shape, l.w, l.bias, l.mask, b, false))
+}
+
+// sameGrouped does so with grouped taps; the layer has a multiple of
+// GroupChannels outputs.
+func sameGrouped(t *testing.T, rng *rand.Rand, conv convFunc, l *layer) {
+	t.Helper()
+	sameBlocksConv(t, rng, conv, l, l.grouped())
+}
+
+// grouped are the layer's blocks with grouped taps.
+func (l *layer) grouped() (blocks []Block) {
+	column := l.shape.In * l.shape.Kernel * l.shape.Kernel
+	s := l.shape
+	s.Out = GroupChannels
+	for o := 0; o < l.shape.Out; o += GroupChannels {
+		var mask []uint8
+		if l.mask != nil {
+			mask = l.mask[o*column:][:GroupChannels*column]
+		}
+		b := LowerGroups(s, l.w[o*column:][:GroupChannels*column], l.bias[o:], mask)
+		b.Out = o
+		blocks = append(blocks, b)
+	}
+	return blocks
+}
+
+func sameBlocksConv(t *testing.T, rng *rand.Rand, conv convFunc, l *layer, blocks []Block) {
+	t.Helper()
 	e := randomEpilogue(t, rng, l)
 	src, side := slices.Clone(l.src.Data), slices.Clone(l.side.Data)
 	want := NewTensor(l.dst.C, l.dst.H, l.dst.W, l.dst.Border)
-	convScalar(want, l.src, blocks, e, 0, want.H)
+	plain := blocks
+	if blocks[0].Groups != nil { // single channels have no zeros that fill up either
+		plain = Lower(nil, l.shape, l.w, l.bias, l.mask, 1, false)
+	}
+	convScalar(want, l.src, plain, e, 0, want.H)
 	cut := rng.IntN(want.H + 1) // two row ranges must make the whole
 	conv(l.dst, l.src, blocks, e, 0, cut)
 	conv(l.dst, l.src, blocks, e, cut, want.H)
-	what := fmt.Sprintf("B=%d %+v (%d, %d, %d) %v", b, l.shape, want.C, want.H, want.W, e)
+	what := fmt.Sprintf("B=%d %+v (%d, %d, %d) %v", blocks[0].B, l.shape, want.C, want.H, want.W, e)
 	onlyPixels(t, l.dst)
 	t.Log(what)
 	check.Close(t, l.src.Data, src, 0) // inputs stay
@@ -157,6 +189,9 @@ func TestConv(t *testing.T) {
 				}
 				if rng.IntN(3) == 0 {
 					sprinkle(rng, l.side.At(0, 0), nan, inf, -inf, 0)
+				}
+				if l.shape.Out%GroupChannels == 0 {
+					sameGrouped(t, rng, set.Conv, l)
 				}
 				sameConv(t, rng, set.Conv, l, 1<<rng.IntN(4))
 			}
@@ -268,6 +303,14 @@ func TestMisuse(t *testing.T) {
 		{"far offset", func(b *Block, _ *Epilogue) (*Tensor, *Tensor, int) { b.Off[3] = 1 << 20; return dst, src, 4 }},
 		{"negative offset", func(b *Block, _ *Epilogue) (*Tensor, *Tensor, int) { b.Off[3] = -1 << 20; return dst, src, 4 }},
 		{"missing weights", func(b *Block, _ *Epilogue) (*Tensor, *Tensor, int) { b.W = b.W[:8]; return dst, src, 4 }},
+		{"wrong groups", func(b *Block, _ *Epilogue) (*Tensor, *Tensor, int) {
+			b.Groups = &[Subsets]int32{Subsets - 1: 17}
+			return dst, src, 4
+		}},
+		{"negative group", func(b *Block, _ *Epilogue) (*Tensor, *Tensor, int) {
+			b.Groups = &[Subsets]int32{0: 1, 1: -1, Subsets - 1: 18}
+			return dst, src, 4
+		}},
 		{"missing bias", func(b *Block, _ *Epilogue) (*Tensor, *Tensor, int) { b.Bias = nil; return dst, src, 4 }},
 		{"channel", func(b *Block, _ *Epilogue) (*Tensor, *Tensor, int) { b.Out = 1; return dst, src, 4 }},
 		{"short data", func(*Block, *Epilogue) (*Tensor, *Tensor, int) {

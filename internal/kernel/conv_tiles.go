@@ -10,6 +10,7 @@ import (
 type convTiles struct {
 	lanes int
 	ids   [9][]int // ids[b][p] is the kernel of b channels x p vectors
+	group []int    // group[p] is the kernel of grouped taps, p vectors wide
 	high  [9]int   // high[B] channels of a block of B are computed at a time
 }
 
@@ -20,6 +21,12 @@ const bandBytes = 256 << 10
 func newConvTiles(variants []Variant) *convTiles {
 	t := new(convTiles)
 	for _, v := range variants {
+		if v.Op == OpConvGrouped {
+			for len(t.group) <= v.P {
+				t.group = append(t.group, -1)
+			}
+			t.group[v.P] = v.ID
+		}
 		if v.Op != OpConv {
 			continue
 		}
@@ -66,11 +73,19 @@ func (t *convTiles) conv(dst, src *Tensor, blocks []Block, e *Epilogue, y0, y1 i
 	// Blocks of one size follow each other in every list that Lower makes.
 	for len(blocks) > 0 {
 		n := 1
-		for n < len(blocks) && blocks[n].B == blocks[0].B {
+		grouped := blocks[0].Groups != nil
+		for n < len(blocks) && blocks[n].B == blocks[0].B && grouped == (blocks[n].Groups != nil) {
 			n++
 		}
 		high := t.high[blocks[0].B]
 		ids := t.ids[high]
+		if grouped {
+			if high, ids = GroupChannels, t.group; ids == nil {
+				convScalar(dst, src, blocks[:n], e, y0, y1)
+				blocks = blocks[n:]
+				continue
+			}
+		}
 		most := len(ids) - 1
 		k := strips(vectors, most)
 		band := max(bandBytes/(src.C*(most+1)*t.lanes*4), 4)
@@ -88,6 +103,9 @@ func (t *convTiles) conv(dst, src *Tensor, blocks []Block, e *Epilogue, y0, y1 i
 					b := &blocks[bi]
 					a.taps, a.wStep = len(b.Off), 4*b.B
 					a.off, a.w = unsafe.Pointer(unsafe.SliceData(b.Off)), nil
+					if grouped {
+						a.groups = unsafe.Pointer(b.Groups)
+					}
 					for j := 0; j < b.B; j += high {
 						if a.taps > 0 {
 							a.w = unsafe.Pointer(&b.W[j])

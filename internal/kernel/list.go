@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"math/bits"
 )
 
 // Block is one group of output channels that a micro-kernel computes together,
@@ -16,10 +17,23 @@ type Block struct {
 	W    []float32 // len(Off)*B weights, tap-major
 	Bias []float32 // B
 
+	// Groups makes a block of GroupChannels channels whose taps have weights only
+	// for the channels that need them: Groups[s-1] taps for subset s, bit j of
+	// which is channel Out+j, the subsets one after the other. W then holds each
+	// tap's weights side by side. Only Conv takes such blocks.
+	Groups *[Subsets]int32
+
 	// Index says where W[i] lives in the dense weights, or -1 for a weight
 	// that the mask removed and that fills up a tap.
 	Index []int32
 }
+
+// GroupChannels and Subsets are the channels of a block with grouped taps, and
+// their subsets without the empty one.
+const (
+	GroupChannels = 4
+	Subsets       = 1<<GroupChannels - 1
+)
 
 // Shape is what Lower needs to know of a convolution and its source tensor.
 type Shape struct {
@@ -126,6 +140,57 @@ func (bl *Block) fill(w []float32, mask []uint8, stepO int) {
 				weights[j], index[j] = 0, -1
 			}
 			at += stepO
+		}
+	}
+}
+
+// LowerGroups is Lower for GroupChannels output channels, none transposed, with
+// grouped taps: no zeros fill them up.
+func LowerGroups(s Shape, w, bias []float32, mask []uint8) Block {
+	if s.Out != GroupChannels {
+		panic(fmt.Sprintf("kernel: LowerGroups: %d channels, want %d", s.Out, GroupChannels))
+	}
+	full := Lower(nil, s, w, bias, mask, GroupChannels, false)[0]
+	b := Block{B: GroupChannels, Bias: full.Bias, Groups: new([Subsets]int32)}
+	for subset := 1; subset <= Subsets; subset++ {
+		for t, off := range full.Off {
+			kept := 0
+			for j := range GroupChannels {
+				if full.Index[t*GroupChannels+j] >= 0 {
+					kept |= 1 << j
+				}
+			}
+			if kept != subset {
+				continue
+			}
+			b.Groups[subset-1]++
+			b.Off = append(b.Off, off)
+			for j := range GroupChannels {
+				if at := t*GroupChannels + j; full.Index[at] >= 0 {
+					b.W, b.Index = append(b.W, full.W[at]), append(b.Index, full.Index[at])
+				}
+			}
+		}
+	}
+	return b
+}
+
+// each calls f with the number and the weight of every tap of channel Out+j.
+func (b *Block) each(j int, f func(tap int, weight float32)) {
+	if b.Groups == nil {
+		for t := range b.Off {
+			f(t, b.W[t*b.B+j])
+		}
+		return
+	}
+	tap, at := 0, 0
+	for i, n := range b.Groups {
+		subset := uint(i + 1)
+		for range n {
+			if subset>>j&1 == 1 {
+				f(tap, b.W[at+bits.OnesCount(subset&(1<<j-1))])
+			}
+			tap, at = tap+1, at+bits.OnesCount(subset)
 		}
 	}
 }

@@ -1,6 +1,10 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+	"math/bits"
+)
 
 // checkConv panics where Conv in vectors of that many lanes would read or write
 // outside its tensors.
@@ -40,10 +44,32 @@ func (b *Block) mustFit(op string, channels int) {
 	default:
 		panic(fmt.Sprintf("kernel: %s: block of %d channels, want 1, 2, 4 or 8", op, b.B))
 	}
-	if b.Out < 0 || b.Out+b.B > channels || len(b.W) != len(b.Off)*b.B || len(b.Bias) < b.B {
+	weights := len(b.Off) * b.B
+	if b.Groups != nil {
+		weights = b.mustGroup(op)
+	}
+	if b.Out < 0 || b.Out+b.B > channels || len(b.W) != weights || len(b.Bias) < b.B {
 		panic(fmt.Sprintf("kernel: %s: block of channels [%d, %d) of %d with %d offsets, %d weights, %d biases",
 			op, b.Out, b.Out+b.B, channels, len(b.Off), len(b.W), len(b.Bias)))
 	}
+}
+
+// mustGroup panics unless the groups make up the block's taps; it returns the
+// number of their weights.
+func (b *Block) mustGroup(op string) (weights int) {
+	taps := 0
+	for i, n := range b.Groups {
+		if n < 0 || n > math.MaxInt32/Subsets {
+			panic(fmt.Sprintf("kernel: %s: group of %d taps", op, n))
+		}
+		taps += int(n)
+		weights += int(n) * bits.OnesCount(uint(i+1))
+	}
+	if op != "Conv" || b.B != GroupChannels || taps != len(b.Off) {
+		panic(fmt.Sprintf("kernel: %s: %d grouped taps of %d channels with %d offsets, want Conv of %d channels",
+			op, taps, b.B, len(b.Off), GroupChannels))
+	}
+	return weights
 }
 
 // mustHold panics unless whole vectors of every row lie inside the data.

@@ -18,6 +18,10 @@ func convPortable(dst, src *Tensor, blocks []Block, e *Epilogue, y0, y1 int) {
 	checkConv(dst, src, blocks, e, y0, y1, 1)
 	for i := range blocks {
 		b := &blocks[i]
+		if b.Groups != nil {
+			convScalar(dst, src, blocks[i:i+1], e, y0, y1)
+			continue
+		}
 		for y := y0; y < y1; y++ {
 			j := 0
 			for ; j+1 < b.B; j += 2 {

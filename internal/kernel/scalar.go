@@ -23,13 +23,12 @@ func convScalar(dst, src *Tensor, blocks []Block, e *Epilogue, y0, y1 int) {
 						out[x] = b.Bias[j]
 					}
 				}
-				for t, off := range b.Off {
-					w := b.W[t*b.B+j]
-					in := src.Data[src.Origin+y*src.Row+int(off):][:len(out)]
+				b.each(j, func(t int, w float32) {
+					in := src.Data[src.Origin+y*src.Row+int(b.Off[t]):][:len(out)]
 					for x, v := range in {
 						out[x] += w * v
 					}
-				}
+				})
 				if e.ReLU {
 					for x, v := range out {
 						out[x] = max(v, 0)

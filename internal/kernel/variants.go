@@ -5,8 +5,9 @@ type Op string
 
 // The operations with variants beside the scalar one.
 const (
-	OpConv        Op = "conv"       // B output channels x P vectors of pixels
-	OpWeightGrad  Op = "weightgrad" // B output channels x P taps
+	OpConv        Op = "conv"         // B output channels x P vectors of pixels
+	OpConvGrouped Op = "conv-grouped" // B output channels x P vectors, taps by subset of the channels
+	OpWeightGrad  Op = "weightgrad"   // B output channels x P taps
 	OpAxpy        Op = "axpy"
 	OpBlend       Op = "blend"
 	OpSquares     Op = "squares"

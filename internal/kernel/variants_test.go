@@ -14,6 +14,7 @@ import (
 // variantTests hold every variant of an operation against the scalar kernel.
 var variantTests = map[Op]func(*testing.T, *rand.Rand, Variant){
 	OpConv:        testConvVariant,
+	OpConvGrouped: testGroupedVariant,
 	OpWeightGrad:  testWeightGradVariant,
 	OpAxpy:        testAxpyVariant,
 	OpBlend:       testBlendVariant,
@@ -110,6 +111,14 @@ func testConvVariant(t *testing.T, rng *rand.Rand, v Variant) {
 		}
 		l := randomLayer(t, rng, 1+rng.IntN(2*v.B+2), 1+rng.IntN(3), 1+2*rng.IntN(3), 1+rng.IntN(4), w, density)
 		sameConv(t, rng, conv, l, v.B)
+	}
+}
+
+// testGroupedVariant looks at the same widths, at all densities.
+func testGroupedVariant(t *testing.T, rng *rand.Rand, v Variant) {
+	conv := newConvTiles(only(v)).conv
+	for _, w := range edges(v.P, v.Lanes) {
+		sameGrouped(t, rng, conv, randomLayer(t, rng, 2*GroupChannels, 1+rng.IntN(9), 1+2*rng.IntN(3), 1+rng.IntN(4), w, rng.Float64()*1.2))
 	}
 }
 

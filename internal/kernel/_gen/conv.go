@@ -20,6 +20,7 @@ var convArgs = &args{
 		{"res", "unsafe.Pointer", "residual's pixel, nil: none"},
 		{"gate", "unsafe.Pointer", "gate's pixel, nil: none"},
 		{"mask", "unsafe.Pointer", "lanes of each row's last vector that are stored (int32), nil: all"},
+		{"groups", "unsafe.Pointer", "of grouped taps: their numbers (int32) by subset of the channels, from 1 on"},
 		{"taps", "int", ""},
 		{"rows", "int", "rows, at least 1"},
 		{"wStep", "int", "from tap to tap of the weights"},
@@ -48,15 +49,25 @@ func convFile() *file {
 	f.caller, f.table = "runConv", "convVariants"
 	for _, t := range convTiles {
 		for p := 1; p <= t.p; p++ {
-			f.conv(t.isa, t.b, p)
+			f.conv(t.isa, t.b, p, false)
+		}
+	}
+	for _, t := range convTiles {
+		for p := 1; p <= t.p && t.b == groupChannels; p++ {
+			f.conv(t.isa, t.b, p, true)
 		}
 	}
 	return f
 }
 
-// conv writes the forward micro-kernel of b channels x p vectors.
-func (f *file) conv(s isa, b, p int) {
-	f.begin(fmt.Sprintf("conv_f32_%dx%d_%s", b, p, s.name), f.row(s, "OpConv", b, p))
+// conv writes the forward micro-kernel of b channels x p vectors. Grouped taps
+// are those of each subset of the channels together.
+func (f *file) conv(s isa, b, p int, grouped bool) {
+	name, op := "conv", "OpConv"
+	if grouped {
+		name, op = "conv_grouped", "OpConvGrouped"
+	}
+	f.begin(fmt.Sprintf("%s_f32_%dx%d_%s", name, b, p, s.name), f.row(s, op, b, p))
 	c := f.ctx
 	src, dst, offEnd, w0, wStep := reg.RSI, reg.RDX, reg.R8, reg.R9, reg.R12
 	rowsLeft, res, gate := reg.R10, reg.R11, reg.R13
@@ -65,9 +76,11 @@ func (f *file) conv(s isa, b, p int) {
 	f.load("dst", dst)
 	f.load("off", offEnd)
 	f.load("taps", i)
-	c.LEAQ(Mem{Base: offEnd, Index: i, Scale: 4}, offEnd)
+	if !grouped {
+		c.LEAQ(Mem{Base: offEnd, Index: i, Scale: 4}, offEnd)
+		f.load("wStep", wStep)
+	}
 	f.load("w", w0)
-	f.load("wStep", wStep)
 	f.load("rows", rowsLeft)
 	f.load("res", res)
 	f.load("gate", gate)
@@ -110,12 +123,16 @@ func (f *file) conv(s isa, b, p int) {
 	c.NEGQ(i) // counts up to 0
 	c.JZ(LabelRef("store"))
 	c.MOVQ(w0, w)
-	c.Label("tap")
-	c.MOVLQSX(Mem{Base: offEnd, Index: i, Scale: 4}, at)
-	f.tap(s, b, p, acc, free, src, at, w)
-	c.ADDQ(wStep, w)
-	c.INCQ(i)
-	c.JNZ(LabelRef("tap"))
+	if grouped {
+		f.groups(s, b, p, acc, free, src, offEnd, w)
+	} else {
+		c.Label("tap")
+		c.MOVLQSX(Mem{Base: offEnd, Index: i, Scale: 4}, at)
+		f.tap(s, b, p, acc, free, src, at, w)
+		c.ADDQ(wStep, w)
+		c.INCQ(i)
+		c.JNZ(LabelRef("tap"))
+	}
 
 	c.Label("store")
 	zero := free
@@ -228,6 +245,52 @@ func (f *file) bend(s isa, b, p int, acc func(j, k int) reg.VecPhysical, free in
 		c.VMINPS(s.v(v), high, s.v(v))
 	}
 	c.Label("gate")
+}
+
+// groupChannels is how many channels share grouped taps.
+const groupChannels = 4
+
+// groups adds the taps of every subset of the channels: offsets from off on,
+// weights of the subset's channels only from w on.
+func (f *file) groups(s isa, b, p int, acc func(j, k int) reg.VecPhysical, free int, src, off, w reg.Register) {
+	c := f.ctx
+	i, at, offNow, counts := reg.ECX, reg.RAX, reg.R15, reg.R12
+	f.load("groups", counts)
+	c.MOVQ(off, offNow)
+	for subset := 1; subset < 1<<b; subset++ {
+		var channels []int
+		for j := range b {
+			if subset>>j&1 == 1 {
+				channels = append(channels, j)
+			}
+		}
+		label, next := fmt.Sprintf("subset%d", subset), fmt.Sprintf("without%d", subset)
+		c.MOVL(mem(counts, 4*(subset-1)), i)
+		c.TESTL(i, i)
+		c.JZ(LabelRef(next))
+		c.Label(label)
+		c.MOVLQSX(mem(offNow, 0), at)
+		of := func(j, k int) reg.VecPhysical { return acc(channels[j], k) }
+		if n := len(channels); n == 1 || n > p || free+n < s.vecs {
+			f.tap(s, n, p, of, free, src, at, w)
+		} else { // one weight at a time, as there is no room for all
+			for k := range p {
+				c.VMOVUPS(Mem{Base: src, Index: at, Scale: 4, Disp: k * s.bytes}, s.v(free+k))
+			}
+			for j := range n {
+				wj := free + p + j%(s.vecs-free-p)
+				c.VBROADCASTSS(mem(w, 4*j), s.v(wj))
+				for k := range p {
+					c.VFMADD231PS(s.v(free+k), s.v(wj), of(j, k))
+				}
+			}
+		}
+		c.ADDQ(Imm(4), offNow)
+		c.ADDQ(Imm(uint64(4*len(channels))), w)
+		c.DECL(i)
+		c.JNZ(LabelRef(label))
+		c.Label(next)
+	}
 }
 
 // tap adds one tap: b weights at w times p source vectors at src+4*off. The
