@@ -69,7 +69,7 @@ bench: ## benchmarks of the kernels, the runtime and training (docs/numbers.md)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime 1s ./internal/kernel ./sparse ./supernet ./evolve ./imaging ./fitness
 
 .PHONY: bench-rivals
-bench-rivals: ## the runtime beside ONNX Runtime on the same files (about four minutes, quiet machine)
+bench-rivals: ## the runtime beside other ones on the same files, with the machine's limits (11 minutes, quiet machine)
 	$(MAKE) -C bench rivals
 
 .PHONY: bench-train
@@ -78,7 +78,7 @@ bench-train: ## a training step beside PyTorch's (needs a Python with PyTorch: P
 
 .PHONY: bench-search
 bench-search: ## our search beside eaopt's algorithms on ZDT1-3 and DTLZ2 (a minute)
-	cd bench && $(GO) run ./search
+	cd bench/search && $(GO) run .
 
 MODES       ?= joint staged random
 MODE_SEEDS  ?= 1 2 3 4 5

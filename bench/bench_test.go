@@ -3,11 +3,8 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"io"
-	"io/fs"
 	"math"
-	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -18,66 +15,75 @@ import (
 	"evosr/space"
 )
 
-// tiny is a network of every operator that takes no time.
+// tiny is a network of every operator of ours that takes no time.
 func tiny() *network {
-	return &network{"tiny", "one wide block", func() *space.Subnet { return wdsr(8, 1) }}
+	return &network{name: "tiny", what: "one wide block", shape: func() *space.Subnet { return wdsr(8, 1) }}
 }
 
 func small(rivals ...rival) *bench {
-	return &bench{
-		ours: ours{kernel.Best()}, rivals: rivals, size: size{24, 16}, threads: threadsToTest(),
-		variants: []variant{variants()[0], variants()[2]}, peak: map[int]float64{},
-	}
+	return &bench{ours: ours{kernel.Best()}, rivals: rivals, threads: threadsToTest(), peak: map[int]float64{}, pace: pace{least: 1}}
+}
+
+func (b *bench) task(n *network) task {
+	return task{network: n, size: size{24, 16}, variants: []variant{variants()[0], variants()[2]}, threads: b.threads}
 }
 
 // threadsToTest are 1 and 2 where there are two cores.
 func threadsToTest() []int { return []int{1, 2}[:min(2, runtime.NumCPU())] }
 
-// TestONNXRuntime runs the same files in both runtimes, through all of the
-// bench.
-func TestONNXRuntime(t *testing.T) {
-	library := onnxRuntimeLibrary()
-	if _, err := os.Stat(library); errors.Is(err, fs.ErrNotExist) {
-		t.Skip("onnxruntime-node is not installed (make -C bench deps): nothing to compare with")
-	}
-	ort, err := openONNXRuntime(library)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := ort.close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	b := small(ort)
-	for _, n := range append(networks(), *tiny()) {
-		cells, err := b.load(&n)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i := range cells {
-			if d, err := cells[i].compare(); err != nil {
-				t.Errorf("%s %s: %v", n.name, cells[i].variant.name, err)
-			} else {
-				t.Logf("%s %s, threads %d: largest difference %.2g", n.name, cells[i].variant.name, cells[i].threads, d)
+// TestRivals runs the same files in every runtime that is installed and compares
+// the pictures, then times one network.
+func TestRivals(t *testing.T) {
+	for _, o := range openers() {
+		t.Run(o.name, func(t *testing.T) {
+			list, absent := openRivals([]opener{o}, places{library: onnxRuntimeLibrary(), python: "/usr/bin/python3"})
+			if len(list) == 0 {
+				t.Skip(absent[0])
 			}
-			if err := cells[i].close(); err != nil {
-				t.Error(err)
+			defer func() {
+				if err := closeRivals(list); err != nil {
+					t.Error(err)
+				}
+			}()
+			b := small(list...)
+			for _, n := range append(networks(), *tiny()) {
+				task := b.task(&n)
+				task.threads = []int{1}
+				if !o.everyFile(list) {
+					task.variants = task.variants[:1]
+				}
+				cells, err := b.load(task)
+				if err != nil {
+					t.Fatalf("%s: %v", n.name, err)
+				}
+				for i := range cells {
+					if d, err := b.compare(&cells[i]); err != nil {
+						t.Errorf("%s %s: %v", n.name, cells[i].variant.name, err)
+					} else {
+						t.Logf("%s %s, threads %d: largest difference %.2g", n.name, cells[i].variant.name, cells[i].threads, d)
+					}
+					if err := cells[i].close(); err != nil {
+						t.Error(err)
+					}
+				}
 			}
-		}
+			checkReport(t, b)
+		})
 	}
-	checkReport(t, b, ort.name())
 }
 
+func (o opener) everyFile(list []rival) bool { return list[0].everyFile() }
+
 // checkReport measures the tiny network and looks at the table and the JSON.
-func checkReport(t *testing.T, b *bench, rival string) {
+func checkReport(t *testing.T, b *bench) {
 	t.Helper()
-	res, err := b.measure(tiny())
+	res, err := b.measure(b.task(tiny()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := report{Machine: thisMachine(), Width: b.size.w, Height: b.size.h, Rivals: []string{rival}, Networks: []result{res}, Absent: absent()}
-	r.finish(b.peak)
+	name := b.rivals[0].name()
+	r := report{Machine: thisMachine(), Rivals: []string{name}, Absent: []string{"another: not here"}, Results: []result{res}}
+	r.finish(b.peak, time.Second)
 	if len(res.Rows) != 2*len(b.threads) || res.Rounds < minRounds {
 		t.Fatalf("%d rows of %d rounds, want %d of at least %d", len(res.Rows), res.Rounds, 2*len(b.threads), minRounds)
 	}
@@ -88,6 +94,12 @@ func checkReport(t *testing.T, b *bench, rival string) {
 		if (row.OverDense != nil) != (row.Variant != "dense") || (row.OverOneThread != nil) != (row.Threads != 1) {
 			t.Errorf("row %d: %+v, want a ratio to everything but itself", i, row)
 		}
+		if got, want := row.Rivals[0].DenseFile, row.Variant != "dense" && !b.rivals[0].everyFile(); got != want {
+			t.Errorf("row %d: time of the dense file %v, want %v", i, got, want)
+		}
+		if row.Best == nil || *row.Best != row.Rivals[0].Speedup {
+			t.Errorf("row %d: best rival %v, want the only one, %v", i, row.Best, row.Rivals[0].Speedup)
+		}
 	}
 	var table, text bytes.Buffer
 	if err := r.writeTable(&table); err != nil {
@@ -96,7 +108,7 @@ func checkReport(t *testing.T, b *bench, rival string) {
 	if err := r.writeJSON(&text); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range append([]string{"tiny", "block4@75", rival, "GB/s"}, absent()...) {
+	for _, want := range []string{"tiny at 24x16", "block4@75", name, "GB/s", "left out: another", "over 1 network at 24x16"} {
 		if !strings.Contains(table.String(), want) {
 			t.Errorf("the table lacks %q:\n%s", want, table.String())
 		}
@@ -106,15 +118,21 @@ func checkReport(t *testing.T, b *bench, rival string) {
 	if err := json.Unmarshal(text.Bytes(), &back); err != nil {
 		t.Fatal(err)
 	}
-	if got := back.Networks[0].Rows[len(res.Rows)-1]; got.MS != last.MS || *got.OverDense != *last.OverDense {
+	if got := back.Results[0].Rows[len(res.Rows)-1]; got.MS != last.MS || *got.OverDense != *last.OverDense {
 		t.Errorf("JSON came back as %+v, want %+v", got, last)
 	}
 }
 
 // double is a rival whose picture is ours, changed.
-type double struct{ change func([]float32) []float32 }
+type double struct {
+	change func([]float32) []float32
+	every  bool
+}
 
-func (d double) name() string { return "double" }
+func (d double) name() string     { return "double" }
+func (d double) everyFile() bool  { return d.every }
+func (d double) processes() []int { return nil }
+func (d double) close() error     { return nil }
 
 func (d double) load(model []byte, src []float32, s size, threads int) (session, error) {
 	p, err := ours{kernel.Best()}.load(model, src, s, threads)
@@ -129,7 +147,7 @@ type doubled struct {
 	change func([]float32) []float32
 }
 
-func (d *doubled) output() []float32 { return d.change(slices.Clone(d.program.output())) }
+func (d *doubled) output() ([]float32, error) { return d.change(slices.Clone(d.program.dst)), nil }
 
 // TestDifference: no times without equal pictures.
 func TestDifference(t *testing.T) {
@@ -139,12 +157,13 @@ func TestDifference(t *testing.T) {
 			return p
 		}
 	}
+	same := func(p []float32) []float32 { return p }
 	tests := []struct {
 		name   string
 		change func([]float32) []float32
 		want   string // in the error; empty for none
 	}{
-		{"the same", func(p []float32) []float32 { return p }, ""},
+		{"the same", same, ""},
 		{"within tolerance", at(func(was float32) float32 { return was + tolerance/2 }), ""},
 		{"one value off", at(func(was float32) float32 { return was - 2*tolerance }), "differs"},
 		{"NaN", at(func(float32) float32 { return float32(math.NaN()) }), "differs"},
@@ -152,7 +171,8 @@ func TestDifference(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := small(double{tt.change}).measure(tiny())
+			b := small(double{tt.change, true})
+			_, err := b.measure(b.task(tiny()))
 			switch {
 			case tt.want == "" && err != nil:
 				t.Fatal(err)
@@ -161,40 +181,8 @@ func TestDifference(t *testing.T) {
 			}
 		})
 	}
-	checkReport(t, small(double{tests[0].change}), "double")
-}
-
-func TestNetworks(t *testing.T) {
-	gmac := map[string]float64{ // dense, 320x180 pixels in
-		"wdsr-16x8": 2.25, "wdsr-32x16": 14.0, "plain-32": 4.03, "espcn-relu": 1.42, "searched-125k": 7.11,
-	}
-	for _, n := range networks() {
-		for _, v := range variants() {
-			file, err := n.file(v, size{32, 18})
-			if err != nil {
-				t.Fatal(err)
-			}
-			p, err := ours{kernel.Best()}.load(file, picture(size{32, 18}, n.shape().Colors), size{32, 18}, 1)
-			if err != nil {
-				t.Fatalf("%s %s: %v", n.name, v.name, err)
-			}
-			kept, dense := p.macs()
-			if got := float64(dense) * 320 * 180 / 1e9; math.Abs(got/gmac[n.name]-1) > 0.005 {
-				t.Errorf("%s %s: %.3f GMAC, want %.3g", n.name, v.name, got, gmac[n.name])
-			}
-			// The skip stays whole, so more than the rest is kept; channels that died of
-			// pruning do not run.
-			share := float64(kept) / float64(dense)
-			if want := 1 - float64(v.prune.Percent)/100; share < want-0.02 || share > want+0.1 {
-				t.Errorf("%s %s: %.3f of the weights kept, want about %.2f", n.name, v.name, share, want)
-			}
-			if v.name == "dense" && n.name == "searched-125k" && math.Abs(float64(p.p.Params())/125_000-1) > 0.02 {
-				t.Errorf("%s: %d weights, want about 125,000", n.name, p.p.Params())
-			}
-			if err := p.close(); err != nil {
-				t.Error(err)
-			}
-		}
+	for _, every := range []bool{true, false} {
+		checkReport(t, small(double{same, every}))
 	}
 }
 
@@ -223,7 +211,7 @@ func TestSpread(t *testing.T) {
 }
 
 func TestKeep(t *testing.T) {
-	c := cell{ours: lane{times: []float64{1, 2, 3}}, rivals: []lane{{times: []float64{4, 5, 6}}}}
+	c := cell{ours: lane{times: []float64{1, 2, 3}}, rivals: []lane{{times: []float64{4, 5, 6}}, {}}}
 	c.keep(func(round int) bool { return round != 1 })
 	if !slices.Equal(c.ours.times, []float64{1, 3}) || !slices.Equal(c.rivals[0].times, []float64{4, 6}) {
 		t.Errorf("kept %v and %v, want rounds 0 and 2", c.ours.times, c.rivals[0].times)
@@ -231,15 +219,27 @@ func TestKeep(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
-	o, err := parse([]string{"-quick", "-seconds", "3", "-threads", "1"}, io.Discard)
-	if err != nil || len(o.networks) != 2 || len(o.variants) != 2 || o.budget != 3*time.Second || !slices.Equal(o.threads, []int{1}) {
-		t.Errorf("%+v, %v; want two networks, two variants, 3 s, one thread", o, err)
+	o, err := parse([]string{"-quick", "-seconds", "3", "-threads", "1", "-rivals", "torch"}, io.Discard)
+	if err != nil || len(o.networks) != 3 || len(o.variants) != 2 || len(o.sizes) != 1 || o.budget != 3*time.Second ||
+		!slices.Equal(o.threads, []int{1}) || len(o.rivals) != 1 {
+		t.Errorf("%+v, %v; want three networks, two variants, one size, 3 s, one thread, one rival", o, err)
 	}
-	_, err = parse([]string{"-nets", "vdsr", "-pruned", "dense,dense", "-threads", "0", "-size", "320", "-seconds", "NaN", "-patience", "-1"}, io.Discard)
+	o, err = parse([]string{"-rivals", "none", "-sizes", "32x18,64x36"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tasks := o.tasks()
+	if len(tasks) != 2*len(networks()) || len(tasks[0].variants) != len(variants()) || len(o.rivals) != 0 {
+		t.Errorf("%d tasks, the first of %d variants, want %d of %d", len(tasks), len(tasks[0].variants), 2*len(networks()), len(variants()))
+	}
+	if larger := tasks[len(tasks)-1]; len(larger.variants) != 2 || len(larger.threads) != 1 || larger.size != (size{64, 36}) || larger.budget != o.larger {
+		t.Errorf("%+v, want dense and block4@75 on the most threads", larger)
+	}
+	_, err = parse([]string{"-nets", "vdsr", "-pruned", "dense,dense", "-threads", "0", "-sizes", "320", "-seconds", "NaN", "-larger", "-1", "-patience", "-1", "-rivals", "tvm"}, io.Discard)
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, flag := range []string{"-nets", "-pruned", "-threads", "-size", "-seconds", "-patience"} {
+	for _, flag := range []string{"-nets", "-pruned", "-threads", "-sizes", "-seconds", "-larger", "-patience", "-rivals"} {
 		if !strings.Contains(err.Error(), flag) {
 			t.Errorf("error %q does not name %s", err, flag)
 		}

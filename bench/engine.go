@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bytes"
+	"time"
 
 	"evosr/internal/kernel"
 	"evosr/onnx"
@@ -14,29 +14,76 @@ type rival interface {
 	// load prepares a file for one picture (planes of float32, s pixels each) on
 	// a fixed number of threads, the caller's included.
 	load(model []byte, src []float32, s size, threads int) (session, error)
+	// everyFile tells whether the pruned files are timed too; else the dense file's
+	// time stands for them, because the runtime makes no use of zeros.
+	everyFile() bool
+	// processes are those outside of this one that run for it.
+	processes() []int
+	close() error
 }
 
 // session is a loaded network with its input and output. It serves one
 // goroutine at a time.
 type session interface {
-	run() error        // one frame
-	output() []float32 // of the last frame, planar; the session's memory
+	frames(p pace) ([]float64, error) // ms, of each timed frame
+	output() ([]float32, error)       // of the last frame, planar; the session's memory
 	close() error
+}
+
+// pace is how one group of frames is timed: frames that do not count for as
+// long as warm, at least one, then timed ones for as long as group, at least as
+// many as least.
+type pace struct {
+	warm, group time.Duration
+	least       int
+}
+
+// frames times run.
+func (p pace) frames(run func() error) ([]float64, error) {
+	for begin := time.Now(); ; {
+		if err := run(); err != nil {
+			return nil, err
+		}
+		if time.Since(begin) >= p.warm {
+			break
+		}
+	}
+	var ms []float64
+	for begin := time.Now(); len(ms) < p.least || time.Since(begin) < p.group; {
+		start := time.Now()
+		if err := run(); err != nil {
+			return nil, err
+		}
+		ms = append(ms, float64(time.Since(start))/1e6)
+	}
+	return ms, nil
 }
 
 // ours is the runtime under test.
 type ours struct{ kernels *kernel.Set }
 
 func (o ours) load(model []byte, src []float32, s size, threads int) (*program, error) {
-	net, _, err := onnx.Read(bytes.NewReader(model))
+	m, err := onnx.Decode(model)
 	if err != nil {
 		return nil, err
 	}
-	p, err := sparse.Compile(net, sparse.Options{Kernels: o.kernels, Threads: threads})
-	if err != nil {
-		return nil, err
+	options := sparse.Options{Kernels: o.kernels, Threads: threads}
+	var p *sparse.Program
+	if net, err := m.Subnet(); err == nil {
+		p, err = sparse.Compile(net, options)
+		if err != nil {
+			return nil, err
+		}
+	} else {
+		g, err := m.Graph(onnx.ImportOptions{})
+		if err != nil {
+			return nil, err
+		}
+		if p, err = sparse.CompileGraph(g, options); err != nil {
+			return nil, err
+		}
 	}
-	return &program{p: p, s: s, src: src, dst: make([]float32, len(src)*net.Scale*net.Scale)}, nil
+	return &program{p: p, s: s, src: src, dst: make([]float32, len(src)*p.Scale()*p.Scale())}, nil
 }
 
 // program is a session of ours.
@@ -46,18 +93,11 @@ type program struct {
 	src, dst []float32
 }
 
-func (p *program) run() error        { return p.p.Upscale(p.dst, p.src, p.s.w, p.s.h) }
-func (p *program) output() []float32 { return p.dst }
+func (p *program) run() error                       { return p.p.Upscale(p.dst, p.src, p.s.w, p.s.h) }
+func (p *program) frames(c pace) ([]float64, error) { return c.frames(p.run) }
+func (p *program) output() ([]float32, error)       { return p.dst, nil }
 
 func (p *program) close() error {
 	p.p.Close()
 	return nil
-}
-
-// macs counts multiplications per input pixel: those of kept weights in layers
-// that run, and those of all weights of the file.
-func (p *program) macs() (kept, dense int) {
-	kept, _ = p.p.Subnet().MACs()
-	_, dense = p.p.MACs()
-	return kept, dense
 }

@@ -27,7 +27,7 @@ func thisMachine() machine {
 	return machine{
 		CPU: cpuModel(), Cores: runtime.NumCPU(), Go: runtime.Version(),
 		Date: time.Now().UTC().Format(time.RFC3339), LoadBefore: loadAverage(),
-		MemoryGBs: map[int]float64{},
+		PeakGFLOPS: map[int]float64{}, MemoryGBs: map[int]float64{},
 	}
 }
 
@@ -58,25 +58,33 @@ func loadAverage() string {
 	return strings.Join(strings.Fields(string(text))[:3], " ")
 }
 
-// ownCPU is the processor time of this process so far.
-func ownCPU() time.Duration {
+// family is this process with those that run rivals for it.
+type family struct{ children func() []int }
+
+// cpu is the processor time of all of them so far.
+func (f family) cpu() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		return 0
 	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	sum := time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	for _, pid := range f.children() {
+		sum += processCPU(pid)
+	}
+	return sum
 }
 
 // meter tells how busy others keep the machine.
 type meter struct {
+	f         family
 	begin     time.Time
 	all, mine time.Duration
 	ok        bool
 }
 
-func newMeter() meter {
+func newMeter(f family) meter {
 	all, ok := machineCPU()
-	return meter{time.Now(), all, ownCPU(), ok}
+	return meter{f, time.Now(), all, f.cpu(), ok}
 }
 
 // others is how many cores other programs (and what the hypervisor took away)
@@ -87,7 +95,7 @@ func (m meter) others() float64 {
 	if !ok || !m.ok {
 		return float64(runtime.NumCPU())
 	}
-	return max(0, ((all-m.all)-(ownCPU()-m.mine)).Seconds()/time.Since(m.begin).Seconds())
+	return max(0, ((all-m.all)-(m.f.cpu()-m.mine)).Seconds()/time.Since(m.begin).Seconds())
 }
 
 // machineCPU is the time that all cores together were not idle.

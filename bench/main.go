@@ -1,15 +1,15 @@
 // Command bench times evosr's runtime next to others on the same ONNX files, in
-// one process, and prints one table.
+// one run, and prints one table.
 //
 // Every network is built with seeded random weights, pruned by magnitude where
-// a row says so, and written once by evosr/onnx; all runtimes read those bytes
+// a row says so, and written once as an ONNX file; all runtimes read those bytes
 // and the same picture. Before anything is timed, their outputs must agree to
-// 1e-4. Then they take turns in short groups of frames; what counts is the
+// 1e-3. Then they take turns in short groups of frames; what counts is the
 // median of the ratios of the same round, with its quartiles. In the same table
 // stand the machine's limits: multiply-adds on registers and a memory copy.
 //
-// It is a module of its own, because the rival is reached through cgo: the
-// product never imports it.
+// It is a module of its own, because the rivals are reached through cgo and
+// other processes: the product never imports it.
 package main
 
 import (
@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -42,46 +43,52 @@ type options struct {
 	networks []network
 	variants []variant
 	threads  []int
-	size     size
-	budget   time.Duration
+	sizes    []size
+	budget   time.Duration // of a network at the first size
+	larger   time.Duration // at each of the others
 	patience time.Duration
-	rivals   bool
-	library  string
+	rivals   []opener
+	places   places
 	json     string
+	files    string
 }
 
 func parse(args []string, talk io.Writer) (options, error) {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(talk)
 	all := func(names []string) string { return strings.Join(names, ",") }
-	networkNames, variantNames := names(networks(), networkName), names(variants(), variantName)
-	quick := f.Bool("quick", false, "two networks, dense and block4@75, half a minute")
+	networkNames, variantNames, rivalNames := names(networks(), networkName), names(variants(), variantName), names(openers(), openerName)
+	quick := f.Bool("quick", false, "three networks, dense and block4@75, one size, under two minutes")
 	nets := f.String("nets", all(networkNames), "networks")
 	pruned := f.String("pruned", all(variantNames), "ways to prune")
 	threads := f.String("threads", "1,2", "numbers of threads")
-	picture := f.String("size", "320x180", "input picture, pixels")
-	seconds := f.Float64("seconds", 40, "timed part of one network")
-	patience := f.Float64("patience", 30, "more seconds for a network while other programs disturb")
-	rivals := f.Bool("rivals", true, "time ONNX Runtime too")
+	pictures := f.String("sizes", "320x180,640x360,1280x720", "input pictures, pixels; after the first only dense and block4@75, on the most threads")
+	seconds := f.Float64("seconds", 50, "timed part of one network at the first size")
+	larger := f.Float64("larger", 8, "timed part of one network at each other size")
+	patience := f.Float64("patience", 90, "more seconds, over all networks, while other programs disturb")
+	rivals := f.String("rivals", all(rivalNames), "runtimes beside ours, or none")
 	library := f.String("onnxruntime", onnxRuntimeLibrary(), "ONNX Runtime's shared library")
+	python := f.String("python", "/usr/bin/python3", "a Python that has PyTorch")
 	json := f.String("json", "", "write JSON to this file too; - writes it to stdout in place of the table")
+	files := f.String("files", "", "write the networks' ONNX files into this folder and stop")
 	if err := f.Parse(args); err != nil {
 		return options{}, err
 	}
 	given := map[string]bool{}
 	f.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	if *quick {
-		for name, set := range map[string]func(){
-			"nets":    func() { *nets = "wdsr-16x8,searched-125k" },
-			"pruned":  func() { *pruned = "dense,block4@75" },
-			"seconds": func() { *seconds = 10 },
-		} {
+		for name, value := range quickly() {
 			if !given[name] {
-				set()
+				if err := f.Set(name, value); err != nil {
+					return options{}, err
+				}
 			}
 		}
 	}
-	o := options{rivals: *rivals, library: *library, json: *json, budget: toDuration(*seconds), patience: toDuration(*patience)}
+	o := options{
+		places: places{library: *library, python: *python}, json: *json, files: *files,
+		budget: toDuration(*seconds), larger: toDuration(*larger), patience: toDuration(*patience),
+	}
 	var errs []error
 	bad := func(what, got, want string) {
 		errs = append(errs, fmt.Errorf("bench: -%s: %q, want %s", what, got, want))
@@ -96,6 +103,11 @@ func parse(args []string, talk io.Writer) (options, error) {
 	if o.variants, err = pick(variants(), variantName, *pruned); err != nil {
 		bad("pruned", *pruned, "some of "+all(variantNames))
 	}
+	if *rivals != "none" {
+		if o.rivals, err = pick(openers(), openerName, *rivals); err != nil {
+			bad("rivals", *rivals, "none or some of "+all(rivalNames))
+		}
+	}
 	for _, text := range strings.Split(*threads, ",") {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > runtime.NumCPU() || slices.Contains(o.threads, n) {
@@ -104,17 +116,31 @@ func parse(args []string, talk io.Writer) (options, error) {
 		}
 		o.threads = append(o.threads, n)
 	}
-	if n, err := fmt.Sscanf(*picture, "%dx%d", &o.size.w, &o.size.h); n != 2 || err != nil || *picture != o.size.String() ||
-		min(o.size.w, o.size.h) < 8 || max(o.size.w, o.size.h) > 4096 {
-		bad("size", *picture, "WIDTHxHEIGHT, 8 to 4096 pixels a side")
+	for _, text := range strings.Split(*pictures, ",") {
+		var s size
+		if n, err := fmt.Sscanf(text, "%dx%d", &s.w, &s.h); n != 2 || err != nil || text != s.String() ||
+			min(s.w, s.h) < 8 || max(s.w, s.h) > 4096 || slices.Contains(o.sizes, s) {
+			bad("sizes", *pictures, "different WIDTHxHEIGHT, 8 to 4096 pixels a side")
+			break
+		}
+		o.sizes = append(o.sizes, s)
 	}
-	if !(*seconds > 0 && *seconds <= 3600) {
-		bad("seconds", fmt.Sprint(*seconds), "more than 0, at most 3600")
-	}
-	if !(*patience >= 0 && *patience <= 3600) {
-		bad("patience", fmt.Sprint(*patience), "0 to 3600")
+	for _, v := range []struct {
+		name  string
+		value float64
+	}{{"seconds", *seconds}, {"larger", *larger}, {"patience", *patience}} {
+		if !(v.value >= 0 && v.value <= 3600) {
+			bad(v.name, fmt.Sprint(v.value), "0 to 3600")
+		}
 	}
 	return o, errors.Join(errs...)
+}
+
+// quickly is what -quick sets where a flag is not given.
+func quickly() map[string]string {
+	return map[string]string{
+		"nets": "wdsr-16x8,fsrcnn,ecbsr-m4c16", "pruned": "dense,block4@75", "sizes": "320x180", "seconds": "20", "patience": "20",
+	}
 }
 
 func toDuration(seconds float64) time.Duration { return time.Duration(seconds * float64(time.Second)) }
@@ -144,40 +170,83 @@ func pick[T any](list []T, name func(T) string, wanted string) (out []T, err err
 	return out, nil
 }
 
+// tasks are the parts of a run: all networks in every way at the first size,
+// then at each larger one what fits into the time.
+func (o *options) tasks() (list []task) {
+	for i, s := range o.sizes {
+		variants, threads, budget := o.variants, o.threads, o.budget
+		if i > 0 {
+			variants = slices.DeleteFunc(slices.Clone(variants), func(v variant) bool { return !v.dense() && v.name != "block4@75" })
+			threads, budget = []int{slices.Max(threads)}, o.larger
+		}
+		if len(variants) == 0 {
+			continue
+		}
+		for j := range o.networks {
+			list = append(list, task{&o.networks[j], s, variants, threads, budget})
+		}
+	}
+	return list
+}
+
 func run(args []string, out, talk io.Writer) (err error) {
 	o, err := parse(args, talk)
 	if err != nil {
 		return err
 	}
-	b := &bench{
-		ours: ours{kernel.Best()}, size: o.size, threads: o.threads, variants: o.variants,
-		budget: o.budget, patience: o.patience, group: 30 * time.Millisecond, peak: map[int]float64{},
+	if o.files != "" {
+		return writeFiles(o, talk)
 	}
-	r := report{Machine: thisMachine(), Width: o.size.w, Height: o.size.h, Rivals: []string{}, Absent: absent()}
+	b := &bench{
+		ours: ours{kernel.Best()}, threads: o.threads, patience: o.patience, peak: map[int]float64{},
+		pace: pace{warm: 8 * time.Millisecond, group: 30 * time.Millisecond, least: 2},
+	}
+	r := report{Machine: thisMachine(), Rivals: []string{}}
 	r.Machine.Kernels = b.ours.kernels.Name
 	r.Machine.Command = strings.Join(append([]string{"bench"}, args...), " ")
-	if o.rivals {
-		ort, err := openONNXRuntime(o.library)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, ort.close()) }()
-		b.rivals = append(b.rivals, ort)
-		r.Rivals = append(r.Rivals, ort.name())
+	b.rivals, r.Absent = openRivals(o.rivals, o.places)
+	defer func() { err = errors.Join(err, closeRivals(b.rivals)) }()
+	for _, v := range b.rivals {
+		r.Rivals = append(r.Rivals, v.name())
 	}
 	for _, t := range o.threads {
+		b.peak[t] = peakGFLOPS(b.ours.kernels, t, 200*time.Millisecond)
 		r.Machine.MemoryGBs[t] = memoryGBs(t, 200*time.Millisecond)
 	}
-	for i := range o.networks {
-		fmt.Fprintf(talk, "%s: %d of %d\n", o.networks[i].name, i+1, len(o.networks))
-		result, err := b.measure(&o.networks[i])
+	tasks := o.tasks()
+	begin := time.Now()
+	for i, t := range tasks {
+		fmt.Fprintf(talk, "%3.0f s: %s at %v, %d of %d\n", time.Since(begin).Seconds(), t.network.name, t.size, i+1, len(tasks))
+		result, err := b.measure(t)
 		if err != nil {
 			return err
 		}
-		r.Networks = append(r.Networks, result)
+		r.Results = append(r.Results, result)
 	}
-	r.finish(b.peak)
+	r.finish(b.peak, time.Since(begin))
 	return r.write(o.json, out)
+}
+
+// writeFiles writes every file of the first size.
+func writeFiles(o options, talk io.Writer) error {
+	if err := os.MkdirAll(o.files, 0o777); err != nil {
+		return err
+	}
+	for i := range o.networks {
+		for _, v := range o.variants {
+			n := &o.networks[i]
+			data, err := n.file(v, o.sizes[0])
+			if err != nil {
+				return err
+			}
+			path := filepath.Join(o.files, n.name+"-"+strings.ReplaceAll(v.name, "@", "-")+".onnx")
+			if err := os.WriteFile(path, data, 0o666); err != nil {
+				return err
+			}
+			fmt.Fprintf(talk, "%s: %d bytes\n", path, len(data))
+		}
+	}
+	return nil
 }
 
 // write prints the table and writes the JSON where it is wanted.

@@ -4,15 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"evosr/internal/kernel"
 )
 
 // tolerance is how far a rival's picture may be from ours, in units of the
-// whole range of values. Sums run in another order, nothing else differs.
-const tolerance = 1e-4
+// whole range of values. Sums run in another order, and some convolutions are
+// computed by Winograd's algorithm, which rounds more.
+const tolerance = 1e-3
 
 // The standard deviation of an output keeps the comparison honest: where it
 // fades away, anything agrees, where it grows, nothing does.
@@ -22,20 +22,22 @@ const minDeviation, maxDeviation = 0.1, 10
 type bench struct {
 	ours     ours
 	rivals   []rival
-	size     size
 	threads  []int
 	variants []variant
-	budget   time.Duration   // for the timed rounds of one network
-	patience time.Duration   // more of it while fewer than minRounds were quiet
-	group    time.Duration   // for the timed frames of one session in one round
+	patience time.Duration   // more of a budget, over all networks, while fewer than minRounds were quiet
+	pace     pace            // of one session in one round
 	peak     map[int]float64 // by threads: the highest FMA rate seen so far, GFLOP/s
 }
 
-// minRounds are made whatever the budget says.
-const minRounds = 3
-
-// disturbed is how many cores other programs may keep busy in a quiet round.
-const disturbed = 0.1
+// family is everything that runs for the bench.
+func (b *bench) family() family {
+	return family{func() (pids []int) {
+		for _, r := range b.rivals {
+			pids = append(pids, r.processes()...)
+		}
+		return pids
+	}}
+}
 
 // lane is one session and its time per frame, ms, in every round.
 type lane struct {
@@ -47,110 +49,72 @@ type lane struct {
 type cell struct {
 	variant     variant
 	threads     int
-	params      int
 	kept, dense int // multiplications per input pixel
+	params      int
 	ours        lane
-	rivals      []lane
+	rivals      []lane    // one without session where a rival does not time this file
 	differences []float64 // largest ones, by rival
+}
+
+// task is one network at one size: which rows, and for how long.
+type task struct {
+	network  *network
+	size     size
+	variants []variant
+	threads  []int
+	budget   time.Duration // of the timed rounds
 }
 
 // measure loads every variant of a network at every number of threads into
 // every runtime, compares their pictures, then times them in rounds. In a round
 // each session has one group of frames, a rival's right beside ours of the same
 // file, their order swapped from round to round.
-func (b *bench) measure(n *network) (result, error) {
-	cells, err := b.load(n)
+func (b *bench) measure(t task) (result, error) {
+	cells, err := b.load(t)
 	defer func() {
 		for i := range cells {
 			cells[i].close()
 		}
 	}()
 	if err != nil {
-		return result{}, err
+		return result{}, fmt.Errorf("bench: %s: %w", t.network.name, err)
 	}
 	for i := range cells {
 		c := &cells[i]
-		if c.differences, err = c.compare(); err != nil {
-			return result{}, fmt.Errorf("bench: %s %s, %d threads: %w", n.name, c.variant.name, c.threads, err)
+		if c.differences, err = b.compare(c); err != nil {
+			return result{}, fmt.Errorf("bench: %s %s, %d threads: %w", t.network.name, c.variant.name, c.threads, err)
 		}
 	}
-	t, err := b.rounds(cells)
+	tally, err := b.rounds(cells, t)
 	if err != nil {
-		return result{}, fmt.Errorf("bench: %s: %w", n.name, err)
+		return result{}, fmt.Errorf("bench: %s: %w", t.network.name, err)
 	}
-	return b.summary(n, cells, t), nil
+	return b.summary(t, cells, tally), nil
 }
 
-// rounds times the cells round by round. Rounds in which other programs kept
-// more than disturbed cores busy do not count where minRounds others do; the
-// choice looks at nothing else.
-func (b *bench) rounds(cells []cell) (tally, error) {
-	var load []float64
-	quiet := 0
-	begin := time.Now()
-	for {
-		took := time.Since(begin)
-		if len(load) >= minRounds && took >= b.budget && (quiet >= minRounds || took >= b.budget+b.patience) {
-			break
-		}
-		meter := newMeter()
-		for _, t := range b.threads {
-			settle()
-			b.peak[t] = max(b.peak[t], peakGFLOPS(b.ours.kernels, t, 10*time.Millisecond))
-		}
-		for i := range cells {
-			if err := cells[i].round(b.group, (len(load)+i)%2 == 1); err != nil {
-				return tally{}, fmt.Errorf("%s, %d threads: %w", cells[i].variant.name, cells[i].threads, err)
-			}
-		}
-		others := meter.others()
-		load = append(load, others)
-		if others <= disturbed {
-			quiet++
-		}
-	}
-	t := tally{made: len(load), quiet: quiet, counted: len(load)}
-	if quiet >= minRounds {
-		t.counted = quiet
-		for i := range cells {
-			cells[i].keep(func(round int) bool { return load[round] <= disturbed })
-		}
-		load = slices.DeleteFunc(load, func(others float64) bool { return others > disturbed })
-	}
-	for _, others := range load {
-		t.others += others / float64(len(load))
-	}
-	return t, nil
-}
-
-// tally says which rounds count.
-type tally struct {
-	made, quiet, counted int
-	others               float64 // cores that others kept busy in the rounds that count
-}
-
-func (b *bench) load(n *network) (cells []cell, err error) {
-	colors := n.shape().Colors
-	src := picture(b.size, colors)
-	for _, v := range b.variants {
-		model, err := n.file(v, b.size)
+func (b *bench) load(t task) (cells []cell, err error) {
+	src := picture(t.size, t.network.colors())
+	for _, v := range t.variants {
+		model, err := t.network.file(v, t.size)
 		if err != nil {
 			return cells, err
 		}
-		for _, t := range b.threads {
-			cells = append(cells, cell{variant: v, threads: t})
+		for _, threads := range t.threads {
+			cells = append(cells, cell{variant: v, threads: threads})
 			c := &cells[len(cells)-1]
-			p, err := b.ours.load(model, src, b.size, t)
+			p, err := b.ours.load(model, src, t.size, threads)
 			if err != nil {
-				return cells, fmt.Errorf("bench: %s %s: %w", n.name, v.name, err)
+				return cells, fmt.Errorf("%s: %w", v.name, err)
 			}
 			c.ours.session = p
-			c.kept, c.dense = p.macs()
+			c.kept, c.dense = p.p.MACs()
 			c.params = p.p.Params()
 			for _, r := range b.rivals {
-				s, err := r.load(model, src, b.size, t)
-				if err != nil {
-					return cells, fmt.Errorf("bench: %s %s: %s: %w", n.name, v.name, r.name(), err)
+				var s session
+				if r.everyFile() || v.dense() {
+					if s, err = r.load(model, src, t.size, threads); err != nil {
+						return cells, fmt.Errorf("%s: %s: %w", v.name, r.name(), err)
+					}
 				}
 				c.rivals = append(c.rivals, lane{session: s})
 			}
@@ -161,129 +125,62 @@ func (b *bench) load(n *network) (cells []cell, err error) {
 
 func (c *cell) close() error {
 	var errs []error
-	if c.ours.session != nil {
-		errs = append(errs, c.ours.close())
-	}
-	for _, l := range c.rivals {
-		errs = append(errs, l.close())
+	for _, l := range append(c.rivals, c.ours) {
+		if l.session != nil {
+			errs = append(errs, l.close())
+		}
 	}
 	return errors.Join(errs...)
 }
 
-// keep drops the rounds that do not count.
-func (c *cell) keep(counts func(round int) bool) {
-	c.ours.keep(counts)
-	for i := range c.rivals {
-		c.rivals[i].keep(counts)
-	}
-}
-
-func (l *lane) keep(counts func(round int) bool) {
-	var kept []float64
-	for round, ms := range l.times {
-		if counts(round) {
-			kept = append(kept, ms)
-		}
-	}
-	l.times = kept
-}
-
 // compare runs one frame everywhere and returns the largest difference of every
 // rival's values from ours; an error where one is above tolerance.
-func (c *cell) compare() (differences []float64, err error) {
-	if err := c.ours.run(); err != nil {
+func (b *bench) compare(c *cell) (differences []float64, err error) {
+	one := pace{least: 1}
+	if _, err := c.ours.frames(one); err != nil {
 		return nil, err
 	}
-	want := c.ours.output()
-	var sum, squares float64
-	for _, v := range want {
-		sum += float64(v)
-		squares += float64(v) * float64(v)
+	want, err := c.ours.output()
+	if err != nil {
+		return nil, err
 	}
-	mean := sum / float64(len(want))
-	if d := math.Sqrt(squares/float64(len(want)) - mean*mean); !(d >= minDeviation && d <= maxDeviation) {
+	if d := deviation(want); !(d >= minDeviation && d <= maxDeviation) {
 		return nil, fmt.Errorf("standard deviation of the output: %v, want %v to %v", d, minDeviation, maxDeviation)
 	}
-	for i := range c.rivals {
-		if err := c.rivals[i].run(); err != nil {
-			return nil, err
-		}
-		got := c.rivals[i].output()
-		if len(got) != len(want) {
-			return nil, fmt.Errorf("rival %d: %d values, want %d", i, len(got), len(want))
-		}
+	for i, l := range c.rivals {
 		worst := 0.0
-		for j, v := range got {
-			worst = max(worst, math.Abs(float64(v)-float64(want[j]))) // max keeps NaN
-		}
-		if !(worst <= tolerance) {
-			return nil, fmt.Errorf("rival %d: differs by %g, want at most %g", i, worst, tolerance)
+		if l.session != nil {
+			if _, err := l.frames(one); err != nil {
+				return nil, err
+			}
+			got, err := l.output()
+			if err != nil {
+				return nil, err
+			}
+			if len(got) != len(want) {
+				return nil, fmt.Errorf("%s: %d values, want %d", b.rivals[i].name(), len(got), len(want))
+			}
+			for j, v := range got {
+				worst = max(worst, math.Abs(float64(v)-float64(want[j]))) // max keeps NaN
+			}
+			if !(worst <= tolerance) {
+				return nil, fmt.Errorf("%s: differs by %g, want at most %g", b.rivals[i].name(), worst, tolerance)
+			}
 		}
 		differences = append(differences, worst)
 	}
 	return differences, nil
 }
 
-// round times one group of frames of ours and of every rival.
-func (c *cell) round(group time.Duration, rivalsFirst bool) error {
-	if !rivalsFirst {
-		if err := c.ours.time(group); err != nil {
-			return err
-		}
+// deviation is the standard deviation.
+func deviation(values []float32) float64 {
+	var sum, squares float64
+	for _, v := range values {
+		sum += float64(v)
+		squares += float64(v) * float64(v)
 	}
-	for i := range c.rivals {
-		if err := c.rivals[i].time(group); err != nil {
-			return err
-		}
-	}
-	if rivalsFirst {
-		return c.ours.time(group)
-	}
-	return nil
-}
-
-// A group is warmed up by as many frames as take that long, at least one, and
-// has at least minFrames timed ones.
-const (
-	warmUp    = 8 * time.Millisecond
-	minFrames = 2
-)
-
-// time adds the median of one group of frames.
-func (l *lane) time(group time.Duration) error {
-	settle()
-	for begin := time.Now(); ; {
-		if err := l.run(); err != nil {
-			return err
-		}
-		if time.Since(begin) >= warmUp {
-			break
-		}
-	}
-	var frames []float64
-	for begin := time.Now(); len(frames) < minFrames || time.Since(begin) < group; {
-		start := time.Now()
-		if err := l.run(); err != nil {
-			return err
-		}
-		frames = append(frames, float64(time.Since(start))/1e6)
-	}
-	l.times = append(l.times, spreadOf(frames).Median)
-	return nil
-}
-
-// settle waits until this process is quiet, at most a quarter of a second:
-// ONNX Runtime's threads go on spinning for some time after a frame and would
-// take a core from whoever comes next.
-func settle() {
-	const look, quiet, most = 4 * time.Millisecond, 0.05, 250 * time.Millisecond
-	for begin := time.Now(); time.Since(begin) < most; {
-		start, used := time.Now(), ownCPU()
-		time.Sleep(look)
-		if (ownCPU() - used).Seconds() < quiet*time.Since(start).Seconds() {
-			return
-		}
-	}
+	n := float64(len(values))
+	return math.Sqrt(squares/n - sum/n*sum/n)
 }
 
 // peakGFLOPS is what n cores reach together with multiply-adds on registers.

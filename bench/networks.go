@@ -14,27 +14,37 @@ import (
 // network is one architecture of the table.
 type network struct {
 	name  string
-	what  string               // one line for the legend
-	shape func() *space.Subnet // layers without weights, all dense
+	what  string // one line for the legend
+	gmac  float64
+	extra bool // beside the six that the means are over
+
+	// One of them, without weights, all dense: layers of ours, or a graph of
+	// somebody else's operators.
+	shape func() *space.Subnet
+	graph func() *space.Graph
 }
 
-// networks are those that the runtime can load. The multiply-adds of the first
-// four at 320x180 pixels in are those of the rivals' table that they continue:
-// 2.25, 14.0, 4.03 and 1.42 GMAC.
+// networks are the six of the rivals' table that this one continues, with the
+// multiply-adds that they have there at 320x180 pixels in, and one more: the size
+// and the frame rate of the paper's network.
 func networks() []network {
 	return []network{
-		{"wdsr-16x8", "WDSR-B-like, RGB x4: 16 channels, 8 wide blocks of expansion 4", func() *space.Subnet { return wdsr(16, 8) }},
-		{"wdsr-32x16", "WDSR-B-like, RGB x4: 32 channels, 16 wide blocks of expansion 4", func() *space.Subnet { return wdsr(32, 16) }},
-		{"plain-32", "RGB x4: 3x3 convolutions 3-32, six times 32-32 with ReLU, 32-48", plain},
-		{"espcn-relu", "ESPCN's shape with ReLU in place of tanh, luma x4: 5x5 1-64, 3x3 64-32, 3x3 32-16", espcn},
-		{"searched-125k", "luma x4: 28 channels, 10 wide blocks of expansions 3 to 6, a shape of the space in configs/paper.yaml", searched},
+		{name: "wdsr-16x8", gmac: 2.25, what: "WDSR-B-like, RGB x4: 16 channels, 8 wide blocks of expansion 4", shape: func() *space.Subnet { return wdsr(16, 8) }},
+		{name: "wdsr-32x16", gmac: 14.0, what: "WDSR-B-like, RGB x4: 32 channels, 16 wide blocks of expansion 4", shape: func() *space.Subnet { return wdsr(32, 16) }},
+		{name: "fsrcnn", gmac: 0.72, what: "FSRCNN(56, 12, 4), luma x4: 5x5, PReLU, transposed convolution 9x9", graph: fsrcnn},
+		{name: "espcn", gmac: 1.42, what: "ESPCN, luma x4: 5x5 1-64, 3x3 64-32, 3x3 32-16, tanh", graph: espcn},
+		{name: "ecbsr-m4c16", gmac: 0.67, what: "ECBSR-M4C16 as deployed, luma x4: 3x3 1-16, four 16-16, 16-16, PReLU", graph: ecbsr},
+		{name: "plain-32", gmac: 4.03, what: "RGB x4: 3x3 convolutions 3-32, six times 32-32 with ReLU, 32-48", shape: plain},
+		{name: "searched-125k", gmac: 7.11, extra: true, what: "luma x4: 28 channels, 10 wide blocks of expansions 3 to 6, a shape of the space in configs/paper.yaml", shape: searched},
 	}
 }
 
-// absent names the rows that wait for operators which onnx.Subnet refuses, so
-// that the table says what it does not hold.
-func absent() []string {
-	return []string{"FSRCNN: PRelu, ConvTranspose", "ESPCN as published: Tanh", "ECBSR-M4C16 (deployed): PRelu"}
+// colors is the number of planes of the picture.
+func (n *network) colors() int {
+	if n.graph != nil {
+		return n.graph().Colors
+	}
+	return n.shape().Colors
 }
 
 // variant is one way to prune every layer but the 5x5 skip.
@@ -42,6 +52,8 @@ type variant struct {
 	name  string
 	prune space.Prune
 }
+
+func (v variant) dense() bool { return v.prune.Scheme == space.Dense }
 
 // variants are the rows of each network, the dense one first.
 func variants() []variant {
@@ -82,10 +94,6 @@ func plain() *space.Subnet {
 	return chain(scale, colors, []int{3, 3, 3, 3, 3, 3, 3, 3}, append(channels, colors*scale*scale))
 }
 
-func espcn() *space.Subnet {
-	return chain(4, 1, []int{5, 3, 3}, []int{1, 64, 32, 16})
-}
-
 // chain makes convolutions one after another, with ReLU between them.
 func chain(scale, colors int, kernels, channels []int) *space.Subnet {
 	net := &space.Subnet{Scale: scale, Colors: colors}
@@ -101,14 +109,19 @@ func chain(scale, colors int, kernels, channels []int) *space.Subnet {
 // skipLayer is the one that Space.Shape never prunes.
 const skipLayer = "skip"
 
-// build draws the network's weights, the same ones for every variant, and
-// prunes them by magnitude. Their variance keeps values near those of the
-// picture through all layers, however pruned, so that differences between
-// runtimes mean something.
-func (n *network) build(v variant) *space.Subnet {
+// random draws from the network's own seed, so that every variant gets the same
+// weights before it is pruned.
+func (n *network) random() *rand.Rand {
 	seed := fnv.New64a()
 	seed.Write([]byte(n.name))
-	rng := rand.New(rand.NewPCG(seed.Sum64(), 1))
+	return rand.New(rand.NewPCG(seed.Sum64(), 1))
+}
+
+// build draws a subnet's weights and prunes them by magnitude. Their variance
+// keeps values near those of the picture through all layers, however pruned, so
+// that differences between runtimes mean something.
+func (n *network) build(v variant) *space.Subnet {
+	rng := n.random()
 	net := n.shape()
 	var masker space.Masker
 	for i := range net.Layers {
@@ -120,14 +133,8 @@ func (n *network) build(v variant) *space.Subnet {
 		case l.Add != space.None:
 			gain = 0.1 // a residual adds to what is there
 		}
-		deviation := math.Sqrt(gain / float64(l.In*l.Kernel*l.Kernel))
 		l.Weights, l.Bias = make([]float32, l.Size()), make([]float32, l.Out)
-		for j := range l.Weights {
-			l.Weights[j] = float32(deviation * rng.NormFloat64())
-		}
-		for j := range l.Bias {
-			l.Bias[j] = float32(0.05 * rng.NormFloat64())
-		}
+		draw(l.Weights, l.Bias, gain/float64(l.In*l.Kernel*l.Kernel), rng)
 		if v.prune.Scheme == space.Dense || l.Name == skipLayer {
 			continue
 		}
@@ -158,7 +165,16 @@ func prune(weights []float32, mask []uint8) {
 // these bytes.
 func (n *network) file(v variant, s size) ([]byte, error) {
 	var b bytes.Buffer
-	if err := onnx.Export(&b, n.build(v), onnx.ExportOptions{Width: s.w, Height: s.h}); err != nil {
+	var err error
+	o := onnx.ExportOptions{Width: s.w, Height: s.h}
+	if n.graph != nil {
+		g := n.graph()
+		fill(g, n.random(), v.prune)
+		err = onnx.ExportGraph(&b, g, o)
+	} else {
+		err = onnx.Export(&b, n.build(v), o)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("bench: %s %s: %w", n.name, v.name, err)
 	}
 	return b.Bytes(), nil
