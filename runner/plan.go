@@ -208,8 +208,8 @@ func (e *Estimate) times(ctx context.Context, cfg *configs.Config, m *gauge) err
 	}
 	w := &cfg.Winners
 	count := float64(w.Count + len(w.BudgetsMS))
-	// A winner is one network instead of 2+subnets, and its teacher.
-	tune := float64(w.Finetune) * step * 2 / float64(2+cfg.Train.Subnets)
+	// A winner is one network instead of 2+subnets.
+	tune := float64(w.Finetune) * step / float64(2+cfg.Train.Subnets)
 	frame := e.Centre.LatencyMS / 1000
 	if frame == 0 {
 		frame = float64(e.Centre.MACs) / 20e9

@@ -310,9 +310,8 @@ func (k *ranking) tuned(ctx context.Context, g space.Genome, steps int, tell fun
 		return 0, err
 	}
 	c := &k.cfg.Train
-	source := &counted{Source: k.set, tell: func(patches int) { tell(min(steps, patches/c.Batch)) }}
-	better, err := supernet.FineTune(ctx, sub, nil, source, nil, supernet.FineTuneOptions{
-		Steps: steps, Batch: c.Batch, Patch: c.Patch, Rate: c.Rate, Seed: stream(k.cfg.Seed, "rank "+g.ID()),
+	better, err := supernet.FineTune(ctx, sub, nil, k.set, nil, supernet.FineTuneOptions{
+		Steps: steps, Batch: c.Batch, Patch: c.Patch, Rate: c.Rate, Seed: stream(k.cfg.Seed, "rank "+g.ID()), Progress: tell,
 	})
 	if err != nil {
 		return 0, err

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -121,7 +120,8 @@ func (r *run) sound(c choice) (bool, error) {
 type joinery struct {
 	*run
 	scorer  *fitness.Scorer
-	source  supernet.Source // nil without fine-tuning
+	source  supernet.Source   // nil without fine-tuning
+	lessons *supernet.Lessons // of the largest subnet, for all winners; nil where none are wanted
 	genomes map[string]Evaluation
 	teacher *space.Subnet
 	dense   fitness.Quality
@@ -157,6 +157,13 @@ func (r *run) newJoinery(ctx context.Context) (*joinery, error) {
 	if r.cfg.Winners.Finetune > 0 {
 		if j.source, err = r.dataset(ctx, StageWinners); err != nil {
 			return nil, err
+		}
+		if c := &r.cfg.Train; c.Distill > 0 {
+			j.lessons, err = supernet.Teach(ctx, j.teacher, j.source, supernet.LessonOptions{
+				Count: supernet.LessonsFor(r.cfg.Winners.Finetune, c.Batch), Patch: c.Patch, Seed: stream(r.cfg.Seed, "lessons")})
+			if err != nil {
+				return nil, err
+			}
 		}
 	}
 	return j, nil
@@ -218,11 +225,9 @@ func (j *joinery) tune(ctx context.Context, id string, net *space.Subnet, inheri
 		score, err := j.scorer.Subnet(s)
 		return quality(Point{PSNR: score.PSNR, SSIM: score.SSIM}), err
 	}
-	source := &counted{Source: j.source, tell: func(patches int) {
-		tell("fine-tuning", 0.9*min(1, float64(patches)/float64(steps*c.Batch)))
-	}}
-	tuned, err := supernet.FineTune(ctx, net, j.teacher, source, validate, supernet.FineTuneOptions{
+	tuned, err := supernet.FineTune(ctx, net, j.lessons, j.source, validate, supernet.FineTuneOptions{
 		Steps: steps, Batch: c.Batch, Patch: c.Patch, Rate: c.Rate, Distill: c.Distill, Seed: stream(j.cfg.Seed, "fine-tuning "+id),
+		Progress: func(done int) { tell("fine-tuning", 0.9*float64(done)/float64(steps)) },
 	})
 	if err != nil {
 		return nil, fitness.Score{}, err
@@ -323,18 +328,4 @@ func (j *joinery) meta(card *Card) map[string]string {
 		"supernet_hash":   j.net.Hash(),
 		"validation_hash": j.pictures.valSum,
 	}
-}
-
-// counted tells how many patches were taken from a source.
-type counted struct {
-	supernet.Source
-	n    int
-	tell func(int)
-}
-
-// Patch passes a patch on. Like any Source it serves one goroutine at a time.
-func (c *counted) Patch(rng *rand.Rand, size int, lr, hr []float32) {
-	c.Source.Patch(rng, size, lr, hr)
-	c.n++
-	c.tell(c.n)
 }

@@ -54,7 +54,7 @@ func (d *descent) advance() (Stats, error) {
 		return Stats{}, fmt.Errorf("supernet: train: step %d, want at most %d", d.step+1, d.steps)
 	}
 	e := d.engine
-	e.lr, e.hr = d.feed.take(d.step, d.step+1 == d.steps)
+	e.patches = d.feed.take(d.step, d.step+1 == d.steps)
 	stats := Stats{Rate: d.factor * d.schedule(d.step)}
 	stats.Loss = e.gradient()
 	usual := e.opt.usual(e.opt.losses)

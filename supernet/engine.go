@@ -21,21 +21,20 @@ type engine struct {
 	threads int
 	batch   int
 	shards  int    // parts of a batch that are summed in order: the same at any number of threads
-	nets    []*net // where there are several, the first teaches the others
-	judged  int    // the one whose loss is reported
+	nets    []*net // the first one's loss is reported; it teaches the others
 	workers []*worker
 	opt     optimizer
 
 	// prepare readies net i for this step; calls for different nets run at once.
 	prepare func(i int)
 
-	lr, hr []float32 // this step's patches, one after another
-	work   []func()  // by helper goroutine
-	phase  phase
-	tasks  int
-	next   atomic.Int64
-	done   sync.WaitGroup
-	lost   relay.Catcher // what helpers panicked with
+	patches batch    // this step's
+	work    []func() // by helper goroutine
+	phase   phase
+	tasks   int
+	next    atomic.Int64
+	done    sync.WaitGroup
+	lost    relay.Catcher // what helpers panicked with
 }
 
 type phase uint8
@@ -105,14 +104,12 @@ func (e *engine) drain(w *worker) {
 		case running:
 			e.runShard(w, task)
 		case gathering:
-			if n := e.nets[task]; n.trained {
-				n.gather(e.set)
-			}
+			e.nets[task].gather(e.set)
 		}
 	}
 }
 
-// gradient returns the mean loss of the judged network against the truth and
+// gradient returns the mean loss of the first network against the truth and
 // leaves the gradient of the sum of all networks' losses in opt.grad.
 func (e *engine) gradient() (loss float64) {
 	e.parallel(preparing, len(e.nets))
@@ -120,11 +117,9 @@ func (e *engine) gradient() (loss float64) {
 	e.parallel(gathering, len(e.nets))
 	clear(e.opt.grad)
 	for _, n := range e.nets {
-		if n.trained {
-			n.spread(e.set, e.opt.bank.tensors, e.opt.grad)
-		}
+		n.spread(e.set, e.opt.bank.tensors, e.opt.grad)
 	}
-	for _, l := range e.nets[e.judged].losses {
+	for _, l := range e.nets[0].losses {
 		loss += l
 	}
 	return loss
@@ -136,7 +131,11 @@ func (e *engine) runShard(w *worker, shard int) {
 	low := e.colors * e.geo.h * e.geo.w
 	high := low * e.scale * e.scale
 	for p := first; p < end; p++ {
-		w.load(p-first, e.lr[p*low:(p+1)*low], e.hr[p*high:(p+1)*high], e.scale)
+		b := &e.patches
+		w.load(p-first, b.lr[p*low:(p+1)*low], b.hr[p*high:(p+1)*high], e.scale)
+		if b.taught != nil {
+			w.teach(p-first, b.known[p], b.taught[p*high:(p+1)*high])
+		}
 	}
 	scale := 1 / float64(e.batch*high)
 	for i, n := range e.nets {
@@ -148,9 +147,6 @@ func (e *engine) runShard(w *worker, shard int) {
 			out := w.forward(n, p)
 			if i == 0 && len(e.nets) > 1 {
 				copy(body(w.taught[p]), body(out))
-			}
-			if !n.trained {
-				continue
 			}
 			n.losses[shard] += w.loss(n, p, scale)
 			w.backward(n, p, partial)

@@ -22,13 +22,21 @@ type feed struct {
 	batch, patch int
 	low, high    int // values of a patch
 	lr, hr       [2][]float32
-	filling      int // which of the two is being filled or was last
-	step         int // that it is filled for, -1 for none
-	ready        chan struct{}
-	fetch        func()
-	lost         relay.Catcher // what the source panicked with
-	pcg          rand.PCG
-	rng          *rand.Rand
+
+	// Where there are lessons, a share of the patches are from them: for those
+	// known is true and taught their answer.
+	lessons *Lessons
+	share   float64
+	taught  [2][]float32
+	known   [2][]bool
+
+	filling int // which of the two is being filled or was last
+	step    int // that it is filled for, -1 for none
+	ready   chan struct{}
+	fetch   func()
+	lost    relay.Catcher // what the source panicked with
+	pcg     rand.PCG
+	rng     *rand.Rand
 }
 
 func newFeed(src Source, seed uint64, batch, patch, colors, scale int) *feed {
@@ -43,12 +51,32 @@ func newFeed(src Source, seed uint64, batch, patch, colors, scale int) *feed {
 	f.fetch = func() {
 		defer done()
 		defer f.lost.Catch()
-		lr, hr := f.lr[f.filling], f.hr[f.filling]
 		for i := range f.batch {
-			f.src.Patch(f.rng, f.patch, lr[i*f.low:(i+1)*f.low], hr[i*f.high:(i+1)*f.high])
+			f.one(i)
 		}
 	}
 	return f
+}
+
+// teach has a share of the patches come from lessons.
+func (f *feed) teach(l *Lessons, share float64) {
+	f.lessons, f.share = l, share
+	for i := range 2 {
+		f.taught[i], f.known[i] = make([]float32, len(f.hr[i])), make([]bool, f.batch)
+	}
+}
+
+// one fetches patch i of a batch.
+func (f *feed) one(i int) {
+	n := f.filling
+	lr, hr := f.lr[n][i*f.low:(i+1)*f.low], f.hr[n][i*f.high:(i+1)*f.high]
+	if f.lessons != nil {
+		if f.known[n][i] = f.rng.Float64() < f.share; f.known[n][i] {
+			f.lessons.take(f.rng.IntN(f.lessons.count), lr, hr, f.taught[n][i*f.high:(i+1)*f.high])
+			return
+		}
+	}
+	f.src.Patch(f.rng, f.patch, lr, hr)
 }
 
 func (f *feed) start(step int) {
@@ -58,9 +86,16 @@ func (f *feed) start(step int) {
 	go f.fetch()
 }
 
+// batch is the patches of a step, one after another.
+type batch struct {
+	lr, hr []float32
+	taught []float32 // what the teacher made of those that are known; nil without lessons
+	known  []bool
+}
+
 // take waits for the patches of a step, which stay valid until the next take,
 // and has the following step fetched unless it is the last.
-func (f *feed) take(step int, last bool) (lr, hr []float32) {
+func (f *feed) take(step int, last bool) batch {
 	if f.step != step {
 		f.drop()
 		f.start(step)
@@ -68,11 +103,12 @@ func (f *feed) take(step int, last bool) (lr, hr []float32) {
 	<-f.ready
 	f.step = -1
 	f.lost.Raise()
-	lr, hr = f.lr[f.filling], f.hr[f.filling]
+	n := f.filling
+	b := batch{f.lr[n], f.hr[n], f.taught[n], f.known[n]}
 	if !last {
 		f.start(step + 1)
 	}
-	return lr, hr
+	return b
 }
 
 // drop waits for what is being fetched and forgets it.
@@ -88,6 +124,7 @@ const (
 	streamPatches = iota + 1
 	streamPool
 	streamDraws
+	streamLessons
 )
 
 // mix hashes two numbers into one (SplitMix64, Steele et al. 2014).

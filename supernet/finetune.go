@@ -15,6 +15,7 @@ type FineTuneOptions struct {
 	Rate, Distill                float64
 	Seed                         uint64
 	Kernels                      *kernel.Set
+	Progress                     func(steps int) // called after every step; may be nil
 }
 
 // candidates is how many times a fine-tuning is validated, its end included.
@@ -22,12 +23,12 @@ const candidates = 5
 
 // FineTune trains the kept weights of net, masks fixed, and returns the best
 // network it met as a new one: by validate (higher is better), among them net
-// as it came; without validate, the average at the end. teacher may be nil; its
-// output is what Distill of the loss is measured against.
+// as it came; without validate, the average at the end. lessons may be nil;
+// their answers are what Distill of the loss is measured against.
 //
 // When ctx ends, its error is returned.
-func FineTune(ctx context.Context, net, teacher *space.Subnet, src Source, validate func(*space.Subnet) (float64, error), o FineTuneOptions) (*space.Subnet, error) {
-	t, err := newTuner(net, teacher, src, o)
+func FineTune(ctx context.Context, net *space.Subnet, lessons *Lessons, src Source, validate func(*space.Subnet) (float64, error), o FineTuneOptions) (*space.Subnet, error) {
+	t, err := newTuner(net, lessons, src, o)
 	if err != nil {
 		return nil, err
 	}
@@ -44,6 +45,9 @@ func FineTune(ctx context.Context, net, teacher *space.Subnet, src Source, valid
 		}
 		if _, err := t.advance(); err != nil {
 			return nil, fmt.Errorf("supernet: fine-tune: %w", err)
+		}
+		if o.Progress != nil {
+			o.Progress(t.step)
 		}
 		// The last of equal parts of the training end at its last step.
 		if t.step*candidates/t.steps == (t.step-1)*candidates/t.steps {
@@ -72,7 +76,7 @@ type tuner struct {
 	masks [][]uint8
 }
 
-func newTuner(subnet, teacher *space.Subnet, src Source, o FineTuneOptions) (*tuner, error) {
+func newTuner(subnet *space.Subnet, lessons *Lessons, src Source, o FineTuneOptions) (*tuner, error) {
 	opts := Options{Steps: o.Steps, Batch: o.Batch, Patch: o.Patch, Rate: o.Rate, Distill: o.Distill}
 	if err := opts.check(); err != nil {
 		return nil, err
@@ -83,36 +87,20 @@ func newTuner(subnet, teacher *space.Subnet, src Source, o FineTuneOptions) (*tu
 	t := &tuner{net: subnet}
 	b, sh, masks := bankOf(subnet)
 	t.masks = masks
-	shards := shardsOf(o.Batch)
-	student := newNet([]*shape{sh}, shards)
+	student := newNet([]*shape{sh}, shardsOf(o.Batch))
 	student.fixed = true
-	nets, shapes := []*net{student}, []*shape{sh}
-	numbers := []*bank{b}
-	allMasks := [][][]uint8{masks}
-	if teacher != nil && o.Distill > 0 {
-		if err := teacher.Validate(); err != nil {
-			return nil, fmt.Errorf("supernet: fine-tune: teacher: %w", err)
-		}
-		if teacher.Scale != subnet.Scale || teacher.Colors != subnet.Colors {
-			return nil, fmt.Errorf("supernet: fine-tune: teacher: scale %d and %d colors, want %d and %d", teacher.Scale, teacher.Colors, subnet.Scale, subnet.Colors)
-		}
-		tb, tsh, tmasks := bankOf(teacher)
-		master := newNet([]*shape{tsh}, shards)
-		master.fixed, master.trained = true, false
-		student.distill = o.Distill
-		nets, shapes = []*net{master, student}, []*shape{tsh, sh}
-		numbers, allMasks = []*bank{tb, b}, [][][]uint8{tmasks, masks}
-	}
-	e := newEngine(o.Kernels, shapes, nets, b, subnet.Scale, subnet.Colors, o.Batch, o.Patch, o.Threads)
-	e.judged = len(nets) - 1
-	e.prepare = func(i int) {
-		if n := nets[i]; n.trained || !n.built {
-			n.take(shapes[i], numbers[i].tensors, numbers[i].data, 1, allMasks[i])
-		}
-	}
+	e := newEngine(o.Kernels, []*shape{sh}, []*net{student}, b, subnet.Scale, subnet.Colors, o.Batch, o.Patch, o.Threads)
+	e.prepare = func(int) { student.take(sh, b.tensors, b.data, 1, masks) }
 	t.descent = descent{
 		engine: e, feed: newFeed(src, o.Seed, o.Batch, o.Patch, subnet.Colors, subnet.Scale),
 		steps: o.Steps, rate: o.Rate, factor: 1,
+	}
+	if lessons != nil && o.Distill > 0 {
+		if err := lessons.fit(subnet, o.Patch); err != nil {
+			return nil, err
+		}
+		student.distill = o.Distill
+		t.feed.teach(lessons, min(1, lessonLimit*float64(lessons.count)/float64(o.Steps*o.Batch)))
 	}
 	return t, nil
 }

@@ -12,6 +12,16 @@ import (
 	"evosr/space"
 )
 
+// taught is some lessons.
+func taught(t *testing.T, teacher *space.Subnet, src Source, patch, count int) *Lessons {
+	t.Helper()
+	l, err := Teach(t.Context(), teacher, src, LessonOptions{Count: count, Patch: patch, Seed: 4, Threads: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
 func TestFineTune(t *testing.T) {
 	s := New(smallSpace(2, 1), 3)
 	g := s.Space.Smallest()
@@ -36,7 +46,17 @@ func TestFineTune(t *testing.T) {
 		return sum, nil
 	}
 	o := FineTuneOptions{Steps: 60, Batch: 4, Patch: 12, Rate: 2e-3, Distill: 0.2, Seed: 1, Threads: 2}
-	best, err := FineTune(context.Background(), net, teacher, waves{2, 1}, score, o)
+	steps := 0
+	o.Progress = func(n int) {
+		if steps++; n != steps {
+			t.Errorf("told of step %d after %d", n, steps-1)
+		}
+	}
+	best, err := FineTune(context.Background(), net, taught(t, teacher, waves{2, 1}, 12, 20), waves{2, 1}, score, o)
+	if steps != o.Steps {
+		t.Errorf("told of %d steps, want %d", steps, o.Steps)
+	}
+	o.Progress = nil
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +119,7 @@ func TestFineTuneThreads(t *testing.T) {
 	}
 	var want *space.Subnet
 	for _, threads := range []int{1, runtime.NumCPU() + 1} {
-		got, err := FineTune(context.Background(), net, net, waves{2, 3}, nil,
+		got, err := FineTune(context.Background(), net, taught(t, net, waves{2, 3}, 8, 5), waves{2, 3}, nil,
 			FineTuneOptions{Steps: 5, Batch: 20, Patch: 8, Threads: threads, Rate: 1e-3, Distill: 0.5, Kernels: kernel.Best()})
 		if err != nil {
 			t.Fatal(err)

@@ -62,7 +62,7 @@ func TestThreads(t *testing.T) {
 func TestSandwich(t *testing.T) {
 	tr := trainer(t, waves{2, 1}, options(10))
 	e := tr.engine
-	e.lr, e.hr = tr.feed.take(0, true)
+	e.patches = tr.feed.take(0, true)
 	e.gradient()
 	all := slices.Clone(e.opt.grad)
 	sum := make([]float32, len(all))
@@ -158,11 +158,12 @@ func TestBatch(t *testing.T) {
 		return tu.engine
 	}
 	all, one := engine(batch), engine(1)
-	all.lr, all.hr = randomPlanes(rng, batch*size*size), randomPlanes(rng, batch*4*size*size)
+	lr, hr := randomPlanes(rng, batch*size*size), randomPlanes(rng, batch*4*size*size)
+	all.patches.lr, all.patches.hr = lr, hr
 	loss := all.gradient()
 	sum, want := make([]float32, len(all.opt.grad)), 0.0
 	for p := range batch {
-		one.lr, one.hr = all.lr[p*size*size:(p+1)*size*size], all.hr[p*4*size*size:(p+1)*4*size*size]
+		one.patches.lr, one.patches.hr = lr[p*size*size:(p+1)*size*size], hr[p*4*size*size:(p+1)*4*size*size]
 		want += one.gradient() / batch
 		kernel.Best().Axpy(sum, 1.0/batch, one.opt.grad)
 	}

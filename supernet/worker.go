@@ -20,7 +20,7 @@ type worker struct {
 
 	pictures []*kernel.Tensor // by patch of a shard: the low-resolution picture,
 	goals    []*kernel.Tensor // the high-resolution one, unshuffled,
-	taught   []*kernel.Tensor // and what the teaching network made of it
+	taught   []*kernel.Tensor // and what the teacher made of it
 	spare    *kernel.Tensor
 }
 
@@ -76,6 +76,19 @@ func (w *worker) load(patch int, lr, hr []float32, scale int) {
 			}
 			w.set.Unshuffle(rows, hr[(c*g.h*scale+y)*g.w*scale:][:g.w*scale], scale)
 		}
+	}
+}
+
+// teach takes in what a teacher made of a loaded patch, (outs, height, width).
+// Of a patch that it does not know, the truth counts as its answer.
+func (w *worker) teach(patch int, known bool, answer []float32) {
+	t := w.taught[patch]
+	if !known {
+		copy(body(t), body(w.goals[patch]))
+		return
+	}
+	for c := range t.C {
+		t.Set(c, answer[c*w.geo.h*w.geo.w:])
 	}
 }
 

@@ -1,0 +1,126 @@
+package supernet
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"evosr/internal/kernel"
+	"evosr/internal/relay"
+	"evosr/space"
+)
+
+// Lessons are patches with what a teacher makes of them, worked out once for
+// any number of fine-tunings: a teacher is often many times the size of what it
+// teaches, and in every step would take most of the time. They are safe for
+// concurrent use.
+type Lessons struct {
+	scale, colors, patch int
+	count                int
+	lr, hr, taught       []float32 // by patch; taught before the pixel shuffle, (outs, height, width)
+}
+
+// LessonOptions says how many lessons there are and how they are made.
+type LessonOptions struct {
+	Count   int // patches
+	Patch   int // side of a patch, low-resolution pixels
+	Seed    uint64
+	Threads int         // 0 means GOMAXPROCS; it never changes the result
+	Kernels *kernel.Set // nil means the fastest of this processor
+}
+
+const (
+	maxLessons   = 1024
+	lessonRepeat = 8  // times that a lesson is taken on average, as long as there are few
+	lessonLimit  = 32 // at most: beyond, patches are fresh and without a teacher
+)
+
+// LessonsFor is how many lessons a fine-tuning has use for. In 400 steps of 8
+// patches, 256 lessons over and over gained what a teacher at every step did
+// (0.1 dB over none, on Set14 x2), in a third of the time.
+func LessonsFor(steps, batch int) int {
+	return min(max(steps*batch/lessonRepeat, 1), maxLessons)
+}
+
+// Teach makes lessons. When ctx ends, its error is returned.
+func Teach(ctx context.Context, teacher *space.Subnet, src Source, o LessonOptions) (*Lessons, error) {
+	bad := func(what string, got any, want string) (*Lessons, error) {
+		return nil, fmt.Errorf("supernet: lessons: %s: %v, want %s", what, got, want)
+	}
+	switch {
+	case o.Count < 1 || o.Count > maxLessons:
+		return bad("count", o.Count, fmt.Sprintf("1 to %d", maxLessons))
+	case o.Patch < minPatch || o.Patch > maxPatch:
+		return bad("patch", o.Patch, fmt.Sprintf("%d to %d pixels", minPatch, maxPatch))
+	}
+	if err := teacher.Validate(); err != nil {
+		return nil, fmt.Errorf("supernet: lessons: teacher: %w", err)
+	}
+	if o.Kernels == nil {
+		o.Kernels = kernel.Best()
+	}
+	if o.Threads <= 0 {
+		o.Threads = runtime.GOMAXPROCS(0)
+	}
+	low := teacher.Colors * o.Patch * o.Patch
+	high := low * teacher.Scale * teacher.Scale
+	l := &Lessons{scale: teacher.Scale, colors: teacher.Colors, patch: o.Patch, count: o.Count,
+		lr: make([]float32, o.Count*low), hr: make([]float32, o.Count*high), taught: make([]float32, o.Count*high)}
+	rng := rand.New(rand.NewPCG(mix(o.Seed, streamLessons), 0))
+	for i := range o.Count {
+		src.Patch(rng, o.Patch, l.lr[i*low:(i+1)*low], l.hr[i*high:(i+1)*high])
+	}
+
+	b, sh, masks := bankOf(teacher)
+	shapes := []*shape{sh}
+	geo := newGeometry(o.Patch, o.Patch, shapes)
+	master := newNet(shapes, 1)
+	master.trained = false
+	master.take(sh, b.tensors, b.data, 1, masks)
+	master.lower(&geo)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	var lost relay.Catcher
+	work := func() {
+		defer lost.Catch()
+		w := newWorker(o.Kernels, geo, shapes, l.colors, l.colors*l.scale*l.scale, 1)
+		w.place(master)
+		for ctx.Err() == nil {
+			i := int(next.Add(1)) - 1
+			if i >= o.Count {
+				return
+			}
+			w.load(0, l.lr[i*low:(i+1)*low], nil, l.scale)
+			out, to := w.forward(master, 0), l.taught[i*high:(i+1)*high]
+			for c := range out.C {
+				for y := range out.H {
+					to = to[copy(to, out.At(c, y)):]
+				}
+			}
+		}
+	}
+	for range min(o.Threads, o.Count) {
+		wg.Go(work)
+	}
+	wg.Wait()
+	lost.Raise()
+	return l, ctx.Err()
+}
+
+// fit reports why the lessons are none for a network and patches.
+func (l *Lessons) fit(net *space.Subnet, patch int) error {
+	if l.scale != net.Scale || l.colors != net.Colors || l.patch != patch {
+		return fmt.Errorf("supernet: lessons: scale %d, %d colors and patches of %d, want %d, %d and %d", l.scale, l.colors, l.patch, net.Scale, net.Colors, patch)
+	}
+	return nil
+}
+
+// take copies a lesson.
+func (l *Lessons) take(i int, lr, hr, taught []float32) {
+	copy(lr, l.lr[i*len(lr):])
+	copy(hr, l.hr[i*len(hr):])
+	copy(taught, l.taught[i*len(taught):])
+}
