@@ -1,21 +1,15 @@
 package onnx
 
 import (
-	"encoding/binary"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 
 	"evosr/internal/check"
-
-	onnxgo "github.com/owulveryck/onnx-go"
-	"github.com/owulveryck/onnx-go/backend/x/gorgonnx"
-	gorgonia "gorgonia.org/tensor"
+	"evosr/onnx/opinion"
 )
 
 // Names of the variables that make a test binary run a file in onnx-go.
@@ -81,7 +75,7 @@ func TestOnnxGoChild(t *testing.T) {
 	if len(job) != 6 {
 		t.Skip("the child of TestOnnxGo, which does nothing by itself")
 	}
-	if err := syscall.Setrlimit(syscall.RLIMIT_AS, &syscall.Rlimit{Cur: childSize, Max: childSize}); err != nil {
+	if err := opinion.Limit(childSize); err != nil {
 		t.Fatal(err)
 	}
 	shape := make([]int, 4)
@@ -101,26 +95,11 @@ func TestOnnxGoChild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	values := make([]float32, len(input)/4)
-	for i := range values {
-		values[i] = math.Float32frombits(binary.LittleEndian.Uint32(input[4*i:]))
-	}
-	backend := gorgonnx.NewGraph()
-	model := onnxgo.NewModel(backend)
-	if err := model.UnmarshalBinary(data); err != nil {
-		t.Fatal(err)
-	}
-	if err := model.SetInput(0, gorgonia.New(gorgonia.WithShape(shape...), gorgonia.WithBacking(values))); err != nil {
-		t.Fatal(err)
-	}
-	if err := backend.Run(); err != nil {
-		t.Fatal(err)
-	}
-	out, err := model.GetOutputTensors()
+	out, err := opinion.Run(data, floatsOf(input), shape[1], shape[2], shape[3])
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(job[2], floatBytes(out[0].Data().([]float32)), 0o644); err != nil {
+	if err := os.WriteFile(job[2], floatBytes(out), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -10,7 +10,10 @@ import (
 
 // copyChecked copies a file whose SHA-256 is known.
 func copyChecked(from, to, want string) error {
-	text, err := readChecked(from, to, want)
+	if same(from, to) {
+		return usagef("%s is the file to be exported: choose another name", to)
+	}
+	text, err := readChecked(from, want)
 	if err != nil {
 		return err
 	}
@@ -20,11 +23,8 @@ func copyChecked(from, to, want string) error {
 	})
 }
 
-// readChecked reads it, when it is to be exported to another name.
-func readChecked(from, to, want string) ([]byte, error) {
-	if same(from, to) {
-		return nil, usagef("%s is the file to be exported: choose another name", to)
-	}
+// readChecked reads a file whose SHA-256 is known.
+func readChecked(from, want string) ([]byte, error) {
 	f, err := os.Open(from)
 	if err != nil {
 		return nil, integrityf("%s: %w", from, reason(err))

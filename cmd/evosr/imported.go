@@ -20,6 +20,36 @@ type imported struct {
 // importONNX reads a file's network. What fits the layers of evosr keeps its
 // schemes and genome.
 func importONNX(path string, text []byte, o modelOptions) (*imported, error) {
+	m, err := decodeONNX(path, text, o)
+	if err != nil {
+		return nil, err
+	}
+	if o.white <= 1 {
+		if net, err := m.Subnet(); err == nil {
+			return &imported{path: path, subnet: net, meta: m.Meta()}, nil
+		}
+	}
+	return graphOf(path, m, o)
+}
+
+// importGraph reads a file's network as a graph, whatever it is.
+func importGraph(path string, text []byte, o modelOptions) (*imported, error) {
+	m, err := decodeONNX(path, text, o)
+	if err != nil {
+		return nil, err
+	}
+	return graphOf(path, m, o)
+}
+
+func graphOf(path string, m *onnx.Model, o modelOptions) (*imported, error) {
+	g, err := m.Graph(onnx.ImportOptions{Range: float32(o.white)})
+	if err != nil {
+		return nil, dataf("model %s: %w", path, err)
+	}
+	return &imported{path: path, graph: g, meta: m.Meta()}, nil
+}
+
+func decodeONNX(path string, text []byte, o modelOptions) (*onnx.Model, error) {
 	decode := onnx.Decode
 	if o.external {
 		folder, err := os.OpenRoot(filepath.Dir(path))
@@ -33,16 +63,7 @@ func importONNX(path string, text []byte, o modelOptions) (*imported, error) {
 	if err != nil {
 		return nil, dataf("model %s: neither a program file nor an ONNX file that evosr can run: %w", path, err)
 	}
-	n := &imported{path: path, meta: m.Meta()}
-	if o.white <= 1 {
-		if n.subnet, err = m.Subnet(); err == nil {
-			return n, nil
-		}
-	}
-	if n.graph, err = m.Graph(onnx.ImportOptions{Range: float32(o.white)}); err != nil {
-		return nil, dataf("model %s: %w", path, err)
-	}
-	return n, nil
+	return m, nil
 }
 
 func (n *imported) compile(threads int) (*sparse.Program, error) {

@@ -110,63 +110,6 @@ func (a *app) reportCmd() *cobra.Command {
 	return a.jsonFlag(c)
 }
 
-func (a *app) exportCmd() *cobra.Command {
-	var id, format, out, weights string
-	c := &cobra.Command{
-		Use:   "export DIR --winner ID --format onnx|program -o PATH",
-		Short: "Hand a winner over",
-		Long: "Copies a winner's file out of a run directory, its checksum verified. evosr status DIR\n" +
-			"lists the winners.",
-		Example: "  evosr export runs/quickstart --winner 2059e5 --format program -o net.evosr",
-		Args:    arguments("DIR"),
-		RunE: func(c *cobra.Command, args []string) error {
-			file, ok := map[string]string{"onnx": "model.onnx", "program": "model.evosr"}[format]
-			if !ok {
-				return usagef("--format %q, want onnx or program", format)
-			}
-			half, err := halfWanted(weights)
-			if err != nil {
-				return err
-			}
-			if half && format != "program" {
-				return usagef("--weights f16 is for --format program")
-			}
-			d, err := openRun(args[0])
-			if err != nil {
-				return err
-			}
-			defer d.Close()
-			card, err := findWinner(d, id)
-			if err != nil {
-				return err
-			}
-			if half {
-				text, err := readChecked(d.File(card.ID, file), out, card.Files[file])
-				if err != nil {
-					return err
-				}
-				if err := a.exportHalf(out, text); err != nil {
-					return err
-				}
-			} else if err := copyChecked(d.File(card.ID, file), out, card.Files[file]); err != nil {
-				return err
-			}
-			a.say("%s: winner %s, %s, %.2f dB, %.3g ms", out, card.ID, format, card.Finetuned.PSNR, card.Latency.MedianMS)
-			return nil
-		},
-	}
-	c.Flags().StringVar(&id, "winner", "", "the winner, or the first digits of its name")
-	c.Flags().StringVar(&format, "format", "onnx", "onnx, or program for evosr's runtime")
-	c.Flags().StringVarP(&out, "output", "o", "", "file to write")
-	weightsFlag(c, &weights)
-	for _, name := range []string{"winner", "output"} {
-		if err := c.MarkFlagRequired(name); err != nil {
-			panic(err)
-		}
-	}
-	return c
-}
-
 // findWinner takes a winner's ID, or a beginning that only one has.
 func findWinner(d *runner.Dir, id string) (*runner.Card, error) {
 	cards, err := d.Winners()
