@@ -3,6 +3,7 @@ package sparse
 import (
 	"math"
 
+	"evosr/internal/kernel"
 	"evosr/space"
 )
 
@@ -13,6 +14,7 @@ type costs struct {
 	tap   [4]float64 // one list entry on one vector of pixels
 	block [4]float64 // what a block costs on one vector beside its taps: bias, loads and stores, loop
 
+	grouped  *groupedCosts  // nil: there are no such kernels
 	winograd *winogradCosts // nil: direct is faster
 }
 
@@ -25,10 +27,12 @@ type winogradCosts struct{ product, in, out float64 }
 // NEON has AVX2's until someone measures it. Winograd's come from
 // kernel.BenchmarkWinograd, whose direct layers take 9 units a product.
 var tables = map[string]costs{
-	"avx512": {tap: [4]float64{2.5, 2.9, 4.1, 8}, block: [4]float64{10, 12, 24, 40}, winograd: &winogradCosts{2.45, 15, 9}},
-	"avx2":   {tap: [4]float64{1.9, 2.2, 4, 8}, block: [4]float64{5, 8, 10, 17}, winograd: &winogradCosts{2.3, 13, 9.6}},
-	"neon":   {tap: [4]float64{1.9, 2.2, 4, 8}, block: [4]float64{5, 8, 10, 17}},
-	"go":     {tap: [4]float64{1, 2, 4, 8}, block: [4]float64{5, 10, 20, 40}},
+	"avx512": {tap: [4]float64{2.5, 2.9, 4.1, 8}, block: [4]float64{10, 12, 24, 40}, winograd: &winogradCosts{2.45, 15, 9},
+		grouped: &groupedCosts{tap: [4]float64{2.3, 3, 3.7, 4.5}, block: 28}},
+	"avx2": {tap: [4]float64{1.9, 2.2, 4, 8}, block: [4]float64{5, 8, 10, 17}, winograd: &winogradCosts{2.3, 13, 9.6},
+		grouped: &groupedCosts{tap: [4]float64{1.55, 2.7, 3.4, 4.2}, block: 30}},
+	"neon": {tap: [4]float64{1.9, 2.2, 4, 8}, block: [4]float64{5, 8, 10, 17}},
+	"go":   {tap: [4]float64{1, 2, 4, 8}, block: [4]float64{5, 10, 20, 40}},
 }
 
 // tableFor falls back to the most widely valid table, so that a Set that is
@@ -53,6 +57,8 @@ func (c *costs) price(blocks, taps [4]int) float64 {
 type cut struct {
 	first        [4][]int // first output channels of the blocks of 1, 2, 4 and 8
 	blocks, taps [4]int   // their number, and their list entries
+	grouped      []int    // first output channels of the blocks of four with grouped taps
+	groupTaps    [4]int   // their list entries by the number of channels that they feed
 	cost         float64
 }
 
@@ -76,6 +82,10 @@ func (k *cut) add(other cut) {
 		k.blocks[i] += other.blocks[i]
 		k.taps[i] += other.taps[i]
 	}
+	k.grouped = append(k.grouped, other.grouped...)
+	for i, n := range other.groupTaps {
+		k.groupTaps[i] += n
+	}
 	k.cost += other.cost
 }
 
@@ -86,6 +96,11 @@ func (c *costs) halve(l *layer, first, end, size int) cut {
 		whole.blocks[size], whole.taps[size] = 1, union(l, first, 1<<size)
 		whole.first[size] = []int{first}
 		whole.cost = c.price(whole.blocks, whole.taps)
+		if 1<<size == kernel.GroupChannels && c.grouped != nil && l.mask != nil {
+			if g := c.group(l, first); g.cost < whole.cost {
+				whole = g
+			}
+		}
 	}
 	if size == 0 || first >= end {
 		if first >= end {
@@ -157,6 +172,10 @@ func (c *costs) describe(l *layer) (LayerInfo, cut) {
 		if n := k.blocks[i] << i; n > 0 && n >= most {
 			info.B, most = 1<<i, n
 		}
+	}
+	info.addGroups(&k)
+	if n := 4 * info.Blocks[2]; info.Grouped > 0 && n >= most {
+		info.B = 4
 	}
 	return info, k
 }

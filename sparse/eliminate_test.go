@@ -204,7 +204,7 @@ func TestChoose(t *testing.T) {
 			{space.Prune{Scheme: space.Block8, Percent: 75}, []int{8, 4}},
 			{space.Prune{Scheme: space.Block4, Percent: 90}, []int{4}},
 			{space.Prune{Scheme: space.Block2, Percent: 90}, []int{2}},
-			{space.Prune{Scheme: space.Unstructured, Percent: 95}, []int{1}},
+			{space.Prune{Scheme: space.Unstructured, Percent: 95}, []int{1, 4}}, // four grouped ones
 		} {
 			l := space.Layer{In: 64, Out: 64, Kernel: 3, Prune: tt.prune}
 			net := randomize(&space.Subnet{Layers: []space.Layer{l}}, rng)

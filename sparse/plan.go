@@ -315,6 +315,14 @@ func (p *plan) lower(l *layer, i int, c *compiled) {
 	shape.Row, shape.Plane, _, _ = kernel.Layout(l.in, h, w, border)
 	var blocks []kernel.Block
 	cols := perGroup * l.kernel * l.kernel
+	add := func(b kernel.Block, first int) {
+		b.Out = first
+		group := first / (l.out / l.groups)
+		for t := range b.Off {
+			b.Off[t] += int32(group * perGroup * shape.Plane)
+		}
+		blocks = append(blocks, b)
+	}
 	for size := 3; size >= 0; size-- { // kernels take blocks of one size together
 		for _, first := range c.cuts[i].first[size] {
 			n := 1 << size
@@ -323,14 +331,14 @@ func (p *plan) lower(l *layer, i int, c *compiled) {
 			if l.mask != nil {
 				mask = l.mask[first*cols : (first+n)*cols]
 			}
-			b := kernel.Lower(nil, shape, l.weights[first*cols:(first+n)*cols], l.bias[first:first+n], mask, n, false)[0]
-			b.Out = first
-			group := first / (l.out / l.groups)
-			for t := range b.Off {
-				b.Off[t] += int32(group * perGroup * shape.Plane)
-			}
-			blocks = append(blocks, b)
+			add(kernel.Lower(nil, shape, l.weights[first*cols:(first+n)*cols], l.bias[first:first+n], mask, n, false)[0], first)
 		}
+	}
+	for _, first := range c.cuts[i].grouped {
+		const n = kernel.GroupChannels
+		shape.Out = n
+		b := kernel.LowerGroups(shape, l.weights[first*cols:(first+n)*cols], l.bias[first:first+n], l.mask[first*cols:(first+n)*cols])
+		add(b, first)
 	}
 	weights := 0
 	for _, b := range blocks {

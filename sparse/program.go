@@ -212,6 +212,7 @@ type LayerInfo struct {
 	Density         float64 // kept weights / all weights of the subnet's layer
 	Blocks          [4]int  // micro-kernels of 1, 2, 4 and 8 output channels
 	BlockTaps       [4]int  // list entries summed over them
+	Grouped         int     // of Blocks[2]: those whose entries have weights only for the channels that keep them; they are counted by channels fed, three as four
 	Taps            int     // list entries, all blocks
 	MACs            int     // multiplications per pixel that run, fill-up zeros included; Winograd's are of transformed values
 	DenseMACs       int     // multiplications per pixel of the subnet's layer unpruned
