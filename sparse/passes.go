@@ -52,6 +52,15 @@ func (c *compiled) chosen() {
 	}
 	c.pass("choose", "%s kernels by the cost table: %s; %d multiplications a pixel; %d pruned layers gain nothing",
 		c.set.Name, strings.Join(parts, ", "), executed, fallen)
+	transformed := 0
+	for i := range c.info {
+		if c.info[i].Method == MethodWinograd {
+			transformed++
+		}
+	}
+	if transformed > 0 {
+		c.pass("transform", "%d 3x3 layers run dense by Winograd's F(4x4, 3x3)", transformed)
+	}
 	if c.net.planes {
 		c.pass("plan", "%d layers over whole planes, one after the other, rows shared by %d threads", len(c.info), c.threads)
 		return

@@ -14,6 +14,11 @@ import (
 // the neighbouring layers leave.
 const cacheBytes = 512 << 10
 
+// maxAhead is how many bands a ring has room for beyond what its readers need. A
+// worker lags behind the one on the band before by a layer or more, so that more
+// are free before they are wanted, however many threads there are.
+const maxAhead = 4
+
 // plan is how the layers run on pictures of one size. It is not changed after
 // it is made.
 //
@@ -198,7 +203,7 @@ func (p *plan) assign(net *network, threads int) {
 		}
 		if !s.local {
 			s.overlap = ceil(s.mirror)
-			s.slots = min(s.overlap+threads, max(p.bands, s.overlap+1)) // a band never waits for itself
+			s.slots = min(s.overlap+min(threads, maxAhead), max(p.bands, s.overlap+1)) // a band never waits for itself
 			continue
 		}
 		s.buffer = -1

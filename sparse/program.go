@@ -109,7 +109,6 @@ func finish(c *compiled, o Options) (*Program, error) {
 		c.net.perPixel(i, &info)
 		c.info, c.cuts = append(c.info, info), append(c.cuts, k)
 	}
-	c.transform()
 	if !c.net.planes {
 		whole := &plan{rows: 1, bands: 1, layers: make([]step, len(c.net.layers))}
 		whole.shift, _ = c.net.shifts()

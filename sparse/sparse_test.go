@@ -269,7 +269,7 @@ func TestRefusals(t *testing.T) {
 	if _, err := p.c.newPlan(1<<24, 1<<24); err == nil {
 		t.Error("a picture of 2^48 pixels was planned")
 	}
-	big := &compiled{net: p.c.net, info: p.c.info, cuts: p.c.cuts, threads: 1, maxBytes: math.MaxInt64}
+	big := &compiled{net: p.c.net, info: p.c.info, cuts: p.c.cuts, threads: 1, maxBytes: math.MaxInt64, set: p.c.set}
 	if _, err := big.newPlan(1<<15, 1<<15); err == nil {
 		t.Error("offsets beyond 31 bits were planned")
 	}

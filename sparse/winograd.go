@@ -30,9 +30,13 @@ func (l *layer) transformable() bool {
 }
 
 // transform prepares the weights of the layers that the table gave to Winograd.
+// That is left to the first plan, under its lock: a program that is only read
+// and written takes no memory for it.
 func (c *compiled) transform() {
+	if c.transformed != nil {
+		return
+	}
 	c.transformed = make([]*kernel.Winograd, len(c.net.layers))
-	n := 0
 	for i := range c.net.layers {
 		if c.info[i].Method != MethodWinograd {
 			continue
@@ -45,17 +49,13 @@ func (c *compiled) transform() {
 			}
 		}
 		c.transformed[i] = c.set.NewWinograd(l.out, l.in, weights, l.bias)
-		n++
-	}
-	if n > 0 {
-		c.pass("transform", "%d dense 3x3 layers by Winograd's F(4x4, 3x3)", n)
 	}
 }
 
 // wide says whether a picture's rows fill the vectors of tiles of layer i so
 // well that Winograd pays; narrow ones run over lists.
 func (c *compiled) wide(i, w int) bool {
-	if c.transformed == nil || c.transformed[i] == nil {
+	if c.transformed[i] == nil {
 		return false
 	}
 	g := c.transformed[i]
@@ -70,6 +70,7 @@ func (p *plan) transforms(c *compiled) {
 	if p.h < kernel.TileRows {
 		return
 	}
+	c.transform()
 	for i := range p.layers {
 		if c.wide(i, p.w) {
 			p.layers[i].winograd = c.transformed[i]
