@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"math"
 
 	"evosr/runner"
@@ -76,10 +77,7 @@ func (a axis) on(p runner.Point) float64 { return math.Abs(objective(p, a.Key)) 
 
 func newCharts(m *material) charts {
 	names := m.config.Search.Objectives
-	c := charts{X: axisOf("latency_ms"), Y: axisOf("psnr_db")}
-	if len(names) > 1 {
-		c.Y, c.X = axisOf(names[0]), axisOf(names[1])
-	}
+	c := charts{X: axisOf(m.config.Search.Cost()), Y: axisOf(cmp.Or(m.config.Search.Quality(), "psnr_db"))}
 	at := func(p runner.Point) dot { return dot{finite(c.X.on(p)), finite(c.Y.on(p)), p.ID, p.Params, p.MACs} }
 	for _, e := range m.evaluations {
 		if e.Err == "" {

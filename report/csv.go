@@ -15,11 +15,11 @@ func writeCSV(w io.Writer, m *material) error {
 	}
 	c := csv.NewWriter(w)
 	number := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
-	rows := [][]string{{"index", "id", "genome", "psnr_db", "ssim", "latency_ms", "params", "macs", "violation", "front", "error"}}
+	rows := [][]string{{"index", "id", "genome", "psnr_db", "ssim", "latency_ms", "params", "macs", "violation", "estimated", "front", "error"}}
 	for _, e := range m.evaluations {
 		rows = append(rows, []string{
 			strconv.Itoa(e.Index), plain(e.ID), plain(e.Genome), number(e.PSNR), number(e.SSIM), number(e.LatencyMS),
-			strconv.Itoa(e.Params), strconv.Itoa(e.MACs), number(e.Violation), strconv.FormatBool(onFront[e.Genome]), plain(e.Err),
+			strconv.Itoa(e.Params), strconv.Itoa(e.MACs), number(e.Violation), strconv.FormatBool(e.Estimated), strconv.FormatBool(onFront[e.Genome]), plain(e.Err),
 		})
 	}
 	return c.WriteAll(rows)

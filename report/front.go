@@ -68,7 +68,7 @@ func (a *archive) add(p runner.Point, f []float64) bool {
 }
 
 // valid says whether an evaluation may stand on the front.
-func valid(e runner.Evaluation) bool { return e.Err == "" && e.Violation <= 0 }
+func valid(e runner.Evaluation) bool { return e.Err == "" && e.Violation <= 0 && !e.Estimated }
 
 // frontOf is the front of an unfinished search, by latency.
 func frontOf(evaluations []runner.Evaluation, names []string) []runner.Point {

@@ -102,7 +102,7 @@ func denseReference(m *material) *reference {
 	largest := sp.Largest()
 	r := &reference{}
 	text := largest.String()
-	if i := slices.IndexFunc(m.evaluations, func(e runner.Evaluation) bool { return e.Genome == text && e.Err == "" }); i >= 0 {
+	if i := slices.IndexFunc(m.evaluations, func(e runner.Evaluation) bool { return e.Genome == text && e.Err == "" && !e.Estimated }); i >= 0 {
 		e := m.evaluations[i]
 		return &reference{e.LatencyMS, e.PSNR, e.SSIM}
 	}

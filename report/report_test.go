@@ -225,6 +225,7 @@ func TestFrontOf(t *testing.T) {
 func TestCSV(t *testing.T) {
 	m := fixture(t)
 	m.evaluations[3].Err = "=cmd()"
+	m.evaluations[5].Estimated = true
 	var b bytes.Buffer
 	if err := writeCSV(&b, m); err != nil {
 		t.Fatal(err)
@@ -241,14 +242,17 @@ func TestCSV(t *testing.T) {
 		if r[0] != fmt.Sprint(i) || r[2] != m.evaluations[i].Genome {
 			t.Fatalf("row %d is %v", i, r)
 		}
-		if r[9] == "true" {
+		if r[10] == "true" {
 			front++
 		}
 	}
 	if front < len(m.front) {
 		t.Errorf("%d rows on the front, want at least %d", front, len(m.front))
 	}
-	if got := rows[4][10]; got != "'=cmd()" {
+	if rows[6][9] != "true" || rows[7][9] != "false" {
+		t.Errorf("estimated: %q and %q, want true and false", rows[6][9], rows[7][9])
+	}
+	if got := rows[4][11]; got != "'=cmd()" {
 		t.Errorf("a formula is written as %q", got)
 	}
 }

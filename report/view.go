@@ -235,13 +235,16 @@ func about(m *material) []group {
 	}
 	objectives := strings.Join(c.Search.Objectives, ", ")
 	limits := "none"
-	if c.Search.BudgetMS > 0 || c.Search.MaxParams > 0 {
+	if c.Search.BudgetMS > 0 || c.Search.MaxParams > 0 || c.Search.MaxMemoryMB > 0 {
 		var parts []string
 		if c.Search.BudgetMS > 0 {
 			parts = append(parts, milliseconds(c.Search.BudgetMS)+" ms")
 		}
 		if c.Search.MaxParams > 0 {
 			parts = append(parts, count(c.Search.MaxParams)+" parameters")
+		}
+		if c.Search.MaxMemoryMB > 0 {
+			parts = append(parts, fmt.Sprintf("%v MB a frame", c.Search.MaxMemoryMB))
 		}
 		limits = strings.Join(parts, ", ")
 	}
@@ -251,6 +254,7 @@ func about(m *material) []group {
 			{"Mode", c.Search.Mode},
 			{"Objectives", objectives},
 			{"Budget", count(c.Search.Evaluations) + " evaluations, population " + count(c.Search.Population)},
+			{"Ended by", cmp.Or(m.status.SearchEnd, "not ended")},
 			{"Constraints", limits},
 			{"Space", fmt.Sprintf("%d slots, width %s", len(c.Space.Slots), joinInts(c.Space.Widths))},
 		}},

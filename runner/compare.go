@@ -122,7 +122,11 @@ func comparedRun(dir string) (*ComparedRun, error) {
 	if r.End, _, err = d.SearchEnd(); err != nil {
 		return nil, err
 	}
-	for _, key := range []string{metaValidation, metaSupernet, metaProfile} {
+	keys := []string{metaValidation, metaSupernet, metaProfile}
+	for _, t := range cfg.Devices {
+		keys = append(keys, further(t.Name))
+	}
+	for _, key := range keys {
 		fact, err := d.store.meta(key)
 		if err != nil {
 			return nil, err

@@ -88,6 +88,7 @@ func (d *Dir) Status() (Status, error) {
 	default:
 		s.Stage = StageDone
 	}
+	s.SearchEnd = facts[metaSearchEnd]
 	curve, err := d.store.training()
 	if err != nil {
 		return s, err
@@ -251,9 +252,10 @@ type Status struct {
 	TrainStep   int    // as of the last checkpoint
 	TrainSteps  int
 	Evaluations int
-	Budget      int // of evaluations
-	Winners     int // finished
-	WinnersWant int // 0 before the front stands
+	Budget      int    // of evaluations
+	SearchEnd   string // why the search ended, "" while it goes on
+	Winners     int    // finished
+	WinnersWant int    // 0 before the front stands
 }
 
 // Front is front.json: the trade-offs found, sorted by latency. It holds

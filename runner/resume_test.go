@@ -69,7 +69,7 @@ func TestRunDirectory(t *testing.T) {
 	if !reflect.DeepEqual(d.Config(), cfg) {
 		t.Errorf("Config is %+v, want %+v", d.Config(), cfg)
 	}
-	if s, err := d.Status(); err != nil || s != (Status{Stage: StageDone, TrainStep: 600, TrainSteps: 600, Evaluations: 240, Budget: 240, Winners: 2, WinnersWant: 2}) {
+	if s, err := d.Status(); err != nil || s != (Status{Stage: StageDone, TrainStep: 600, TrainSteps: 600, Evaluations: 240, Budget: 240, SearchEnd: "evaluations spent", Winners: 2, WinnersWant: 2}) {
 		t.Errorf("Status = %+v, %v", s, err)
 	}
 	all, err := d.Evaluations()

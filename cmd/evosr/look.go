@@ -48,9 +48,10 @@ func (a *app) statusCmd() *cobra.Command {
 					TrainSteps  int          `json:"train_steps"`
 					Evaluations int          `json:"evaluations"`
 					Budget      int          `json:"budget"`
+					SearchEnd   string       `json:"search_end"`
 					Winners     []winnerJSON `json:"winners"`
 					WinnersWant int          `json:"winners_want"`
-				}{s.Stage, s.Running, s.TrainStep, s.TrainSteps, s.Evaluations, s.Budget, list, s.WinnersWant})
+				}{s.Stage, s.Running, s.TrainStep, s.TrainSteps, s.Evaluations, s.Budget, s.SearchEnd, list, s.WinnersWant})
 			}
 			return a.printStatus(s, list)
 		},
@@ -72,7 +73,11 @@ func (a *app) printStatus(s runner.Status, list []winnerJSON) error {
 		fmt.Fprintf(w, "stage\t%s\n", s.Stage)
 	}
 	fmt.Fprintf(w, "supernet\t%d of %d steps\n", s.TrainStep, s.TrainSteps)
-	fmt.Fprintf(w, "search\t%d of %d networks scored\n", s.Evaluations, s.Budget)
+	end := ""
+	if s.SearchEnd != "" {
+		end = ", ended: " + s.SearchEnd
+	}
+	fmt.Fprintf(w, "search\t%d of %d networks scored%s\n", s.Evaluations, s.Budget, end)
 	if s.WinnersWant > 0 {
 		fmt.Fprintf(w, "winners\t%d of %d finished\n", s.Winners, s.WinnersWant)
 	}

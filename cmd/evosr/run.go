@@ -189,15 +189,20 @@ func (a *app) printPlan(name string, e *runner.Estimate) error {
 	w := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
 	fmt.Fprintf(w, "%s\tvalid\n", name)
 	fmt.Fprintf(w, "networks\t%s (10^%.1f)\n", shorten(e.Genomes), e.Log10)
-	for _, x := range []struct {
+	list := []struct {
 		name string
 		e    runner.Extreme
-	}{{"smallest", e.Smallest}, {"centre", e.Centre}, {"largest", e.Largest}, {"fastest", e.Fastest}} {
+	}{{"smallest", e.Smallest}, {"centre", e.Centre}, {"largest", e.Largest}, {"fastest", e.Fastest}}
+	if e.Nearest.Genome != e.Fastest.Genome {
+		list = append(list, list[3])
+		list[4].name, list[4].e = "nearest", e.Nearest
+	}
+	for _, x := range list {
 		latency := ""
 		if x.e.LatencyMS > 0 {
 			latency = fmt.Sprintf(", %.3g ms predicted", x.e.LatencyMS)
 		}
-		fmt.Fprintf(w, "%s\t%d parameters, %.1f M multiplications a frame%s\n", x.name, x.e.Params, float64(x.e.MACs)/1e6, latency)
+		fmt.Fprintf(w, "%s\t%d parameters, %.1f M multiplications and %.3g MB a frame%s\n", x.name, x.e.Params, float64(x.e.MACs)/1e6, float64(x.e.MemoryBytes)/1e6, latency)
 	}
 	if e.Profile != "" {
 		fmt.Fprintf(w, "profile\t%s\n", e.Profile)

@@ -28,6 +28,7 @@ type statusOutput struct {
 	TrainSteps  int          `json:"train_steps"`
 	Evaluations int          `json:"evaluations"`
 	Budget      int          `json:"budget"`
+	SearchEnd   string       `json:"search_end"`
 	Winners     []winnerJSON `json:"winners"`
 	WinnersWant int          `json:"winners_want"`
 }
