@@ -120,6 +120,16 @@ func sinkShuffle(e *editor, n sketchNode, _ int) int {
 		}
 		coarser.Inputs = coarse
 		out, dcr = coarser, true
+	case space.OpShuffle:
+		if n.Factor*f > space.MaxScale {
+			return e.add(n)
+		}
+		at, ok := permute(e, coarse[0], shuffledTwice(e.channels(coarse[0]), f, n.Factor, dcr, n.DCR), n.Name)
+		if !ok {
+			return e.add(n)
+		}
+		e.changes++
+		return e.add(shuffle(n.Name, at, n.Factor*f))
 	default:
 		return e.add(n)
 	}
@@ -191,4 +201,71 @@ func floorDiv(a, b int) int {
 		return -((b - 1 - a) / b)
 	}
 	return a / b
+}
+
+// shuffledTwice lists which channel, of those that are shuffled by f and then by
+// g, is each channel of one shuffle by f*g that does the same.
+func shuffledTwice(channels, f, g int, dcrF, dcrG bool) []int {
+	both := f * g
+	colors := channels / (both * both)
+	list := make([]int, channels)
+	for i := range list {
+		color, y, x := i/(both*both), i/both%both, i%both
+		middle := (color*g+y%g)*g + x%g // channel between the two
+		if dcrG {
+			middle = (y%g*g+x%g)*colors + color
+		}
+		list[i] = (middle*f+y/g)*f + x/g
+		if dcrF {
+			list[i] = (y/g*f+x/g)*(colors*g*g) + middle
+		}
+	}
+	return list
+}
+
+// permute makes a node whose channel i is channel list[i] of node from, a
+// convolution with its outputs in that order where it can.
+func permute(e *editor, from int, list []int, name string) (at int, ok bool) {
+	if from >= 0 {
+		n := e.nodes[from]
+		pick := func(values []float32) []float32 {
+			if len(values) < len(list) {
+				return values // one for all, or none
+			}
+			to := make([]float32, len(list))
+			for i, c := range list {
+				to[i] = values[c]
+			}
+			return to
+		}
+		switch _, groups := n.Inside(); {
+		case n.Op == space.OpConv && groups == 1 && e.afford(len(n.Weights)+len(list)):
+			per := len(n.Weights) / n.Out
+			weights, mask := make([]float32, len(n.Weights)), make([]uint8, len(n.Weights))
+			for i, c := range list {
+				copy(weights[i*per:(i+1)*per], n.Weights[c*per:])
+				copy(mask[i*per:(i+1)*per], n.Mask[c*per:])
+			}
+			n.Weights, n.Mask, n.Bias = weights, mask, pick(n.Bias)
+			return e.add(n), true
+		case (n.Op == space.OpActivate || n.Op == space.OpAffine) && e.afford(3*len(list)):
+			if n.Inputs[0], ok = permute(e, n.Inputs[0], list, name); ok {
+				n.Slope, n.Gain, n.Bias = pick(n.Slope), pick(n.Gain), pick(n.Bias)
+				return e.add(n), true
+			}
+			return 0, false
+		}
+	}
+	size := len(list) * len(list)
+	if !e.afford(size) {
+		return 0, false
+	}
+	n := sketchNode{source: source{dense: len(list), density: 1}, Node: space.Node{
+		Name: name + "/order", Op: space.OpConv, Inputs: []int{from}, Out: len(list), Kernel: 1,
+		Weights: make([]float32, size), Mask: make([]uint8, size), Bias: make([]float32, len(list)),
+	}}
+	for i, c := range list {
+		n.Weights[i*len(list)+c], n.Mask[i*len(list)+c] = 1, 1
+	}
+	return e.add(n), true
 }
