@@ -1,10 +1,12 @@
-// Package sparse compiles a pruned subnet into a Program for this CPU and runs
-// it.
+// Package sparse compiles a pruned subnet, or any graph, into a Program for this
+// CPU and runs it.
 //
 // Compile is a chain of small passes: validate, mask (weights that are zero
 // cost nothing), eliminate (dead channels and layers go, so that filter pruning
 // gives smaller layers), choose (how many output channels a micro-kernel
-// computes together, by a cost table). For each picture size a plan follows:
+// computes together, or Winograd, by a cost table). CompileGraph first rewrites a
+// graph into convolutions of the picture's size and one pixel shuffle at the end,
+// as far as that goes; see rewrites. For each picture size a plan follows:
 // rows of shifted bands, memory shared by tensors that do not live at the same
 // time, and lists of (offset, weights) for the kernels. Plans are made on first
 // use of a size and kept; after that a run only multiplies. It allocates
@@ -12,7 +14,8 @@
 // unless a kept weight shares its block.
 //
 // Threads take bands of rows and run one band through all layers while it is in
-// their cache. A Program serves one goroutine at a time; Clone gives another
+// their cache. Graphs that keep other sizes inside run layer by layer over whole
+// planes. A Program serves one goroutine at a time; Clone gives another
 // goroutine its own memory and threads over the same weights and plans.
 //
 // Pictures are planar float32 (channels, height, width), code values / 255.
