@@ -196,7 +196,7 @@ func (r *run[G]) turn() {
 	next := r.stages[0]
 	r.stages = r.stages[1:]
 	p := *r.problem
-	p.Random, p.Crossover, p.Mutate = next.Random, next.Crossover, next.Mutate
+	p.Random, p.Crossover, p.Mutate, p.Repair = next.Random, next.Crossover, next.Mutate, next.Repair
 	r.problem, r.method.breed = &p, &mating[G]{problem: &p}
 	r.exhausted, r.volumes = false, nil
 	r.bound()

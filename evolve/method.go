@@ -65,6 +65,7 @@ type Stage[G any] struct {
 	Random    func(*rand.Rand) G
 	Crossover func(a, b G, r *rand.Rand) G // nil when there is none
 	Mutate    func(G, *rand.Rand) G
+	Repair    func(G, *rand.Rand) G // as Problem.Repair; nil when there is none
 
 	// Keep chooses among the survivors of the stage before, in the order of
 	// their indices, those that are bred from; nil keeps all. It is called once,

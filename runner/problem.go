@@ -39,7 +39,7 @@ func (p *problem) run(ctx context.Context, o evolve.Options[space.Genome]) (*evo
 		e.Screen = p.evaluate
 	}
 	if limits(p.cfg) != "" {
-		e.Repair = p.repair
+		e.Repair = p.repair(sp.Shrink)
 	}
 	start := starts(sp, p.search.Population/2)
 	switch p.search.Mode {
@@ -185,9 +185,9 @@ const (
 	far     = 0.1
 )
 
-// repair makes a genome that breaks a constraint cheaper, change by change,
-// until none is broken or it has tried enough. It looks at costs only.
-func (p *problem) repair(g space.Genome, rng *rand.Rand) space.Genome {
+// repair makes a genome that breaks a constraint cheaper, by one change after
+// the other, until none is broken or it has tried enough. It looks at costs only.
+func (p *problem) repair(shrink func(g space.Genome, far bool, rng *rand.Rand) space.Genome) func(space.Genome, *rand.Rand) space.Genome {
 	missed := func(g space.Genome) float64 {
 		cost, err := p.scorer.Cost(g)
 		if err != nil {
@@ -195,12 +195,14 @@ func (p *problem) repair(g space.Genome, rng *rand.Rand) space.Genome {
 		}
 		return violation(p.cfg, cost)
 	}
-	was := missed(g)
-	for try := 0; try < repairs && was > 0; try++ {
-		next := p.space.Shrink(g, was > far, rng)
-		if now := missed(next); now < was {
-			g, was = next, now
+	return func(g space.Genome, rng *rand.Rand) space.Genome {
+		was := missed(g)
+		for try := 0; try < repairs && was > 0; try++ {
+			next := shrink(g, was > far, rng)
+			if now := missed(next); now < was {
+				g, was = next, now
+			}
 		}
+		return g
 	}
-	return g
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -80,6 +81,33 @@ func TestModes(t *testing.T) {
 	}
 	if len(fronts) < 5 {
 		t.Errorf("five modes give %d fronts", len(fronts))
+	}
+}
+
+// TestStagedBudget wants a staged search under a budget to hold it, and the
+// order of its parts.
+func TestStagedBudget(t *testing.T) {
+	free := filepath.Join(t.TempDir(), "run")
+	mustRun(t, smoke(t, short("mode=random")), free, Options{})
+	points := openFront(t, free).Points
+	budget := (points[0].LatencyMS + points[len(points)-1].LatencyMS) / 2
+	dir := filepath.Join(t.TempDir(), "run")
+	mustRun(t, smoke(t, short(fmt.Sprintf("mode=staged\nbudget_ms=%v", budget))), dir, Options{})
+	for _, p := range openFront(t, dir).Points {
+		if p.LatencyMS > budget {
+			t.Errorf("%s takes %v ms of %v", p.ID, p.LatencyMS, budget)
+		}
+	}
+	all, _ := searched(t, dir)
+	seam(t, all)
+	kept := 0
+	for _, e := range all[32:] {
+		if e.Violation == 0 {
+			kept++
+		}
+	}
+	if kept < len(all[32:])*3/4 {
+		t.Errorf("%d of %d children keep the budget, want most of them: infeasible ones are repaired", kept, len(all[32:]))
 	}
 }
 

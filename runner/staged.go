@@ -24,8 +24,10 @@ func (p *problem) staged(ctx context.Context, e evolve.Problem[space.Genome], o 
 	}
 	e.Random = func(rng *rand.Rand) space.Genome { return fixed(sp.Random(rng)) }
 	e.Mutate = func(g space.Genome, rng *rand.Rand) space.Genome { return fixed(sp.Mutate(g, rng)) }
-	if e.Repair != nil {
-		e.Repair = nil // it would change what the stages hold fast
+	var ratios func(space.Genome, *rand.Rand) space.Genome
+	if e.Repair != nil { // within what each stage may change
+		e.Repair = p.repair(func(g space.Genome, far bool, rng *rand.Rand) space.Genome { return fixed(sp.Shrink(g, far, rng)) })
+		ratios = p.repair(sp.RaiseRatios)
 	}
 	var kept []space.Genome
 	return evolve.Staged(ctx, e, []evolve.Stage[space.Genome]{{
@@ -33,6 +35,7 @@ func (p *problem) staged(ctx context.Context, e evolve.Problem[space.Genome], o 
 		Random:    func(rng *rand.Rand) space.Genome { return sp.RandomRatios(kept[rng.IntN(len(kept))], rng) },
 		Crossover: sp.CrossRatios,
 		Mutate:    sp.MutateRatios,
+		Repair:    ratios,
 		Keep: func(survivors []evolve.Entry[space.Genome]) []bool {
 			keep := p.architectures(survivors)
 			kept = nil

@@ -95,6 +95,7 @@ func TestRatios(t *testing.T) {
 	for range 1000 {
 		a, b := sp.Random(rng), sp.Random(rng)
 		for what, g := range map[string]Genome{
+			"RaiseRatios": sp.RaiseRatios(a, false, rng), "RaiseRatios far": sp.RaiseRatios(a, true, rng),
 			"AtRatio": sp.AtRatio(a, 50), "RandomRatios": sp.RandomRatios(a, rng), "CrossRatios": sp.CrossRatios(a, b, rng), "MutateRatios": sp.MutateRatios(a, rng),
 		} {
 			if err := sp.Check(g); err != nil || !SameButRatios(a, g) {
@@ -110,6 +111,13 @@ func TestRatios(t *testing.T) {
 				t.Fatalf("%s at 50 percent: %s", a, c)
 			}
 		})
+	}
+	g := sp.AtRatio(sp.Smallest(), 25)
+	if one, all := sp.RaiseRatios(g, false, rng), sp.RaiseRatios(g, true, rng); differences(g, one) != 1 || all.String() != sp.AtRatio(g, 50).String() {
+		t.Errorf("%s raised to %s and %s", g, one, all)
+	}
+	if g = sp.AtRatio(g, 75); sp.RaiseRatios(g, true, rng).String() != g.String() {
+		t.Errorf("%s was raised", g)
 	}
 	if changed < 900 { // all but the dense ones
 		t.Errorf("%d of 1000 mutations changed a ratio", changed)

@@ -79,6 +79,33 @@ func (sp *Space) MutateRatios(g Genome, rng *rand.Rand) Genome {
 	return g
 }
 
+// RaiseRatios prunes one pruned convolution of g a step further, or, with far,
+// all of them. Where every one is at its end, g stays as it is.
+func (sp *Space) RaiseRatios(g Genome, far bool, rng *rand.Rand) Genome {
+	n := 0
+	up := func(p *Prune) bool { return p.Scheme != Dense && p.Percent != sp.Percents[len(sp.Percents)-1] }
+	g = g.Clone()
+	convolutions(&g, func(p *Prune, _ int, _ bool) {
+		if up(p) {
+			n++
+		}
+	})
+	if n == 0 {
+		return g
+	}
+	at := rng.IntN(n)
+	convolutions(&g, func(p *Prune, _ int, _ bool) {
+		if !up(p) {
+			return
+		}
+		if far || at == 0 {
+			shift(sp.Percents, &p.Percent, 1)
+		}
+		at--
+	})
+	return g
+}
+
 // SameButRatios says whether two genomes differ by their ratios only.
 func SameButRatios(a, b Genome) bool {
 	plain := func(g Genome) Genome {
