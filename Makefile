@@ -56,6 +56,18 @@ arm64: ## the NEON kernels and the runtime on them, under qemu-aarch64
 	fi
 	cd internal/kernel/_gen && $(GO) test .
 
+# A static program: copy it to the device, run it there, bring the YAML back.
+.PHONY: profile-arm64
+profile-arm64: ## bin/evosr-arm64, which measures a phone or board: there, ./evosr-arm64 profile -o phone.yaml
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build -trimpath -ldflags '-s -w' -o bin/evosr-arm64 ./cmd/evosr
+	@if command -v $(QEMU_ARM64) >/dev/null; then \
+	  set -x; $(QEMU_ARM64) ./bin/evosr-arm64 profile --config smoke --size 32x24 --threads 1 --seconds 1 -o bin/profile-arm64.yaml && grep -q 'kernels: neon' bin/profile-arm64.yaml; \
+	elif [ -n "$(CI)" ]; then \
+	  echo "profile-arm64: $(QEMU_ARM64) is not installed (Debian: qemu-user)" >&2; exit 1; \
+	else \
+	  echo "profile-arm64: $(QEMU_ARM64) is not installed (Debian: qemu-user): the program was not tried" >&2; \
+	fi
+
 .PHONY: generate
 generate: ## write the generated files again
 	$(GO) generate ./...

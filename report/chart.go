@@ -3,7 +3,9 @@ package report
 import (
 	"cmp"
 	"math"
+	"strings"
 
+	"evosr/configs"
 	"evosr/runner"
 )
 
@@ -68,6 +70,9 @@ func axisOf(name string) axis {
 		return axis{Key: name, Name: "Parameters"}
 	case "macs":
 		return axis{Key: name, Name: "Multiplications a frame"}
+	}
+	if device, ok := strings.CutPrefix(name, configs.LatencyOn); ok {
+		return axis{Key: name, Name: "Predicted latency on " + device, Unit: "ms"}
 	}
 	return axis{Key: "latency_ms", Name: "Predicted latency", Unit: "ms"}
 }

@@ -5,6 +5,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"evosr/configs"
 )
 
 // writeCSV writes one row for every evaluation, in launch order.
@@ -16,11 +18,18 @@ func writeCSV(w io.Writer, m *material) error {
 	c := csv.NewWriter(w)
 	number := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
 	rows := [][]string{{"index", "id", "genome", "psnr_db", "ssim", "latency_ms", "params", "macs", "violation", "estimated", "front", "error"}}
+	for _, d := range m.devices {
+		rows[0] = append(rows[0], configs.LatencyOn+d.Name)
+	}
 	for _, e := range m.evaluations {
-		rows = append(rows, []string{
+		row := []string{
 			strconv.Itoa(e.Index), plain(e.ID), plain(e.Genome), number(e.PSNR), number(e.SSIM), number(e.LatencyMS),
 			strconv.Itoa(e.Params), strconv.Itoa(e.MACs), number(e.Violation), strconv.FormatBool(e.Estimated), strconv.FormatBool(onFront[e.Genome]), plain(e.Err),
-		})
+		}
+		for _, d := range m.devices {
+			row = append(row, number(e.Others[d.Name]))
+		}
+		rows = append(rows, row)
 	}
 	return c.WriteAll(rows)
 }

@@ -33,7 +33,7 @@ func fixture(t testing.TB) *material {
 	rng := rand.New(rand.NewPCG(7, 11))
 	m := &material{
 		name: "quickstart", config: cfg, sizes: map[string]int64{},
-		profile: &deviceprofile.Profile{CPU: "Example CPU 2.90GHz", Governor: "performance", Kernels: "avx512", Version: "1", Go: "go1.26 linux/amd64", Date: "2026-02-03T10:00:00Z", Threads: 2},
+		profile: &deviceprofile.Profile{Runtime: deviceprofile.Evosr, Quiet: true, CPU: "Example CPU 2.90GHz", Governor: "performance", Kernels: "avx512", Version: "1", Go: "go1.26 linux/amd64", Date: "2026-02-03T10:00:00Z", Threads: 2},
 		written: time.Date(2026, 2, 3, 10, 30, 0, 0, time.UTC),
 	}
 	pixels := cfg.Device.Width * cfg.Device.Height
@@ -118,7 +118,7 @@ func fixtureCard(t testing.TB, cfg *configs.Config, p runner.Point, reason strin
 	median := p.LatencyMS * (1 + 0.05*rng.NormFloat64())
 	c.Latency = runner.Latency{
 		Width: cfg.Device.Width, Height: cfg.Device.Height, Threads: 2, Kernels: "avx512", PredictedMS: p.LatencyMS,
-		LowMS: p.LatencyMS * 0.92, HighMS: p.LatencyMS * 1.09, MedianMS: median, P90MS: median * 1.06, Ratio: median / p.LatencyMS, Runs: 30,
+		LowMS: p.LatencyMS * 0.92, HighMS: p.LatencyMS * 1.09, MedianMS: median, P90MS: median * 1.06, Ratio: median / p.LatencyMS, Runs: 30, QuietShare: 0.9,
 	}
 	return c
 }

@@ -3,7 +3,9 @@ package report
 import (
 	"cmp"
 	"slices"
+	"strings"
 
+	"evosr/configs"
 	"evosr/evolve"
 	"evosr/runner"
 )
@@ -20,6 +22,9 @@ func objective(p runner.Point, name string) float64 {
 		return float64(p.Params)
 	case "macs":
 		return float64(p.MACs)
+	}
+	if device, ok := strings.CutPrefix(name, configs.LatencyOn); ok {
+		return p.Others[device]
 	}
 	return p.LatencyMS
 }

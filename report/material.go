@@ -11,7 +11,6 @@ import (
 	"evosr/deviceprofile"
 	"evosr/runner"
 	"evosr/space"
-	"evosr/sparse"
 )
 
 // material is everything of a run directory that a report shows.
@@ -24,6 +23,7 @@ type material struct {
 	winners     []runner.Card
 	events      []runner.Event
 	profile     *deviceprofile.Profile // nil before the device is known
+	devices     []runner.Device        // further ones
 	stale       error                  // why the profile does not describe this machine or does not read, or nil
 	front       []runner.Point         // of what is there so far, by latency
 	dense       *reference             // the space's largest network, unpruned; nil when unknown
@@ -64,9 +64,12 @@ func collect(d *runner.Dir, now time.Time) (*material, error) {
 		return nil, err
 	}
 	if m.profile, err = d.Profile(); err == nil {
-		m.stale = m.profile.Check()
+		m.stale = m.profile.Here()
 	} else if m.profile = nil; m.status.Stage != runner.StageData && m.status.Stage != runner.StageProfile {
 		m.stale = err // measured, but by another version of evosr
+	}
+	if m.devices, err = d.Devices(); err != nil {
+		return nil, err
 	}
 	if f, err := d.Front(); err == nil {
 		m.front = f.Points
@@ -111,12 +114,11 @@ func denseReference(m *material) *reference {
 	}
 	net := sp.Shape(largest)
 	fill(net)
-	prog, err := sparse.Compile(net, sparse.Options{Threads: 1})
+	layers, err := m.profile.Layers(net)
 	if err != nil {
 		return nil
 	}
-	defer prog.Close()
-	r.LatencyMS, _, _ = m.profile.Predict(prog.Layers(), m.config.Device.Width, m.config.Device.Height, sp.Scale)
+	r.LatencyMS, _, _ = m.profile.Predict(layers, m.config.Device.Width, m.config.Device.Height, sp.Scale)
 	return r
 }
 

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"testing"
 
+	"evosr/configs"
+	"evosr/deviceprofile"
 	"evosr/fitness"
 	"evosr/runner"
 )
@@ -436,5 +438,45 @@ func TestWarnings(t *testing.T) {
 		if !strings.Contains(got[i], want) {
 			t.Errorf("%q does not say %q", got[i], want)
 		}
+	}
+}
+
+// TestDevices: a second device has its column, its budget and its group of
+// facts; of one that is not this machine nothing is said to be measured.
+func TestDevices(t *testing.T) {
+	m := fixture(t)
+	phone := &deviceprofile.Profile{Runtime: "sh phone.sh {model}", CPU: "Example Phone", Threads: 4, Date: "2026-02-02T10:00:00Z", Version: "1"}
+	m.devices = []runner.Device{{Target: configs.Target{Name: "phone", Width: 640, Height: 360, BudgetMS: 33}, Profile: phone}}
+	for i := range m.front {
+		m.front[i].Others = map[string]float64{"phone": 17.25}
+	}
+	for i := range m.winners {
+		l := runner.Latency{Width: 640, Height: 360, Threads: 4, PredictedMS: 17.25, LowMS: 16, HighMS: 44}
+		m.winners[i].Devices = []runner.DeviceLatency{{Device: "phone", BudgetMS: 33, Latency: l}}
+	}
+	m.winners[0].Devices[0].MedianMS = 41.5
+	v := newView(m)
+	var page, table bytes.Buffer
+	if err := writePage(&page, v); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"phone, ms", "17.2", "On further devices", "640×360 input, 4 threads", "not here", `<span class="bad">33`, "Device phone", "sh phone.sh", "33.0 ms on phone"} {
+		if !strings.Contains(page.String(), want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	if d := v.Winners[1].Devices[0]; d.Over || d.Measured != "" {
+		t.Errorf("within its budget: %+v", d)
+	}
+	if err := writeCSV(&table, m); err != nil || !strings.Contains(table.String(), ",error,latency_ms:phone\n") {
+		t.Errorf("no column of the phone (%v)", err)
+	}
+	if got := objective(runner.Point{Others: map[string]float64{"phone": 7}}, "latency_ms:phone"); got != 7 {
+		t.Errorf("the objective is %v, want 7", got)
+	}
+	m.profile.Quiet, m.profile.Trouble = false, "no quiet minute"
+	m.winners[0].Latency.QuietShare = 0.1
+	if text := strings.Join(warnings(m), "\n"); !strings.Contains(text, "not quiet (no quiet minute)") || !strings.Contains(text, "held the cores while winner A") {
+		t.Errorf("warnings: %s", text)
 	}
 }

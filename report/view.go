@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"evosr/deviceprofile"
 	"evosr/fitness"
 	"evosr/runner"
 )
@@ -25,6 +26,7 @@ type view struct {
 	Crops       []crop
 	NoCrops     string
 	FrontRows   []frontRow
+	Devices     []string            // names of further devices
 	Training    []runner.TrainPoint // thinned, for the table
 	About       []group
 	Config      string // resolved YAML
@@ -46,6 +48,7 @@ type frontRow struct {
 	ID, Letter, Genome       string
 	PSNR, SSIM, Latency      string
 	Params, MACs, Violations string
+	Others                   []string // latencies on further devices
 }
 
 type eventRow struct{ At, Stage, Text string }
@@ -69,12 +72,19 @@ func newView(m *material) *view {
 	for i, w := range m.winners {
 		v.Winners = append(v.Winners, newWinner(m, i, w))
 	}
+	for _, d := range m.devices {
+		v.Devices = append(v.Devices, d.Name)
+	}
 	for _, p := range m.front {
-		v.FrontRows = append(v.FrontRows, frontRow{
+		row := frontRow{
 			ID: p.ID, Letter: letterOf(m.winners, p.ID), Genome: p.Genome,
 			PSNR: decibel(p.PSNR), SSIM: ssim(p.SSIM), Latency: milliseconds(p.LatencyMS),
 			Params: count(p.Params), MACs: short(float64(p.MACs)),
-		})
+		}
+		for _, d := range m.devices {
+			row.Others = append(row.Others, milliseconds(p.Others[d.Name]))
+		}
+		v.FrontRows = append(v.FrontRows, row)
 	}
 	v.Training = thin(m.training, 12)
 	for _, e := range m.events {
@@ -170,6 +180,10 @@ func tiles(m *material) []tile {
 // measurement is called unsteady.
 const noisy = 1.25
 
+// quietFrames is the share of undisturbed frames below which a measurement says
+// little.
+const quietFrames = 0.5
+
 func warnings(m *material) []string {
 	var list []string
 	stale := ""
@@ -188,7 +202,10 @@ func warnings(m *material) []string {
 	if m.profile != nil && m.profile.Kernels == "go" {
 		list = append(list, "The profile was measured with the portable Go kernels, not with SIMD ones: latencies are many times those of a build that uses the processor's vector instructions.")
 	}
-	var unsteady, outside, worse []string
+	if m.profile != nil && !m.profile.Quiet {
+		list = append(list, "The device profile was measured while the machine was not quiet ("+m.profile.Trouble+"): predictions may be far off.")
+	}
+	var unsteady, outside, worse, busy []string
 	for i, w := range m.winners {
 		l := w.Latency
 		if l.MedianMS > 0 && l.P90MS > noisy*l.MedianMS {
@@ -197,12 +214,18 @@ func warnings(m *material) []string {
 		if l.Stale == "" && l.HighMS > 0 && (l.MedianMS > l.HighMS || l.MedianMS < l.LowMS) {
 			outside = append(outside, fmt.Sprintf("%s (%s ms for %s to %s ms)", letter(i), milliseconds(l.MedianMS), milliseconds(l.LowMS), milliseconds(l.HighMS)))
 		}
+		if l.MedianMS > 0 && l.QuietShare < quietFrames {
+			busy = append(busy, letter(i))
+		}
 		if w.Finetuned.PSNR < w.Bicubic.PSNR {
 			worse = append(worse, letter(i))
 		}
 	}
 	if len(unsteady) > 0 {
 		list = append(list, "The machine was unsteady when it measured "+winnersNamed(unsteady)+".")
+	}
+	if len(busy) > 0 {
+		list = append(list, "Other programs held the cores while "+winnersNamed(busy)+" ran: what was measured says more about them.")
 	}
 	if len(outside) > 0 {
 		list = append(list, "Measured outside the predicted interval: "+winnersNamed(outside)+". The machine was busier during one of the two than during the other, or the profile misses something.")
@@ -235,8 +258,13 @@ func about(m *material) []group {
 	}
 	objectives := strings.Join(c.Search.Objectives, ", ")
 	limits := "none"
-	if c.Search.BudgetMS > 0 || c.Search.MaxParams > 0 || c.Search.MaxMemoryMB > 0 {
-		var parts []string
+	var parts []string
+	for _, d := range m.devices {
+		if d.BudgetMS > 0 {
+			parts = append(parts, milliseconds(d.BudgetMS)+" ms on "+d.Name)
+		}
+	}
+	if c.Search.BudgetMS > 0 || c.Search.MaxParams > 0 || c.Search.MaxMemoryMB > 0 || len(parts) > 0 {
 		if c.Search.BudgetMS > 0 {
 			parts = append(parts, milliseconds(c.Search.BudgetMS)+" ms")
 		}
@@ -265,18 +293,31 @@ func about(m *material) []group {
 			{"Fine-tuning", count(c.Winners.Finetune) + " steps a winner"},
 		}},
 	}
-	device := group{"Device", []fact{{"Profile", "not known"}}}
-	if p := m.profile; p != nil {
-		device.Facts = []fact{
-			{"Processor", cmp.Or(p.CPU, "unknown")},
-			{"Kernels", p.Kernels},
-			{"Threads", fmt.Sprint(p.Threads)},
-			{"Governor", cmp.Or(p.Governor, "unknown")},
-			{"Measured", p.Date},
-			{"Runtime", "version " + p.Version + ", " + p.Go},
-		}
+	groups = append(groups, aboutDevice("Device", m.profile, c.Device.Width, c.Device.Height))
+	for _, d := range m.devices {
+		groups = append(groups, aboutDevice("Device "+d.Name, d.Profile, d.Width, d.Height))
 	}
-	return append(groups, device)
+	return groups
+}
+
+func aboutDevice(title string, p *deviceprofile.Profile, w, h int) group {
+	if p == nil {
+		return group{title, []fact{{"Profile", "not known"}}}
+	}
+	facts := []fact{
+		{"Processor", cmp.Or(p.CPU, "unknown")},
+		{"Kernels", p.Kernels},
+		{"Threads", fmt.Sprint(p.Threads)},
+		{"Picture", fmt.Sprintf("%d×%d", w, h)},
+		{"Governor", cmp.Or(p.Governor, "unknown")},
+		{"Measured", p.Date},
+		{"Runtime", "version " + p.Version + ", " + p.Go},
+	}
+	if p.External() {
+		facts[0].Name, facts[1] = "Measured from", fact{"Runtime", p.Runtime}
+		facts[len(facts)-1].Name = "evosr"
+	}
+	return group{title, facts}
 }
 
 // thin keeps at most n points, the last one always.

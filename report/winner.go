@@ -24,6 +24,7 @@ type winner struct {
 	Inside                     bool // measured within the predicted interval
 	Setup                      string
 	Gauge                      gauge
+	Devices                    []deviceRow // further ones
 	Layers                     []layerRow
 	Blocks                     []block
 	Files                      []fileRow
@@ -33,6 +34,15 @@ type winner struct {
 type qualityRow struct {
 	Name, PSNR, SSIM, Gain string
 	Main                   bool
+}
+
+// deviceRow is a winner on a further device.
+type deviceRow struct {
+	Name, Setup         string
+	Predicted, Interval string
+	Measured            string // "" where the device is another machine
+	Budget              string // "" for none
+	Over                bool   // predicted, or measured, beyond the budget
 }
 
 // gauge places a latency interval and its measurement on a line, percent.
@@ -82,6 +92,19 @@ func newWinner(m *material, i int, c runner.Card) winner {
 	}
 	if c.DenseMACs > 0 {
 		w.Kept = percent(float64(c.MACs) / float64(c.DenseMACs))
+	}
+	for _, d := range c.Devices {
+		row := deviceRow{
+			Name: d.Device, Setup: fmt.Sprintf("%d×%d input, %s", d.Width, d.Height, plural(d.Threads, "thread")),
+			Predicted: milliseconds(d.PredictedMS), Interval: milliseconds(d.LowMS) + " to " + milliseconds(d.HighMS),
+		}
+		if d.MedianMS > 0 {
+			row.Measured = milliseconds(d.MedianMS)
+		}
+		if d.BudgetMS > 0 {
+			row.Budget, row.Over = milliseconds(d.BudgetMS), max(d.PredictedMS, d.MedianMS) > d.BudgetMS
+		}
+		w.Devices = append(w.Devices, row)
 	}
 	if m.dense != nil {
 		w.Against, w.AgainstUnit = against(m.dense.LatencyMS, c.Latency.PredictedMS)

@@ -16,7 +16,7 @@ import (
 func (a *app) profileCmd() *cobra.Command {
 	var out, config, command, script string
 	var quick bool
-	var threads int
+	var threads, seconds int
 	var frame size
 	c := &cobra.Command{
 		Use:   "profile",
@@ -38,7 +38,7 @@ func (a *app) profileCmd() *cobra.Command {
 			if script != "" {
 				return a.writeRunner(script, out)
 			}
-			o := deviceprofile.MeasureOptions{Threads: threads, Quick: quick, Width: frame.w, Height: frame.h, Runner: runnerOf(command)}
+			o := deviceprofile.MeasureOptions{Threads: threads, Quick: quick, Width: frame.w, Height: frame.h, Seconds: float64(seconds), Runner: runnerOf(command)}
 			if config != "" {
 				cfg, err := loadConfig(config)
 				if err != nil {
@@ -68,6 +68,8 @@ func (a *app) profileCmd() *cobra.Command {
 	}
 	c.Flags().StringVarP(&out, "output", "o", "", "file to write (default standard output)")
 	c.Flags().BoolVar(&quick, "quick", false, "at most 30 seconds, less exact")
+	numberFlag(c, &seconds, "seconds", 1, 300, 0, "stop earlier, less exact still")
+	c.Flags().Lookup("seconds").DefValue = ""
 	c.Flags().StringVar(&config, "config", "", "measure networks of this config's space (default a general one)")
 	c.Flags().Var(&frame, "size", "input picture, pixels (default the config's, or 320x180)")
 	c.Flags().Lookup("size").DefValue = ""

@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"math"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -94,6 +96,47 @@ func TestCheckIsHonest(t *testing.T) {
 		}
 		if !strings.Contains(out.String(), "+40.0%") || !strings.Contains(out.String(), "25%") {
 			t.Errorf("no error or share in %s", out.String())
+		}
+	}
+}
+
+// TestProfileRunner measures another runtime, made up of a shell script, checks
+// the profile and refuses what cannot be meant.
+func TestProfileRunner(t *testing.T) {
+	if _, err := exec.LookPath("sh"); err != nil || runtime.GOOS == "windows" {
+		t.Skip("no sh here")
+	}
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "slow.sh"), []byte("while read -r m w h n; do wc -c < \"$m\" | awk '{ print 1 + $1/1e4, 1 + $1/1e4 }'; done\n"))
+	args := []string{"profile", "--runner", "sh slow.sh", "--config", "smoke", "--size", "64x48", "--threads", "3", "--seconds", "1"}
+	if r := ok(t, dir, append(args, "-o", "slow.yaml")...); !strings.Contains(r.stderr, "times by sh slow.sh, 3 threads") {
+		t.Errorf("says %q", r.stderr)
+	}
+	p, err := configs.LoadProfile(filepath.Join(dir, "slow.yaml"))
+	if err != nil || p.Runtime != "sh slow.sh" || p.Threads != 3 || p.Width != 64 {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	var r checkResult
+	unmarshal(t, ok(t, dir, "profile", "check", "slow.yaml", "--config", "smoke", "--nets", "4", "--runner", "sh slow.sh", "--json").stdout, &r)
+	if r.Runtime != "sh slow.sh" || len(r.Nets) != 4 || r.Predictor.RMSPE > 0.3 {
+		t.Errorf("%+v", r)
+	}
+	if script := ok(t, dir, "profile", "--write-runner", "ort", "-o", "ort.mjs"); script.stdout != "" {
+		t.Errorf("says %q", script.stdout)
+	}
+	for _, tt := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"profile", "check", "slow.yaml"}, exitUsage, "--runner"},
+		{[]string{"profile", "--runner", "echo {width}"}, exitData, "without {model}"},
+		{[]string{"profile", "--runner", "echo fast; : {model}"}, exitData, `"fast"`},
+		{[]string{"profile", "--write-runner", "tvm"}, exitUsage, "want one of ort"},
+		{[]string{"profile", "--write-runner", "ort", "-o", "ort.mjs"}, exitUsage, "stays as it is"},
+	} {
+		if bad := evosr(t, dir, nil, tt.args...); bad.code != tt.code || !strings.Contains(bad.stderr, tt.says) {
+			t.Errorf("%v: exit %d, want %d: %q, want %q in it", tt.args, bad.code, tt.code, bad.stderr, tt.says)
 		}
 	}
 }

@@ -46,6 +46,7 @@ func (a *app) runCmd() *cobra.Command {
 	var dir string
 	var seed uint64
 	var workers int
+	var stale bool
 	c := &cobra.Command{
 		Use:   "run CONFIG",
 		Short: "Train, search, finish winners, report; the same command resumes",
@@ -61,6 +62,9 @@ func (a *app) runCmd() *cobra.Command {
 			}
 			if c.Flags().Changed("seed") {
 				cfg.Seed = seed
+			}
+			if stale {
+				cfg.Device.AllowStale = true
 			}
 			if dir == "" {
 				dir = runDir(args[0])
@@ -81,6 +85,7 @@ func (a *app) runCmd() *cobra.Command {
 	}
 	c.Flags().StringVar(&dir, "dir", "", "run directory (default runs/<config's name>)")
 	c.Flags().Uint64Var(&seed, "seed", 0, "instead of the config's seed")
+	c.Flags().BoolVar(&stale, "allow-stale", false, "accept a profile of another machine or version, or one whose speed this machine has lost")
 	numberFlag(c, &workers, "workers", 1, 1024, 0, "networks scored at a time (default every core); changes no result")
 	c.Flags().Lookup("workers").DefValue = ""
 	return a.jsonFlag(c)
@@ -201,6 +206,9 @@ func (a *app) printPlan(name string, e *runner.Estimate) error {
 		latency := ""
 		if x.e.LatencyMS > 0 {
 			latency = fmt.Sprintf(", %.3g ms predicted", x.e.LatencyMS)
+		}
+		for _, l := range x.e.Others {
+			latency += fmt.Sprintf(", %.3g ms on %s", l.MS, l.Device)
 		}
 		fmt.Fprintf(w, "%s\t%d parameters, %.1f M multiplications and %.3g MB a frame%s\n", x.name, x.e.Params, float64(x.e.MACs)/1e6, float64(x.e.MemoryBytes)/1e6, latency)
 	}
