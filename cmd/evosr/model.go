@@ -98,7 +98,7 @@ func readModel(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		if errors.Is(err, os.ErrNotExist) {
-			return nil, dataf("model %s: no such file; MODEL is an ONNX file, a program file or bicubic", path)
+			return nil, dataf("model %s: no such file; MODEL is an ONNX file, a program file, pretrained:x2 or bicubic", path)
 		}
 		return nil, dataf("model %s: %w", path, reason(err))
 	}

@@ -41,7 +41,7 @@ func (a *app) upscaleCmd() *cobra.Command {
 			return a.upscale(c.Context(), u, args[0], args[1], limits(megapixels))
 		},
 	}
-	c.Flags().StringVarP(&model, "model", "m", "", "ONNX file, program file, or bicubic")
+	c.Flags().StringVarP(&model, "model", "m", "", "ONNX file, program file, pretrained:x2, or bicubic")
 	scaleFlag(c, &o.scale)
 	modelFlags(c, &o)
 	megapixelsFlag(c, &megapixels)
