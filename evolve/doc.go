@@ -4,8 +4,10 @@
 // Run is NSGA-II (Deb, Pratap, Agarwal, Meyarivan, IEEE Transactions on
 // Evolutionary Computation 6(2), 2002) with constrained domination, in steady
 // state: one child enters at a time, and the member of the last rank that
-// crowds the others most leaves. Random is the baseline in the same harness,
-// so that equal numbers of evaluations compare.
+// crowds the others most leaves. Staged is Run with other operators in each of
+// its parts. Local, Regularised and Random are baselines in the same harness, so
+// that equal numbers of evaluations compare; MannWhitney and SignedRank say how
+// surely.
 //
 // # The fixed lag
 //
