@@ -56,15 +56,16 @@ type sums struct {
 
 // add scores one picture; u of nil is bicubic interpolation.
 func (s *sums) add(ctx context.Context, u Upscaler, p imaging.Pair, scale int) error {
-	return s.score(ctx, u, p, scale, func() (*imaging.Plane, error) {
+	return s.score(ctx, u, p, scale, nil, func() (*imaging.Plane, error) {
 		sr := imaging.NewPlane(p.HR.W, p.HR.H)
 		return sr, u.Upscale(sr.Pix, p.LR.Pix, p.LR.W, p.LR.H)
 	})
 }
 
 // score compares the luma that u makes of a picture, and that of bicubic
-// interpolation, with the original.
-func (s *sums) score(ctx context.Context, u Upscaler, p imaging.Pair, scale int, enlarge func() (*imaging.Plane, error)) error {
+// interpolation, with the original; that of u with exact instead, unless that is
+// nil.
+func (s *sums) score(ctx context.Context, u Upscaler, p imaging.Pair, scale int, exact *Truth, enlarge func() (*imaging.Plane, error)) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -84,6 +85,9 @@ func (s *sums) score(ctx context.Context, u Upscaler, p imaging.Pair, scale int,
 		sr, err := enlarge()
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.Name, err)
+		}
+		if exact != nil {
+			truth = exact
 		}
 		if q, err = truth.Compare(sr, &s.scratch); err != nil {
 			return fmt.Errorf("%s: %w", p.Name, err)

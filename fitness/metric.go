@@ -20,6 +20,9 @@ import (
 // Definition is the metric in one sentence, to be printed beside its numbers.
 const Definition = "PSNR and SSIM on 8-bit studio luma (BT.601), MATLAB bicubic reduction, scale pixels shaved, SSIM 11x11 Gaussian sigma 1.5 over valid windows"
 
+// DefinitionRGB is the metric of networks over RGB.
+const DefinitionRGB = "PSNR and SSIM on the studio luma (BT.601) of 8-bit RGB, MATLAB bicubic reduction of RGB, scale pixels shaved, SSIM 11x11 Gaussian sigma 1.5 over valid windows"
+
 // MaxPSNR is what identical pictures score, in dB, so that every mean stays
 // finite: 20 dB above what a single wrong level among ten million pixels would
 // give.
@@ -40,6 +43,7 @@ type Truth struct {
 	w, h  int // shaved, pixels
 	shave int
 	full  [2]int    // size before shaving
+	exact bool      // pictures keep the fraction of their codes
 	pix   []float64 // w*h codes 0..255
 	mean  []float64 // SSIM windows: local mean
 	vari  []float64 // and variance
@@ -51,12 +55,14 @@ type Scratch struct{ pix, prod, rows, mean, sq, xy []float64 }
 
 // NewTruth prepares the original hr, whose pixels are rounded to 8 bits first.
 // After shaving it must still hold one SSIM window, 11x11 pixels.
-func NewTruth(hr *imaging.Plane, shave int) (*Truth, error) {
-	t := &Truth{w: hr.W - 2*shave, h: hr.H - 2*shave, shave: shave, full: [2]int{hr.W, hr.H}}
+func NewTruth(hr *imaging.Plane, shave int) (*Truth, error) { return newTruth(hr, shave, false) }
+
+func newTruth(hr *imaging.Plane, shave int, exact bool) (*Truth, error) {
+	t := &Truth{exact: exact, w: hr.W - 2*shave, h: hr.H - 2*shave, shave: shave, full: [2]int{hr.W, hr.H}}
 	if t.w < ssimWindow || t.h < ssimWindow {
 		return nil, fmt.Errorf("fitness: picture: %dx%d with %d pixels shaved, want at least %dx%d left", hr.W, hr.H, shave, ssimWindow, ssimWindow)
 	}
-	t.pix = codes(nil, hr, shave)
+	t.pix = codes(nil, hr, shave, exact)
 	var s Scratch
 	t.mean = gauss(nil, t.pix, &s, t.w, t.h)
 	t.vari = gauss(nil, square(&s, t.pix, t.pix), &s, t.w, t.h)
@@ -72,7 +78,7 @@ func (t *Truth) Compare(sr *imaging.Plane, s *Scratch) (Quality, error) {
 	if sr.W != t.full[0] || sr.H != t.full[1] {
 		return Quality{}, fmt.Errorf("fitness: picture: %dx%d, want %dx%d", sr.W, sr.H, t.full[0], t.full[1])
 	}
-	s.pix = codes(s.pix, sr, t.shave)
+	s.pix = codes(s.pix, sr, t.shave, t.exact)
 	sum := 0.0
 	for i, v := range s.pix {
 		d := v - t.pix[i]
@@ -122,13 +128,18 @@ func compare(a, b *imaging.Plane, shave int) (Quality, error) {
 	return t.Compare(b, new(Scratch))
 }
 
-// codes writes the shaved picture as 8-bit codes 0..255.
-func codes(dst []float64, p *imaging.Plane, shave int) []float64 {
+// codes writes the shaved picture as codes 0..255, rounded to 8 bits unless it
+// is to stay exact.
+func codes(dst []float64, p *imaging.Plane, shave int, exact bool) []float64 {
 	dst = dst[:0]
 	for y := shave; y < p.H-shave; y++ {
 		for _, v := range p.Pix[y*p.W+shave : (y+1)*p.W-shave] {
 			// A NaN passes min and max, and stays visible.
-			dst = append(dst, math.Floor(min(max(float64(v), 0), 1)*255+0.5))
+			c := min(max(float64(v), 0), 1) * 255
+			if !exact {
+				c = math.Floor(c + 0.5)
+			}
+			dst = append(dst, c)
 		}
 	}
 	return dst

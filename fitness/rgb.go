@@ -2,6 +2,7 @@ package fitness
 
 import (
 	"context"
+	"fmt"
 
 	"evosr/imaging"
 )
@@ -14,11 +15,17 @@ type Colored interface {
 }
 
 // addRGB scores an upscaler of RGB: its pictures go down and up in three planes
-// rounded to 8 bits, and the luma of the result is compared. The codes of a grey
-// picture go through as they are and are compared as they come.
+// rounded to 8 bits, and the luma of the result is compared with that of the
+// original, neither rounded once more: the RGB papers' convention, which is worth
+// 0.02 dB at 32 dB and 0.06 at 37. The codes of a grey picture go through as they
+// are and are compared as they come.
 func (s *sums) addRGB(ctx context.Context, u Colored, name string, p *imaging.Picture, scale int) error {
 	pair := imaging.NewPair(name, p.Luma(), scale)
-	return s.score(ctx, u, pair, scale, func() (*imaging.Plane, error) {
+	exact, err := newTruth(p.Y.Crop(0, 0, pair.HR.W, pair.HR.H), scale, true)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return s.score(ctx, u, pair, scale, exact, func() (*imaging.Plane, error) {
 		var src []float32
 		for _, plane := range p.RGB() {
 			src = append(src, imaging.Downscale(plane, scale).Pix...)

@@ -287,6 +287,18 @@ func importCases() []importCase {
 			v := m.op("MaxPool", []string{m.conv(makerIn, 1, 4, 3)}, intsAttr("kernel_shape", 3, 3), intsAttr("pads", 1, 1, 1, 1))
 			return m.double(v, 4)
 		}},
+		{"the largest channel", 1, everySet, 0, 0, func(m *maker) string {
+			v := m.conv(makerIn, 1, 12, 3)
+			if m.opset < 11 {
+				v = m.op("DepthToSpace", []string{v}, intAttr("blocksize", 2))
+			} else {
+				v = m.op("DepthToSpace", []string{v}, intAttr("blocksize", 2), textAttr("mode", "CRD"))
+			}
+			if m.opset < 18 {
+				return m.op("ReduceMax", []string{v}, intsAttr("axes", 1), intAttr("keepdims", 1))
+			}
+			return m.op("ReduceMax", []string{v, m.ints(-3)})
+		}},
 		{"attention as in RLFN", 1, []int{11, 13}, 0, 0, func(m *maker) string {
 			v := m.conv(makerIn, 1, 8, 3)
 			small := m.op("Conv", []string{m.conv(v, 8, 4, 1), m.random(0.2, 4, 4, 3, 3)}, intsAttr("strides", 2, 2))

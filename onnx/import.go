@@ -434,6 +434,7 @@ func operators() map[string]operator {
 		"Neg":                single((*importer).negate),
 		"Sum":                single((*importer).many),
 		"Max":                single((*importer).many),
+		"ReduceMax":          single((*importer).reduceMax),
 		"Concat":             single((*importer).concat),
 		"Split":              (*importer).split,
 		"Slice":              single((*importer).slice),

@@ -496,3 +496,36 @@ func (im *importer) many(n *node) (value, error) {
 	}
 	return v, nil
 }
+
+// maxReduced bounds the channels of a ReduceMax, each of which becomes nodes.
+const maxReduced = 256
+
+// reduceMax takes the largest channel.
+func (im *importer) reduceMax(n *node) (value, error) {
+	src, e, err := im.read(n, 0)
+	if err != nil {
+		return value{}, err
+	}
+	axes, err := im.listed(n, "axes", 1, 18)
+	if err != nil {
+		return value{}, err
+	}
+	if len(axes) != 1 || n.number("keepdims", 1) != 1 || e.c > maxReduced {
+		return value{}, im.bad(n, "reduces axes %s of %d channels, want the axis of at most %d channels, kept", few(axes), e.c, maxReduced)
+	}
+	if err := im.channelAxis(n, axes[0]); err != nil {
+		return value{}, err
+	}
+	var largest value
+	for c := range e.c {
+		v, err := im.channels(n, src, c, 1)
+		if err == nil && c > 0 {
+			v, err = im.joined(n, space.OpMax, largest.node, v.node, im.extent(largest.node), im.extent(v.node))
+		}
+		if err != nil {
+			return value{}, err
+		}
+		largest = v
+	}
+	return largest, nil
+}

@@ -80,6 +80,10 @@ func (a *app) printScore(u *upscaler, s fitness.SetScore) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(a.out, "%s, x%d. %s.\n", filepath.Base(u.name), s.Scale, fitness.Definition)
+	definition := fitness.Definition
+	if u.Colors() == 3 {
+		definition = fitness.DefinitionRGB
+	}
+	_, err := fmt.Fprintf(a.out, "%s, x%d. %s.\n", filepath.Base(u.name), s.Scale, definition)
 	return err
 }
