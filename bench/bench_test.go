@@ -21,11 +21,11 @@ func tiny() *network {
 }
 
 func small(rivals ...rival) *bench {
-	return &bench{ours: ours{kernel.Best()}, rivals: rivals, threads: threadsToTest(), peak: map[int]float64{}, pace: pace{least: 1}}
+	return &bench{ours: ours{kernel.Best()}, rivals: rivals, peak: map[int]float64{}}
 }
 
-func (b *bench) task(n *network) task {
-	return task{network: n, size: size{24, 16}, variants: []variant{variants()[0], variants()[2]}, threads: b.threads}
+func testTask(n *network) task {
+	return task{network: n, size: size{24, 16}, variants: []variant{variants()[0], variants()[2]}, threads: threadsToTest(), pace: pace{least: 1}}
 }
 
 // threadsToTest are 1 and 2 where there are two cores.
@@ -47,7 +47,7 @@ func TestRivals(t *testing.T) {
 			}()
 			b := small(list...)
 			for _, n := range append(networks(), *tiny()) {
-				task := b.task(&n)
+				task := testTask(&n)
 				task.threads = []int{1}
 				if !o.everyFile(list) {
 					task.variants = task.variants[:1]
@@ -77,15 +77,15 @@ func (o opener) everyFile(list []rival) bool { return list[0].everyFile() }
 // checkReport measures the tiny network and looks at the table and the JSON.
 func checkReport(t *testing.T, b *bench) {
 	t.Helper()
-	res, err := b.measure(b.task(tiny()))
+	res, err := b.measure(testTask(tiny()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	name := b.rivals[0].name()
 	r := report{Machine: thisMachine(), Rivals: []string{name}, Absent: []string{"another: not here"}, Results: []result{res}}
 	r.finish(b.peak, time.Second)
-	if len(res.Rows) != 2*len(b.threads) || res.Rounds < minRounds {
-		t.Fatalf("%d rows of %d rounds, want %d of at least %d", len(res.Rows), res.Rounds, 2*len(b.threads), minRounds)
+	if len(res.Rows) != 2*len(threadsToTest()) || res.Rounds < minRounds {
+		t.Fatalf("%d rows of %d rounds, want %d of at least %d", len(res.Rows), res.Rounds, 2*len(threadsToTest()), minRounds)
 	}
 	for i, row := range res.Rows {
 		if !(row.MS.Median > 0 && row.MS.Q1 <= row.MS.Median && row.MS.Median <= row.MS.Q3 && row.PeakShare > 0 && row.Rivals[0].Speedup.Median > 0) {
@@ -172,7 +172,7 @@ func TestDifference(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			b := small(double{tt.change, true})
-			_, err := b.measure(b.task(tiny()))
+			_, err := b.measure(testTask(tiny()))
 			switch {
 			case tt.want == "" && err != nil:
 				t.Fatal(err)

@@ -63,8 +63,8 @@ func parse(args []string, talk io.Writer) (options, error) {
 	pruned := f.String("pruned", all(variantNames), "ways to prune")
 	threads := f.String("threads", "1,2", "numbers of threads")
 	pictures := f.String("sizes", "320x180,640x360,1280x720", "input pictures, pixels; after the first only dense and block4@75, on the most threads")
-	seconds := f.Float64("seconds", 50, "timed part of one network at the first size")
-	larger := f.Float64("larger", 8, "timed part of one network at each other size")
+	seconds := f.Float64("seconds", 45, "timed part of one network at the first size")
+	larger := f.Float64("larger", 6, "timed part of one network at each other size")
 	patience := f.Float64("patience", 90, "more seconds, over all networks, while other programs disturb")
 	rivals := f.String("rivals", all(rivalNames), "runtimes beside ours, or none")
 	library := f.String("onnxruntime", onnxRuntimeLibrary(), "ONNX Runtime's shared library")
@@ -175,15 +175,17 @@ func pick[T any](list []T, name func(T) string, wanted string) (out []T, err err
 func (o *options) tasks() (list []task) {
 	for i, s := range o.sizes {
 		variants, threads, budget := o.variants, o.threads, o.budget
+		p := pace{warm: 8 * time.Millisecond, group: 30 * time.Millisecond, least: 2}
 		if i > 0 {
 			variants = slices.DeleteFunc(slices.Clone(variants), func(v variant) bool { return !v.dense() && v.name != "block4@75" })
 			threads, budget = []int{slices.Max(threads)}, o.larger
+			p.least = 1 // frames are long
 		}
 		if len(variants) == 0 {
 			continue
 		}
 		for j := range o.networks {
-			list = append(list, task{&o.networks[j], s, variants, threads, budget})
+			list = append(list, task{&o.networks[j], s, variants, threads, budget, p})
 		}
 	}
 	return list
@@ -198,8 +200,7 @@ func run(args []string, out, talk io.Writer) (err error) {
 		return writeFiles(o, talk)
 	}
 	b := &bench{
-		ours: ours{kernel.Best()}, threads: o.threads, patience: o.patience, peak: map[int]float64{},
-		pace: pace{warm: 8 * time.Millisecond, group: 30 * time.Millisecond, least: 2},
+		ours: ours{kernel.Best()}, patience: o.patience, peak: map[int]float64{},
 	}
 	r := report{Machine: thisMachine(), Rivals: []string{}}
 	r.Machine.Kernels = b.ours.kernels.Name

@@ -22,10 +22,7 @@ const minDeviation, maxDeviation = 0.1, 10
 type bench struct {
 	ours     ours
 	rivals   []rival
-	threads  []int
-	variants []variant
 	patience time.Duration   // more of a budget, over all networks, while fewer than minRounds were quiet
-	pace     pace            // of one session in one round
 	peak     map[int]float64 // by threads: the highest FMA rate seen so far, GFLOP/s
 }
 
@@ -63,6 +60,7 @@ type task struct {
 	variants []variant
 	threads  []int
 	budget   time.Duration // of the timed rounds
+	pace     pace          // of one session in one round
 }
 
 // measure loads every variant of a network at every number of threads into

@@ -38,7 +38,7 @@ func (b *bench) rounds(cells []cell, task task) (tally, error) {
 			b.peak[t] = max(b.peak[t], peakGFLOPS(b.ours.kernels, t, 10*time.Millisecond))
 		}
 		for i := range cells {
-			if err := b.round(&cells[i], (len(load)+i)%2 == 1); err != nil {
+			if err := b.round(&cells[i], task.pace, (len(load)+i)%2 == 1); err != nil {
 				return tally{}, fmt.Errorf("%s, %d threads: %w", cells[i].variant.name, cells[i].threads, err)
 			}
 		}
@@ -63,9 +63,9 @@ func (b *bench) rounds(cells []cell, task task) (tally, error) {
 }
 
 // round times one group of frames of ours and of every rival.
-func (b *bench) round(c *cell, rivalsFirst bool) error {
+func (b *bench) round(c *cell, p pace, rivalsFirst bool) error {
 	if !rivalsFirst {
-		if err := b.time(&c.ours); err != nil {
+		if err := b.time(&c.ours, p); err != nil {
 			return err
 		}
 	}
@@ -73,20 +73,20 @@ func (b *bench) round(c *cell, rivalsFirst bool) error {
 		if c.rivals[i].session == nil {
 			continue
 		}
-		if err := b.time(&c.rivals[i]); err != nil {
+		if err := b.time(&c.rivals[i], p); err != nil {
 			return err
 		}
 	}
 	if rivalsFirst {
-		return b.time(&c.ours)
+		return b.time(&c.ours, p)
 	}
 	return nil
 }
 
 // time adds the median of one group of frames.
-func (b *bench) time(l *lane) error {
+func (b *bench) time(l *lane, p pace) error {
 	b.settle()
-	ms, err := l.frames(b.pace)
+	ms, err := l.frames(p)
 	if err != nil {
 		return err
 	}

@@ -24,10 +24,41 @@ struct Value {
     int c, h, w;
 };
 
-// Planar values: the picture, or what a loop has made.
-static Value planar(const engine &e, int c, int h, int w) {
-    return {memory({{1, c, h, w}, F32, tag::nchw}, e), c, h, w};
-}
+// Pool lends memory: what nobody reads any more is written again, so that values
+// stay in the caches as long as they can.
+class Pool {
+  public:
+    ~Pool() {
+        for (auto &b : blocks) free(b.first);
+    }
+
+    // lend makes memory of a layout.
+    memory lend(const memory::desc &d, const engine &e) {
+        const size_t want = d.get_size();
+        void *best = nullptr;
+        for (auto &b : blocks)
+            if (!b.second.used && b.second.size >= want && (!best || b.second.size < blocks[best].size)) best = b.first;
+        if (!best) {
+            best = aligned_alloc(4096, (want + 4095) / 4096 * 4096);
+            if (!best) throw std::bad_alloc();
+            blocks[best].size = want;
+        }
+        blocks[best].used = true;
+        return memory(d, e, best);
+    }
+
+    void back(const memory &m) {
+        auto at = blocks.find(m.get_data_handle());
+        if (at != blocks.end()) at->second.used = false;
+    }
+
+  private:
+    struct Block {
+        size_t size = 0;
+        bool used = false;
+    };
+    std::map<void *, Block> blocks;
+};
 
 // Interleave is how many channels lie beside each other in memory, where the
 // layout is that of whole rows of pixels (nchw: 1, nChw16c: 16, nhwc: all).
@@ -40,10 +71,10 @@ static int interleave(const memory::desc &d) {
 class Network : public Session {
   public:
     Network(const engine &e, const Graph &g, const std::vector<float> &picture, int w, int h) : eng(e), str(e), graph(g) {
-        Value src = planar(eng, g.colors, h, w);
+        Value src = planar(g.colors, h, w);
         memcpy(src.mem.get_data_handle(), picture.data(), picture.size() * sizeof(float));
         values[-1] = src;
-        for (int i = 0; i < int(g.nodes.size()); i++) {
+        for (int i = 0; i < int(g.nodes.size()); i++, tidy(i)) {
             if (values.count(i)) continue;  // part of a convolution before
             const Node &n = g.nodes[i];
             if (n.op == "conv")
@@ -57,6 +88,7 @@ class Network : public Session {
             else
                 throw std::runtime_error("operation " + n.op + " is none of the bench's networks");
         }
+        passing.clear();
         result = to(values.at(int(g.nodes.size()) - 1), {{1, g.colors, h * g.scale, w * g.scale}, F32, tag::nchw});
         str.wait();
     }
@@ -75,17 +107,33 @@ class Network : public Session {
     engine eng;
     stream str;
     const Graph graph;
-    std::unordered_map<int, Value> values;
+    Pool pool;
+    std::unordered_map<int, Value> values;  // by node; the memory of those that are read later is theirs
+    std::vector<memory> passing;            // copies for the current node
     std::vector<std::function<void()>> steps;
     memory result;
+
+    // planar makes room for values in planes.
+    Value planar(int c, int h, int w) { return {pool.lend({{1, c, h, w}, F32, tag::nchw}, eng), c, h, w}; }
+
+    // tidy takes back the memory that no node from this one on reads.
+    void tidy(int next) {
+        for (auto &m : passing) pool.back(m);
+        passing.clear();
+        std::vector<void *> live;
+        for (auto &v : values)
+            if (v.first < 0 || v.first + 1 == int(graph.nodes.size()) || readFrom(v.first, next, -1)) live.push_back(v.second.mem.get_data_handle());
+        for (auto &v : values)
+            if (std::find(live.begin(), live.end(), v.second.mem.get_data_handle()) == live.end()) pool.back(v.second.mem);
+    }
 
     // to gives the values in a layout, reordered in every frame where they have
     // another one.
     memory to(const Value &v, const memory::desc &want) {
         if (v.mem.get_desc() == want) return v.mem;
-        memory out(want, eng);
-        reorder r(v.mem, out);
-        memory in = v.mem;
+        memory out = pool.lend(want, eng), in = v.mem;
+        passing.push_back(out);
+        reorder r(in, out);
         steps.push_back([this, r, in, out]() mutable { r.execute(str, in, out); });
         return out;
     }
@@ -114,7 +162,8 @@ class Network : public Session {
 
     // edges copies values with their border repeated around them.
     Value edges(const Value &v, const Node &n) {
-        Value out = planar(eng, v.c, v.h + n.above + n.below, v.w + n.left + n.right);
+        Value out = planar(v.c, v.h + n.above + n.below, v.w + n.left + n.right);
+        passing.push_back(out.mem);
         memory in = to(v, {{1, v.c, v.h, v.w}, F32, tag::nchw});
         steps.push_back([this, in, out, v, &n] {
             str.wait();
@@ -169,7 +218,7 @@ class Network : public Session {
         memory::desc d = summed ? summed.get_desc() : memory::desc({1, n.out, dst.h, dst.w}, F32, tag::any);
         convolution_forward::primitive_desc pd({prop_kind::forward_inference, algorithm::convolution_auto, a, {shape, F32, tag::any},
                                                 bias, d, step, low, high}, attr, eng);
-        dst.mem = summed ? summed : memory(pd.dst_desc(), eng);
+        dst.mem = summed ? summed : pool.lend(pd.dst_desc(), eng);
         convolution_forward p(pd);
         std::unordered_map<int, memory> args;
         args[DNNL_ARG_WEIGHTS] = constant(n.weights, shape, tag::oihw, pd.weights_desc());
@@ -205,7 +254,7 @@ class Network : public Session {
         algorithm kind;
         float scale, alpha, beta;
         ops.get_params_eltwise(0, scale, kind, alpha, beta);
-        dst.mem = memory(src.mem.get_desc(), eng);
+        dst.mem = pool.lend(src.mem.get_desc(), eng);
         eltwise_forward p(eltwise_forward::primitive_desc({prop_kind::forward_inference, kind, src.mem.get_desc(), alpha, beta}, eng));
         std::unordered_map<int, memory> args = {{DNNL_ARG_SRC, src.mem}, {DNNL_ARG_DST, dst.mem}};
         steps.push_back([this, p, args] { p.execute(str, args); });
@@ -219,7 +268,7 @@ class Network : public Session {
         dst = a;
         memory::desc layout = b.c == a.c ? a.mem.get_desc() : memory::desc({1, b.c, b.h, b.w}, F32, tag::nchw);
         b.mem = to(b, layout);
-        dst.mem = memory(a.mem.get_desc(), eng);
+        dst.mem = pool.lend(a.mem.get_desc(), eng);
         binary p(binary::primitive_desc({algorithm::binary_add, a.mem.get_desc(), b.mem.get_desc(), dst.mem.get_desc()}, eng));
         std::unordered_map<int, memory> args = {{DNNL_ARG_SRC_0, a.mem}, {DNNL_ARG_SRC_1, b.mem}, {DNNL_ARG_DST, dst.mem}};
         steps.push_back([this, p, args] { p.execute(str, args); });
@@ -229,7 +278,7 @@ class Network : public Session {
     void shuffle(int i) {
         const Node &n = graph.nodes[i];
         const int s = n.factor;
-        Value src = values.at(n.inputs[0]), dst = planar(eng, n.out, src.h * s, src.w * s);
+        Value src = values.at(n.inputs[0]), dst = planar(n.out, src.h * s, src.w * s);
         const long step = interleave(src.mem.get_desc());
         steps.push_back([=] {
             str.wait();
