@@ -86,23 +86,28 @@ func (r *run) start() (*supernet.Supernet, error) {
 }
 
 func startOf(cfg *configs.Config) (*supernet.Supernet, error) {
-	var net *supernet.Supernet
-	var err error
-	switch from := cfg.Train.From; from {
-	case "":
+	if cfg.Train.From == "" {
 		return supernet.New(&cfg.Space, stream(cfg.Seed, "supernet")), nil
-	case configs.Pretrained:
-		net, _, err = supernet.Pretrained(cfg.Space.Scale)
-	default:
-		net, _, err = supernet.Load(from)
+	}
+	_, part, _, err := named(cfg)
+	return part, err
+}
+
+// named gives the supernet that train.from names, the part of it that is the
+// config's space, and its notes.
+func named(cfg *configs.Config) (all, part *supernet.Supernet, notes map[string]string, err error) {
+	if from := cfg.Train.From; from == configs.Pretrained {
+		all, notes, err = supernet.Pretrained(cfg.Space.Scale)
+	} else {
+		all, notes, err = supernet.Load(from)
 	}
 	if err == nil {
-		net, err = net.Slice(&cfg.Space)
+		part, err = all.Slice(&cfg.Space)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: train.from: %s: %w", ErrUsage, cfg.Train.From, err)
+		return nil, nil, nil, fmt.Errorf("%w: train.from: %s: %w", ErrUsage, cfg.Train.From, err)
 	}
-	return net, nil
+	return all, part, notes, nil
 }
 
 // sameStart holds the weights that training starts from against those that the

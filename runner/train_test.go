@@ -138,6 +138,22 @@ func TestFrom(t *testing.T) {
 	if s, err := d.Status(); err != nil || s.Stage != StageDone || s.TrainStep != 0 {
 		t.Errorf("status %+v, %v", s, err)
 	}
+	taught := func() (n int) {
+		t.Helper()
+		events, err := d.Events()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range events {
+			if strings.HasPrefix(e.Text, "taught by the best network of "+file) {
+				n++
+			}
+		}
+		return n
+	}
+	if n := taught(); n != 0 {
+		t.Errorf("%d teachers without a fine-tuning", n)
+	}
 	// The lost file comes back; of other weights it does not.
 	lose := func() {
 		t.Helper()
@@ -155,6 +171,36 @@ func TestFrom(t *testing.T) {
 	}
 	if err := Run(t.Context(), from(t, file, 0), dir, Options{}); !errors.Is(err, ErrIntegrity) || !strings.Contains(err.Error(), "train.from") {
 		t.Errorf("other weights: %v", err)
+	}
+
+	// The larger space's best network teaches, where it is better.
+	if err := net.Save(file, nil); err != nil {
+		t.Fatal(err)
+	}
+	tuned := from(t, file, 0)
+	tuned.Winners.Finetune = 3
+	if d, err = Open(func() string {
+		dir = filepath.Join(t.TempDir(), "run")
+		mustRun(t, tuned, dir, Options{})
+		return dir
+	}()); err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	small, errA := want.Extract(want.Space.Largest())
+	big, errB := net.Extract(large.Largest())
+	pairs, errC := d.Validation()
+	if err := errors.Join(errA, errB, errC); err != nil {
+		t.Fatal(err)
+	}
+	p := &probe{val: pairs}
+	a, errA := p.subnet(small)
+	b, errB := p.subnet(big)
+	if err := errors.Join(errA, errB); err != nil {
+		t.Fatal(err)
+	}
+	if n := taught(); n != map[bool]int{true: 1}[b > a] {
+		t.Errorf("%d teachers from the larger space, whose best network has %v dB and this space's %v", n, b, a)
 	}
 
 	// Trained on, they start where the file ends.

@@ -121,10 +121,9 @@ type joinery struct {
 	*run
 	scorer  *fitness.Scorer
 	source  supernet.Source   // nil without fine-tuning
-	lessons *supernet.Lessons // of the largest subnet, for all winners; nil where none are wanted
+	lessons *supernet.Lessons // for all winners; nil where none are wanted
 	genomes map[string]Evaluation
-	teacher *space.Subnet
-	dense   fitness.Quality
+	dense   fitness.Quality // of the largest subnet
 	bicubic fitness.Quality
 }
 
@@ -141,10 +140,11 @@ func (r *run) newJoinery(ctx context.Context) (*joinery, error) {
 	for _, e := range front {
 		j.genomes[e.ID] = e
 	}
-	if j.teacher, err = r.net.Extract(r.cfg.Space.Largest()); err != nil {
+	largest, err := r.net.Extract(r.cfg.Space.Largest())
+	if err != nil {
 		return nil, err
 	}
-	score, err := j.scorer.Subnet(j.teacher)
+	score, err := j.scorer.Subnet(largest)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +159,11 @@ func (r *run) newJoinery(ctx context.Context) (*joinery, error) {
 			return nil, err
 		}
 		if c := &r.cfg.Train; c.Distill > 0 {
-			j.lessons, err = supernet.Teach(ctx, j.teacher, j.source, supernet.LessonOptions{
+			teacher, err := j.teacher(largest)
+			if err != nil {
+				return nil, err
+			}
+			j.lessons, err = supernet.Teach(ctx, teacher, j.source, supernet.LessonOptions{
 				Count: supernet.LessonsFor(r.cfg.Winners.Finetune, c.Batch), Patch: c.Patch, Seed: stream(r.cfg.Seed, "lessons")})
 			if err != nil {
 				return nil, err
@@ -167,6 +171,33 @@ func (r *run) newJoinery(ctx context.Context) (*joinery, error) {
 		}
 	}
 	return j, nil
+}
+
+// teacher is what winners are taught by: the largest subnet, or, where the
+// weights come from a larger space, the best network of that if it is better.
+func (j *joinery) teacher(largest *space.Subnet) (*space.Subnet, error) {
+	if j.cfg.Train.From == "" {
+		return largest, nil
+	}
+	all, part, notes, err := named(j.cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := j.sameStart(part); err != nil {
+		return nil, err
+	}
+	best, err := all.Best(notes)
+	if err != nil {
+		return nil, fmt.Errorf("%w: train.from: %s: its best network: %w", ErrUsage, j.cfg.Train.From, err)
+	}
+	score, err := j.scorer.Subnet(best)
+	if err != nil {
+		return nil, err
+	}
+	if score.PSNR <= j.dense.PSNR {
+		return largest, nil
+	}
+	return best, j.store.event(StageWinners, "taught by the best network of %s, %.2f dB; the largest of this space has %.2f dB", j.cfg.Train.From, score.PSNR, j.dense.PSNR)
 }
 
 // finish makes winners/<id> whole and gives its card.
