@@ -8,6 +8,10 @@ import (
 // register. Those that use fewer pay for what the terms without it count.
 const lanes = 16
 
+// farBytes is about what second level caches, or a part of larger ones, hold of a
+// layer's planes.
+const farBytes = 4 << 20
+
 // graphTable counts what a runtime that knows nothing of pruning does with an
 // exported network: dense convolutions, one after the other, over whole planes.
 // Terms overlap on purpose; which of them a runtime pays is for the fit to say.
@@ -16,8 +20,10 @@ func graphTable() table {
 	for _, family := range []string{"conv1x1", "conv3x3", "conv5x5"} {
 		for _, t := range []Term{
 			{"", "mac", "multiplications"},
-			{"", "mac_out16", "multiplications, output channels filled up to sixteens, of 16 input channels or more"},
-			{"", "mac_few", "the same, of fewer input channels"},
+			{"", "mac_one16", "multiplications of a last sixteen of output channels, filled up, of 16 input channels or more"},
+			{"", "mac_two16", "the same, of the last two sixteens"},
+			{"", "mac_four16", "the same, of four sixteens or three"},
+			{"", "mac_few", "multiplications of fewer than 16 input channels, output channels filled up to sixteens"},
 			{"", "mac_both16", "multiplications, input and output channels filled up to sixteens"},
 			{"", "mac_odd", "multiplications of input channels that are no multiple of four"},
 			{"", "read", "input values"},
@@ -25,6 +31,7 @@ func graphTable() table {
 			{"", "write", "output values, channels filled up to sixteens"},
 			{"", "ragged", "output values of channels that are no multiple of sixteen"},
 			{"", "constant", "1"},
+			{"", "far", "input and output values beyond farBytes a layer"},
 		} {
 			t.Family = family
 			list = append(list, t)
@@ -35,7 +42,7 @@ func graphTable() table {
 }
 
 func graphFeatures(layers []sparse.LayerInfo, w, h, _ int) [][]float64 {
-	const terms = 10
+	const terms = 13
 	pixels := float64(w) * float64(h)
 	up := func(n int) float64 { return float64((n + lanes - 1) / lanes * lanes) }
 	var list [][]float64
@@ -45,21 +52,32 @@ func graphFeatures(layers []sparse.LayerInfo, w, h, _ int) [][]float64 {
 		k := f[min(l.Kernel/2, 2)*terms:][:terms]
 		in, out, side := float64(l.In), float64(l.Out), float64(l.Kernel*l.Kernel)
 		k[0] = in * out * side * pixels
-		if l.In >= lanes {
-			k[1] = in * up(l.Out) * side * pixels
-		} else {
-			k[2] = in * up(l.Out) * side * pixels
+		sixteen := in * lanes * side * pixels
+		switch blocks := (l.Out + lanes - 1) / lanes; {
+		case l.In < lanes:
+			k[4] = sixteen * float64(blocks)
+		default:
+			k[3] = 4 * sixteen * float64(blocks/4)
+			switch blocks % 4 {
+			case 1:
+				k[1] = sixteen
+			case 2:
+				k[2] = 2 * sixteen
+			case 3:
+				k[3] += 3 * sixteen
+			}
 		}
-		k[3] = up(l.In) * up(l.Out) * side * pixels
-		k[5] = in * pixels
+		k[5] = up(l.In) * up(l.Out) * side * pixels
+		k[7] = in * pixels
 		if l.In%4 != 0 && l.In > 3 {
-			k[4], k[6] = k[0], k[5]
+			k[6], k[8] = k[0], k[7]
 		}
-		k[7] = up(l.Out) * pixels
+		k[9] = up(l.Out) * pixels
 		if l.Out%lanes != 0 {
-			k[8] = out * pixels
+			k[10] = out * pixels
 		}
-		k[9] = 1
+		k[11] = 1
+		k[12] = (in + out) * pixels * beyond(farBytes, 4*(in+out)*pixels)
 		if l.Residual {
 			f[3*terms] = out * pixels
 		}
