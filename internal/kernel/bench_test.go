@@ -125,6 +125,7 @@ func BenchmarkElements(b *testing.B) {
 				{"blend", 3, func() { set.Blend(s[0], 1e-9, s[1]) }},
 				{"squares", 1, func() { set.SumSquares(s[1]) }},
 				{"gate", 4, func() { set.Gate(s[0], s[1], s[2], s[3]) }},
+				{"tanh", 2, func() { set.Tanh(s[0], s[1]) }},
 				{"adam", 7, func() { set.Adam(s[0], s[1], s[2], s[3], 1e-9, 0.9, 0.999, 1e-8) }},
 				{"absgrad", 3, func() { set.AbsGrad(s[0], s[1], s[2], 1) }},
 				{"shuffle2", 1, func() { set.Shuffle(s[4][:n/2], rows, 2) }},

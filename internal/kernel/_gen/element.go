@@ -187,7 +187,7 @@ func (f *file) absGrad(s isa) {
 
 // tanhDegrees are of the polynomials of a square in tanh's numerator and
 // denominator.
-const tanhNumerator, tanhDenominator = 6, 3
+const tanhNumerator, tanhDenominator = 4, 4
 
 // tanh: dst = s1*tanh(s0*a)+s2, as x times a quotient of polynomials of x*x,
 // where s0*a is cut off at s4 and s3. d holds the coefficients, highest first:
@@ -199,26 +199,39 @@ func (f *file) tanh(s isa) {
 		f.number(s, fmt.Sprintf("s%d", i), i)
 	}
 	in, out, shift, most, least := s.v(0), s.v(1), s.v(2), s.v(3), s.v(4)
-	x, square, over, under, coefficient := s.v(5), s.v(6), s.v(7), s.v(8), s.v(9)
+	x, square, over, under, part := s.v(5), s.v(6), s.v(7), s.v(8), s.v(9)
 	table := pointers["d"]
 	f.load("d", table)
-	at := 0
-	polynomial := func(degree int, to reg.VecPhysical) {
-		c.VBROADCASTSS(mem(table, 4*at), to)
-		for range degree {
-			at++
-			c.VBROADCASTSS(mem(table, 4*at), coefficient)
-			c.VFMADD213PS(coefficient, square, to)
+	// Coefficients stay in registers where there is room.
+	const coefficients, first = tanhNumerator + tanhDenominator + 2, 10
+	inRegisters := first+coefficients <= s.vecs
+	coefficient := func(i int) reg.VecPhysical {
+		if inRegisters {
+			return s.v(first + i)
 		}
-		at++
+		c.VBROADCASTSS(mem(table, 4*i), part)
+		return part
+	}
+	for i := 0; i < coefficients && inRegisters; i++ {
+		c.VBROADCASTSS(mem(table, 4*i), s.v(first+i))
+	}
+	polynomial := func(from, degree int, to reg.VecPhysical) {
+		if inRegisters {
+			c.VMOVAPS(coefficient(from), to)
+		} else {
+			c.VBROADCASTSS(mem(table, 4*from), to)
+		}
+		for i := range degree {
+			c.VFMADD213PS(coefficient(from+1+i), square, to)
+		}
 	}
 	f.loop(s, []string{"dst", "a"}, func(p map[string]Mem) {
 		c.VMULPS(p["a"], in, x)
 		c.VMINPS(x, most, x)
 		c.VMAXPS(x, least, x)
 		c.VMULPS(x, x, square)
-		polynomial(tanhNumerator, over)
-		polynomial(tanhDenominator, under)
+		polynomial(0, tanhNumerator, over)
+		polynomial(tanhNumerator+1, tanhDenominator, under)
 		c.VMULPS(x, over, over)
 		c.VDIVPS(under, over, over)
 		c.VFMADD132PS(out, shift, over)
