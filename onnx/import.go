@@ -79,6 +79,29 @@ func (m *Model) graphOf(o ImportOptions) (*space.Graph, error) {
 	if !(o.Range > 0) || math.IsInf(float64(o.Range), 0) {
 		return nil, fmt.Errorf("import: range %v, want more than 0", o.Range)
 	}
+	im, err := newImporter(m)
+	if err != nil {
+		return nil, err
+	}
+	g := &m.graph
+	for i := range g.nodes {
+		im.at = i
+		if err := im.node(&g.nodes[i]); err != nil {
+			return nil, err
+		}
+	}
+	if err := im.output(g); err != nil {
+		return nil, err
+	}
+	simplify(&im.graph, o.Range)
+	if err := im.graph.Validate(); err != nil {
+		return nil, err
+	}
+	return &im.graph, nil
+}
+
+// newImporter knows a file's constants and its picture.
+func newImporter(m *Model) (*importer, error) {
 	im := &importer{opset: m.Opset(), mem: newMemory(m.size), names: map[string]bool{}}
 	if im.opset < minReadOpset || im.opset > maxReadOpset {
 		return nil, fmt.Errorf("model: opset %d of the standard operators, want %d to %d", im.opset, minReadOpset, maxReadOpset)
@@ -95,23 +118,7 @@ func (m *Model) graphOf(o ImportOptions) (*space.Graph, error) {
 	for i := range g.initializers {
 		im.values[g.initializers[i].name] = value{tensor: &g.initializers[i]}
 	}
-	if err := im.input(g); err != nil {
-		return nil, err
-	}
-	for i := range g.nodes {
-		im.at = i
-		if err := im.node(&g.nodes[i]); err != nil {
-			return nil, err
-		}
-	}
-	if err := im.output(g); err != nil {
-		return nil, err
-	}
-	simplify(&im.graph, o.Range)
-	if err := im.graph.Validate(); err != nil {
-		return nil, err
-	}
-	return &im.graph, nil
+	return im, im.input(g)
 }
 
 // input finds the picture: (1, colors, height, width), or the same with the

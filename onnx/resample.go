@@ -246,9 +246,11 @@ func (im *importer) resized(n *node, e extent) (extent, error) {
 	at := 1 // the input that holds scales
 	switch {
 	case n.op == "Upsample" && im.opset < 9:
-		if a := n.attr("scales"); a != nil {
-			scales = a.floats
+		a := n.attr("scales")
+		if a == nil {
+			return e, im.bad(n, "has no scales")
 		}
+		scales = a.floats
 	default:
 		if n.op == "Resize" && im.opset >= 11 {
 			at = 2
