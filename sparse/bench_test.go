@@ -134,6 +134,7 @@ func BenchmarkThreads(b *testing.B) {
 						b.Fatal(err)
 					}
 					seen[i].Frames, seen[i].Waited = append(seen[i].Frames, o.Frames...), append(seen[i].Waited, o.Waited...)
+					seen[i].Alone = append(seen[i].Alone, o.Alone...)
 				}
 			}
 			macs, _ := programs[0].MACs()

@@ -19,9 +19,9 @@ type crew struct {
 
 func newCrew(n int) *crew { return &crew{n: n} }
 
-// run calls job once on every worker and returns when all are done. A worker's
-// panic becomes the caller's.
-func (c *crew) run(job func(worker int)) {
+// run calls job once on each of the first n workers and returns when all are
+// done. A worker's panic becomes the caller's.
+func (c *crew) run(n int, job func(worker int)) {
 	if c.wake == nil && c.n > 1 {
 		c.wake = make([]chan struct{}, c.n-1)
 		for i := range c.wake {
@@ -31,8 +31,9 @@ func (c *crew) run(job func(worker int)) {
 	}
 	c.caught = relay.Catcher{} // a panic is told once
 	c.job = job
-	c.working.Add(len(c.wake))
-	for _, w := range c.wake {
+	others := c.wake[:min(n-1, len(c.wake))]
+	c.working.Add(len(others))
+	for _, w := range others {
 		w <- struct{}{}
 	}
 	c.do(0)

@@ -129,7 +129,7 @@ func (f *frame) workPlanes(c *compiled, me *worker, timed bool) {
 		if timed {
 			me.busy[i] += time.Since(start)
 		}
-		if !f.awaitCount(&f.done[i], int32(s.h)) {
+		if !f.awaitCount(me, &f.done[i], int32(s.h)) {
 			return
 		}
 	}

@@ -26,6 +26,8 @@ type frame struct {
 	// these about 0.1 ms 1.02 times. Where workers outnumber cores, the one that
 	// is waited for may need this core.
 	patience int
+	pace     pace
+	active   int // workers of the frame
 	dst      []float32
 }
 
@@ -44,6 +46,7 @@ type worker struct {
 	columnsOf  *space.Node
 	columnsFor [2]int          // its widths, in and out
 	busy       []time.Duration // in each layer, while timed
+	stalled    bool            // it waited long for another
 	_          [64]byte        // keeps the next worker's lines apart
 }
 
@@ -102,11 +105,22 @@ func (p *Program) run(dst, src []float32, w, h int, timed bool) error {
 		p.work = func(id int) { p.frame.work(p.c, id, false) }
 		p.timed = func(id int) { p.frame.work(p.c, id, true) }
 	}
+	work := p.work
 	if timed {
-		p.crew.run(p.timed)
-	} else {
-		p.crew.run(p.work)
+		work = p.timed
 	}
+	f.active = p.c.threads
+	if f.pace.alone {
+		f.active = 1
+	}
+	start := time.Now()
+	p.crew.run(f.active, work)
+	stalled := false
+	for i := range f.workers {
+		stalled = stalled || f.workers[i].stalled
+		f.workers[i].stalled = false
+	}
+	f.pace.after(time.Since(start), stalled)
 	f.dst = nil
 	return nil
 }
@@ -195,10 +209,10 @@ func (f *frame) workBands(c *compiled, me *worker, timed bool) {
 		}
 		for i := range layers {
 			s := &p.layers[i]
-			if !f.await(k-s.behind, k, s.sources) {
+			if !f.await(me, k-s.behind, k, s.sources) {
 				return
 			}
-			if !s.local && !f.await(k-s.slots, k-s.slots+s.overlap+1, s.readers) {
+			if !s.local && !f.await(me, k-s.slots, k-s.slots+s.overlap+1, s.readers) {
 				return
 			}
 			start := time.Time{}
@@ -301,9 +315,9 @@ func (f *frame) surround(me *worker, i, k int) {
 
 // await returns when the bands [from, to) have finished their first n layers, or
 // with false when that will not happen.
-func (f *frame) await(from, to, n int) bool {
+func (f *frame) await(me *worker, from, to, n int) bool {
 	for b := max(0, from); b < to && n > 0; b++ {
-		if !f.awaitCount(&f.done[b], int32(n)) {
+		if !f.awaitCount(me, &f.done[b], int32(n)) {
 			return false
 		}
 	}
@@ -311,7 +325,8 @@ func (f *frame) await(from, to, n int) bool {
 }
 
 // awaitCount returns when done has reached n, or with false when it will not.
-func (f *frame) awaitCount(done *atomic.Int32, n int32) bool {
+func (f *frame) awaitCount(me *worker, done *atomic.Int32, n int32) bool {
+	var since time.Time
 	for i := 0; done.Load() < n; i++ {
 		if i > f.patience || i&1023 == 1023 {
 			if f.failed.Load() {
@@ -319,11 +334,17 @@ func (f *frame) awaitCount(done *atomic.Int32, n int32) bool {
 			}
 		}
 		if i > f.patience {
+			if since.IsZero() {
+				since = time.Now()
+			}
 			runtime.Gosched()
 		}
 		if i > 2*f.patience {
 			time.Sleep(20 * time.Microsecond)
 		}
+	}
+	if !since.IsZero() && time.Since(since) > stall {
+		me.stalled = true
 	}
 	return true
 }

@@ -16,6 +16,8 @@ type Timing struct {
 	// the machine than about the network.
 	Quiet       float64
 	QuietMedian time.Duration
+
+	Alone float64 // share of frames that ran on one thread, see Observation; 0 for layers
 }
 
 // Observation is what was measured of repeated frames. All lists are by frame.
@@ -28,6 +30,10 @@ type Observation struct {
 	// system does not tell: only Linux does. It cannot see what a virtual
 	// machine's host runs meanwhile.
 	Waited []time.Duration
+
+	// Alone says which frames ran on one thread although the program has more,
+	// because others held up its workers.
+	Alone []bool
 }
 
 // Limits of a frame that counts as quiet: what its threads waited for cores as a
@@ -37,8 +43,8 @@ const (
 	quietExcess = 1.1
 )
 
-// Quiet says of every frame whether it looks undisturbed: its threads hardly
-// waited for a core, and it took at most a tenth longer than the lowest decile
+// Quiet says of every frame whether it looks undisturbed: it ran on all threads,
+// they hardly waited for a core, and it took at most a tenth longer than the lowest decile
 // of all frames, which catches what the system cannot see. Something that slows
 // every frame alike, such as a lower clock, stays unseen.
 func (o *Observation) Quiet() []bool {
@@ -47,6 +53,9 @@ func (o *Observation) Quiet() []bool {
 	for i, d := range o.Frames {
 		quiet[i] = float64(d) <= quietExcess*float64(sorted[(len(sorted)-1)/10])
 		if o.Waited != nil && float64(o.Waited[i]) > quietWait*float64(d) {
+			quiet[i] = false
+		}
+		if o.Alone != nil && o.Alone[i] {
 			quiet[i] = false
 		}
 	}
@@ -65,7 +74,13 @@ func (p *Program) Time(w, h, runs int) (frame Timing, layers []Timing, err error
 	for _, l := range o.Layers {
 		layers = append(layers, summary(l, quiet))
 	}
-	return summary(o.Frames, quiet), layers, nil
+	frame = summary(o.Frames, quiet)
+	for _, alone := range o.Alone {
+		if alone {
+			frame.Alone += 1 / float64(len(o.Alone))
+		}
+	}
+	return frame, layers, nil
 }
 
 // Samples is Time without the summing up: the wall time of every frame, and for
@@ -112,11 +127,12 @@ func (p *Program) Observe(w, h, runs int) (*Observation, error) {
 				p.frame.workers[j].busy[i] = 0
 			}
 			if n >= 0 {
-				o.Layers[i] = append(o.Layers[i], sum/time.Duration(p.c.threads))
+				o.Layers[i] = append(o.Layers[i], sum/time.Duration(p.frame.active))
 			}
 		}
 		if n >= 0 {
 			o.Frames, o.Waited = append(o.Frames, took), append(o.Waited, 0)
+			o.Alone = append(o.Alone, p.frame.active < p.c.threads)
 			for thread, sum := range after {
 				o.charge(sum - before[thread])
 			}

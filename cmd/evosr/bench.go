@@ -21,6 +21,7 @@ type benchResult struct {
 	MACs      int          `json:"macs"` // of kept weights, one frame
 	DenseMACs int          `json:"dense_macs"`
 	GFLOPS    float64      `json:"gflops"` // 2 macs / median
+	Alone     float64      `json:"alone"`  // share of frames that ran on one thread, as other programs held cores
 	Layers    []benchLayer `json:"layers"`
 	Explain   *explanation `json:"explain,omitempty"` // with --explain
 }
@@ -98,7 +99,7 @@ func measure(u *upscaler, name string, s size, runs int) (*benchResult, error) {
 	pixels := s.w * s.h
 	r := &benchResult{
 		Model: name, Width: s.w, Height: s.h, Scale: p.Scale(), Threads: p.Threads(), Kernels: p.Kernels(),
-		MedianMS: ms(frame.Median), P90MS: ms(frame.P90), MACs: kept * pixels, DenseMACs: dense * pixels,
+		MedianMS: ms(frame.Median), P90MS: ms(frame.P90), MACs: kept * pixels, DenseMACs: dense * pixels, Alone: frame.Alone,
 		Layers: []benchLayer{},
 	}
 	if frame.Median > 0 {
@@ -139,6 +140,9 @@ func (a *app) printBench(r *benchResult) error {
 
 // printFrame is the last lines of bench: the whole frame.
 func (a *app) printFrame(r *benchResult) error {
+	if r.Alone > 0 {
+		a.say("%.0f %% of the frames ran on one thread, because other programs held cores: measure again on a quiet machine", 100*r.Alone)
+	}
 	_, err := fmt.Fprintf(a.out, "\n%dx%d to %dx%d, %s, %s: median %.3f ms, p90 %.3f ms, %.1f frames/s\n%.1f M of %.1f M multiplications a frame, %.1f GFLOP/s\n",
 		r.Width, r.Height, r.Width*r.Scale, r.Height*r.Scale, plural(r.Threads, "thread"), r.Kernels, r.MedianMS, r.P90MS, 1000/r.MedianMS,
 		float64(r.MACs)/1e6, float64(r.DenseMACs)/1e6, r.GFLOPS)
