@@ -239,9 +239,65 @@ func greedy() []badFile {
 	}
 }
 
-// TestAllocation bounds what Decode and Subnet take from the machine.
+// hungry are sound files whose graphs ask for more than they hold.
+func hungry(t testing.TB) []badFile {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(7, 8))
+	made := func(build func(m *maker) string) []byte {
+		m := newMaker(rng, 13, 1, 0, 0)
+		return m.file(build(m))
+	}
+	return []badFile{
+		{"a large constant, doubled again and again", made(func(m *maker) string {
+			v := m.op("ConstantOfShape", []string{m.ints(1 << 20)})
+			for range 40 {
+				v = m.op("Concat", []string{v, v}, intAttr("axis", 0))
+			}
+			return m.double(makerIn, 1)
+		}), "more than a file of this size may"},
+		{"one large filter, read again and again", made(func(m *maker) string {
+			w := m.op("ConstantOfShape", []string{m.ints(1, 1, 11, 11)})
+			wide := m.op("ConstantOfShape", []string{m.ints(1000, 1, 11, 11)})
+			v := makerIn
+			for range 400 {
+				m.op("Conv", []string{v, wide}, intsAttr("pads", 5, 5, 5, 5))
+				v = m.op("Conv", []string{v, w}, intsAttr("pads", 5, 5, 5, 5))
+			}
+			return m.double(v, 1)
+		}), "more memory than"},
+		{"sums of large constants", made(func(m *maker) string {
+			a, b := m.op("ConstantOfShape", []string{m.ints(2000, 1)}), m.op("ConstantOfShape", []string{m.ints(1, 2000)})
+			for range 50 {
+				m.op("Add", []string{a, b})
+			}
+			return m.double(makerIn, 1)
+		}), "more than a file of this size may"},
+		{"30,000 views", made(func(m *maker) string {
+			v := makerIn
+			for range 15000 {
+				v = m.op("Squeeze", []string{m.op("Unsqueeze", []string{v, m.ints(0)}), m.ints(0)})
+			}
+			return m.double(v, 1)
+		}), ""},
+		{"a slice of every channel", made(func(m *maker) string {
+			v := m.op("Conv", []string{makerIn, m.random(1, 4000, 1, 1, 1)})
+			return m.double(m.op("Concat", m.ops("Split", 4000, []string{v}, intAttr("axis", 1)), intAttr("axis", 1)), 4000)
+		}), ""},
+		{"shapes of shapes", made(func(m *maker) string {
+			v := m.op("Shape", []string{makerIn})
+			for range 5000 {
+				v = m.op("Concat", []string{v, v}, intAttr("axis", 0))
+				v = m.slice(v, 0, 0, 4)
+			}
+			return m.double(makerIn, 1)
+		}), ""},
+	}
+}
+
+// TestAllocation bounds what Decode, Subnet and Graph take from the machine.
 func TestAllocation(t *testing.T) {
 	files := append(badFiles(t), greedy()...)
+	files = append(files, hungry(t)...)
 	files = append(files, badFile{"20,000 nodes", chain(20000), ""}, badFile{"20,000 layers", tower(20000), "want at most as many"},
 		badFile{"a good file", small(t).encode(), ""})
 	for _, f := range files {
@@ -255,6 +311,13 @@ func TestAllocation(t *testing.T) {
 		if err == nil {
 			if got := allocated(func() { _, err = m.Subnet() }); got > limit {
 				t.Errorf("%s: Subnet allocates %d MiB for %d bytes", f.name, got>>20, len(f.data))
+			}
+			var as error
+			if got := allocated(func() { _, as = m.Graph(ImportOptions{}) }); got > limit {
+				t.Errorf("%s: Graph allocates %d MiB for %d bytes", f.name, got>>20, len(f.data))
+			}
+			if as != nil && strings.Contains(as.Error(), f.want) {
+				err = as
 			}
 		}
 		if d := time.Since(start); d > 5*time.Second {
@@ -289,16 +352,35 @@ func TestChain(t *testing.T) {
 	}
 }
 
-// TestPrefixes cuts files at every byte.
+// TestPrefixes cuts twelve models, of evosr's own and of other tools, at every
+// byte. Each piece is refused in less than a second.
 func TestPrefixes(t *testing.T) {
 	rng := check.Rand(t)
-	for _, net := range []*space.Subnet{netOf(t, rng, "w4;head;skip;tail", 2, 1), netOf(t, rng, "w4;head;wide1;tail", 3, 3)} {
-		for _, o := range []ExportOptions{{}, {Opset: 21, Width: 4, Height: 3, Portable: true}} {
-			data := export(t, net, o)
-			for n := range data {
-				if _, err := Decode(data[:n:n]); err == nil {
-					t.Fatalf("the first %d of %d bytes pass for a file", n, len(data))
+	var files [][]byte
+	for _, net := range []*space.Subnet{netOf(t, rng, "w4;head;skip;tail", 2, 1), netOf(t, rng, "w4;head;wide1;tail", 3, 1)} {
+		for _, o := range []ExportOptions{{}, {Opset: 21, Width: 4, Height: 3, Portable: true}, {RGB: true}, {Float16: true}} {
+			files = append(files, export(t, net, o))
+		}
+	}
+	for _, c := range importCases() {
+		if c.name == "FSRCNN" || c.name == "pixel shuffle by Reshape" || c.name == "normalised" || c.name == "attention as in RLFN" {
+			m := newMaker(rng, c.sets[0], c.colors, c.h, c.w)
+			files = append(files, m.file(c.build(m)))
+		}
+	}
+	if len(files) != 12 {
+		t.Fatalf("%d models, want 12", len(files))
+	}
+	for i, data := range files {
+		for n := range data {
+			start := time.Now()
+			if m, err := Decode(data[:n:n]); err == nil {
+				if _, err = m.Graph(ImportOptions{}); err == nil {
+					t.Fatalf("model %d: the first %d of %d bytes pass for a file", i, n, len(data))
 				}
+			}
+			if d := time.Since(start); d > time.Second {
+				t.Errorf("model %d: the first %d bytes take %v", i, n, d)
 			}
 		}
 	}

@@ -19,7 +19,11 @@ func (k *constant) n() int { return max(len(k.ints), len(k.floats)) }
 
 // load converts a tensor of the file.
 func (im *importer) load(n *node, t *tensor) (*constant, error) {
-	if err := im.mem.take(t.n+1, 8, "constants"); err != nil {
+	each := uintptr(4)
+	if t.kind == typeInt64 || t.kind == typeInt32 || t.kind == typeBool {
+		each = 8
+	}
+	if err := im.mem.take(t.n+1, each, "constants"); err != nil {
 		return nil, im.bad(n, "%v", err)
 	}
 	k := &constant{dims: t.dims}
@@ -90,7 +94,7 @@ func (im *importer) fold(n *node) (k *constant, is bool, err error) {
 		k, err = im.shape(n)
 		return k, true, err
 	}
-	f, known := folders()[n.op]
+	f, known := im.folders[n.op]
 	if !known {
 		return nil, false, nil
 	}

@@ -57,6 +57,9 @@ type importer struct {
 	in     extent   // of the picture
 	last   string   // name of the input, for messages
 	at     int      // index of the current node
+
+	operators map[string]operator
+	folders   map[string]folder
 }
 
 // extent is the size of a tensor: channels, height, width.
@@ -102,7 +105,7 @@ func (m *Model) graphOf(o ImportOptions) (*space.Graph, error) {
 
 // newImporter knows a file's constants and its picture.
 func newImporter(m *Model) (*importer, error) {
-	im := &importer{opset: m.Opset(), mem: newMemory(m.size), names: map[string]bool{}}
+	im := &importer{opset: m.Opset(), mem: newMemory(m.size), names: map[string]bool{}, operators: operators(), folders: folders()}
 	if im.opset < minReadOpset || im.opset > maxReadOpset {
 		return nil, fmt.Errorf("model: opset %d of the standard operators, want %d to %d", im.opset, minReadOpset, maxReadOpset)
 	}
@@ -377,6 +380,10 @@ func (im *importer) node(n *node) error {
 	if n.domain != "" {
 		return im.bad(n, "is no standard operator")
 	}
+	// What a node and the order of its values take at most, constants aside.
+	if err := im.mem.take(1, 2048, "nodes"); err != nil {
+		return im.bad(n, "%v", err)
+	}
 	// Shapes are constants whatever they belong to, and so is what only
 	// constants go into.
 	if k, is, err := im.fold(n); is {
@@ -385,7 +392,7 @@ func (im *importer) node(n *node) error {
 		}
 		return err
 	}
-	f, known := operators()[n.op]
+	f, known := im.operators[n.op]
 	if !known {
 		return im.bad(n, "is not an operator that this runtime has, see docs/operators.md")
 	}

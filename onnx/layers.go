@@ -31,6 +31,10 @@ func (im *importer) filters(n *node) (*filters, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Copies of them: with a mask, and with what simplify multiplies in.
+	if err := im.mem.take(k.n(), 10, "weights"); err != nil {
+		return nil, im.bad(n, "%v", err)
+	}
 	d := k.dims
 	if len(d) != 4 || min(d[0], d[1], d[2], d[3]) < 1 || max(d[2], d[3]) > space.MaxKernel {
 		return nil, im.bad(n, "has weights %v, want (channels, channels, height, width) with sides of 1 to %d", d, space.MaxKernel)
