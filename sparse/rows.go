@@ -65,17 +65,11 @@ func (me *worker) combine(set *kernel.Set, l *layer) {
 			case space.OpAdd:
 				set.Gate(dst, a, b, nil)
 			case space.OpSub:
-				for x, v := range b {
-					dst[x] = a[x] - v
-				}
+				set.Sub(dst, a, b)
 			case space.OpMul:
-				for x, v := range b {
-					dst[x] = a[x] * v
-				}
+				set.Mul(dst, a, b)
 			case space.OpMax:
-				for x, v := range b {
-					dst[x] = max(a[x], v)
-				}
+				set.Max(dst, a, b)
 			}
 		}
 	}
@@ -136,9 +130,7 @@ func (me *worker) activateRow(set *kernel.Set, row []float32, l *layer, c int) {
 	case space.ActSiLU:
 		gates := me.gates[:len(row)]
 		set.Sigmoid(gates, row)
-		for x, v := range gates {
-			row[x] *= v
-		}
+		set.Mul(row, row, gates)
 	case space.ActGELU:
 		for x, v := range row {
 			row[x] = float32(float64(v) * (1 + math.Erf(float64(v)/math.Sqrt2)) / 2)

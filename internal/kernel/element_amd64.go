@@ -32,6 +32,9 @@ const (
 	id_adam_f32_avx512
 	id_absgrad_f32_avx512
 	id_tanh_f32_avx512
+	id_mul_f32_avx512
+	id_sub_f32_avx512
+	id_max_f32_avx512
 	id_add_f32_avx512
 	id_gate_f32_avx512
 	id_gate_add_f32_avx512
@@ -47,6 +50,9 @@ const (
 	id_adam_f32_avx2
 	id_absgrad_f32_avx2
 	id_tanh_f32_avx2
+	id_mul_f32_avx2
+	id_sub_f32_avx2
+	id_max_f32_avx2
 	id_add_f32_avx2
 	id_gate_f32_avx2
 	id_gate_add_f32_avx2
@@ -65,6 +71,9 @@ var elementVariants = []Variant{
 	{Name: "adam_f32_avx512", Op: OpAdam, ISA: "avx512", B: 0, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_adam_f32_avx512},
 	{Name: "absgrad_f32_avx512", Op: OpAbsGrad, ISA: "avx512", B: 0, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_absgrad_f32_avx512},
 	{Name: "tanh_f32_avx512", Op: OpTanh, ISA: "avx512", B: 0, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_tanh_f32_avx512},
+	{Name: "mul_f32_avx512", Op: OpPair, ISA: "avx512", B: 1, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_mul_f32_avx512},
+	{Name: "sub_f32_avx512", Op: OpPair, ISA: "avx512", B: 2, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_sub_f32_avx512},
+	{Name: "max_f32_avx512", Op: OpPair, ISA: "avx512", B: 3, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_max_f32_avx512},
 	{Name: "add_f32_avx512", Op: OpGate, ISA: "avx512", B: 1, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_add_f32_avx512},
 	{Name: "gate_f32_avx512", Op: OpGate, ISA: "avx512", B: 0, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_gate_f32_avx512},
 	{Name: "gate_add_f32_avx512", Op: OpGate, ISA: "avx512", B: 1, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_gate_add_f32_avx512},
@@ -80,6 +89,9 @@ var elementVariants = []Variant{
 	{Name: "adam_f32_avx2", Op: OpAdam, ISA: "avx2", B: 0, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_adam_f32_avx2},
 	{Name: "absgrad_f32_avx2", Op: OpAbsGrad, ISA: "avx2", B: 0, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_absgrad_f32_avx2},
 	{Name: "tanh_f32_avx2", Op: OpTanh, ISA: "avx2", B: 0, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_tanh_f32_avx2},
+	{Name: "mul_f32_avx2", Op: OpPair, ISA: "avx2", B: 1, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_mul_f32_avx2},
+	{Name: "sub_f32_avx2", Op: OpPair, ISA: "avx2", B: 2, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_sub_f32_avx2},
+	{Name: "max_f32_avx2", Op: OpPair, ISA: "avx2", B: 3, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_max_f32_avx2},
 	{Name: "add_f32_avx2", Op: OpGate, ISA: "avx2", B: 1, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_add_f32_avx2},
 	{Name: "gate_f32_avx2", Op: OpGate, ISA: "avx2", B: 0, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_gate_f32_avx2},
 	{Name: "gate_add_f32_avx2", Op: OpGate, ISA: "avx2", B: 1, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_gate_add_f32_avx2},
@@ -106,6 +118,12 @@ func runElement(id int, a *elementArgs) {
 		absgrad_f32_avx512(a)
 	case id_tanh_f32_avx512:
 		tanh_f32_avx512(a)
+	case id_mul_f32_avx512:
+		mul_f32_avx512(a)
+	case id_sub_f32_avx512:
+		sub_f32_avx512(a)
+	case id_max_f32_avx512:
+		max_f32_avx512(a)
 	case id_add_f32_avx512:
 		add_f32_avx512(a)
 	case id_gate_f32_avx512:
@@ -136,6 +154,12 @@ func runElement(id int, a *elementArgs) {
 		absgrad_f32_avx2(a)
 	case id_tanh_f32_avx2:
 		tanh_f32_avx2(a)
+	case id_mul_f32_avx2:
+		mul_f32_avx2(a)
+	case id_sub_f32_avx2:
+		sub_f32_avx2(a)
+	case id_max_f32_avx2:
+		max_f32_avx2(a)
 	case id_add_f32_avx2:
 		add_f32_avx2(a)
 	case id_gate_f32_avx2:
@@ -174,6 +198,15 @@ func absgrad_f32_avx512(a *elementArgs)
 
 //go:noescape
 func tanh_f32_avx512(a *elementArgs)
+
+//go:noescape
+func mul_f32_avx512(a *elementArgs)
+
+//go:noescape
+func sub_f32_avx512(a *elementArgs)
+
+//go:noescape
+func max_f32_avx512(a *elementArgs)
 
 //go:noescape
 func add_f32_avx512(a *elementArgs)
@@ -219,6 +252,15 @@ func absgrad_f32_avx2(a *elementArgs)
 
 //go:noescape
 func tanh_f32_avx2(a *elementArgs)
+
+//go:noescape
+func mul_f32_avx2(a *elementArgs)
+
+//go:noescape
+func sub_f32_avx2(a *elementArgs)
+
+//go:noescape
+func max_f32_avx2(a *elementArgs)
 
 //go:noescape
 func add_f32_avx2(a *elementArgs)

@@ -206,6 +206,69 @@ vector:
 	VZEROUPPER
 	RET
 
+// func mul_f32_avx512(a *elementArgs)
+// Requires: AVX, AVX512F
+TEXT ·mul_f32_avx512(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), DI
+	MOVQ (DI), DX
+	MOVQ 8(DI), SI
+	MOVQ 16(DI), BX
+	MOVQ 48(DI), CX
+
+vector:
+	VMOVUPS (SI), Z0
+	VMULPS  (BX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	ADDQ    $+64, DX
+	ADDQ    $+64, SI
+	ADDQ    $+64, BX
+	DECQ    CX
+	JNZ     vector
+	VZEROUPPER
+	RET
+
+// func sub_f32_avx512(a *elementArgs)
+// Requires: AVX, AVX512F
+TEXT ·sub_f32_avx512(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), DI
+	MOVQ (DI), DX
+	MOVQ 8(DI), SI
+	MOVQ 16(DI), BX
+	MOVQ 48(DI), CX
+
+vector:
+	VMOVUPS (SI), Z0
+	VSUBPS  (BX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	ADDQ    $+64, DX
+	ADDQ    $+64, SI
+	ADDQ    $+64, BX
+	DECQ    CX
+	JNZ     vector
+	VZEROUPPER
+	RET
+
+// func max_f32_avx512(a *elementArgs)
+// Requires: AVX, AVX512F
+TEXT ·max_f32_avx512(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), DI
+	MOVQ (DI), DX
+	MOVQ 8(DI), SI
+	MOVQ 16(DI), BX
+	MOVQ 48(DI), CX
+
+vector:
+	VMOVUPS (SI), Z0
+	VMAXPS  (BX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	ADDQ    $+64, DX
+	ADDQ    $+64, SI
+	ADDQ    $+64, BX
+	DECQ    CX
+	JNZ     vector
+	VZEROUPPER
+	RET
+
 // func add_f32_avx512(a *elementArgs)
 // Requires: AVX, AVX512F
 TEXT ·add_f32_avx512(SB), NOSPLIT, $0-8
@@ -705,6 +768,69 @@ vector:
 	ADDQ         $+32, SI
 	DECQ         CX
 	JNZ          vector
+	VZEROUPPER
+	RET
+
+// func mul_f32_avx2(a *elementArgs)
+// Requires: AVX
+TEXT ·mul_f32_avx2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), DI
+	MOVQ (DI), DX
+	MOVQ 8(DI), SI
+	MOVQ 16(DI), BX
+	MOVQ 48(DI), CX
+
+vector:
+	VMOVUPS (SI), Y0
+	VMULPS  (BX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	ADDQ    $+32, DX
+	ADDQ    $+32, SI
+	ADDQ    $+32, BX
+	DECQ    CX
+	JNZ     vector
+	VZEROUPPER
+	RET
+
+// func sub_f32_avx2(a *elementArgs)
+// Requires: AVX
+TEXT ·sub_f32_avx2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), DI
+	MOVQ (DI), DX
+	MOVQ 8(DI), SI
+	MOVQ 16(DI), BX
+	MOVQ 48(DI), CX
+
+vector:
+	VMOVUPS (SI), Y0
+	VSUBPS  (BX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	ADDQ    $+32, DX
+	ADDQ    $+32, SI
+	ADDQ    $+32, BX
+	DECQ    CX
+	JNZ     vector
+	VZEROUPPER
+	RET
+
+// func max_f32_avx2(a *elementArgs)
+// Requires: AVX
+TEXT ·max_f32_avx2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), DI
+	MOVQ (DI), DX
+	MOVQ 8(DI), SI
+	MOVQ 16(DI), BX
+	MOVQ 48(DI), CX
+
+vector:
+	VMOVUPS (SI), Y0
+	VMAXPS  (BX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	ADDQ    $+32, DX
+	ADDQ    $+32, SI
+	ADDQ    $+32, BX
+	DECQ    CX
+	JNZ     vector
 	VZEROUPPER
 	RET
 

@@ -32,6 +32,9 @@ const (
 	id_adam_f32_neon
 	id_absgrad_f32_neon
 	id_tanh_f32_neon
+	id_mul_f32_neon
+	id_sub_f32_neon
+	id_max_f32_neon
 	id_add_f32_neon
 	id_gate_f32_neon
 	id_gate_add_f32_neon
@@ -51,6 +54,9 @@ var elementVariants = []Variant{
 	{Name: "adam_f32_neon", Op: OpAdam, ISA: "neon", B: 0, P: 0, Lanes: 4, Needs: needsNEON, Runs: true, ID: id_adam_f32_neon},
 	{Name: "absgrad_f32_neon", Op: OpAbsGrad, ISA: "neon", B: 0, P: 0, Lanes: 4, Needs: needsNEON, Runs: true, ID: id_absgrad_f32_neon},
 	{Name: "tanh_f32_neon", Op: OpTanh, ISA: "neon", B: 0, P: 0, Lanes: 4, Needs: needsNEON, Runs: true, ID: id_tanh_f32_neon},
+	{Name: "mul_f32_neon", Op: OpPair, ISA: "neon", B: 1, P: 0, Lanes: 4, Needs: needsNEON, Runs: true, ID: id_mul_f32_neon},
+	{Name: "sub_f32_neon", Op: OpPair, ISA: "neon", B: 2, P: 0, Lanes: 4, Needs: needsNEON, Runs: true, ID: id_sub_f32_neon},
+	{Name: "max_f32_neon", Op: OpPair, ISA: "neon", B: 3, P: 0, Lanes: 4, Needs: needsNEON, Runs: true, ID: id_max_f32_neon},
 	{Name: "add_f32_neon", Op: OpGate, ISA: "neon", B: 1, P: 0, Lanes: 4, Needs: needsNEON, Runs: true, ID: id_add_f32_neon},
 	{Name: "gate_f32_neon", Op: OpGate, ISA: "neon", B: 0, P: 1, Lanes: 4, Needs: needsNEON, Runs: true, ID: id_gate_f32_neon},
 	{Name: "gate_add_f32_neon", Op: OpGate, ISA: "neon", B: 1, P: 1, Lanes: 4, Needs: needsNEON, Runs: true, ID: id_gate_add_f32_neon},
@@ -78,6 +84,12 @@ func runElement(id int, a *elementArgs) {
 		absgrad_f32_neon(a)
 	case id_tanh_f32_neon:
 		tanh_f32_neon(a)
+	case id_mul_f32_neon:
+		mul_f32_neon(a)
+	case id_sub_f32_neon:
+		sub_f32_neon(a)
+	case id_max_f32_neon:
+		max_f32_neon(a)
 	case id_add_f32_neon:
 		add_f32_neon(a)
 	case id_gate_f32_neon:
@@ -118,6 +130,15 @@ func absgrad_f32_neon(a *elementArgs)
 
 //go:noescape
 func tanh_f32_neon(a *elementArgs)
+
+//go:noescape
+func mul_f32_neon(a *elementArgs)
+
+//go:noescape
+func sub_f32_neon(a *elementArgs)
+
+//go:noescape
+func max_f32_neon(a *elementArgs)
 
 //go:noescape
 func add_f32_neon(a *elementArgs)

@@ -204,6 +204,57 @@ vector:
 	CBNZ    R6, vector
 	RET
 
+// func mul_f32_neon(a *elementArgs)
+TEXT ·mul_f32_neon(SB), NOSPLIT, $0-8
+	MOVD    a+0(FP), R0
+	MOVD    0(R0), R1
+	MOVD    8(R0), R2
+	MOVD    16(R0), R3
+	MOVD    48(R0), R6
+
+vector:
+	FMOVQ.P 16(R2), F0
+	FMOVQ.P 16(R3), F1
+	WORD    $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	FMOVQ.P F0, 16(R1)
+	SUB     $1, R6, R6
+	CBNZ    R6, vector
+	RET
+
+// func sub_f32_neon(a *elementArgs)
+TEXT ·sub_f32_neon(SB), NOSPLIT, $0-8
+	MOVD    a+0(FP), R0
+	MOVD    0(R0), R1
+	MOVD    8(R0), R2
+	MOVD    16(R0), R3
+	MOVD    48(R0), R6
+
+vector:
+	FMOVQ.P 16(R2), F0
+	FMOVQ.P 16(R3), F1
+	WORD    $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	FMOVQ.P F0, 16(R1)
+	SUB     $1, R6, R6
+	CBNZ    R6, vector
+	RET
+
+// func max_f32_neon(a *elementArgs)
+TEXT ·max_f32_neon(SB), NOSPLIT, $0-8
+	MOVD    a+0(FP), R0
+	MOVD    0(R0), R1
+	MOVD    8(R0), R2
+	MOVD    16(R0), R3
+	MOVD    48(R0), R6
+
+vector:
+	FMOVQ.P 16(R2), F0
+	FMOVQ.P 16(R3), F1
+	WORD    $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ.P F0, 16(R1)
+	SUB     $1, R6, R6
+	CBNZ    R6, vector
+	RET
+
 // func add_f32_neon(a *elementArgs)
 TEXT ·add_f32_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0

@@ -14,6 +14,7 @@ type elements struct {
 	axpyID, blendID, squaresID int
 	adamID, absGradID, tanhID  int
 	gateID                     [2][2]int // adds, gates
+	pairID                     [4]int    // by OpPair's numbers
 	shuffleID, unshuffleID     [5]int    // by rows, -1: none
 	// Lane numbers that the permutations of so many rows take, nil: none.
 	shuffleIndex, unshuffleIndex [5][]int32
@@ -35,6 +36,8 @@ func newElements(variants []Variant) *elements {
 			e.absGradID = v.ID
 		case OpGate:
 			e.gateID[v.B][v.P] = v.ID
+		case OpPair:
+			e.pairID[v.B] = v.ID
 		case OpTanh:
 			e.tanhID = v.ID
 		case OpShuffle:
@@ -156,6 +159,15 @@ func (e *elements) gate(dst, a, b, gate []float32) {
 		return
 	}
 	e.each(e.gateID[adds][gates], n, elementArgs{}, [4][]float32{dst, a[:n], b, gate})
+}
+
+// pair is the operation of two slices with that number.
+func (e *elements) pair(kind int) func(dst, a, b []float32) {
+	id := e.pairID[kind]
+	return func(dst, a, b []float32) {
+		n := len(dst)
+		e.each(id, n, elementArgs{}, [4][]float32{dst, a[:n], b[:n]})
+	}
 }
 
 func (e *elements) adam(w, m, v, g []float32, rate, b1, b2, eps float32) {

@@ -6,7 +6,7 @@ import "math"
 var scalar = &Set{
 	Name: "go", Conv: convScalar, WeightGrad: weightGradScalar, Axpy: axpyScalar, Blend: blendScalar,
 	SumSquares: sumSquaresScalar, Gate: gateScalar, Adam: adamScalar, AbsGrad: absGradScalar,
-	Tanh: tanhScalar, Sigmoid: sigmoidScalar, Shuffle: shuffleScalar, Unshuffle: unshuffleScalar, winograd: winogradGo, peak: peakScalar,
+	Tanh: tanhScalar, Sigmoid: sigmoidScalar, Mul: mulScalar, Sub: subScalar, Max: maxScalar, Shuffle: shuffleScalar, Unshuffle: unshuffleScalar, winograd: winogradGo, peak: peakScalar,
 }
 
 func convScalar(dst, src *Tensor, blocks []Block, e *Epilogue, y0, y1 int) {
@@ -149,6 +149,24 @@ func tanhScalar(dst, x []float32) {
 func sigmoidScalar(dst, x []float32) {
 	for i, v := range x[:len(dst)] {
 		dst[i] = float32(1 / (1 + math.Exp(-float64(v))))
+	}
+}
+
+func mulScalar(dst, a, b []float32) {
+	for i, v := range a[:len(dst)] {
+		dst[i] = v * b[i]
+	}
+}
+
+func subScalar(dst, a, b []float32) {
+	for i, v := range a[:len(dst)] {
+		dst[i] = v - b[i]
+	}
+}
+
+func maxScalar(dst, a, b []float32) {
+	for i, v := range a[:len(dst)] {
+		dst[i] = max(v, b[i])
 	}
 }
 

@@ -79,6 +79,10 @@ type Set struct {
 	// small values at most 5e-7 relative.
 	Tanh, Sigmoid func(dst, x []float32)
 
+	// Mul, Sub and Max write a*b, a-b and the larger of a and b into dst, which may
+	// be a or b. Max of what is no number is one of the two.
+	Mul, Sub, Max func(dst, a, b []float32)
+
 	// Shuffle interleaves n rows of w floats: dst[x*n+i] = src[i][x], n = 2 to 4.
 	Shuffle func(dst []float32, src [4][]float32, n int)
 	// Unshuffle is its inverse: dst[i][x] = src[x*n+i].

@@ -18,6 +18,7 @@ const (
 	OpWinogradMul Op = "winograd-mul" // B output channels x P vectors of tiles
 	OpWinogradOut Op = "winograd-out" // P vectors lie between the products of neighbouring points
 	OpTanh        Op = "tanh"
+	OpPair        Op = "pair"      // B is 1 to multiply, 2 to subtract, 3 for the larger
 	OpShuffle     Op = "shuffle"   // B rows
 	OpUnshuffle   Op = "unshuffle" // B rows
 	OpProbe       Op = "probe"     // measures the processor

@@ -23,6 +23,7 @@ var variantTests = map[Op]func(*testing.T, *rand.Rand, Variant){
 	OpAbsGrad:     testAbsGradVariant,
 	OpGate:        testGateVariant,
 	OpTanh:        testTanhVariant,
+	OpPair:        testPairVariant,
 	OpWinogradIn:  testWinogradVariant,
 	OpWinogradMul: testWinogradVariant,
 	OpWinogradOut: testWinogradVariant,
@@ -170,6 +171,10 @@ func testWinogradVariant(t *testing.T, rng *rand.Rand, v Variant) {
 		l := randomLayer(t, rng, 1+rng.IntN(2*high+2), 1+rng.IntN(5), 3, 1+rng.IntN(9), w, 1)
 		sameWinograd(t, rng, set, l)
 	}
+}
+
+func testPairVariant(t *testing.T, rng *rand.Rand, v Variant) {
+	samePair(t, rng, v.B, newElements(only(v)).pair(v.B))
 }
 
 func testTanhVariant(t *testing.T, rng *rand.Rand, v Variant) {

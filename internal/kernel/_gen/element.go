@@ -31,6 +31,9 @@ func elementFile() *file {
 		f.adam(s)
 		f.absGrad(s)
 		f.tanh(s)
+		for kind := 1; kind < len(pairs); kind++ {
+			f.pair(s, kind)
+		}
 		f.gate(s, true, false)
 		f.gate(s, false, true)
 		f.gate(s, true, true)

@@ -11,6 +11,9 @@ func neonElementFile() *neonFile {
 	f.adam()
 	f.absGrad()
 	f.tanh()
+	for kind := 1; kind < len(pairs); kind++ {
+		f.pair(kind)
+	}
 	f.gate(true, false)
 	f.gate(false, true)
 	f.gate(true, true)
