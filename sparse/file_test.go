@@ -208,8 +208,10 @@ func FuzzDecode(f *testing.F) {
 		_, file = graphFile(f, randomNetwork(rng), false)
 		f.Add(file)
 	}
-	_, file := graphFile(f, attention(rng, 2, 4), true)
-	f.Add(file)
+	for _, g := range []*space.Graph{attention(rng, 2, 4), twoStages(rng), fsrcnn(rng, 3, 4, 4, 1), imdn(rng, 2, 4, 1)} {
+		_, file := graphFile(f, g, true)
+		f.Add(file)
+	}
 	f.Fuzz(func(t *testing.T, file []byte) {
 		for _, file := range [][]byte{file, reseal(file)} {
 			var before, after runtime.MemStats
