@@ -14,7 +14,7 @@ func dot(a, b []float64) float64 {
 }
 
 // nonNegative finds x >= 0 with rows·x close to want, by relative error: least
-// squares by coordinate descent, then with rows that are far off counting less
+// squares, then with rows that are far off counting less
 // (Cauchy's weights), so that a disturbed measurement does not bend the model.
 func nonNegative(rows [][]float64, want []float64) []float64 {
 	n := len(rows[0])
@@ -27,9 +27,9 @@ func nonNegative(rows [][]float64, want []float64) []float64 {
 		}
 		weight[i] = 1
 	}
-	x := make([]float64, n)
+	var x []float64
 	for range 10 {
-		x = descend(scaled, weight, x)
+		x = leastSquares(scaled, weight)
 		errs := make([]float64, len(rows))
 		for i, r := range scaled {
 			errs[i] = math.Abs(dot(r, x) - 1)
@@ -43,12 +43,12 @@ func nonNegative(rows [][]float64, want []float64) []float64 {
 	return x
 }
 
-// descend minimises Σ weight (row·x - 1)² over x >= 0 from a start. The normal
-// matrix is small; a coordinate step is exact.
-func descend(rows [][]float64, weight []float64, start []float64) []float64 {
-	n := len(start)
-	a := make([][]float64, n)
-	b := make([]float64, n)
+// leastSquares minimises Σ weight (row·x - 1)² over x >= 0 by the active set
+// method of Lawson and Hanson (Solving Least Squares Problems, 1974, chapter 23)
+// on the normal matrix, which is small.
+func leastSquares(rows [][]float64, weight []float64) []float64 {
+	n := len(rows[0])
+	a, b := make([][]float64, n), make([]float64, n)
 	scale := make([]float64, n) // coordinates differ by many orders of magnitude
 	for j := range n {
 		for _, r := range rows {
@@ -61,9 +61,10 @@ func descend(rows [][]float64, weight []float64, start []float64) []float64 {
 	for j := range n {
 		a[j] = make([]float64, n)
 		for i, r := range rows {
-			b[j] += weight[i] * r[j] / scale[j]
+			v := weight[i] * r[j] / scale[j]
+			b[j] += v
 			for k := range n {
-				a[j][k] += weight[i] * r[j] / scale[j] * r[k] / scale[k]
+				a[j][k] += v * r[k] / scale[k]
 			}
 		}
 		// A touch of ridge decides between terms that the samples cannot tell
@@ -71,23 +72,66 @@ func descend(rows [][]float64, weight []float64, start []float64) []float64 {
 		a[j][j] += 1e-7 * float64(len(rows))
 	}
 	x := make([]float64, n)
-	for j := range x {
-		x[j] = start[j] * scale[j]
-	}
-	for range 20000 {
-		moved := 0.0
+	var free []int // coordinates that may be above 0
+	for range 10 * n {
+		best, most := -1, 1e-10*float64(len(rows))
 		for j := range n {
-			g := b[j] - dot(a[j], x)
-			next := max(0, x[j]+g/a[j][j])
-			moved = max(moved, math.Abs(next-x[j])*math.Sqrt(a[j][j]))
-			x[j] = next
+			if g := b[j] - dot(a[j], x); g > most && !slices.Contains(free, j) {
+				best, most = j, g
+			}
 		}
-		if moved < 1e-9*math.Sqrt(float64(len(rows))) {
+		if best < 0 {
 			break
+		}
+		free = append(free, best)
+		for {
+			s := solve(a, b, free)
+			step := 1.0
+			for i, j := range free {
+				if s[i] <= 0 {
+					step = min(step, x[j]/(x[j]-s[i]))
+				}
+			}
+			for i, j := range free {
+				if x[j] += step * (s[i] - x[j]); s[i] <= 0 && x[j] < 1e-14 {
+					x[j] = 0
+				}
+			}
+			if step == 1 {
+				break
+			}
+			free = slices.DeleteFunc(free, func(j int) bool { return x[j] <= 0 })
 		}
 	}
 	for j := range x {
 		x[j] /= scale[j]
+	}
+	return x
+}
+
+// solve gives x with a·x = b on the coordinates that are free, the others being
+// 0, by Cholesky's decomposition: a is symmetric and positive.
+func solve(a [][]float64, b []float64, free []int) []float64 {
+	n := len(free)
+	l := make([][]float64, n)
+	x := make([]float64, n)
+	for i := range n {
+		l[i] = make([]float64, n)
+		for j := range i + 1 {
+			v := a[free[i]][free[j]] - dot(l[i][:j], l[j][:j])
+			if i == j {
+				l[i][i] = math.Sqrt(max(v, 1e-300))
+				continue
+			}
+			l[i][j] = v / l[j][j]
+		}
+		x[i] = (b[free[i]] - dot(l[i][:i], x[:i])) / l[i][i]
+	}
+	for i := n - 1; i >= 0; i-- {
+		for k := i + 1; k < n; k++ {
+			x[i] -= l[k][i] * x[k]
+		}
+		x[i] /= l[i][i]
 	}
 	return x
 }

@@ -20,6 +20,7 @@ type timed struct {
 
 	frames  []time.Duration
 	waited  []time.Duration // of every frame, see sparse.Observation; nil where unknown
+	alone   []bool          // likewise
 	byLayer [][]time.Duration
 	turns   []turn
 }
@@ -37,6 +38,11 @@ func (t *timed) add(at time.Duration, o *sparse.Observation) {
 	} else {
 		t.waited = append(t.waited, o.Waited...)
 	}
+	if o.Alone == nil || len(t.alone) < len(t.frames) {
+		t.alone = nil
+	} else {
+		t.alone = append(t.alone, o.Alone...)
+	}
 	t.turns = append(t.turns, turn{at, len(t.frames), len(t.frames) + len(o.Frames)})
 	t.frames = append(t.frames, o.Frames...)
 	if t.byLayer == nil {
@@ -49,7 +55,7 @@ func (t *timed) add(at time.Duration, o *sparse.Observation) {
 
 // quietFrames says of every frame whether nothing disturbed it.
 func (t *timed) quietFrames() []bool {
-	o := sparse.Observation{Frames: t.frames, Waited: t.waited}
+	o := sparse.Observation{Frames: t.frames, Waited: t.waited, Alone: t.alone}
 	return o.Quiet()
 }
 
