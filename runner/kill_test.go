@@ -1,7 +1,11 @@
 package runner
 
 import (
+	"bufio"
 	"bytes"
+	"errors"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -52,30 +56,18 @@ func TestKill(t *testing.T) {
 		finished++
 		dir = filepath.Join(t.TempDir(), "run")
 	}
+	// Each time a stage is chosen, and the signal comes at random after its
+	// beginning: the stages last differently long on a busy machine.
+	aims := []string{StageData, StageSupernet, StageSearch, StageSearch, StageWinners}
 	for try := 0; landed < kills && try < 10*kills; try++ {
-		var talk bytes.Buffer
-		c := child(dir)
-		c.Stderr = &talk
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		done := make(chan error, 1)
-		go func() { done <- c.Wait() }()
-		select {
-		case err := <-done:
-			if err != nil {
-				t.Fatalf("after %d kills: %v\n%s", landed, err, talk.String())
-			}
+		aim, delay := aims[rng.IntN(len(aims))], time.Duration(rng.Float64()*float64(length)/3)
+		killed, err := killAt(t, child(dir), aim, delay)
+		switch {
+		case err != nil:
+			t.Fatalf("after %d kills: %v", landed, err)
+		case !killed:
 			finish()
-		case <-time.After(time.Duration(rng.Float64() * 0.9 * float64(length))):
-			if err := c.Process.Kill(); err != nil {
-				<-done
-				continue
-			}
-			if err := <-done; err == nil { // it had ended before the signal came
-				finish()
-				continue
-			}
+		default:
 			landed++
 			stages[stageOf(dir)]++
 			if got, err := os.ReadFile(filepath.Join(dir, fileFront)); err == nil && !bytes.Equal(got, want) {
@@ -91,6 +83,34 @@ func TestKill(t *testing.T) {
 	}
 	finish()
 	t.Logf("%d kills of %d runs, by stage: %v", landed, finished, stages)
+}
+
+// killAt runs c and kills it some time after it says that a stage begins. It
+// says whether the signal ended it; c may be done before.
+func killAt(t *testing.T, c *exec.Cmd, stage string, delay time.Duration) (killed bool, err error) {
+	t.Helper()
+	var talk bytes.Buffer
+	c.Stderr = &talk
+	said, err := c.StdoutPipe()
+	if err != nil {
+		return false, err
+	}
+	if err := c.Start(); err != nil {
+		return false, err
+	}
+	for lines := bufio.NewScanner(said); lines.Scan() && lines.Text() != stage; {
+	}
+	timer := time.AfterFunc(delay, func() { _ = c.Process.Kill() }) // it may have ended
+	defer timer.Stop()
+	_, _ = io.Copy(io.Discard, said)
+	err = c.Wait()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && !exit.Exited() {
+		return true, nil
+	}
+	if err != nil {
+		err = fmt.Errorf("%w\n%s", err, talk.String())
+	}
+	return false, err
 }
 
 // stageOf says how far a run came, "" where it has not begun.

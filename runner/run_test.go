@@ -29,7 +29,13 @@ func TestMain(m *testing.M) {
 		if err == nil {
 			cfg.Data.Pictures, cfg.Train.Steps, cfg.Train.Checkpoint = 4, 40, 5
 			cfg.Search.Evaluations, cfg.Winners.Finetune = 250, 40
-			err = Run(context.Background(), cfg, dir, Options{})
+			stage := ""
+			err = Run(context.Background(), cfg, dir, Options{Report: func(p Progress) {
+				if p.Stage != stage {
+					stage = p.Stage
+					fmt.Println(stage) // TestKill waits for it
+				}
+			}})
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
