@@ -110,6 +110,12 @@ soak-kill: ## 200 times kill -9 at random moments: every run ends with the same 
 node-deps: ## ONNX Runtime for the tests that need an independent toolchain
 	npm ci --ignore-scripts --no-audit --no-fund --prefix onnx/nodecheck
 
+# Needs npm and Chromium (Debian: chromium); installs 150 MB.
+.PHONY: browser-check
+browser-check: ## an exported network in ONNX Runtime in a headless browser
+	npm ci --ignore-scripts --no-audit --no-fund --prefix onnx/browsercheck
+	EVOSR_REQUIRE_BROWSER=1 $(GO) test ./onnx -run '^TestBrowser$$' -count=1 -v
+
 # Every fuzz target of every room, one after another.
 .PHONY: fuzz
 fuzz: ## fuzz every reader of a file, FUZZTIME each
