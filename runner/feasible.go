@@ -226,6 +226,6 @@ func unmet(c *configs.Config, nearest Extreme) string {
 	for _, l := range nearest.Others {
 		ms += fmt.Sprintf("%.3g ms on %s, ", l.MS, l.Device)
 	}
-	return fmt.Sprintf("no genome keeps within %s; the nearest has %s%d parameters and takes %.3g MB (%s)",
-		limits(c), ms, nearest.Params, float64(nearest.MemoryBytes)/megabyte, nearest.Genome)
+	return fmt.Sprintf("no genome keeps within %s; the nearest takes %s%.3g MB a frame and has %d parameters (%s)",
+		limits(c), ms, float64(nearest.MemoryBytes)/megabyte, nearest.Params, nearest.Genome)
 }

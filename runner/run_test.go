@@ -283,7 +283,7 @@ func TestInfeasibleBudgets(t *testing.T) {
 		if name == "budget_ms" {
 			value = "1e-06"
 		}
-		for _, want := range []string{name + " " + value, "the nearest has ", " ms, ", " parameters", " MB (w4;"} {
+		for _, want := range []string{name + " " + value, "the nearest takes ", " ms, ", " MB a frame", " parameters (w4;"} {
 			if !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: %v, want it to say %q", change, err, want)
 			}

@@ -144,7 +144,7 @@ func TestPlan(t *testing.T) {
 	smokeWith(t, filepath.Join(dir, "tight.yaml"), func(c *configs.Config) { c.Search.MaxParams = 1 })
 	for _, command := range []string{"plan", "run"} {
 		r := evosr(t, dir, nil, command, "tight.yaml")
-		if r.code != exitInfeasible || !strings.Contains(r.stderr, "max_params 1; the nearest has") {
+		if r.code != exitInfeasible || !strings.Contains(r.stderr, "max_params 1; the nearest takes") {
 			t.Errorf("%s: exit %d, want %d: %s", command, r.code, exitInfeasible, r.stderr)
 		}
 	}
