@@ -205,7 +205,8 @@ func run(args []string, out, talk io.Writer) (err error) {
 	r := report{Machine: thisMachine(), Rivals: []string{}}
 	r.Machine.Kernels = b.ours.kernels.Name
 	r.Machine.Command = strings.Join(append([]string{"bench"}, args...), " ")
-	b.rivals, r.Absent = openRivals(o.rivals, o.places)
+	list, absent := openRivals(o.rivals, o.places)
+	b.rivals, r.Absent = list, append([]string{}, absent...)
 	defer func() { err = errors.Join(err, closeRivals(b.rivals)) }()
 	for _, v := range b.rivals {
 		r.Rivals = append(r.Rivals, v.name())

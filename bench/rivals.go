@@ -39,6 +39,7 @@ func openers() []opener {
 		}},
 		{"onednn", "Debian's libdnnl-dev and g++, then make -C bench deps", built("onednn")},
 		{"mnn", "make -C bench mnn (git, cmake, g++; builds it for some minutes)", built("mnn")},
+		{"ncnn", "make -C bench ncnn (likewise)", built("ncnn")},
 	}
 }
 

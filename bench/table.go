@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -31,10 +32,12 @@ func (r *report) writeTable(out io.Writer) error {
 	for _, t := range threadCounts(m.PeakGFLOPS) {
 		fmt.Fprintf(w, "the machine on %s: %.0f GFLOP/s multiply-adds on registers, %.1f GB/s memory copy\n", plural(t, "thread"), m.PeakGFLOPS[t], m.MemoryGBs[t])
 	}
-	fmt.Fprint(w, `one frame; medians over rounds (quartiles); times as fast: of the same round
+	fmt.Fprint(w, `one frame; medians over rounds (quartiles); times: as fast as that, in the same round
 of peak: the multiplications of the kept weights, direct ones, at that rate; Winograd's algorithm needs fewer and can pass 100 %
 = a rival's time on the dense file, as it makes no use of zeros
+every slope of a PReLU is the same, so that oneDNN, MNN and ncnn run it as a leaky ReLU, which they have fast code for
 `)
+	fmt.Fprintf(w, "rivals: %s\n", strings.Join(r.Rivals, ", "))
 	for _, a := range r.Absent {
 		fmt.Fprintf(w, "left out: %s\n", a)
 	}
@@ -60,7 +63,7 @@ func (n *result) write(w io.Writer, rivals []string) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(t, "pruned\tthreads\tGMAC\tms\tGFLOP/s\tof peak\ttimes own dense\t\ttimes 1 thread\t")
 	for _, name := range rivals {
-		fmt.Fprintf(t, "%s ms\ttimes as fast\t\t", name)
+		fmt.Fprintf(t, "%s ms\ttimes\t\t", short(name))
 	}
 	fmt.Fprintln(t, "differ\t")
 	for _, r := range n.Rows {
@@ -93,6 +96,14 @@ func (r *row) rival(name string) *rivalResult {
 		}
 	}
 	return nil
+}
+
+// short is a name without its version.
+func short(name string) string {
+	if i := strings.LastIndexByte(name, ' '); i > 0 {
+		return name[:i]
+	}
+	return name
 }
 
 // cells are two columns of the table: the median, the quartiles.
@@ -136,7 +147,7 @@ func (r *report) writeMeans(w io.Writer, s size) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(t, "pruned\tthreads\ttimes own dense\ttimes 1 thread\t")
 	for _, name := range r.Rivals {
-		fmt.Fprintf(t, "times %s\t", name)
+		fmt.Fprintf(t, "times %s\t", short(name))
 	}
 	fmt.Fprintln(t, "times the best\t")
 	for i, first := range nets[0].Rows {
