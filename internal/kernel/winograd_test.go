@@ -144,7 +144,7 @@ func BenchmarkWinograd(b *testing.B) {
 		if set.winograd == nil {
 			continue
 		}
-		for _, shape := range [][2]int{{12, 12}, {16, 16}, {24, 24}, {32, 32}, {48, 48}, {64, 64}, {64, 32}, {16, 48}, {32, 12}, {16, 4}, {32, 4}, {8, 8}, {16, 8}} {
+		for _, shape := range [][2]int{{12, 12}, {16, 16}, {24, 24}, {32, 32}, {48, 48}, {64, 64}, {64, 32}, {16, 48}, {32, 12}, {16, 4}, {32, 4}, {8, 8}, {16, 8}, {128, 128}, {256, 64}} {
 			for _, w := range []int{160, 320, 640} {
 				in, out := shape[0], shape[1]
 				b.Run(fmt.Sprintf("%s/%dto%d/w=%d", set.Name, in, out, w), func(b *testing.B) {
