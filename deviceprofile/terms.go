@@ -117,7 +117,7 @@ func kernelTable(set string) table {
 	sizes("conv3x3", "tap", "the same, larger filters: their loads cross cache lines")
 	sizes("layer", "far", "more, for an entry of a layer whose input rows leave the first level cache")
 	sizes("layer", "block", "micro-kernels x vectors")
-	for _, t := range []Term{
+	list = append(list, []Term{
 		{"layer", "read", "input channels x vectors"},
 		{"layer", "write", "output channels x vectors"},
 		{"layer", "add", "output channels x vectors where something is added"},
@@ -132,9 +132,7 @@ func kernelTable(set string) table {
 		{"winograd", "in", "input channels x vectors, likewise"},
 		{"winograd", "out", "output channels x vectors, likewise"},
 		{"winograd", "list", "64 bytes of transformed weights x bands"},
-	} {
-		list = append(list, t)
-	}
+	}...)
 	return table{list, func(layers []sparse.LayerInfo, w, h, threads int) [][]float64 {
 		return kernelFeatures(layers, w, h, threads, tileLanes(set), len(list))
 	}}

@@ -10,7 +10,7 @@
   function ms(v) { return (v >= 100 ? number(v, 0) : String(Number(Number(v).toPrecision(3)))) + " ms"; }
   function tick(v) { return v >= 1000 ? number(v, 0) : String(Number(v.toPrecision(3))); }
   function value(axis, v) {
-    if (axis.key === "latency_ms") return ms(v);
+    if (axis.unit === "ms") return ms(v);
     if (axis.key === "psnr_db") return number(v, 2) + " dB";
     if (axis.key === "ssim") return number(v, 4);
     return number(v, 0);
