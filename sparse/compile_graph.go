@@ -278,7 +278,7 @@ func (b *builder) convolution(l *layer, n *sketchNode) {
 	r.reach = slices.Max(n.Pad[:])
 	l.name, l.op, l.in, l.kernel, l.prune, l.source = n.Name, space.OpConv, r.channels, n.Kernel, n.Prune, n.source
 	l.reads = []read{r}
-	if l.bias = n.Bias; l.bias == nil {
+	if l.bias = n.Bias; len(l.bias) == 0 {
 		l.bias = make([]float32, l.out)
 	}
 	if b.out.planes {

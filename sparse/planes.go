@@ -49,7 +49,7 @@ func (p *plan) layPlanes(c *compiled) error {
 		s.arena = -1
 		for a, was := range owner {
 			free := last[was] < i
-			if free && (s.arena < 0 || fit64(p.arenas[a], need) < fit64(p.arenas[s.arena], need)) {
+			if free && (s.arena < 0 || fit(int(p.arenas[a]), int(need)) < fit(int(p.arenas[s.arena]), int(need))) {
 				s.arena = a
 			}
 		}
@@ -67,13 +67,6 @@ func (p *plan) layPlanes(c *compiled) error {
 		}
 	}
 	return nil
-}
-
-func fit64(have, want int64) int64 {
-	if have >= want {
-		return have - want
-	}
-	return math.MaxInt64/2 + want - have
 }
 
 // planeFloats bounds kernel.Layout's size without overflow.
