@@ -268,6 +268,13 @@ func importCases() []importCase {
 			v = m.op("Conv", []string{v, m.random(0.2, 4, 4, 3, 3)})
 			return m.double(v, 4)
 		}},
+		{"a border by matrices", 3, []int{7, 13}, 9, 12, func(m *maker) string {
+			rows := m.constant(floatTensor("", edgeRows(9, 2, 3), 3*13, 3*9))
+			columns := m.constant(floatTensor("", edgeColumns(12, 2), 12, 16))
+			v := m.op("MatMul", []string{m.reshape(makerIn, 27, 12), columns})
+			v = m.reshape(m.op("MatMul", []string{rows, v}), 1, 3, 13, 16)
+			return m.double(m.op("Conv", []string{v, m.random(0.2, 4, 3, 5, 5)}), 4)
+		}},
 		{"a border of a value", 1, []int{11, 13, 18}, 0, 0, func(m *maker) string {
 			v := m.op("Pad", []string{makerIn, m.ints(0, 0, 1, 1, 0, 0, 1, 1), m.scalar(0.5)})
 			if m.opset >= 18 {

@@ -462,6 +462,7 @@ func operators() map[string]operator {
 		"Upsample":           single((*importer).resize),
 		"Pad":                single((*importer).pad),
 		"MaxPool":            single((*importer).maxPool),
+		"MatMul":             single((*importer).matmul),
 		"Identity":           single((*importer).pass),
 		"Cast":               single((*importer).pass),
 		"Dropout":            single((*importer).pass),

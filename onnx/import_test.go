@@ -10,8 +10,8 @@ import (
 	"evosr/internal/check"
 )
 
-// TestImport runs networks of other hands as graphs, by definition, and in ONNX
-// Runtime where that is installed.
+// TestImport runs networks of other hands as graphs: by definition, in evosr's
+// runtime, and in ONNX Runtime where that is installed.
 func TestImport(t *testing.T) {
 	rng := check.Rand(t)
 	dir := t.TempDir()
@@ -46,6 +46,7 @@ func TestImport(t *testing.T) {
 					j.want = append(j.want, float64(v))
 				}
 				j.last = m.graph.inputs[0].dims[3].value == int64(c.colors) && c.w == 0
+				inRuntime(t, j)
 				runs = append(runs, j)
 			}
 		}

@@ -3,6 +3,8 @@ package onnx
 import (
 	"fmt"
 	"slices"
+
+	"evosr/space"
 )
 
 // The portable form repeats the picture's edge by two multiplications. The
@@ -13,6 +15,9 @@ import (
 //
 // and both matrices hold a single one in each column or row, so that every sum
 // has one term that is not zero: the result is exact.
+
+// reachPortable is how often an edge is repeated at most: for 5x5 filters.
+const reachPortable = 2
 
 // edgeColumns is the matrix that repeats both ends of rows of n pixels r times.
 func edgeColumns(n, r int) []float32 {
@@ -120,7 +125,7 @@ func (r *recogniser) matmul(n *node) (traced, error) {
 	}
 	dims := r.constants[n.inputs[side]].dims
 	c, h, w := r.colors, int(r.height), int(r.width)
-	for reach := 1; reach <= 2; reach++ {
+	for reach := 1; reach <= reachPortable; reach++ {
 		// The dims first: they bound what the comparison makes.
 		switch {
 		case v.kind == flatValue && side == 1 &&
@@ -132,4 +137,52 @@ func (r *recogniser) matmul(n *node) (traced, error) {
 		}
 	}
 	return traced{}, r.bad(n, "repeats no edge of the picture")
+}
+
+// matmul takes the products of the portable form for the graphs of Graph: a
+// matrix of all rows of all planes times one that repeats both ends of each, or
+// one that repeats first and last rows times that.
+func (im *importer) matmul(n *node) (value, error) {
+	a, err := im.get(n, 0)
+	if err != nil {
+		return value{}, err
+	}
+	side := 1 // which input is the constant
+	if a.constant() {
+		side = 0
+	}
+	v, err := im.get(n, 1-side)
+	if err != nil {
+		return value{}, err
+	}
+	k, err := im.floats(n, side)
+	if err != nil {
+		return value{}, err
+	}
+	e := im.extent(v.node)
+	axes := e.axes()
+	if v.constant() || len(v.axes) != 2 || !slices.Equal(merged(v.axes[0]), merged(slices.Concat(axes[1], axes[2]))) || !slices.Equal(merged(v.axes[1]), merged(axes[3])) {
+		return value{}, im.bad(n, "multiplies no matrix of a picture's rows")
+	}
+	c, h, w := int(e.c), int(e.h), int(e.w)
+	for reach := 1; reach <= reachPortable; reach++ {
+		p := space.Node{Op: space.OpPad, Inputs: []int{v.node}, Border: space.Edge}
+		out := e
+		// The dims first: they bound what the comparison makes.
+		switch {
+		case side == 1 && slices.Equal(k.dims, []int64{int64(w), int64(w + 2*reach)}) && slices.Equal(k.floats, edgeColumns(w, reach)):
+			p.Pad = [4]int{0, 0, reach, reach}
+			out.w += 2 * int64(reach)
+		case side == 0 && slices.Equal(k.dims, []int64{int64(c * (h + 2*reach)), int64(c * h)}) && slices.Equal(k.floats, edgeRows(h, reach, c)):
+			p.Pad = [4]int{reach, reach, 0, 0}
+			out.h += 2 * int64(reach)
+		default:
+			continue
+		}
+		made, err := im.append(n, p, out)
+		axes := out.axes()
+		made.axes = [][]digit{slices.Concat(axes[1], axes[2]), axes[3]}
+		return made, err
+	}
+	return value{}, im.bad(n, "repeats no edge of the picture")
 }

@@ -148,6 +148,10 @@ func refusedCases() []refusedCase {
 		with("MaxPool", 13, "has auto_pad, ceil_mode or dilations", only(intsAttr("kernel_shape", 2, 2), intAttr("ceil_mode", 1))),
 		with("ReduceMax", 13, "want the axis of at most 256 channels", only(intsAttr("axes", 1), intAttr("keepdims", 0))),
 		with("ReduceMax", 13, "works along axis 2", only(intsAttr("axes", 2))),
+		with("MatMul", 13, "multiplies no matrix of a picture's rows", func(m *maker, v string) ([]string, []attribute) { return []string{v, m.random(1, 4, 4)}, nil }),
+		with("MatMul", 13, "repeats no edge of the picture", func(m *maker, v string) ([]string, []attribute) {
+			return []string{m.reshape(v, 4*anyHeight, anyWidth), m.random(1, 4, 4)}, nil
+		}),
 		with("Cast", 13, "makes int64 of the picture", only(intAttr("to", int(typeInt64)))),
 		with("Relu", 13, "reads the constant", func(m *maker, v string) ([]string, []attribute) { return []string{m.random(1, 4)}, nil }),
 		{"Gather", 13, "takes element 9 of 4", func(m *maker) string {

@@ -93,6 +93,7 @@ func jobs(t *testing.T, rng *rand.Rand) []job {
 			j.out = filepath.Join(dir, fmt.Sprintf("%d.out", len(list)))
 			j.src = picture(rng, j.colors, j.w, j.h)
 			j.want = expected(net, o, j.src, j.w, j.h)
+			inRuntime(t, j)
 			list = append(list, j)
 		}
 	}
@@ -161,6 +162,31 @@ func expected(net *space.Subnet, o ExportOptions, src []float32, w, h int) []flo
 		}
 	}
 	return out
+}
+
+// inRuntime runs a file in evosr's own runtime, as a graph of unknown origin.
+func inRuntime(t *testing.T, j job) {
+	t.Helper()
+	data, err := os.ReadFile(j.model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := graphOf(data, ImportOptions{})
+	if err != nil {
+		t.Fatalf("%s: %v", j.name, err)
+	}
+	p, err := sparse.CompileGraph(g, sparse.Options{Threads: 1})
+	if err != nil {
+		t.Fatalf("%s: %v", j.name, err)
+	}
+	defer p.Close()
+	got := make([]float32, len(j.want))
+	if err := p.Upscale(got, j.src, j.w, j.h); err != nil {
+		t.Fatalf("%s, %dx%d: %v", j.name, j.w, j.h, err)
+	}
+	if diff := difference(t, floatBytes(got), j.want); !(diff <= agreement) {
+		t.Errorf("%s, %dx%d: evosr's runtime differs by %g, want at most %g", j.name, j.w, j.h, diff, agreement)
+	}
 }
 
 // TestONNXRuntime runs exported files in ONNX Runtime and compares.

@@ -24,6 +24,8 @@ func simplify(g *space.Graph, white float32) {
 		switch n := &g.Nodes[i]; n.Op {
 		case space.OpMul:
 			r.silu(i)
+		case space.OpPad:
+			r.join(i)
 		case space.OpConv:
 			r.border(i)
 			r.gain(i)
@@ -110,6 +112,23 @@ func (r *rewriter) silu(i int) {
 			*n = space.Node{Name: n.Name, Op: space.OpActivate, Act: space.ActSiLU, Inputs: []int{x}}
 			return
 		}
+	}
+}
+
+// join makes one Pad of two with edge values, one of columns and one of rows.
+func (r *rewriter) join(i int) {
+	n := &r.g.Nodes[i]
+	p := r.input(n, 0)
+	if p == nil || p.Op != space.OpPad || p.Border != space.Edge || n.Border != space.Edge {
+		return
+	}
+	sum := n.Pad
+	for k, v := range p.Pad {
+		sum[k] += v
+	}
+	if slices.Max(sum[:]) <= space.MaxPad {
+		n.Pad = sum
+		r.redirect(n, 0, p.Inputs[0])
 	}
 }
 
