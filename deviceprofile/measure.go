@@ -31,10 +31,10 @@ const (
 	quickNets, fullNets = 48, 160
 )
 
-// general is a space as wide as networks for real time get.
+// general is a space as wide, and nearly as deep, as networks for real time get.
 func general() *space.Space {
 	slot := space.Slot{Skip: true, Wide: []float64{1, 2, 4}, Plain: []float64{0.5, 1, 2}, Lean: true}
-	return &space.Space{Scale: 2, Colors: 1, Widths: []int{8, 16, 24, 32}, Slots: slices.Repeat([]space.Slot{slot}, 8),
+	return &space.Space{Scale: 2, Colors: 1, Widths: []int{8, 16, 24, 32}, Slots: slices.Repeat([]space.Slot{slot}, 12),
 		Schemes: space.Schemes(), Percents: []int{25, 50, 75, 90}}
 }
 

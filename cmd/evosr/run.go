@@ -114,6 +114,7 @@ type winnerJSON struct {
 	SSIM      float64 `json:"ssim"`
 	Bicubic   float64 `json:"bicubic_psnr_db"`
 	LatencyMS float64 `json:"latency_ms"` // measured
+	Predicted float64 `json:"predicted_ms"`
 	Params    int     `json:"params"`
 	Program   string  `json:"program"`
 	ONNX      string  `json:"onnx"`
@@ -123,7 +124,7 @@ func winners(d *runner.Dir) ([]winnerJSON, error) {
 	cards, err := d.Winners()
 	list := []winnerJSON{}
 	for _, c := range cards {
-		list = append(list, winnerJSON{c.ID, c.Reason, c.Finetuned.PSNR, c.Finetuned.SSIM, c.Bicubic.PSNR, c.Latency.MedianMS, c.Params,
+		list = append(list, winnerJSON{c.ID, c.Reason, c.Finetuned.PSNR, c.Finetuned.SSIM, c.Bicubic.PSNR, c.Latency.MedianMS, c.Latency.PredictedMS, c.Params,
 			d.File(c.ID, "model.evosr"), d.File(c.ID, "model.onnx")})
 	}
 	return list, err
@@ -155,9 +156,9 @@ func (a *app) printRun(dir, page string) error {
 
 func (a *app) printWinners(list []winnerJSON) error {
 	w := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
-	fmt.Fprintf(w, "winner\tPSNR dB\tover bicubic\tms\tparameters\twhy\n")
+	fmt.Fprintf(w, "winner\tPSNR dB\tover bicubic\tms\tpredicted\tparameters\twhy\n")
 	for _, c := range list {
-		fmt.Fprintf(w, "%s\t%.2f\t%+.2f\t%.3g\t%d\t%s\n", c.ID, c.PSNR, c.PSNR-c.Bicubic, c.LatencyMS, c.Params, c.Reason)
+		fmt.Fprintf(w, "%s\t%.2f\t%+.2f\t%.3g\t%.3g\t%d\t%s\n", c.ID, c.PSNR, c.PSNR-c.Bicubic, c.LatencyMS, c.Predicted, c.Params, c.Reason)
 	}
 	return w.Flush()
 }
