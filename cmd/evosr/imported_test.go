@@ -93,6 +93,11 @@ func TestForeignNetworks(t *testing.T) {
 			t.Errorf("%s: video: exit %d, %.60q %s", name, out.code, out.stdout, out.stderr)
 		}
 	}
+	// No data of other files by default; what --allow-external allows is for onnx's
+	// own tests.
+	if r := evosr(t, dir, nil, "bench", "luma.onnx", "--allow-external", "--runs", "1", "--size", "16x16"); r.code != 0 {
+		t.Errorf("--allow-external: exit %d, %s", r.code, r.stderr)
+	}
 	// A range of 255 multiplies and divides: this network is nearly linear.
 	foreign(t, filepath.Join(dir, "rgb.onnx"), 3)
 	ok(t, dir, "upscale", "-m", "rgb.onnx", "--range", "255", "set/a.png", "big255.png")

@@ -104,6 +104,19 @@ func handOver(t *testing.T, dir string, run runOutput) {
 	if p := open(t, filepath.Join(dir, "large.png")); p.Y.W != 128 || p.Y.H != 96 {
 		t.Errorf("large.png is %dx%d, want 128x96", p.Y.W, p.Y.H)
 	}
+	ok(t, dir, "export", run.Dir, "--winner", best.ID, "--color", "rgb", "--weights", "f16", "--opset", "17", "-o", "rgb.onnx")
+	var c fitness.SetScore // what is rounded differs, which counts at 45 dB
+	unmarshal(t, ok(t, dir, "eval", "rgb.onnx", "--images", "set", "--json").stdout, &c)
+	if d := a.Mean.PSNR - c.Mean.PSNR; d > 0.5 || d < -2 {
+		t.Errorf("luma gives %.3f dB, RGB %.3f dB", a.Mean.PSNR, c.Mean.PSNR)
+	}
+	ok(t, dir, "export", run.Dir, "--winner", best.ID, "--format", "go", "-o", "enlarge")
+	if list, err := os.ReadDir(filepath.Join(dir, "enlarge")); err != nil || len(list) != 4 {
+		t.Errorf("a Go package of %v, %v", list, err)
+	}
+	if r := evosr(t, dir, nil, "export", run.Dir, "--winner", best.ID, "--format", "program", "--opset", "12", "-o", "x.evosr"); r.code != exitUsage || !strings.Contains(r.stderr, "are of --format onnx") {
+		t.Errorf("a program of an operator set: exit %d: %s", r.code, r.stderr)
+	}
 	write(t, filepath.Join(dir, best.ONNX), []byte("changed since"))
 	if r := evosr(t, dir, nil, "export", run.Dir, "--winner", best.ID, "--format", "onnx", "-o", "changed.onnx"); r.code != exitIntegrity || !strings.Contains(r.stderr, "SHA-256") {
 		t.Errorf("a changed file: exit %d: %s", r.code, r.stderr)
