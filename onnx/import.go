@@ -219,13 +219,43 @@ func (im *importer) bad(n *node, format string, args ...any) error {
 	return fmt.Errorf("node %d %s: %.80s (opset %d) %s", im.at, quote(n.name), op, im.opset, fmt.Sprintf(format, args...))
 }
 
+// size writes the width and height of a value for a message, as multiples of the
+// picture's, which no user knows as anyHeight and anyWidth.
+func (im *importer) size(e extent) string {
+	return fmt.Sprintf("%.4gx%.4g times the picture", float64(e.w)/float64(im.in.w), float64(e.h)/float64(im.in.h))
+}
+
+// words writes a shape for a message, with names for sides that are open.
+func (im *importer) words(list []int64) string {
+	var parts []string
+	for _, d := range list {
+		word := fmt.Sprint(d)
+		for _, side := range []struct {
+			n    int64
+			name string
+		}{{anyHeight, "height"}, {anyWidth, "width"}} {
+			switch {
+			case d == side.n:
+				word = side.name
+			case d%side.n == 0 && d > 0:
+				word = fmt.Sprintf("%d*%s", d/side.n, side.name)
+			}
+		}
+		parts = append(parts, word)
+	}
+	if len(parts) > 8 {
+		parts = append(parts[:8], "...")
+	}
+	return fmt.Sprint(parts)
+}
+
 // append adds a node to the graph and gives the value that it makes.
 func (im *importer) append(n *node, op space.Node, e extent) (value, error) {
 	if len(im.graph.Nodes) == space.MaxNodes {
 		return value{}, im.bad(n, "follows %d others, want at most as many", space.MaxNodes)
 	}
 	if e.c < 1 || e.h < 1 || e.w < 1 || e.c > space.MaxChannels || e.h > maxExtent || e.w > maxExtent {
-		return value{}, im.bad(n, "makes %d channels of %dx%d, want 1 to %d and at least a pixel", e.c, e.w, e.h, space.MaxChannels)
+		return value{}, im.bad(n, "makes %d channels of %s, want 1 to %d and at least a pixel", e.c, im.size(e), space.MaxChannels)
 	}
 	op.Name = n.name
 	if op.Name == "" && len(n.outputs) > 0 {

@@ -420,8 +420,7 @@ func (im *importer) join(n *node, op space.Op, i, j int) (value, error) {
 
 func (im *importer) joined(n *node, op space.Op, a, b int, ea, eb extent) (value, error) {
 	if ea.h != eb.h || ea.w != eb.w || ea.c != eb.c && ea.c != 1 && eb.c != 1 {
-		return value{}, im.bad(n, "takes %d channels of %dx%d and %d of %dx%d, want as many of one size, or one channel",
-			ea.c, ea.w, ea.h, eb.c, eb.w, eb.h)
+		return value{}, im.bad(n, "takes %d channels of %s and %d of %s, want as many of one size, or one channel", ea.c, im.size(ea), eb.c, im.size(eb))
 	}
 	e := ea
 	e.c = max(ea.c, eb.c)

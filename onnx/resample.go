@@ -32,7 +32,7 @@ func (im *importer) concat(n *node) (value, error) {
 			sum = extent{0, e.h, e.w}
 		}
 		if e.h != sum.h || e.w != sum.w {
-			return value{}, im.bad(n, "joins %dx%d and %dx%d, want one size", sum.w, sum.h, e.w, e.h)
+			return value{}, im.bad(n, "joins %s and %s, want one size", im.size(sum), im.size(e))
 		}
 		if sum.c += e.c; sum.c > space.MaxChannels {
 			break // append refuses it
@@ -237,7 +237,7 @@ func (im *importer) resize(n *node) (value, error) {
 			return im.append(n, op, to)
 		}
 	}
-	return value{}, im.bad(n, "makes %dx%d of %dx%d, want a whole multiple up to %d or the size of an earlier value", to.w, to.h, e.w, e.h, space.MaxScale)
+	return value{}, im.bad(n, "makes %s of %s, want a whole multiple up to %d or the size of an earlier value", im.size(to), im.size(e), space.MaxScale)
 }
 
 // resized reads the size that a Resize or Upsample makes.

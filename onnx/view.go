@@ -57,7 +57,7 @@ func merged(a []digit) []digit {
 // is the pixel shuffle of a node, it appends that.
 func (im *importer) settle(n *node, v value) (int, error) {
 	bad := func() (int, error) {
-		return 0, im.bad(n, "reads %v values in an order that is neither (1, channels, height, width) nor a pixel shuffle of that", dims(v.axes))
+		return 0, im.bad(n, "reads %s values in an order that is neither (1, channels, height, width) nor a pixel shuffle of that", im.words(dims(v.axes)))
 	}
 	if len(v.axes) != 4 || len(merged(v.axes[0])) != 0 {
 		return bad()
@@ -100,7 +100,7 @@ func (im *importer) settle(n *node, v value) (int, error) {
 
 // reshaped lays digits out anew. A dim of 0 copies that of the input, one of -1
 // takes what is left.
-func reshaped(axes [][]digit, want []int64) ([][]digit, error) {
+func (im *importer) reshaped(axes [][]digit, want []int64) ([][]digit, error) {
 	have := dims(axes)
 	total := int64(1)
 	for _, n := range have {
@@ -117,7 +117,7 @@ func reshaped(axes [][]digit, want []int64) ([][]digit, error) {
 		case n == -1 && open < 0:
 			open = i
 		case n < 1 || left%n != 0:
-			return nil, fmt.Errorf("does not fit %v values into %v", have, want)
+			return nil, fmt.Errorf("does not fit %s values into %s", im.words(have), im.words(want))
 		default:
 			left /= n
 		}
@@ -125,7 +125,7 @@ func reshaped(axes [][]digit, want []int64) ([][]digit, error) {
 	if open >= 0 {
 		want[open] = left
 	} else if left != 1 {
-		return nil, fmt.Errorf("does not fit %v values into %v", have, want)
+		return nil, fmt.Errorf("does not fit %s values into %s", im.words(have), im.words(want))
 	}
 	var flat []digit
 	for _, a := range axes {
@@ -145,7 +145,7 @@ func reshaped(axes [][]digit, want []int64) ([][]digit, error) {
 				flat[0] = digit{d.p, d.stride, rest}
 				need = 1
 			default:
-				return nil, fmt.Errorf("cuts %v values to %v, across rows or columns", have, want)
+				return nil, fmt.Errorf("cuts %s values to %s, across rows or columns", im.words(have), im.words(want))
 			}
 		}
 	}
@@ -164,7 +164,7 @@ func (im *importer) reshape(n *node) (value, error) {
 	if len(want) > maxRank || n.number("allowzero", 0) != 0 && slices.Contains(want, 0) {
 		return value{}, im.bad(n, "to %s, want at most %d dims, none of them 0", few(want), maxRank)
 	}
-	if v.axes, err = reshaped(v.axes, want); err != nil {
+	if v.axes, err = im.reshaped(v.axes, want); err != nil {
 		return value{}, im.bad(n, "%v", err)
 	}
 	return v, nil
@@ -221,7 +221,7 @@ func (im *importer) squeeze(n *node) (value, error) {
 	for _, a := range list {
 		i, ok := axis(a, len(v.axes))
 		if !ok || dims(v.axes)[i] != 1 {
-			return value{}, im.bad(n, "takes axis %d out of %v, want one of size 1", a, dims(v.axes))
+			return value{}, im.bad(n, "takes axis %d out of %s, want one of size 1", a, im.words(dims(v.axes)))
 		}
 		drop[i] = true
 	}
