@@ -42,7 +42,7 @@ const (
 	tilePoints = tileIn * tileIn
 	// stripVectors is how many vectors of tiles are computed together.
 	stripVectors = 3
-	middleFloats = tileIn * (4*stripVectors + 1) * Lanes
+	middleFloats = tileIn * (4*stripVectors + 2) * Lanes
 )
 
 // rootHalf and rootTwo are two of the points.
@@ -126,8 +126,9 @@ func (g *Winograd) Scratch() int {
 }
 
 // Conv computes rows [y0, y1) of channels [0, Out) of dst from src, as Set.Conv
-// does, without a Gate. Of src it reads the rows [y0-1, y1] and one pixel on the
-// left; what lies right of a row counts as zero.
+// does, without a Gate. Of src it uses the rows [y0-1, y1] and one pixel on the
+// left; what lies right of a row counts as zero. It may read Lanes floats on the
+// left.
 //
 // Tiles start at row y0-lead, 0 <= lead < TileRows: pixels have the same bits
 // however a picture's rows are split, as long as splits lie at tiles' edges.
@@ -158,7 +159,7 @@ func (g *Winograd) check(dst, src *Tensor, e *Epilogue, y0, y1, lead int, scratc
 	if e.Gate != nil || e.Slope != nil && len(e.Slope) < g.Out {
 		panic(fmt.Sprintf("kernel: Winograd: gate %v, %d slopes, want no gate and %d slopes or none", e.Gate != nil, len(e.Slope), g.Out))
 	}
-	first, last := src.Origin+(y0-1)*src.Row-1, src.Origin+(src.C-1)*src.Plane+y1*src.Row+src.W
+	first, last := src.Origin+(y0-1)*src.Row-Lanes, src.Origin+(src.C-1)*src.Plane+y1*src.Row+src.W
 	if first < 0 || last > len(src.Data) || len(scratch) < g.Scratch() {
 		panic(fmt.Sprintf("kernel: Winograd: floats [%d, %d) of a source of %d, %d of scratch, want %d",
 			first, last, len(src.Data), len(scratch), g.Scratch()))

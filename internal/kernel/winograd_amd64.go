@@ -8,7 +8,7 @@ import "unsafe"
 
 // winogradArgs is one step of a strip of Winograd tiles. Strides are in bytes.
 type winogradArgs struct {
-	row0     unsafe.Pointer // In: the tiles' source rows, first channel, one pixel left of the strip
+	row0     unsafe.Pointer // In: the tiles' source rows, first channel, one vector left of the strip
 	row1     unsafe.Pointer
 	row2     unsafe.Pointer
 	row3     unsafe.Pointer
@@ -23,9 +23,9 @@ type winogradArgs struct {
 	mask     unsafe.Pointer // lanes of the rows (int32) that are read or stored, nil: all
 	channels int            // In, Mul: input channels. Out: output channels
 	vectors  int            // of tiles
-	middle   unsafe.Pointer // In, Out: room for 6*13 vectors
+	middle   unsafe.Pointer // In, Out: room for 6*14 vectors
 	numbers  unsafe.Pointer // In, Out: constants
-	next     unsafe.Pointer // In: two vectors of lane numbers (int32), of the tiles that follow and of what follows them
+	beside   unsafe.Pointer // In: two vectors of lane numbers (int32), of the tiles before and of those after, and of what lies beyond
 	v        unsafe.Pointer // transformed source: point, channel, vector
 	vStep    int            // from point to point
 	u        unsafe.Pointer // Mul: transformed weights: point, input channel, output channel

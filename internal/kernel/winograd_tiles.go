@@ -45,16 +45,15 @@ var (
 	winogradOut = [...]float32{rootTwo, rootHalf, 0.5, 2}
 )
 
-// nextTile and the lanes after it are the number of the lane with the tile that
-// follows each lane's, two times: of 16 lanes, then of the first and of the
-// second lane of the vector that follows.
-var nextTile = [2 * Lanes]int32{
+// besideTile are the numbers of the lanes with the tile before that of each of 16
+// lanes, and with the tile after it. From 16 on they are of the vectors beyond.
+var besideTile = [2 * Lanes]int32{
+	16 + 15, 12, 13, 14, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
 	4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 1, 2, 3, 16,
-	4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 1, 2, 3, 17,
 }
 
 // stripLanes is how many pixels of a row the widest strip reads.
-const stripLanes = (4*stripVectors + 1) * Lanes
+const stripLanes = (4*stripVectors + 2) * Lanes
 
 // stripMask[stripLanes-n:] selects the first n lanes.
 var stripMask = func() (m [2 * stripLanes]int32) {
@@ -83,7 +82,7 @@ func (t *winogradTiles) conv(g *Winograd, dst, src *Tensor, e *Epilogue, y0, y1,
 	v := scratch[len(m)+middleFloats:]
 	a := winogradArgs{
 		middle: unsafe.Pointer(&middle[0]), v: unsafe.Pointer(&v[0]), m: unsafe.Pointer(&m[0]),
-		dstRow: 4 * dst.Row, dstPlane: 4 * dst.Plane, next: unsafe.Pointer(&nextTile), clip: unsafe.Pointer(e.Clip),
+		dstRow: 4 * dst.Row, dstPlane: 4 * dst.Plane, beside: unsafe.Pointer(&besideTile), clip: unsafe.Pointer(e.Clip),
 	}
 	if e.Residual != nil {
 		a.resRow, a.resPlane = 4*e.Residual.Row, 4*e.Residual.Plane
@@ -101,7 +100,7 @@ func (t *winogradTiles) conv(g *Winograd, dst, src *Tensor, e *Epilogue, y0, y1,
 			a.vectors, a.vStep = n, 4*lanes*(g.In*n+1)
 			a.numbers = unsafe.Pointer(&winogradIn)
 			a.channels = g.In
-			a.mask = firstLanes(dst.W-x+1, (4*n+1)*lanes)
+			a.mask = firstLanes(dst.W-x+lanes, (4*n+2)*lanes)
 			t.rows(&a, src, ty, x, y0, y1)
 			runWinograd(t.inID, &a)
 
@@ -130,14 +129,14 @@ func (t *winogradTiles) conv(g *Winograd, dst, src *Tensor, e *Epilogue, y0, y1,
 }
 
 // rows points a at the six rows of the source that the tiles of output row ty
-// read, from one pixel left of x on.
+// read, from one vector left of x on.
 func (t *winogradTiles) rows(a *winogradArgs, src *Tensor, ty, x, y0, y1 int) {
 	a.off0, a.off1, a.off2, a.off3, a.off4, a.off5 = 0, 0, 0, 0, 0, 0
 	row := [tileIn]*unsafe.Pointer{&a.row0, &a.row1, &a.row2, &a.row3, &a.row4, &a.row5}
 	step := [tileIn]*int{&a.step0, &a.step1, &a.step2, &a.step3, &a.step4, &a.step5}
 	for r := range tileIn {
 		if y := ty - 1 + r; y >= y0-1 && y <= y1 {
-			*row[r], *step[r] = at(src, 0, y, x-1), 4*src.Plane
+			*row[r], *step[r] = at(src, 0, y, x-t.lanes), 4*src.Plane
 		} else {
 			*row[r], *step[r] = unsafe.Pointer(&zeroRow), 0
 		}

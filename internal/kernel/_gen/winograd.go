@@ -26,7 +26,7 @@ var winogradArgs = &args{
 	name: "winogradArgs",
 	doc:  `is one step of a strip of Winograd tiles. Strides are in bytes.`,
 	fields: []field{
-		{"row0", "unsafe.Pointer", "In: the tiles' source rows, first channel, one pixel left of the strip"},
+		{"row0", "unsafe.Pointer", "In: the tiles' source rows, first channel, one vector left of the strip"},
 		{"row1", "unsafe.Pointer", ""}, {"row2", "unsafe.Pointer", ""}, {"row3", "unsafe.Pointer", ""},
 		{"row4", "unsafe.Pointer", ""}, {"row5", "unsafe.Pointer", ""},
 		{"step0", "int", "In: of the rows, from channel to channel"},
@@ -34,9 +34,9 @@ var winogradArgs = &args{
 		{"mask", "unsafe.Pointer", "lanes of the rows (int32) that are read or stored, nil: all"},
 		{"channels", "int", "In, Mul: input channels. Out: output channels"},
 		{"vectors", "int", "of tiles"},
-		{"middle", "unsafe.Pointer", "In, Out: room for 6*13 vectors"},
+		{"middle", "unsafe.Pointer", "In, Out: room for 6*14 vectors"},
 		{"numbers", "unsafe.Pointer", "In, Out: constants"},
-		{"next", "unsafe.Pointer", "In: two vectors of lane numbers (int32), of the tiles that follow and of what follows them"},
+		{"beside", "unsafe.Pointer", "In: two vectors of lane numbers (int32), of the tiles before and of those after, and of what lies beyond"},
 		{"v", "unsafe.Pointer", "transformed source: point, channel, vector"},
 		{"vStep", "int", "from point to point"},
 		{"u", "unsafe.Pointer", "Mul: transformed weights: point, input channel, output channel"},
@@ -82,8 +82,9 @@ func winogradFile() *file {
 }
 
 // middleRow is how many vectors lie between the rows of a strip that is
-// transformed down its columns only.
-const middleRow = 4*winogradMost + 1
+// transformed down its columns only. Beside its pixels there is one on the left
+// and one on the right, of which tiles need one pixel: so all loads are aligned.
+const middleRow = 4*winogradMost + 2
 
 // winogradIn reads 6 rows of all input channels. Numbers are 5/2, 2, 1/2,
 // sqrt(1/2), sqrt(2).
@@ -96,12 +97,12 @@ func (f *file) winogradIn(s isa) {
 	for i := range constants {
 		c.VBROADCASTSS(mem(reg.RAX, 4*i), s.v(k+i))
 	}
-	var next []reg.VecPhysical
+	var beside []reg.VecPhysical
 	if s.bytes == 64 {
-		next = append(next, s.v(k-2), s.v(k-1))
-		f.load("next", reg.RAX)
-		c.VMOVDQU32(mem(reg.RAX, 0), next[0])
-		c.VMOVDQU32(mem(reg.RAX, s.bytes), next[1])
+		beside = append(beside, s.v(k-2), s.v(k-1))
+		f.load("beside", reg.RAX)
+		c.VMOVDQU32(mem(reg.RAX, 0), beside[0])
+		c.VMOVDQU32(mem(reg.RAX, s.bytes), beside[1])
 	}
 	var d [pointsSide]reg.VecPhysical
 	for i := range d {
@@ -144,7 +145,7 @@ func (f *file) winogradIn(s isa) {
 	}
 	f.load("vectors", left)
 	c.LEAQ(Mem{Base: left, Index: left, Scale: 1}, left)
-	c.LEAQ(Mem{Disp: 1, Base: left, Index: left, Scale: 1}, left)
+	c.LEAQ(Mem{Disp: 2, Base: left, Index: left, Scale: 1}, left)
 	f.load("mask", mask)
 	c.XORQ(at, at)
 	columns := func(name string, load func(r reg.Register, v reg.VecPhysical)) {
@@ -185,7 +186,7 @@ func (f *file) winogradIn(s isa) {
 	step, from, near, far, row, rowTo := reg.RAX, reg.RBX, reg.RCX, reg.RDX, reg.RSI, reg.R8
 	rowsLeft := reg.R15
 	f.load("vStep", step)
-	c.MOVQ(middle, row)
+	c.LEAQ(mem(middle, s.bytes), row)
 	c.MOVQ(to, rowTo)
 	c.MOVQ(U32(pointsSide), rowsLeft)
 	c.Label("row")
@@ -195,7 +196,7 @@ func (f *file) winogradIn(s isa) {
 	c.LEAQ(Mem{Base: far, Index: step, Scale: 2}, far)
 	f.load("vectors", left)
 	c.Label("vector")
-	f.tileColumns(s, d, next, from)
+	f.tileColumns(s, d, beside, from)
 	transform(func(j int, v reg.VecPhysical) {
 		c.VMOVUPS(v, []Mem{
 			{Base: near}, {Base: near, Index: step, Scale: 1}, {Base: near, Index: step, Scale: 2},
@@ -225,43 +226,48 @@ func (f *file) winogradIn(s isa) {
 	f.end()
 }
 
-// tileColumns brings the six columns of a vector of tiles into d: floats 4*t+j
-// from the address on, for tiles t. With AVX-512, next are the numbers of the
-// following tiles' lanes, the vector's after them counting from its lanes on.
-func (f *file) tileColumns(s isa, d [pointsSide]reg.VecPhysical, next []reg.VecPhysical, from reg.Register) {
+// tileColumns brings the six columns of a vector of tiles into d: floats
+// 4*t-1+j from the address on, for tiles t. With AVX-512, beside are the numbers
+// of the lanes before each and of those after, the vector beyond counting from
+// its lanes on.
+func (f *file) tileColumns(s isa, d [pointsSide]reg.VecPhysical, beside []reg.VecPhysical, from reg.Register) {
 	c := f.ctx
 	in := func(k, disp int) Mem { return mem(from, k*s.bytes+disp) }
 	x, y := s.v(6), s.v(7)
+	// A transposition of 4x4 floats in each 16-byte lane: columns 1 to 4.
 	c.VMOVUPS(in(0, 0), x)
 	c.VMOVUPS(in(1, 0), y)
-	c.VUNPCKLPS(y, x, d[0])
-	c.VUNPCKHPS(y, x, d[2])
-	c.VMOVUPS(in(2, 0), x)
-	c.VMOVUPS(in(3, 0), y)
 	c.VUNPCKLPS(y, x, d[1])
 	c.VUNPCKHPS(y, x, d[3])
-	c.VUNPCKHPD(d[3], d[2], x)
-	c.VUNPCKLPD(d[3], d[2], d[2])
-	c.VMOVAPS(x, d[3])
-	c.VUNPCKHPD(d[1], d[0], x)
-	c.VUNPCKLPD(d[1], d[0], d[0])
-	c.VMOVAPS(x, d[1])
-	// The last two columns are the next tiles' first ones. Vectors are loaded as
-	// they were stored, just before: others would wait for the cache.
+	c.VMOVUPS(in(2, 0), x)
+	c.VMOVUPS(in(3, 0), y)
+	c.VUNPCKLPS(y, x, d[2])
+	c.VUNPCKHPS(y, x, d[4])
+	c.VUNPCKHPD(d[4], d[3], x)
+	c.VUNPCKLPD(d[4], d[3], d[3])
+	c.VMOVAPS(x, d[4])
+	c.VUNPCKHPD(d[2], d[1], x)
+	c.VUNPCKLPD(d[2], d[1], d[1])
+	c.VMOVAPS(x, d[2])
+	// The others are the last one of the tile before and the first one of the
+	// tile after. Vectors are loaded as they were stored, just before: other
+	// loads would wait for the cache.
 	if s.bytes == 64 {
-		c.VMOVUPS(in(4, 0), x)
-		c.VMOVAPS(d[0], d[4])
-		c.VPERMT2PS(x, next[0], d[4])
+		c.VMOVAPS(d[4], d[0])
+		c.VPERMT2PS(in(-1, 0), beside[0], d[0])
 		c.VMOVAPS(d[1], d[5])
-		c.VPERMT2PS(x, next[1], d[5])
+		c.VPERMT2PS(in(4, 0), beside[1], d[5])
 		return
 	}
-	for j := range 2 {
-		const low, highThenLow = 4, 0x21
-		c.VMOVUPS(in(4, 4*j), x.(reg.Vec).AsX())
-		c.VPALIGNR(Imm(low), d[j], x, x)
-		c.VPERM2F128(Imm(highThenLow), x, d[j], d[4+j])
-	}
+	const upper, last, second, upperThenLower = 1, 12, 4, 0x21
+	small := func(v reg.VecPhysical) reg.Register { return v.(reg.Vec).AsX() }
+	c.VMOVUPS(in(0, -16), small(x))
+	c.VEXTRACTF128(Imm(upper), d[4], small(y))
+	c.VPALIGNR(Imm(last), small(x), small(y), small(y))
+	c.VINSERTF128(Imm(upper), small(d[4]), y, d[0])
+	c.VMOVUPS(in(4, 0), small(x))
+	c.VPALIGNR(Imm(second), d[1], x, x)
+	c.VPERM2F128(Imm(upperThenLower), x, d[1], d[5])
 }
 
 // winogradMul multiplies b output channels x p vectors at every point; products
