@@ -75,11 +75,15 @@ func (c *compiled) chosen() {
 		len(c.info), local, len(c.info)-local, c.threads)
 }
 
-// listBytes is the memory of the lists of weights.
+// listBytes is the memory of the lists of weights and of transformed ones.
 func (p *plan) listBytes() (n int64) {
 	for i := range p.layers {
 		for _, b := range p.layers[i].blocks {
 			n += 4 * int64(len(b.W)+len(b.Off)+len(b.Bias))
+		}
+		if g := p.layers[i].winograd; g != nil {
+			const points = 36 // of a transformed 3x3 filter
+			n += 4 * points * int64(g.In) * int64(g.Out)
 		}
 	}
 	return n
