@@ -1,0 +1,75 @@
+package fitness
+
+import (
+	"slices"
+	"sync/atomic"
+	"testing"
+
+	"evosr/deviceprofile"
+	"evosr/imaging"
+	"evosr/internal/check"
+	"evosr/space"
+	"evosr/supernet"
+)
+
+// TestTune wants genomes to be tuned once, before their quality is measured and
+// never for their costs, networks from elsewhere not at all, and tuned scores to
+// be kept apart.
+func TestTune(t *testing.T) {
+	sp := tiny()
+	net := supernet.New(sp, 1)
+	pairs := []imaging.Pair{imaging.NewPair("noise", noise(check.Rand(t), 32, 32), 2)}
+	var calls atomic.Int32
+	scorer := func(o ScorerOptions) *Scorer {
+		t.Helper()
+		o.Width, o.Height = 32, 32
+		s, err := NewScorer(net, pairs, &deviceprofile.Profile{}, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	cache := &memory{m: map[string][]byte{}}
+	o := ScorerOptions{Cache: cache, Tuned: "brighter", Tune: func(_ space.Genome, n *space.Subnet) (*space.Subnet, error) {
+		calls.Add(1)
+		better := *n
+		better.Layers = slices.Clone(n.Layers)
+		last := &better.Layers[len(better.Layers)-1]
+		last.Bias = slices.Clone(last.Bias)
+		for i := range last.Bias {
+			last.Bias[i] += 0.1
+		}
+		return &better, nil
+	}}
+	plain, tuned := scorer(ScorerOptions{Cache: cache}), scorer(o)
+	g := sp.Largest()
+	if _, err := tuned.Cost(g); err != nil || calls.Load() != 0 {
+		t.Errorf("the cost alone tuned %d times, %v", calls.Load(), err)
+	}
+	a, err := plain.Score(t.Context(), []space.Genome{g})
+	if err != nil || a[0].Err != "" {
+		t.Fatal(a, err)
+	}
+	b, err := tuned.Score(t.Context(), []space.Genome{g, g})
+	if err != nil || b[0].Err != "" || b[0].PSNR >= a[0].PSNR {
+		t.Fatalf("%+v, %v, want a worse quality than %+v", b, err, a)
+	}
+	n := calls.Load()
+	if again, err := tuned.Score(t.Context(), []space.Genome{g}); err != nil || again[0].PSNR != b[0].PSNR || calls.Load() != n || n > 2 {
+		t.Errorf("a known genome: %+v, %v, tuned %d times", again, err, calls.Load())
+	}
+	if b[0].Params != a[0].Params || b[0].MACs != a[0].MACs {
+		t.Errorf("costs %+v, want those of %+v", b[0], a[0])
+	}
+	// Another scorer of the same finds both in the cache.
+	if again, err := scorer(o).Score(t.Context(), []space.Genome{g}); err != nil || again[0].PSNR != b[0].PSNR || calls.Load() != n {
+		t.Errorf("from the cache: %+v, %v, tuned %d times more", again, err, calls.Load()-n)
+	}
+	sub, err := net.Extract(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if own, err := tuned.Subnet(sub); err != nil || own.PSNR != a[0].PSNR {
+		t.Errorf("a network from elsewhere: %+v, %v, want %v dB", own, err, a[0].PSNR)
+	}
+}
