@@ -78,6 +78,7 @@ type Search struct {
 	Stall       int      // evaluations without growing hypervolume that end the search; 0 for never
 	MaxMinutes  float64  // of searching; 0 for no end
 	Screen      bool     // score on a few crops first
+	Finetune    int      // steps that a network is trained alone before it is scored; 0 for inherited weights
 	Lag         int      // child i is bred from results before i-Lag
 }
 

@@ -65,6 +65,9 @@ func (s *Scorer) contentHash() (string, error) {
 		return "", fmt.Errorf("fitness: profile: %w", err)
 	}
 	fmt.Fprintf(h, "%s\n%s\n%s\n%s\n%s\n%s\n%dx%d %v\n", recordVersion, Definition, sparse.Version, s.o.Kernels.Name, s.net.Hash(), profile, s.o.Width, s.o.Height, s.o.Memory)
+	if s.o.Tune != nil {
+		fmt.Fprintf(h, "tuned: %s\n", s.o.Tuned)
+	}
 	for _, d := range s.o.Others {
 		text, err := json.Marshal(d)
 		if err != nil {

@@ -41,6 +41,13 @@ type ScorerOptions struct {
 	Memory        bool  // scores tell of it
 	Cache         Cache // nil for none
 	Others        []Device
+
+	// Tune improves a genome's network before its quality is measured, nil for
+	// none: weights may change, shapes and masks must not. Equal genomes must
+	// give equal networks. Tuned says how, for the cache. Calls come from several
+	// goroutines.
+	Tune  func(g space.Genome, net *space.Subnet) (*space.Subnet, error)
+	Tuned string
 }
 
 // Scorer scores genomes of one supernet on fixed validation pictures. It is
@@ -165,7 +172,7 @@ func (s *Scorer) one(g space.Genome, enough func(Score) bool) (Score, error) {
 // Subnet scores a network that need not come from the supernet's weights, such
 // as a fine-tuned winner.
 func (s *Scorer) Subnet(net *space.Subnet) (Score, error) {
-	job := &job{scorer: s, subnet: net}
+	job := &job{scorer: s, subnet: net, given: true}
 	defer job.close()
 	return job.climb(nil)
 }
@@ -191,6 +198,7 @@ type job struct {
 	subnet *space.Subnet // nil to extract the genome's
 	record record
 	fresh  bool // something was measured
+	given  bool // the subnet is no genome's: it is not tuned
 
 	prog    *sparse.Program
 	scratch Scratch
@@ -254,6 +262,25 @@ func (j *job) compile() error {
 	return err
 }
 
+// tune has the network improved whose costs are known.
+func (j *job) tune() error {
+	s := j.scorer
+	if s.o.Tune == nil || j.given {
+		return nil
+	}
+	better, err := s.o.Tune(j.genome, j.subnet)
+	if err != nil {
+		return err
+	}
+	prog, err := sparse.Compile(better, sparse.Options{Kernels: s.o.Kernels, Threads: 1})
+	if err != nil {
+		return err
+	}
+	j.prog.Close()
+	j.prog, j.subnet = prog, better
+	return nil
+}
+
 // memory is what a frame takes with as many threads as the profile has.
 func (s *Scorer) memory(net *space.Subnet) (int64, error) {
 	prog, err := sparse.Compile(net, sparse.Options{Kernels: s.o.Kernels, Threads: s.profile.Threads})
@@ -273,6 +300,9 @@ func (j *job) measure(pictures []int) error {
 		}
 		if j.prog == nil {
 			if err := j.compile(); err != nil {
+				return err
+			}
+			if err := j.tune(); err != nil {
 				return err
 			}
 		}

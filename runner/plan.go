@@ -210,6 +210,7 @@ func (e *Estimate) times(ctx context.Context, cfg *configs.Config, m *gauge) err
 	count := float64(w.Count + len(w.BudgetsMS))
 	// A winner is one network instead of 2+subnets.
 	tune := float64(w.Finetune) * step / float64(2+cfg.Train.Subnets)
+	alone := float64(cfg.Search.Finetune) * step / float64(2+cfg.Train.Subnets)
 	frame := e.Centre.LatencyMS / 1000
 	if frame == 0 {
 		frame = float64(e.Centre.MACs) / 20e9
@@ -218,7 +219,7 @@ func (e *Estimate) times(ctx context.Context, cfg *configs.Config, m *gauge) err
 		{StageData, data},
 		{StageProfile, profile},
 		{StageSupernet, step * float64(cfg.Train.Steps)},
-		{StageSearch, score * float64(cfg.Search.Evaluations) / cores},
+		{StageSearch, (score/cores + alone) * float64(cfg.Search.Evaluations)},
 		{StageWinners, count * (tune + 6*score + frame*float64(w.MeasureRuns))},
 	}
 	return nil

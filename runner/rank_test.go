@@ -119,3 +119,32 @@ func TestRank(t *testing.T) {
 		t.Errorf("one network: %v", err)
 	}
 }
+
+// TestSearchFinetune trains every network a little before it is scored, and
+// wants another front than with inherited weights, the same at any number of
+// workers and after an interruption.
+func TestSearchFinetune(t *testing.T) {
+	config := func(steps int) *configs.Config {
+		c := smoke(t, "steps=20\nfinetune=0")
+		c.Search.Finetune, c.Search.Evaluations, c.Data.Pictures, c.Train.Batch = steps, 60, 4, 2
+		return c
+	}
+	inherited := mustRun(t, config(0), filepath.Join(t.TempDir(), "run"), Options{})
+	want := mustRun(t, config(3), filepath.Join(t.TempDir(), "run"), Options{Workers: 1})
+	if string(want) == string(inherited) {
+		t.Error("the same front as with inherited weights")
+	}
+	dir := filepath.Join(t.TempDir(), "run")
+	ctx, stop := context.WithCancel(t.Context())
+	err := Run(ctx, config(3), dir, Options{Workers: 3, Report: func(p Progress) {
+		if p.Stage == StageSearch && p.Done > 10 {
+			stop()
+		}
+	}})
+	if err != nil && !errors.Is(err, ErrInterrupted) { // a fast machine may be done
+		t.Error(err)
+	}
+	if got := mustRun(t, config(3), dir, Options{Workers: 2}); string(got) != string(want) {
+		t.Errorf("continued with other workers the front is\n%s\nwant\n%s", got, want)
+	}
+}

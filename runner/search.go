@@ -17,6 +17,7 @@ import (
 	"evosr/fitness"
 	"evosr/internal/relay"
 	"evosr/space"
+	"evosr/supernet"
 )
 
 // search looks for the front. Every evaluation is in the database before
@@ -42,12 +43,37 @@ func (r *run) search(ctx context.Context) error {
 	return r.keepFile(fileFront, text)
 }
 
-// scorer scores genomes of the trained supernet. cache may be nil.
+// scorer scores genomes of the trained supernet with inherited weights. cache
+// may be nil.
 func (r *run) scorer(cache fitness.Cache) (*fitness.Scorer, error) {
-	return fitness.NewScorer(r.net, r.pictures.val, r.profile, fitness.ScorerOptions{
+	return fitness.NewScorer(r.net, r.pictures.val, r.profile, r.scoring(cache))
+}
+
+// searchScorer is the scorer of the search, which may train every network for
+// some steps of its own before it is scored.
+func (r *run) searchScorer(ctx context.Context, cache fitness.Cache) (*fitness.Scorer, error) {
+	o := r.scoring(cache)
+	if steps := r.cfg.Search.Finetune; steps > 0 {
+		set, err := r.dataset(ctx, StageSearch)
+		if err != nil {
+			return nil, err
+		}
+		c := &r.cfg.Train
+		o.Tuned = fmt.Sprintf("%d steps, batch %d, patch %d, rate %v, seed %d, pictures %s", steps, c.Batch, c.Patch, c.Rate, r.cfg.Seed, r.pictures.trainSum)
+		o.Tune = func(g space.Genome, net *space.Subnet) (*space.Subnet, error) {
+			return supernet.FineTune(ctx, net, nil, set, nil, supernet.FineTuneOptions{
+				Steps: steps, Batch: c.Batch, Patch: c.Patch, Rate: c.Rate, Seed: stream(r.cfg.Seed, "search "+g.ID()), Threads: 1,
+			})
+		}
+	}
+	return fitness.NewScorer(r.net, r.pictures.val, r.profile, o)
+}
+
+func (r *run) scoring(cache fitness.Cache) fitness.ScorerOptions {
+	return fitness.ScorerOptions{
 		Width: r.cfg.Device.Width, Height: r.cfg.Device.Height, Memory: r.cfg.Search.MaxMemoryMB > 0, Cache: cache, Others: r.others,
 		Workers: 1, // evolve calls it from Workers goroutines
-	})
+	}
 }
 
 func (r *run) searchNow(ctx context.Context) error {
@@ -59,7 +85,7 @@ func (r *run) searchNow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	scorer, err := r.scorer(cache)
+	scorer, err := r.searchScorer(ctx, cache)
 	if err != nil {
 		return err
 	}
