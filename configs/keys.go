@@ -156,7 +156,7 @@ func keys() []key {
 		{section: "search", name: "screen", value: "true", field: func(d *draft) any { return &d.Search.Screen },
 			doc: "score on a few crops first, and on all only what may still enter the front"},
 		{section: "search", name: "finetune", value: "0", lo: 0, hi: 1e6, field: func(d *draft) any { return &d.Search.Finetune },
-			doc: "steps that a network is trained alone before it is scored; 0: inherited weights rank truly (evosr supernet rank)"},
+			doc: "steps that a network is trained alone before it is scored; 0: inherited weights, which do where they rank truly (evosr supernet rank)"},
 		{section: "search", name: "lag", value: "8", lo: 1, hi: 1024, field: func(d *draft) any { return &d.Search.Lag },
 			doc: "child i is bred from the results before i-lag, so that workers need not wait"},
 
