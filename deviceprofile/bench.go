@@ -210,7 +210,7 @@ const (
 func (b *bench) trouble() string {
 	switch share, noise, slow := b.quietShare(), b.noise(), b.slowdown(); {
 	case share < quietShare:
-		return fmt.Sprintf("no quiet minute: others held the cores, only %.0f %% of the frames were undisturbed", 100*share)
+		return fmt.Sprintf("no quiet minute: only %.0f %% of the frames were undisturbed", 100*share)
 	case slow > quietSlowdown:
 		return fmt.Sprintf("the machine became %.0f %% slower meanwhile: its clock fell (heat, power), or a neighbour came", 100*slow)
 	case slow < -quietSlowdown:

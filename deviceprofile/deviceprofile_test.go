@@ -471,7 +471,7 @@ func TestQuiet(t *testing.T) {
 	}{
 		{"alone", frames, make([]time.Duration, 4), 1, ""},
 		{"unknown", frames, nil, 1, ""},
-		{"held core", frames, []time.Duration{5 * ms, 5 * ms, 5 * ms, 0}, 0.25, "held the cores"},
+		{"held core", frames, []time.Duration{5 * ms, 5 * ms, 5 * ms, 0}, 0.25, "were undisturbed"},
 		{"spread", []time.Duration{10 * ms, 11 * ms, 10 * ms, 11 * ms}, nil, 1, "frames vary"},
 		{"throttled", []time.Duration{10 * ms, 10 * ms, 10*ms + 7*ms/10, 10*ms + 7*ms/10}, nil, 1, "slower meanwhile"},
 	} {

@@ -474,6 +474,13 @@ func TestDevices(t *testing.T) {
 	if got := objective(runner.Point{Others: map[string]float64{"phone": 7}}, "latency_ms:phone"); got != 7 {
 		t.Errorf("the objective is %v, want 7", got)
 	}
+	c := m.winners[0]
+	if w := newWinner(m, 0, c); w.Foreign {
+		t.Error("a winner measured on the profile's machine counts as foreign")
+	}
+	if c.Latency.Stale = "another"; !newWinner(m, 0, c).Foreign {
+		t.Error("a winner measured on another machine does not count as foreign")
+	}
 	m.profile.Quiet, m.profile.Trouble = false, "no quiet minute"
 	m.winners[0].Latency.QuietShare = 0.1
 	if text := strings.Join(warnings(m), "\n"); !strings.Contains(text, "not quiet (no quiet minute)") || !strings.Contains(text, "held the cores while winner A") {

@@ -22,6 +22,7 @@ type winner struct {
 	Predicted, Interval        string
 	Median, P90, Ratio         string
 	Inside                     bool // measured within the predicted interval
+	Foreign                    bool // the prediction is of another device
 	Setup                      string
 	Gauge                      gauge
 	Devices                    []deviceRow // further ones
@@ -83,8 +84,9 @@ func newWinner(m *material, i int, c runner.Card) winner {
 		Predicted: milliseconds(c.Latency.PredictedMS),
 		Interval:  milliseconds(c.Latency.LowMS) + " to " + milliseconds(c.Latency.HighMS),
 		Median:    milliseconds(c.Latency.MedianMS), P90: milliseconds(c.Latency.P90MS),
-		Ratio:  strconv.FormatFloat(c.Latency.Ratio, 'f', 2, 64),
-		Inside: c.Latency.MedianMS >= c.Latency.LowMS && c.Latency.MedianMS <= c.Latency.HighMS,
+		Ratio:   strconv.FormatFloat(c.Latency.Ratio, 'f', 2, 64),
+		Foreign: c.Latency.Stale != "",
+		Inside:  c.Latency.MedianMS >= c.Latency.LowMS && c.Latency.MedianMS <= c.Latency.HighMS,
 		Setup: fmt.Sprintf("%d×%d input, %s, %s kernels, %d runs", c.Latency.Width, c.Latency.Height,
 			plural(c.Latency.Threads, "thread"), c.Latency.Kernels, c.Latency.Runs),
 		Gauge:  newGauge(c.Latency),
