@@ -5,8 +5,6 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
-
-	"evosr/sparse"
 )
 
 func (a *app) convertCmd() *cobra.Command {
@@ -28,8 +26,8 @@ func (a *app) convertCmd() *cobra.Command {
 			switch {
 			case ext != ".onnx" && ext != ".evosr":
 				return usagef("%s, want a name that ends in .onnx or .evosr", out)
-			case ext == ".evosr" && f.asked(c):
-				return usagef("%v are of ONNX files", formNames())
+			case ext == ".evosr" && f.askedONNX(c):
+				return usagef("%v are of ONNX files", onnxOnly())
 			case same(in, out):
 				return usagef("OUT is IN: %s would be overwritten", in)
 			case in == bicubic:
@@ -44,9 +42,11 @@ func (a *app) convertCmd() *cobra.Command {
 			}
 			defer p.Close()
 			if ext == ".evosr" {
-				err = writeWhole(out, func(w io.Writer) error { return sparse.Encode(w, p) })
+				if err := a.writeProgram(out, p, f.weights == "f16"); err != nil {
+					return err
+				}
 				a.say("%s: a program, x%d, %s", out, p.Scale(), plural(len(p.Layers()), "layer"))
-				return err
+				return nil
 			}
 			if err := writeWhole(out, func(w io.Writer) error { return f.write(w, p.Subnet(), p.Graph(), p.Meta()) }); err != nil {
 				return err

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -55,17 +58,13 @@ func TestVerdict(t *testing.T) {
 func TestHalfPrograms(t *testing.T) {
 	dir := t.TempDir()
 	models(t, dir, 2)
-	a := &app{err: new(strings.Builder)}
 	text, err := os.ReadFile(filepath.Join(dir, "model.evosr"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := a.exportHalf(filepath.Join(dir, "half.evosr"), text); err != nil {
-		t.Fatal(err)
-	}
-	said := a.err.(*strings.Builder).String()
-	if !strings.Contains(said, "off by at most") || !strings.Contains(said, "dB") {
-		t.Errorf("said %q, want the loss", said)
+	r := ok(t, dir, "convert", "model.evosr", "half.evosr", "--weights", "f16")
+	if !strings.Contains(r.stderr, "off by at most") || !strings.Contains(r.stderr, "dB") {
+		t.Errorf("said %q, want the loss", r.stderr)
 	}
 	halved, err := os.ReadFile(filepath.Join(dir, "half.evosr"))
 	if err != nil {
@@ -76,10 +75,15 @@ func TestHalfPrograms(t *testing.T) {
 	}
 	writePNG(t, filepath.Join(dir, "set", "one.png"), testColour(64, 48, false))
 	ok(t, dir, "eval", "half.evosr", "--images", "set")
-	if r := evosr(t, dir, nil, "export", ".", "--winner", "a", "--format", "onnx", "--weights", "f16", "-o", "x"); r.code != exitUsage || !strings.Contains(r.stderr, "--format program") {
-		t.Errorf("float16 ONNX: exit %d: %s", r.code, r.stderr)
-	}
-	if r := evosr(t, dir, nil, "export", ".", "--winner", "a", "--weights", "f8", "-o", "x"); r.code != exitUsage || !strings.Contains(r.stderr, "f16") {
+	if r := evosr(t, dir, nil, "convert", "model.evosr", "x.evosr", "--weights", "f8"); r.code != exitUsage || !strings.Contains(r.stderr, "f16") {
 		t.Errorf("f8: exit %d: %s", r.code, r.stderr)
+	}
+	sum := fmt.Sprintf("%x", sha256.Sum256(text))
+	a := &app{err: new(strings.Builder)}
+	if err := a.exportHalf(filepath.Join(dir, "model.evosr"), sum, filepath.Join(dir, "again.evosr")); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := os.ReadFile(filepath.Join(dir, "again.evosr")); err != nil || !bytes.Equal(again, halved) {
+		t.Errorf("export writes another file than convert: %v", err)
 	}
 }

@@ -34,9 +34,10 @@ func (a *app) exportCmd() *cobra.Command {
 				return err
 			}
 			asked := f.asked(c)
-			if asked && format != "onnx" {
-				return usagef("%v are of --format onnx", formNames())
+			if f.askedONNX(c) && format != "onnx" {
+				return usagef("%v are of --format onnx", onnxOnly())
 			}
+			half := f.weights == "f16"
 			d, err := openRun(args[0])
 			if err != nil {
 				return err
@@ -51,8 +52,10 @@ func (a *app) exportCmd() *cobra.Command {
 			switch {
 			case format == "go":
 				what = "a Go package"
-				err = exportGo(from, sum, out, module, card)
-			case asked:
+				err = a.exportGo(from, sum, out, module, card, half)
+			case format == "program" && half:
+				err = a.exportHalf(from, sum, out)
+			case format == "onnx" && asked:
 				what = f.describe()
 				err = f.rewrite(from, sum, out)
 			default:
@@ -94,7 +97,7 @@ func (f *form) rewrite(from, sum, out string) error {
 	return writeWhole(out, func(w io.Writer) error { return f.write(w, net, nil, meta) })
 }
 
-func exportGo(from, sum, dir, module string, card *runner.Card) error {
+func (a *app) exportGo(from, sum, dir, module string, card *runner.Card, half bool) error {
 	text, err := readChecked(from, sum)
 	if err != nil {
 		return err
@@ -104,6 +107,12 @@ func exportGo(from, sum, dir, module string, card *runner.Card) error {
 		return integrityf("%s: %w", from, err)
 	}
 	defer p.Close()
+	if half {
+		if p, err = a.halved(p); err != nil {
+			return err
+		}
+		defer p.Close()
+	}
 	about := fmt.Sprintf("Winner %s of a run of evosr: %.2f dB PSNR on its validation pictures, bicubic\n// interpolation having %.2f dB.", card.ID, card.Finetuned.PSNR, card.Bicubic.PSNR)
 	return writeGoPackage(dir, about, module, p)
 }

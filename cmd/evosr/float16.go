@@ -5,42 +5,33 @@ import (
 	"io"
 	"math"
 
-	"github.com/spf13/cobra"
-
 	"evosr/imaging"
 	"evosr/sparse"
 )
 
-// weightsFlag says how a program file holds its weights.
-func weightsFlag(c *cobra.Command, to *string) {
-	c.Flags().StringVar(to, "weights", "f32", "of a program file: f32, or f16 for half the bytes; the loss is printed")
-}
-
-// halfWanted reads the flag.
-func halfWanted(weights string) (bool, error) {
-	switch weights {
-	case "f32":
-		return false, nil
-	case "f16":
-		return true, nil
+// halved is p with float16 weights; it says what they cost.
+func (a *app) halved(p *sparse.Program) (*sparse.Program, error) {
+	q, loss, err := p.Half()
+	if err != nil {
+		return nil, dataf("%w", err)
 	}
-	return false, usagef("--weights %q, want f32 or f16", weights)
+	most, psnr, err := probeDifference(p, q)
+	if err != nil {
+		q.Close()
+		return nil, dataf("%w", err)
+	}
+	a.say("float16 weights: off by at most %.2g, pictures of a procedural probe by at most %.2g of 255 (PSNR of the two %.1f dB)", loss, 255*most, psnr)
+	return q, nil
 }
 
-// writeProgram writes p as a program file, with float16 weights if wanted; then
-// it says what that costs.
+// writeProgram writes p as a program file, with float16 weights if wanted.
 func (a *app) writeProgram(out string, p *sparse.Program, half bool) error {
 	if half {
-		q, loss, err := p.Half()
+		q, err := a.halved(p)
 		if err != nil {
-			return dataf("%w", err)
+			return err
 		}
 		defer q.Close()
-		most, psnr, err := probeDifference(p, q)
-		if err != nil {
-			return dataf("%w", err)
-		}
-		a.say("float16 weights: off by at most %.2g, pictures of a procedural probe by at most %.2g of 255 (PSNR of the two %.1f dB)", loss, 255*most, psnr)
 		p = q
 	}
 	return writeWhole(out, func(w io.Writer) error { return sparse.Encode(w, p) })
@@ -71,11 +62,19 @@ func probeDifference(p, q *sparse.Program) (most, psnr float64, err error) {
 	return most, -10 * math.Log10(squares/float64(len(out[0]))), nil
 }
 
-// exportHalf writes the program of a program file with float16 weights.
-func (a *app) exportHalf(out string, text []byte) error {
+// exportHalf writes a program file that has a checksum again, with float16
+// weights.
+func (a *app) exportHalf(from, sum, out string) error {
+	text, err := readChecked(from, sum)
+	if err != nil {
+		return err
+	}
+	if same(from, out) {
+		return usagef("%s is the file to be exported: choose another name", out)
+	}
 	p, err := sparse.DecodeFor(bytes.NewReader(text), sparse.Options{Threads: 1})
 	if err != nil {
-		return integrityf("%w", err)
+		return integrityf("%s: %w", from, err)
 	}
 	defer p.Close()
 	return a.writeProgram(out, p, true)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -27,7 +28,7 @@ func formFlags(c *cobra.Command, f *form) {
 	c.Flags().Var(&f.frame, "fixed-size", "fix the ONNX input's size, pixels (default any size)")
 	c.Flags().Lookup("fixed-size").DefValue = ""
 	c.Flags().BoolVar(&f.portable, "portable", false, "ONNX operators that old importers know; needs --fixed-size")
-	c.Flags().StringVar(&f.weights, "weights", "f32", "f32, or f16: half the ONNX file, computed in float32")
+	c.Flags().StringVar(&f.weights, "weights", "f32", "f32, or f16: half the file, computed in float32; a program's loss is printed")
 	c.Flags().StringVar(&f.color, "color", "", "rgb: wrap a luma network so that the ONNX file takes and gives RGB")
 }
 
@@ -42,6 +43,16 @@ func (f *form) asked(c *cobra.Command) bool {
 		}
 	}
 	return false
+}
+
+// onnxOnly lists the flags of a form that other files than ONNX have not.
+func onnxOnly() []string {
+	return slices.DeleteFunc(formNames(), func(name string) bool { return name == "weights" })
+}
+
+// askedONNX says whether a command line asks for a form that only ONNX files have.
+func (f *form) askedONNX(c *cobra.Command) bool {
+	return slices.ContainsFunc(onnxOnly(), c.Flags().Changed)
 }
 
 func (f *form) check() error {

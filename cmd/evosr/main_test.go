@@ -265,7 +265,7 @@ func TestBadCalls(t *testing.T) {
 		{"status of no run", "status twins", 2, []string{"twins"}},
 		{"report of no run", "report twins", 2, []string{"twins"}},
 		{"export of no run", "export twins --winner a -o out.onnx", 2, []string{"twins"}},
-		{"export in no format", "export twins --winner a --format go -o out.go", 2, []string{"onnx or program"}},
+		{"export in no format", "export twins --winner a --format zip -o out.zip", 2, []string{"onnx, program or go"}},
 		{"data check of nothing", "data check nowhere", 4, []string{"nowhere"}},
 	}
 	for _, tt := range tests {
