@@ -18,7 +18,6 @@ type filters struct {
 	kernel    int      // side, zeros included
 	sides     [2]int64 // height and width without the gaps' zeros
 	inserted  [2]int64 // zero rows and columns around
-	bias      []float32
 	groups    int
 	stride    int
 	pads      [4]int // above, below, left, right

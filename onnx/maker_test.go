@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-
-	"evosr/space"
 )
 
 // maker builds files as other tools write them, node by node. Its methods return
@@ -102,13 +100,4 @@ func (m *maker) file(out string) []byte {
 	m.graph.outputs = []valueInfo{{name: makerOut, isTensor: true, kind: typeFloat, ranked: true,
 		dims: []dim{{value: 1}, {value: -1, param: "c"}, {value: -1, param: "H"}, {value: -1, param: "W"}}}}
 	return m.encode()
-}
-
-// kinds lists the operations of a graph.
-func kinds(g *space.Graph) map[space.Op]bool {
-	list := map[space.Op]bool{}
-	for i := range g.Nodes {
-		list[g.Nodes[i].Op] = true
-	}
-	return list
 }
