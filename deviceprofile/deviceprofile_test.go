@@ -5,10 +5,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -237,63 +234,6 @@ func TestLearn(t *testing.T) {
 	}
 }
 
-// TestScout: what is measured next is what models disagree about, more than what
-// is drawn at random, and belongs to the space; the simple networks come first.
-func TestScout(t *testing.T) {
-	rng := check.Rand(t)
-	sp := general()
-	p := &Profile{Runtime: Evosr, Kernels: "avx512", Threads: 1, Width: 320, Height: 180, Scale: 2, Colors: 1}
-	nets := made(t, known(), rng, 32)
-	for _, n := range nets { // measurements are not exact
-		for i := range n.byLayer {
-			n.byLayer[i][0] = time.Duration(float64(n.byLayer[i][0]) * (1 + 0.1*rng.Float64()))
-		}
-	}
-	s := &scout{space: sp, profile: p, sizes: [][2]int{{320, 180}, {160, 90}}, rng: rng}
-	s.look(nets)
-	if len(s.queue) != scoutPick {
-		t.Fatalf("%d networks are chosen, want %d", len(s.queue), scoutPick)
-	}
-	members, _ := p.committee(nets)
-	doubt := func(g space.Genome) float64 {
-		layers, err := p.Layers(randomSubnet(sp, g))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return disagreement(members, layers, 320, 180)
-	}
-	var random []float64
-	for range 15 {
-		random = append(random, doubt(sp.Random(rng)))
-	}
-	usual := median(random)
-	chosen := 0.0
-	for _, g := range s.queue {
-		if err := sp.Check(g); err != nil {
-			t.Error(err)
-		}
-		chosen += doubt(g) / scoutPick
-	}
-	if chosen < usual {
-		t.Errorf("models disagree by %v about what is chosen, by %v about the middle one of random networks", chosen, usual)
-	}
-	next := s.queue[0]
-	if g, w, h := s.draw(scoutFrom, nets); g.String() != next.String() || w != 320 || h != 180 {
-		t.Errorf("drawn: %s at %dx%d, want %s", g, w, h, next)
-	}
-	if _, w, h := s.draw(5, nets); w != 160 || h != 90 {
-		t.Errorf("the sixth network is %dx%d pixels, want the other size", w, h)
-	}
-	list := simple(sp)
-	s.first = list[:1]
-	if g, _, _ := s.draw(2, nil); g.String() != list[0].String() {
-		t.Errorf("drawn: %s, want %s", g, list[0])
-	}
-	if want := len(sp.Widths) * (1 + 1 + 3 + 3); len(list) != want {
-		t.Errorf("%d simple networks, want %d", len(list), want)
-	}
-}
-
 // TestNonNegative: the true solution has a negative coefficient, the nearest
 // allowed one has a zero there.
 func TestNonNegative(t *testing.T) {
@@ -360,43 +300,6 @@ func TestMeasure(t *testing.T) {
 	}
 }
 
-// TestDrift: where a profile's times are a hundred times as long as they were a
-// moment ago, the machine has become as much faster.
-func TestDrift(t *testing.T) {
-	p, err := Measure(t.Context(), MeasureOptions{Threads: 1, Quick: true, Space: tiny(), Width: 64, Height: 48, Seconds: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range p.Nets {
-		p.Nets[i].MS *= 100
-	}
-	d, err := Drift(t.Context(), p)
-	if err != nil || d.Nets != driftNets || !(d.Ratio > 0.001 && d.Ratio < 0.1) || d.Quiet != (d.Trouble == "") {
-		t.Errorf("%+v, %v, want about a hundredth", d, err)
-	}
-	p.Nets = nil
-	if d, err = Drift(t.Context(), p); err != nil || d.Nets != 0 || d.Err() != nil || d.Trouble == "" {
-		t.Errorf("without networks: %+v, %v", d, err)
-	}
-	p.CPU = "Z80"
-	if _, err = Drift(t.Context(), p); !errors.Is(err, ErrMismatch) {
-		t.Errorf("on another machine: %v", err)
-	}
-	for _, tt := range []struct {
-		d     Drifted
-		drift bool
-	}{
-		{Drifted{Nets: 6, Ratio: 1.05, Quiet: true}, false},
-		{Drifted{Nets: 6, Ratio: 1.2, Quiet: true}, true},
-		{Drifted{Nets: 6, Ratio: 0.8, Quiet: true}, true},
-		{Drifted{Nets: 6, Ratio: 3, Quiet: false}, false},
-	} {
-		if err := tt.d.Err(); errors.Is(err, ErrDrift) != tt.drift {
-			t.Errorf("%+v: %v", tt.d, err)
-		}
-	}
-}
-
 func TestMeasureRefuses(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -457,56 +360,6 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// TestQuiet: a neighbour that holds a core all the time makes every frame slow
-// alike, which spread does not show and waiting does; a clock that falls shows
-// in the order of turns only.
-func TestQuiet(t *testing.T) {
-	const ms = time.Millisecond
-	frames := []time.Duration{10 * ms, 10 * ms, 10 * ms, 10 * ms}
-	for _, tt := range []struct {
-		name           string
-		frames, waited []time.Duration
-		share          float64
-		trouble        string
-	}{
-		{"alone", frames, make([]time.Duration, 4), 1, ""},
-		{"unknown", frames, nil, 1, ""},
-		{"held core", frames, []time.Duration{5 * ms, 5 * ms, 5 * ms, 0}, 0.25, "were undisturbed"},
-		{"spread", []time.Duration{10 * ms, 11 * ms, 10 * ms, 11 * ms}, nil, 1, "frames vary"},
-		{"throttled", []time.Duration{10 * ms, 10 * ms, 10*ms + 7*ms/10, 10*ms + 7*ms/10}, nil, 1, "slower meanwhile"},
-	} {
-		n := &timed{}
-		for i := range tt.frames {
-			o := &sparse.Observation{Frames: tt.frames[i : i+1]}
-			if tt.waited != nil {
-				o.Waited = tt.waited[i : i+1]
-			}
-			n.add(time.Duration(i)*time.Second, o)
-		}
-		b := &bench{nets: []*timed{n}}
-		if trouble := b.trouble(); b.quietShare() != tt.share || (trouble == "") != (tt.trouble == "") || !strings.Contains(trouble, tt.trouble) {
-			t.Errorf("%s: %q, share %v, want %q, %v", tt.name, trouble, b.quietShare(), tt.trouble, tt.share)
-		}
-	}
-}
-
-// TestTypical: the median of what was undisturbed, and the lowest decile where
-// that is too little.
-func TestTypical(t *testing.T) {
-	d := []time.Duration{10, 11, 12, 13, 14, 100, 100, 100, 100, 100, 100}
-	quiet := []bool{true, true, true, true, true, false, false, false, false, false, false}
-	if got := typical(d, quiet); got != 12 {
-		t.Errorf("the median of undisturbed times is %v, want 12", got)
-	}
-	quiet[0] = false
-	if got := typical(d, quiet); got != 11 {
-		t.Errorf("with four undisturbed times it is %v, want the lowest decile, 11", got)
-	}
-	if got := typical([]time.Duration{7, 9}, []bool{true, true}); got != 8 {
-		t.Errorf("two times, both undisturbed, give %v, want 8", got)
-	}
-}
-
 func TestScore(t *testing.T) {
 	s := score([]float64{10, 21, 33, 36}, []float64{10, 20, 30, 40})
 	if s.Within5 != 0.5 || s.Within10 != 1 || math.Abs(s.RMSPE-math.Sqrt((0.0025+0.01+0.01)/4)) > 1e-12 || s.KendallTau != 1 || math.Abs(s.Bias-0.025) > 1e-12 {
@@ -538,38 +391,6 @@ func TestRandomSubnet(t *testing.T) {
 	for i := range a.Layers {
 		if !slices.Equal(a.Layers[i].Weights, b.Layers[i].Weights) || !slices.Equal(a.Layers[i].Mask, b.Layers[i].Mask) {
 			t.Fatalf("layer %s differs", a.Layers[i].Name)
-		}
-	}
-}
-
-// TestTermsAreDocumented: docs/formats.md names every term of both kinds of
-// profile.
-func TestTermsAreDocumented(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("..", "docs", "formats.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, section, _ := strings.Cut(string(text), "## Device profile")
-	for _, external := range []bool{false, true} {
-		seen := map[string]bool{}
-		for _, term := range Terms(external) {
-			base, _, _ := strings.Cut(term.Name, "_b")
-			if strings.HasPrefix(term.Name, "mac_") {
-				base = term.Name
-			}
-			if !strings.Contains(section, term.Family) || !regexp.MustCompile(`[.`+"`"+` ]`+base+`[,_`+"`"+` ]`).MatchString(section) {
-				t.Errorf("docs/formats.md does not name %s.%s", term.Family, term.Name)
-			}
-			if key := term.Family + "." + term.Name; seen[key] || term.Doc == "" {
-				t.Errorf("%s stands there twice or says nothing", key)
-			} else {
-				seen[key] = true
-			}
-		}
-	}
-	for _, name := range frameTerms() {
-		if !strings.Contains(section, "`"+name+"`") {
-			t.Errorf("docs/formats.md does not name %s", name)
 		}
 	}
 }
