@@ -133,7 +133,23 @@ func (me *worker) activateRow(set *kernel.Set, row []float32, l *layer, c int) {
 		set.Mul(row, row, gates)
 	case space.ActGELU:
 		for x, v := range row {
-			row[x] = float32(float64(v) * (1 + math.Erf(float64(v)/math.Sqrt2)) / 2)
+			row[x] = v * (1 + erf(v/math.Sqrt2)) / 2
 		}
 	}
+}
+
+// erf is the error function within 5e-7: x times a quotient of polynomials of
+// x*x, the fit that Eigen uses, less than half the time of math.Erf.
+func erf(x float32) float32 {
+	const end = 4 // where it is 1 to the last place
+	x = min(max(x, -end), end)
+	q := x * x
+	over, under := float32(-2.72614225801306e-10), float32(-1.45660718464996e-05)
+	for _, c := range [...]float32{2.77068142495902e-08, -2.10102402082508e-06, -5.69250639462346e-05, -7.34990630326855e-04, -2.95459980854025e-03, -1.60960333262415e-02} {
+		over = over*q + c
+	}
+	for _, c := range [...]float32{-2.13374055278905e-04, -1.68282697438203e-03, -7.37332916720468e-03, -1.42647390514189e-02} {
+		under = under*q + c
+	}
+	return x * over / under
 }
