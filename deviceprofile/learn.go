@@ -74,9 +74,16 @@ func (p *Profile) committee(nets []*timed) (members []Profile, predicted []float
 	return members, predicted
 }
 
+// leastCalm is how many networks with enough undisturbed frames tell what a
+// frame takes beside its layers.
+const leastCalm = 8
+
 // fit sets the coefficients. Where layers were timed, first theirs from all
 // layers' times, then those of the frame from what the layers are predicted to
-// take; otherwise all of them at once from the frames.
+// take; otherwise all of them at once from the frames. A layer is short, and most
+// of its times are undisturbed even on a busy machine; a frame on several threads
+// hardly ever is. Where too few were, a frame is predicted to take what its layers
+// take.
 func (p *Profile) fit(nets []*timed) {
 	if p.External() {
 		p.fitWhole(nets)
@@ -95,13 +102,19 @@ func (p *Profile) fit(nets []*timed) {
 	}
 	m := model{layer: nonNegative(rows, want)}
 	for _, t := range nets {
+		if !t.calm() {
+			continue
+		}
 		sum := 0.0
 		for _, f := range table.features(t.layers, t.w, t.h, p.Threads) {
 			sum += dot(m.layer, f)
 		}
 		frames, wantFrames = append(frames, frameFeatures(sum, t.layers, t.w, t.h)), append(wantFrames, t.typical())
 	}
-	m.whole = nonNegative(frames, wantFrames)
+	m.whole = []float64{1, 0, 0, 0}
+	if len(frames) >= leastCalm {
+		m.whole = nonNegative(frames, wantFrames)
+	}
 	p.set(m)
 }
 

@@ -1,10 +1,12 @@
 package deviceprofile
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
 
+	"evosr/internal/check"
 	"evosr/sparse"
 )
 
@@ -37,6 +39,29 @@ func TestQuiet(t *testing.T) {
 		b := &bench{nets: []*timed{n}}
 		if trouble := b.trouble(); b.quietShare() != tt.share || (trouble == "") != (tt.trouble == "") || !strings.Contains(trouble, tt.trouble) {
 			t.Errorf("%s: %q, share %v, want %q, %v", tt.name, trouble, b.quietShare(), tt.trouble, tt.share)
+		}
+	}
+}
+
+// TestBusy: on a machine whose cores others hold, frames take three times as long
+// and layers, most of the time, do not. The prediction is of the machine alone.
+func TestBusy(t *testing.T) {
+	rng := check.Rand(t)
+	truth, sp := known(), general()
+	nets := made(t, truth, rng, 40)
+	for _, n := range nets {
+		n.frames, n.waited = []time.Duration{3 * n.frames[0]}, []time.Duration{n.frames[0]}
+	}
+	p := &Profile{Runtime: Evosr, Threads: 1, Width: 320, Height: 180, Scale: 2, Colors: 1}
+	p.learn(nets)
+	for range 10 {
+		layers := compile(t, sp, sp.Random(rng), 1)
+		want := 0.0
+		for _, ms := range truth.PredictLayers(layers, 320, 180) {
+			want += ms
+		}
+		if got, _, high := p.Predict(layers, 320, 180, 2); math.Abs(got-want) > 0.04*want || high < 2*got {
+			t.Errorf("%v ms, at most %v, want what layers take, %v, and a wide interval", got, high, want)
 		}
 	}
 }

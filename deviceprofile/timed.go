@@ -64,6 +64,12 @@ func (t *timed) quiet() float64 {
 	return float64(count(t.quietFrames())) / float64(max(len(t.frames), 1))
 }
 
+// calm says whether enough frames were undisturbed to rely on their median.
+func (t *timed) calm() bool {
+	quiet := t.quietFrames()
+	return count(quiet) >= min(enoughQuiet, len(quiet))
+}
+
 // typical is the time that stands for the network's frames, nanoseconds.
 func (t *timed) typical() float64 { return typical(t.frames, t.quietFrames()) }
 
