@@ -40,6 +40,7 @@ NETS = {
     "efdn-x4": ("Amazingren/NTIRE2025_ESR", plain("models.team00_EFDN", "m.EFDN()", "model_zoo/team00_EFDN.pth"), 1, 3),
     "dscf-x4": ("Amazingren/NTIRE2025_ESR", plain("models.team23_DSCF", "m.DSCF(3, 3, feature_channels=26, upscale=4)", "model_zoo/team23_DSCF.pth", strict=False), 1, 3),
     "span-f-x4": ("Amazingren/NTIRE2025_ESR", plain("models.team24_SPANF", "m.SPANF(3, 3, upscale=4, feature_channels=32)", "model_zoo/team24_spanf.pth"), 1, 3),
+    "espan-x4": ("Amazingren/NTIRE2025_ESR", plain("models.team36_espan", "m.ESPAN(num_in_ch=3, num_out_ch=3, feature_channels=32, mid_channels=32, upscale=4, bias=True, teacher_feature_channels=32, teacher_extra_depth=1, use_fast_op=False)", "model_zoo/team36_espan.pth"), 1, 3),
     "span46-x4": ("Amazingren/NTIRE2025_ESR", plain("models.team46_SPAN", "m.SPAN(3, 3, upscale=4, feature_channels=28)", "model_zoo/team46_span.pth", key="params_ema"), 1, 3),
 }
 
