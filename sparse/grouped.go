@@ -11,12 +11,22 @@ import (
 type groupedCosts struct {
 	tap   [kernel.GroupChannels]float64 // one entry that feeds 1, 2, 3, 4 channels
 	block float64                       // all else
+	far   float64                       // what entries cost more whose source is not in the first cache, times their cost
+}
+
+// far is the share of a strip's source that the first cache does not hold: it is
+// walked once for each subset of the channels.
+func far(l *layer) float64 {
+	const kept = 32 << 10
+	const line = 7 * 4 * kernel.Lanes // bytes of a row: the widest strip, shifted by a pixel
+	return max(0, 1-kept/float64(l.in/l.groups*l.kernel*line))
 }
 
 // group prices four output channels from first on with grouped taps.
 func (c *costs) group(l *layer, first int) cut {
 	k := cut{grouped: []int{first}, cost: c.grouped.block}
 	cols := l.in / l.groups * l.kernel * l.kernel
+	slower := 1 + c.grouped.far*far(l)
 	for i := range cols {
 		fed := uint(0)
 		for j := range kernel.GroupChannels {
@@ -24,7 +34,7 @@ func (c *costs) group(l *layer, first int) cut {
 		}
 		if n := bits.OnesCount(fed); n > 0 {
 			k.groupTaps[n-1]++
-			k.cost += c.grouped.tap[n-1]
+			k.cost += c.grouped.tap[n-1] * slower
 		}
 	}
 	return k
