@@ -173,8 +173,8 @@ func TestScreening(t *testing.T) {
 // TestStops wants the reason of every way in which a search ends.
 func TestStops(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
-	mustRun(t, smoke(t, short("stall=20")), dir, Options{})
-	if all, reason := searched(t, dir); reason != "hypervolume stalled" || len(all) >= 90 {
+	mustRun(t, smoke(t, short("stall=20\nevaluations=2000")), dir, Options{})
+	if all, reason := searched(t, dir); reason != "hypervolume stalled" || len(all) >= 2000 {
 		t.Errorf("stall: %s after %d", reason, len(all))
 	}
 	dir = filepath.Join(t.TempDir(), "run")
