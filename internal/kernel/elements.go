@@ -199,10 +199,20 @@ var tanhSeries = [...]float32{
 
 // bent writes out*tanh(in*x)+shift.
 func (e *elements) bent(dst, x []float32, in, out, shift float32) {
-	e.each(e.tanhID, len(dst), elementArgs{
+	n := len(dst)
+	x = x[:n]
+	a := elementArgs{
 		s0: [2]float32{in}, s1: [2]float32{out}, s2: [2]float32{shift}, s3: [2]float32{tanhEnd}, s4: [2]float32{-tanhEnd},
-		d: unsafe.Pointer(&tanhSeries),
-	}, [4][]float32{dst, x[:len(dst)]})
+		d: unsafe.Pointer(&tanhSeries), n: n / e.lanes,
+	}
+	whole := a.n * e.lanes
+	if a.n > 0 { // rows are short: straight to the kernel
+		a.dst, a.a = from(dst, 0, n), from(x, 0, n)
+		runElement(e.tanhID, &a)
+	}
+	if whole < n {
+		e.each(e.tanhID, n-whole, a, [4][]float32{dst[whole:], x[whole:]})
+	}
 }
 
 func (e *elements) tanh(dst, x []float32) { e.bent(dst, x, 1, 1, 0) }
