@@ -28,7 +28,7 @@ type winogradCosts struct{ product, in, out float64 }
 // kernel.BenchmarkWinograd, whose direct layers take 9 units a product.
 var tables = map[string]costs{
 	"avx512": {tap: [4]float64{2.5, 2.9, 4.1, 8}, block: [4]float64{10, 12, 24, 40}, winograd: &winogradCosts{2.45, 15, 9},
-		grouped: &groupedCosts{tap: [4]float64{2.3, 3, 3.7, 4.5}, block: 28, far: 0.8}},
+		grouped: &groupedCosts{tap: [4]float64{2.3, 3, 3.7, 4.5}, block: 28, far: 0.4}},
 	"avx2": {tap: [4]float64{1.9, 2.2, 4, 8}, block: [4]float64{5, 8, 10, 17}, winograd: &winogradCosts{2.3, 13, 9.6},
 		grouped: &groupedCosts{tap: [4]float64{1.55, 2.7, 3.4, 4.2}, block: 30}},
 	"neon": {tap: [4]float64{1.9, 2.2, 4, 8}, block: [4]float64{5, 8, 10, 17}},
