@@ -145,7 +145,7 @@ func newVerification(name string, frame size, o modelOptions) (*verification, er
 	}
 	p := v.program
 	v.result = verifyResult{Model: name, Width: frame.w, Height: frame.h, Scale: p.Scale(), Colors: p.Colors(), Kernels: p.Kernels()}
-	const side = 256 // repeated where more is asked for
+	const side = 64 // repeated where more is asked for
 	for c := range p.Colors() {
 		plane := imaging.Procedural(1, c, side)
 		for i := range frame.w * frame.h {

@@ -1,3 +1,5 @@
+//go:build !slim
+
 // Package opinion computes ONNX files by an implementation that shares nothing
 // with evosr's: onnx-go's decoder and its backend over Gorgonia.
 //
