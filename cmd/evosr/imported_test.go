@@ -169,7 +169,7 @@ func TestVerify(t *testing.T) {
 	if r.code != 0 || !v.Agrees || v.Colors != 3 || v.Opinions[1].Difference != -1 || !strings.Contains(v.Opinions[1].Note, "left out") {
 		t.Errorf("exit %d, %+v, %s", r.code, v, r.stderr)
 	}
-	if v, r = verify("model.onnx", "--tolerance", "1e-12"); r.code != exitIntegrity || v.Agrees || !strings.Contains(r.stderr, "disagree by more than 1e-12") {
+	if v, r = verify("model.onnx", "--tolerance", "1e-12"); r.code != exitIntegrity || v.Agrees || !strings.Contains(r.stderr, "definition disagrees by more than 1e-12") {
 		t.Errorf("exit %d, %+v, %s", r.code, v, r.stderr)
 	}
 	// A runner that gives its input back, and one that gives nothing.

@@ -98,7 +98,7 @@ func (a *app) verifyCmd() *cobra.Command {
 				err = a.printVerify(r)
 			}
 			if err == nil && !r.Agrees {
-				return integrityf("%s: the implementations disagree by more than %g", args[0], tolerance)
+				return integrityf("%s: %s", args[0], r.quarrel())
 			}
 			return err
 		},
@@ -230,6 +230,8 @@ const childCommand = "onnx-go-child"
 
 func (v *verification) onnxGo(ctx context.Context) ([]float32, string, error) {
 	switch {
+	case !opinion.Included:
+		return nil, "left out of this build", nil
 	case v.subnet == nil:
 		return nil, "left out: it reads operators beyond evosr's own layers wrongly", nil
 	case max(v.frame.w, v.frame.h) > onnx.MaxPortable:
@@ -381,6 +383,21 @@ func shellQuote(s string) string {
 		return `"` + s + `"`
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// quarrel says who disagrees.
+func (r *verifyResult) quarrel() string {
+	var list []string
+	for _, o := range r.Opinions {
+		switch {
+		case o.Agrees:
+		case o.Difference < 0:
+			list = append(list, o.Name+" fails")
+		default:
+			list = append(list, fmt.Sprintf("%s disagrees by more than %g", o.Name, r.Tolerance))
+		}
+	}
+	return strings.Join(list, ", ")
 }
 
 func (a *app) printVerify(r *verifyResult) error {

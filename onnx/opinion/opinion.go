@@ -17,6 +17,10 @@ import (
 	"gorgonia.org/tensor"
 )
 
+// Included tells whether this build has the second implementation (-tags slim
+// leaves it out).
+const Included = true
+
 // Run computes a file for one input of shape (1, colors, height, width) and gives
 // its first output.
 func Run(model []byte, input []float32, colors, height, width int) ([]float32, error) {
