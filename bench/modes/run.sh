@@ -7,6 +7,7 @@
 # FROM is pretrained or a file of weights whose space holds that of x2.yaml.
 set -eu
 evosr=$1 dir=$2 from=$3 modes=$4 seeds=$5 evaluations=$6
+case $from in pretrained | /*) ;; *) from=$PWD/$from ;; esac
 mkdir -p "$dir"
 [ -e "$dir/profile.yaml" ] || "$evosr" profile --quick -o "$dir/profile.yaml"
 runs=
