@@ -2,12 +2,14 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"evosr/imaging"
+	"evosr/space"
 )
 
 // bounded is a whole number within [lo, hi] on the command line.
@@ -37,6 +39,32 @@ func (b bounded) Set(s string) error {
 func numberFlag(c *cobra.Command, to *int, name string, lo, hi, preset int, usage string) {
 	*to = preset
 	c.Flags().Var(bounded{to, lo, hi}, name, usage)
+}
+
+// ratio is a pruned part on the command line, in whole percents: 0.75 as in a
+// config, or 75.
+type ratio struct{ percent *int }
+
+func (r ratio) Type() string { return "float" }
+
+func (r ratio) String() string {
+	if r.percent == nil {
+		return "0"
+	}
+	return strconv.FormatFloat(float64(*r.percent)/100, 'g', -1, 64)
+}
+
+func (r ratio) Set(s string) error {
+	x, err := strconv.ParseFloat(s, 64)
+	if x > 0 && x < 1 {
+		x *= 100
+	}
+	n := math.Round(x)
+	if err != nil || !(math.Abs(n-x) < 1e-6) || n < 1 || n > space.MaxPercent {
+		return fmt.Errorf("want whole percents up to %d, such as 0.75 or 75", space.MaxPercent)
+	}
+	*r.percent = int(n)
+	return nil
 }
 
 func scaleFlag(c *cobra.Command, to *int) {

@@ -127,7 +127,7 @@ func TestPruneCommand(t *testing.T) {
 		t.Errorf("metadata %v", meta)
 	}
 	ok(t, dir, "bench", "out.onnx", "--size", "16x16", "--runs", "1")
-	ok(t, dir, "prune", "net.onnx", "--scheme", "filter", "--ratio", "50", "--ends", "-o", "out.evosr", "--size", "32x24")
+	ok(t, dir, "prune", "net.onnx", "--scheme", "filter", "--ratio", "0.5", "--ends", "-o", "out.evosr", "--size", "32x24")
 	ok(t, dir, "bench", "out.evosr", "--size", "16x16", "--runs", "1")
 	for _, tt := range []struct {
 		args []string

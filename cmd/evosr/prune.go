@@ -56,7 +56,7 @@ func (a *app) pruneCmd() *cobra.Command {
 			"training, and measures what that does to the picture and to the time. The first\n" +
 			"and last convolutions stay whole unless --ends is given.\n\n" +
 			"Schemes: filter, block2, block4, block8, pattern, unstructured.",
-		Example: "  evosr prune fsrcnn.onnx --scheme block4 --ratio 50 --images Set5 -o pruned.onnx",
+		Example: "  evosr prune fsrcnn.onnx --scheme block4 --ratio 0.5 --images Set5 -o pruned.onnx",
 		Args:    arguments("MODEL"),
 		RunE: func(c *cobra.Command, args []string) error {
 			s, err := space.ParseScheme(scheme)
@@ -80,7 +80,8 @@ func (a *app) pruneCmd() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&scheme, "scheme", "block4", "which weights go together")
-	numberFlag(c, &percent, "ratio", 1, space.MaxPercent, 50, "pruned part of each layer's weights, per cent")
+	percent = 50
+	c.Flags().Var(ratio{&percent}, "ratio", "pruned part of each layer's weights, 0.01 to 0.95, or in percents")
 	c.Flags().BoolVar(&ends, "ends", false, "prune the first and last convolutions too")
 	c.Flags().StringVar(&images, "images", "", "folder of high-resolution pictures to measure the loss on (default the change of procedural ones)")
 	c.Flags().Var(&frame, "size", "input picture of the timing, pixels")
