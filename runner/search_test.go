@@ -178,7 +178,7 @@ func TestStops(t *testing.T) {
 		t.Errorf("stall: %s after %d", reason, len(all))
 	}
 	dir = filepath.Join(t.TempDir(), "run")
-	cfg := smoke(t, short("max_minutes=0.002"))
+	cfg := smoke(t, short("max_minutes=0.01"))
 	cfg.Search.Evaluations = 1e6
 	began := time.Now()
 	front := mustRun(t, cfg, dir, Options{})
