@@ -1,11 +1,14 @@
 package configs
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +16,9 @@ import (
 	"evosr/space"
 )
 
-func TestEmptyIsQuickstart(t *testing.T) {
+// TestQuickstartSaysDefaults: what stands in quickstart.yaml is a key's default,
+// or its line says what that is.
+func TestQuickstartSaysDefaults(t *testing.T) {
 	empty, err := Parse("x.yaml", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -22,12 +27,24 @@ func TestEmptyIsQuickstart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	quick, err := Parse("x.yaml", text)
+	said := regexp.MustCompile(`(?m)^(  [a-z_]+:).*\(by default: ([^)]*)\)$`)
+	if n := len(said.FindAll(text, -1)); n != 6 {
+		t.Errorf("quickstart.yaml says %d defaults, want 6", n)
+	}
+	byDefault := said.ReplaceAllFunc(text, func(line []byte) []byte {
+		m := said.FindSubmatch(line)
+		value, _, _ := bytes.Cut(m[2], []byte(", none"))
+		return slices.Concat(m[1], []byte(" "), value)
+	})
+	quick, err := Parse("x.yaml", byDefault)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(empty, quick) {
 		t.Errorf("quickstart.yaml is not what the table of keys has by default:\n%v", Differences(empty, quick))
+	}
+	if _, err := Parse("x.yaml", text); err != nil {
+		t.Error(err)
 	}
 	for _, k := range keys() {
 		if !strings.Contains(string(text), k.name+":") {

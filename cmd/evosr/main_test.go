@@ -236,7 +236,7 @@ func TestBadCalls(t *testing.T) {
 		{"model is a folder", "eval twins --images twins", 4, []string{"twins"}},
 		{"model is noise", "eval noise.onnx --images twins", 4, []string{"noise.onnx"}},
 		{"model is damaged", "eval broken.evosr --images twins", 6, []string{"broken.evosr"}},
-		{"model not in this version", "eval pretrained:x2 --images twins", 2, []string{"pretrained"}},
+		{"model not in this version", "eval pretrained:x3 --images twins", 2, []string{"pretrained"}},
 		{"scale of another model", "eval model.onnx --images twins --scale 3", 2, []string{"by 2", "by 3"}},
 		{"upscale without model", "upscale good.png out.png", 2, []string{"model"}},
 		{"upscale missing", "upscale -m bicubic --scale 2 none.png out.png", 4, []string{"none.png"}},
