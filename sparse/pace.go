@@ -1,12 +1,16 @@
 package sparse
 
-import "time"
+import (
+	"math/bits"
+	"time"
+)
 
 // Workers wait for each other's bands. Where something else holds a core, every
 // wait may take a turn of the system's scheduler, milliseconds, and a frame on all
-// workers takes several times as long as on one. So after a frame in which a
-// worker stalled, two frames run on one worker alone; while that is faster, some
-// more do before all are tried again. Results do not depend on it.
+// workers takes several times as long as on one. So where workers stalled in
+// several of the last frames (one alone is any program's short visit), two frames
+// run on one worker; while that is faster, some more do before all are tried
+// again. Results do not depend on it.
 
 // stall is how long a worker may wait for another without being held up: long
 // after it has let go of its core.
@@ -15,6 +19,7 @@ const stall = time.Millisecond
 // Frames between trials: they double with every trial that ends as the last one.
 const (
 	trialFrames = 2
+	stallsHeld  = 3 // of the last eight frames, from which on a core counts as held
 	firstRest   = 4
 	longestRest = 64
 )
@@ -26,6 +31,7 @@ type pace struct {
 	left        int           // frames before anything is tried again
 	rest        int           // how many that will be the next time
 	calm        int           // frames without a stall in sequence
+	past        uint8         // the last eight frames on all workers, a bit each: a worker stalled
 	all, single time.Duration // recent time of a frame on all workers, on one
 }
 
@@ -42,6 +48,12 @@ func (p *pace) after(took time.Duration, stalled bool) {
 	if p.calm++; stalled {
 		p.calm = 0
 	}
+	if !p.alone {
+		p.past <<= 1
+		if stalled {
+			p.past |= 1
+		}
+	}
 	if p.rest == 0 || p.calm == longestRest {
 		p.rest = firstRest
 	}
@@ -49,8 +61,8 @@ func (p *pace) after(took time.Duration, stalled bool) {
 		p.left--
 	}
 	switch {
-	case !p.alone && stalled && p.left == 0:
-		p.alone, p.trial, p.left, p.single = true, true, trialFrames, 0
+	case !p.alone && p.left == 0 && bits.OnesCount8(p.past) >= p.enough():
+		p.alone, p.trial, p.left, p.single, p.past = true, true, trialFrames, 0, 0
 	case p.alone && p.left == 0:
 		faster := p.trial && p.single < p.all*9/10
 		p.trial = false
@@ -66,4 +78,13 @@ func (p *pace) after(took time.Duration, stalled bool) {
 		}
 		p.rest = min(2*p.rest, longestRest)
 	}
+}
+
+// enough is how many of the last frames must have stalled for a trial: a single
+// one where a core was held a short while ago.
+func (p *pace) enough() int {
+	if p.rest > firstRest {
+		return 1
+	}
+	return stallsHeld
 }

@@ -29,6 +29,15 @@ func TestPace(t *testing.T) {
 	if _, alone := play(&p, quiet, 500); alone != 0 {
 		t.Errorf("%d frames of a quiet machine ran alone, want none", alone)
 	}
+	// A program that holds a core for a moment now and then.
+	for range 50 {
+		if _, alone := play(&p, held, 1); alone != 0 {
+			t.Fatal("one stall sent the frames to one worker")
+		}
+		if _, alone := play(&p, quiet, 9); alone != 0 {
+			t.Fatal("one stall sent the next frames to one worker")
+		}
+	}
 	if total, alone := play(&p, held, 500); alone < 450 || total > 500*25*ms {
 		t.Errorf("%d of 500 frames with a held core ran alone and took %v, want most and hardly more than %v", alone, total, 500*held.single)
 	}
