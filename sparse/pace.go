@@ -8,9 +8,9 @@ import (
 // Workers wait for each other's bands. Where something else holds a core, every
 // wait may take a turn of the system's scheduler, milliseconds, and a frame on all
 // workers takes several times as long as on one. So where workers stalled in
-// several of the last frames (one alone is any program's short visit), two frames
-// run on one worker; while that is faster, some more do before all are tried
-// again. Results do not depend on it.
+// most of the last frames (fewer are other programs' short visits, or the first
+// frame after a pause), two frames run on one worker; while that is faster, some
+// more do before all are tried again. Results do not depend on it.
 
 // stall is how long a worker may wait for another without being held up: long
 // after it has let go of its core.
@@ -19,7 +19,7 @@ const stall = time.Millisecond
 // Frames between trials: they double with every trial that ends as the last one.
 const (
 	trialFrames = 2
-	stallsHeld  = 3 // of the last eight frames, from which on a core counts as held
+	stallsHeld  = 6 // of the last eight frames, from which on a core counts as held
 	firstRest   = 4
 	longestRest = 64
 )
@@ -61,7 +61,7 @@ func (p *pace) after(took time.Duration, stalled bool) {
 		p.left--
 	}
 	switch {
-	case !p.alone && p.left == 0 && bits.OnesCount8(p.past) >= p.enough():
+	case !p.alone && p.left == 0 && bits.OnesCount8(p.past) >= stallsHeld:
 		p.alone, p.trial, p.left, p.single, p.past = true, true, trialFrames, 0, 0
 	case p.alone && p.left == 0:
 		faster := p.trial && p.single < p.all*9/10
@@ -78,13 +78,4 @@ func (p *pace) after(took time.Duration, stalled bool) {
 		}
 		p.rest = min(2*p.rest, longestRest)
 	}
-}
-
-// enough is how many of the last frames must have stalled for a trial: a single
-// one where a core was held a short while ago.
-func (p *pace) enough() int {
-	if p.rest > firstRest {
-		return 1
-	}
-	return stallsHeld
 }

@@ -31,15 +31,15 @@ func TestPace(t *testing.T) {
 	}
 	// A program that holds a core for a moment now and then.
 	for range 50 {
-		if _, alone := play(&p, held, 1); alone != 0 {
-			t.Fatal("one stall sent the frames to one worker")
+		if _, alone := play(&p, held, 3); alone != 0 {
+			t.Fatal("three stalls sent the frames to one worker")
 		}
 		if _, alone := play(&p, quiet, 9); alone != 0 {
-			t.Fatal("one stall sent the next frames to one worker")
+			t.Fatal("three stalls sent the next frames to one worker")
 		}
 	}
-	if total, alone := play(&p, held, 500); alone < 450 || total > 500*25*ms {
-		t.Errorf("%d of 500 frames with a held core ran alone and took %v, want most and hardly more than %v", alone, total, 500*held.single)
+	if total, alone := play(&p, held, 500); alone < 420 || total > 500*28*ms {
+		t.Errorf("%d of 500 frames with a held core ran alone and took %v, want most and not much more than %v", alone, total, 500*held.single)
 	}
 	if _, alone := play(&p, quiet, 500); alone > longestRest+trialFrames {
 		t.Errorf("%d frames ran alone after the core was free, want at most %d", alone, longestRest+trialFrames)
