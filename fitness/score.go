@@ -45,8 +45,8 @@ type ScorerOptions struct {
 	// Tune improves a genome's network before its quality is measured, nil for
 	// none: weights may change, shapes and masks must not. Equal genomes must
 	// give equal networks. Tuned says how, for the cache. Calls come from several
-	// goroutines.
-	Tune  func(g space.Genome, net *space.Subnet) (*space.Subnet, error)
+	// goroutines; one that ends because ctx does says nothing of its genome.
+	Tune  func(ctx context.Context, g space.Genome, net *space.Subnet) (*space.Subnet, error)
 	Tuned string
 }
 
@@ -119,7 +119,7 @@ func (s *Scorer) Screen(ctx context.Context, batch []space.Genome, enough func(i
 		if enough != nil {
 			stop = func(bound Score) bool { return enough(i, bound) }
 		}
-		out[i], errs[i] = s.one(batch[i], stop)
+		out[i], errs[i] = s.one(ctx, batch[i], stop)
 	}
 	for range min(s.o.Workers, len(batch)) {
 		wg.Go(func() {
@@ -150,15 +150,19 @@ func (s *Scorer) Screen(ctx context.Context, batch []space.Genome, enough func(i
 }
 
 // one scores a genome, measuring what is not known of it.
-func (s *Scorer) one(g space.Genome, enough func(Score) bool) (Score, error) {
+func (s *Scorer) one(ctx context.Context, g space.Genome, enough func(Score) bool) (Score, error) {
 	key := g.String()
 	r, err := s.recall(key)
 	if err != nil || r.Err != "" {
 		return Score{Err: r.Err}, err
 	}
 	job := &job{scorer: s, record: r, genome: g}
-	score, failed := job.climb(enough)
-	if failed != nil {
+	score, failed := job.climb(ctx, enough)
+	switch {
+	case failed != nil && ctx.Err() != nil: // it may have been stopped: no fault of the genome's
+		job.close()
+		return Score{}, ctx.Err()
+	case failed != nil:
 		job.record = record{Err: failed.Error()}
 		score = Score{Err: job.record.Err}
 	}
@@ -174,7 +178,7 @@ func (s *Scorer) one(g space.Genome, enough func(Score) bool) (Score, error) {
 func (s *Scorer) Subnet(net *space.Subnet) (Score, error) {
 	job := &job{scorer: s, subnet: net, given: true}
 	defer job.close()
-	return job.climb(nil)
+	return job.climb(context.Background(), nil) // not tuned: nothing that a context would stop
 }
 
 // Cost is the part of a genome's Score that needs no pictures.
@@ -206,11 +210,11 @@ type job struct {
 }
 
 // climb measures up to the step that is enough, or everything.
-func (j *job) climb(enough func(Score) bool) (Score, error) {
+func (j *job) climb(ctx context.Context, enough func(Score) bool) (Score, error) {
 	s := j.scorer
 	if enough != nil {
 		for _, step := range s.steps {
-			if err := j.measure(step.pictures); err != nil {
+			if err := j.measure(ctx, step.pictures); err != nil {
 				return Score{}, err
 			}
 			estimate, bound := step.of(&j.record)
@@ -219,7 +223,7 @@ func (j *job) climb(enough func(Score) bool) (Score, error) {
 			}
 		}
 	}
-	if err := j.measure(s.all); err != nil {
+	if err := j.measure(ctx, s.all); err != nil {
 		return Score{}, err
 	}
 	score := j.record.Cost
@@ -263,12 +267,12 @@ func (j *job) compile() error {
 }
 
 // tune has the network improved whose costs are known.
-func (j *job) tune() error {
+func (j *job) tune(ctx context.Context) error {
 	s := j.scorer
 	if s.o.Tune == nil || j.given {
 		return nil
 	}
-	better, err := s.o.Tune(j.genome, j.subnet)
+	better, err := s.o.Tune(ctx, j.genome, j.subnet)
 	if err != nil {
 		return err
 	}
@@ -292,7 +296,7 @@ func (s *Scorer) memory(net *space.Subnet) (int64, error) {
 }
 
 // measure upscales those of the pictures that are not known.
-func (j *job) measure(pictures []int) error {
+func (j *job) measure(ctx context.Context, pictures []int) error {
 	s := j.scorer
 	for _, at := range pictures {
 		if _, known := j.record.of(at); known {
@@ -302,7 +306,7 @@ func (j *job) measure(pictures []int) error {
 			if err := j.compile(); err != nil {
 				return err
 			}
-			if err := j.tune(); err != nil {
+			if err := j.tune(ctx); err != nil {
 				return err
 			}
 		}

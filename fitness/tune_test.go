@@ -1,6 +1,8 @@
 package fitness
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -30,7 +32,7 @@ func TestTune(t *testing.T) {
 		return s
 	}
 	cache := &memory{m: map[string][]byte{}}
-	o := ScorerOptions{Cache: cache, Tuned: "brighter", Tune: func(_ space.Genome, n *space.Subnet) (*space.Subnet, error) {
+	o := ScorerOptions{Cache: cache, Tuned: "brighter", Tune: func(_ context.Context, _ space.Genome, n *space.Subnet) (*space.Subnet, error) {
 		calls.Add(1)
 		better := *n
 		better.Layers = slices.Clone(n.Layers)
@@ -71,5 +73,34 @@ func TestTune(t *testing.T) {
 	}
 	if own, err := tuned.Subnet(sub); err != nil || own.PSNR != a[0].PSNR {
 		t.Errorf("a network from elsewhere: %+v, %v, want %v dB", own, err, a[0].PSNR)
+	}
+}
+
+// TestTuneStopped stops a scorer while it tunes, and wants no score, no record
+// and the score of a scorer that went through when it is asked again.
+func TestTuneStopped(t *testing.T) {
+	sp := tiny()
+	pairs := []imaging.Pair{imaging.NewPair("noise", noise(check.Rand(t), 32, 32), 2)}
+	ctx, stop := context.WithCancel(t.Context())
+	cache := &memory{m: map[string][]byte{}}
+	s, err := NewScorer(supernet.New(sp, 1), pairs, &deviceprofile.Profile{}, ScorerOptions{
+		Width: 32, Height: 32, Cache: cache,
+		Tune: func(ctx context.Context, _ space.Genome, n *space.Subnet) (*space.Subnet, error) {
+			stop()
+			return n, ctx.Err()
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	genomes := []space.Genome{sp.Largest()}
+	if got, err := s.Score(ctx, genomes); !errors.Is(err, context.Canceled) {
+		t.Errorf("stopped it gives %+v, %v, want that it was stopped", got, err)
+	}
+	if len(cache.m) != 0 {
+		t.Errorf("stopped it recorded %q", cache.m)
+	}
+	if got, err := s.Score(t.Context(), genomes); err != nil || got[0].Err != "" || !(got[0].PSNR > 0) {
+		t.Errorf("asked again it gives %+v, %v", got, err)
 	}
 }

@@ -60,7 +60,7 @@ func (r *run) searchScorer(ctx context.Context, cache fitness.Cache) (*fitness.S
 		}
 		c := &r.cfg.Train
 		o.Tuned = fmt.Sprintf("%d steps, batch %d, patch %d, rate %v, seed %d, pictures %s", steps, c.Batch, c.Patch, c.Rate, r.cfg.Seed, r.pictures.trainSum)
-		o.Tune = func(g space.Genome, net *space.Subnet) (*space.Subnet, error) {
+		o.Tune = func(ctx context.Context, g space.Genome, net *space.Subnet) (*space.Subnet, error) {
 			return supernet.FineTune(ctx, net, nil, set, nil, supernet.FineTuneOptions{
 				Steps: steps, Batch: c.Batch, Patch: c.Patch, Rate: c.Rate, Seed: stream(r.cfg.Seed, "search "+g.ID()), Threads: 1,
 			})
