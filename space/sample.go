@@ -326,7 +326,7 @@ func (sp *Space) mutatePrune(p Prune, rng *rand.Rand, kernel int, block bool) Pr
 // move along the front that single genes rarely make.
 func (sp *Space) shiftPercents(g Genome, rng *rand.Rand) Genome {
 	up := rng.IntN(2) == 1
-	shift := func(p *Prune) {
+	convolutions(&g, func(p *Prune, _ int, _ bool) {
 		i := slices.Index(sp.Percents, p.Percent)
 		switch {
 		case i < 0:
@@ -335,14 +335,7 @@ func (sp *Space) shiftPercents(g Genome, rng *rand.Rand) Genome {
 		case i > 0:
 			p.Percent = sp.Percents[i-1]
 		}
-	}
-	shift(&g.Head)
-	shift(&g.Tail)
-	for i := range g.Slots {
-		for j := range g.Slots[i].Prune {
-			shift(&g.Slots[i].Prune[j])
-		}
-	}
+	})
 	return g
 }
 

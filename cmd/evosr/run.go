@@ -42,9 +42,34 @@ func runDir(config string) string {
 	return filepath.Join("runs", strings.TrimSuffix(base, filepath.Ext(base)))
 }
 
+// runFlags are what run and train take alike.
+type runFlags struct {
+	dir  string
+	seed uint64
+}
+
+func (f *runFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.dir, "dir", "", "run directory (default runs/<config's name>)")
+	c.Flags().Uint64Var(&f.seed, "seed", 0, "instead of the config's seed")
+}
+
+// load reads the config of that name and settles the seed and the directory.
+func (f *runFlags) load(c *cobra.Command, name string) (*configs.Config, error) {
+	cfg, err := loadConfig(name)
+	if err != nil {
+		return nil, err
+	}
+	if c.Flags().Changed("seed") {
+		cfg.Seed = f.seed
+	}
+	if f.dir == "" {
+		f.dir = runDir(name)
+	}
+	return cfg, nil
+}
+
 func (a *app) runCmd() *cobra.Command {
-	var dir string
-	var seed uint64
+	var f runFlags
 	var workers int
 	var stale bool
 	c := &cobra.Command{
@@ -56,35 +81,28 @@ func (a *app) runCmd() *cobra.Command {
 			"directory. Stopped at any moment, the same command continues to the same result.",
 		Args: arguments("CONFIG"),
 		RunE: func(c *cobra.Command, args []string) error {
-			cfg, err := loadConfig(args[0])
+			cfg, err := f.load(c, args[0])
 			if err != nil {
 				return err
-			}
-			if c.Flags().Changed("seed") {
-				cfg.Seed = seed
 			}
 			if stale {
 				cfg.Device.AllowStale = true
 			}
-			if dir == "" {
-				dir = runDir(args[0])
-			}
 			m := a.meter()
 			defer m.close()
-			err = runner.Run(c.Context(), cfg, dir, runner.Options{Workers: workers, Report: func(p runner.Progress) { m.set(beatOf(p)) }})
+			err = runner.Run(c.Context(), cfg, f.dir, runner.Options{Workers: workers, Report: func(p runner.Progress) { m.set(beatOf(p)) }})
 			m.close()
 			if err != nil {
 				return err
 			}
-			page, err := report.Write(dir)
+			page, err := report.Write(f.dir)
 			if err != nil {
 				return err
 			}
-			return a.printRun(dir, page)
+			return a.printRun(f.dir, page)
 		},
 	}
-	c.Flags().StringVar(&dir, "dir", "", "run directory (default runs/<config's name>)")
-	c.Flags().Uint64Var(&seed, "seed", 0, "instead of the config's seed")
+	f.add(c)
 	c.Flags().BoolVar(&stale, "allow-stale", false, "accept a profile of another machine or version, or one whose speed this machine has lost")
 	numberFlag(c, &workers, "workers", 1, 1024, 0, "networks scored at a time (default every core); changes no result")
 	c.Flags().Lookup("workers").DefValue = ""

@@ -24,8 +24,7 @@ type trainingStep struct {
 }
 
 func (a *app) trainCmd() *cobra.Command {
-	var dir string
-	var seed uint64
+	var f runFlags
 	c := &cobra.Command{
 		Use:   "train CONFIG",
 		Short: "Train a supernet, the first part of a run; the same command resumes",
@@ -36,28 +35,21 @@ func (a *app) trainCmd() *cobra.Command {
 			"  evosr supernet export runs/mine -o mine.safetensors",
 		Args: arguments("CONFIG"),
 		RunE: func(c *cobra.Command, args []string) error {
-			cfg, err := loadConfig(args[0])
+			cfg, err := f.load(c, args[0])
 			if err != nil {
 				return err
 			}
-			if c.Flags().Changed("seed") {
-				cfg.Seed = seed
-			}
-			if dir == "" {
-				dir = runDir(args[0])
-			}
 			m := a.meter()
 			defer m.close()
-			err = runner.Train(c.Context(), cfg, dir, runner.Options{Report: func(p runner.Progress) { m.set(beatOf(p)) }})
+			err = runner.Train(c.Context(), cfg, f.dir, runner.Options{Report: func(p runner.Progress) { m.set(beatOf(p)) }})
 			m.close()
 			if err != nil {
 				return err
 			}
-			return a.printTraining(dir)
+			return a.printTraining(f.dir)
 		},
 	}
-	c.Flags().StringVar(&dir, "dir", "", "run directory (default runs/<config's name>)")
-	c.Flags().Uint64Var(&seed, "seed", 0, "instead of the config's seed")
+	f.add(c)
 	return a.jsonFlag(c)
 }
 
