@@ -31,12 +31,15 @@ func (c *Config) problems() []problem {
 	t, d := &c.Train, &c.Data
 	switch {
 	case t.From == Procedural || strings.HasPrefix(t.From, builtin):
-		bad("train.from", "%s, want %s, a file of weights, or nothing", quote(t.From), Pretrained)
+		bad("train.from", "%s, want %s, %[2]s:x2 to %[2]s:x4, a file of weights, or nothing", quote(t.From), Pretrained)
 	case t.From == "" && t.Steps == 0:
 		bad("train.steps train.from", "0 without weights to start from, want at least 1, or train.from")
 	}
 	if t.LargestPruned > t.Subnets {
 		bad("train.largest_pruned train.subnets", "%d, want at most the random subnets, %d", t.LargestPruned, t.Subnets)
+	}
+	if t.SubnetBatch > t.Batch {
+		bad("train.subnet_batch train.batch", "%d, want at most the patches of a step, %d", t.SubnetBatch, t.Batch)
 	}
 	if side := t.Patch * c.Space.Scale; d.Train == Procedural && side > d.Size {
 		bad("train.patch data.size scale", "%d pixels at scale %d need pictures of at least %d, but data.size is %d", t.Patch, c.Space.Scale, side, d.Size)
@@ -54,11 +57,11 @@ func (c *Config) problems() []problem {
 		bad("data.validation_crops data.validation_size", "%d crops of %dx%d, want at most %d megapixels in all", d.ValidationCrops, d.ValidationSize, d.ValidationSize, maxPixels>>20)
 	}
 	for _, pv := range [][2]string{{"data.train", d.Train}, {"data.validation", d.Validation}} {
-		if pv[1] == "" || pv[1] == Pretrained || strings.HasPrefix(pv[1], builtin) {
+		if pv[1] == "" || carried(pv[1]) || strings.HasPrefix(pv[1], builtin) {
 			bad(pv[0], "%s, want a folder or %s", quote(pv[1]), Procedural)
 		}
 	}
-	if p := c.Device.Profile; p == Procedural || p == Pretrained {
+	if p := c.Device.Profile; p == Procedural || carried(p) {
 		bad("device.profile", "%s, want a profile file, or \"\" to measure this machine", p)
 	} else if name, ok := strings.CutPrefix(p, builtin); ok && !slices.Contains(builtinProfiles(), name) {
 		bad("device.profile", "%s, want %s", quote(p), builtin+strings.Join(builtinProfiles(), " or "+builtin))

@@ -1,6 +1,10 @@
 package configs
 
-import "evosr/space"
+import (
+	"fmt"
+
+	"evosr/space"
+)
 
 // Config is one experiment, resolved: every default is filled in.
 type Config struct {
@@ -19,8 +23,29 @@ type Config struct {
 // Procedural stands in place of a folder for pictures that evosr draws itself.
 const Procedural = "procedural"
 
-// Pretrained stands in place of a file for the weights that evosr carries.
+// Pretrained stands in place of a file for the weights that evosr carries for
+// the config's scale, and Pretrained + ":xN" for those of scale N.
 const Pretrained = "pretrained"
+
+// PretrainedScale is the scale of the carried weights that from names; ok is
+// false where it names none. own is the config's scale.
+func PretrainedScale(from string, own int) (scale int, ok bool) {
+	if from == Pretrained {
+		return own, true
+	}
+	for scale := 2; scale <= 4; scale++ {
+		if from == fmt.Sprintf("%s:x%d", Pretrained, scale) {
+			return scale, true
+		}
+	}
+	return 0, false
+}
+
+// carried says whether a value names weights that evosr carries.
+func carried(value string) bool {
+	_, ok := PretrainedScale(value, 0)
+	return ok
+}
 
 // Data says which pictures are trained on and scored on.
 type Data struct {
@@ -35,13 +60,14 @@ type Data struct {
 
 // Train is the training of the supernet.
 type Train struct {
-	From          string  // weights to start from: a file (absolute), Pretrained, or "" for none
+	From          string  // weights to start from: a file (absolute), carried ones (PretrainedScale), or "" for none
 	Steps         int     // 0 takes the weights of From as they are
 	Batch         int     // patches a step
 	Patch         int     // side of a patch, pixels of low resolution
 	Rate          float64 // peak learning rate of Adam
 	Subnets       int     // random subnets a step beside the largest and the smallest
 	LargestPruned int     // of Subnets, those that are the largest network with random prunings
+	SubnetBatch   int     // patches of a step that each network but the largest is trained on; 0: all
 	Distill       float64 // share of the loss against the largest subnet's output, in [0, 1]
 	Checkpoint    int     // steps between checkpoints
 }

@@ -88,7 +88,7 @@ func (c *Config) deviceProblems() []problem {
 			bad("name %s stands in the list twice", t.Name)
 		}
 		names = append(names, t.Name)
-		if t.Profile == "" || t.Profile == Procedural || t.Profile == Pretrained {
+		if t.Profile == "" || t.Profile == Procedural || carried(t.Profile) {
 			bad("profile %s, want a profile file", quote(t.Profile))
 		} else if name, ok := strings.CutPrefix(t.Profile, builtin); ok && !slices.Contains(builtinProfiles(), name) {
 			bad("profile %s, want %s", quote(t.Profile), builtin+strings.Join(builtinProfiles(), " or "+builtin))

@@ -106,7 +106,7 @@ func keys() []key {
 			doc: "pruned weights / all weights to choose from, ascending, whole percents"},
 
 		{section: "train", name: "from", value: `""`, field: func(d *draft) any { return (*location)(&d.Train.From) },
-			doc: "weights to start from: pretrained, or a file of a space that holds this one; empty: none"},
+			doc: "weights to start from: pretrained (or pretrained:x2, of another scale), or a file of a space that holds this one; empty: none"},
 		{section: "train", name: "steps", value: "8000", lo: 0, hi: 100e6, field: func(d *draft) any { return &d.Train.Steps },
 			doc: "training steps of the supernet; 0: the weights of from as they are"},
 		{section: "train", name: "batch", value: "8", lo: 1, hi: 1024, field: func(d *draft) any { return &d.Train.Batch },
@@ -117,6 +117,8 @@ func keys() []key {
 			doc: "peak learning rate of Adam"},
 		{section: "train", name: "subnets", value: "3", lo: 0, hi: 64, field: func(d *draft) any { return &d.Train.Subnets },
 			doc: "random subnets a step beside the largest and the smallest"},
+		{section: "train", name: "subnet_batch", value: "0", lo: 0, hi: 1024, field: func(d *draft) any { return &d.Train.SubnetBatch },
+			doc: "patches that each network but the largest is trained on; 0: all of a step"},
 		{section: "train", name: "largest_pruned", value: "0", lo: 0, hi: 64, field: func(d *draft) any { return &d.Train.LargestPruned },
 			doc: "of these, how many are the largest network with random prunings"},
 		{section: "train", name: "distill", value: "0.5", lo: 0, hi: 1, field: func(d *draft) any { return &d.Train.Distill },

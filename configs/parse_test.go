@@ -181,7 +181,7 @@ func TestFaults(t *testing.T) {
 		{"patch and picture", "train:\n  patch: 200", []string{`2:10: train.patch: 200 pixels at scale 2 need pictures of at least 400, but data.size is 256`}},
 		{"crop and picture", "data:\n  size: 100", []string{`2:9: data.validation_size: 128, want at most data.size, 100`}},
 		{"no steps from nothing", "train: {steps: 0}", []string{`1:16: train.steps: 0 without weights to start from, want at least 1, or train.from`}},
-		{"weights that are drawn", "train: {from: procedural}", []string{`1:15: train.from: "procedural", want pretrained, a file of weights, or nothing`}},
+		{"weights that are drawn", "train: {from: procedural}", []string{`1:15: train.from: "procedural", want pretrained, pretrained:x2 to pretrained:x4, a file of weights, or nothing`}},
 		{"pruned networks", "train: {subnets: 1, largest_pruned: 2}", []string{`1:37: train.largest_pruned: 2, want at most the random subnets, 1`}},
 		{"pictures that are weights", "data: {train: pretrained}", []string{`1:15: data.train: "pretrained", want a folder or procedural`}},
 		{"population", "search:\n  evaluations: 10\n  population: 20", []string{`3:15: search.population: 20 members, want at most the 10 evaluations`}},
@@ -354,4 +354,19 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("reads back differently (%v):\n%s", err, c.YAML())
 		}
 	})
+}
+
+func TestPretrainedScale(t *testing.T) {
+	for from, want := range map[string]int{"pretrained": 3, "pretrained:x2": 2, "pretrained:x4": 4, "pretrained:x5": 0, "pretrained:4": 0, "/pretrained": 0, "": 0} {
+		if got, ok := PretrainedScale(from, 3); got != want || ok != (want > 0) {
+			t.Errorf("%q names scale %d, %v, want %d", from, got, ok, want)
+		}
+	}
+	c, err := Parse("a.yaml", []byte("train: {from: pretrained:x2}\nscale: 4\n"))
+	if err != nil || c.Train.From != "pretrained:x2" {
+		t.Errorf("from %v, %v", c, err)
+	}
+	if _, err := Parse("a.yaml", []byte("train: {subnet_batch: 9, batch: 8}\n")); err == nil {
+		t.Error("more patches for a subnet than a step has: no error")
+	}
 }

@@ -151,7 +151,7 @@ func place(value, folder string) (string, error) {
 	if strings.ContainsRune(value, 0) {
 		return "", fmt.Errorf("%s, want a path", quote(value))
 	}
-	if value == "" || value == Procedural || value == Pretrained || strings.HasPrefix(value, builtin) {
+	if value == "" || value == Procedural || carried(value) || strings.HasPrefix(value, builtin) {
 		return value, nil
 	}
 	if !filepath.IsAbs(value) {

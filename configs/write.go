@@ -135,7 +135,7 @@ func (c *Config) Hash() string {
 }
 
 func essence(field any) string {
-	if p, ok := field.(*location); ok && *p != "" && *p != Procedural && *p != Pretrained {
+	if p, ok := field.(*location); ok && *p != "" && *p != Procedural && !carried(string(*p)) {
 		return "a path"
 	}
 	if p, ok := field.(*targets); ok {

@@ -96,13 +96,19 @@ func startOf(cfg *configs.Config) (*supernet.Supernet, error) {
 // named gives the supernet that train.from names, the part of it that is the
 // config's space, and its notes.
 func named(cfg *configs.Config) (all, part *supernet.Supernet, notes map[string]string, err error) {
-	if from := cfg.Train.From; from == configs.Pretrained {
-		all, notes, err = supernet.Pretrained(cfg.Space.Scale)
+	if scale, ok := configs.PretrainedScale(cfg.Train.From, cfg.Space.Scale); ok {
+		all, notes, err = supernet.Pretrained(scale)
 	} else {
-		all, notes, err = supernet.Load(from)
+		all, notes, err = supernet.Load(cfg.Train.From)
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case all.Space.Scale == cfg.Space.Scale:
 		part, err = all.Slice(&cfg.Space)
+	case cfg.Train.Steps == 0:
+		err = fmt.Errorf("weights of scale %d, want scale %d, or train.steps that train what depends on the scale", all.Space.Scale, cfg.Space.Scale)
+	default:
+		part, err = all.Rescale(&cfg.Space, stream(cfg.Seed, "supernet"))
 	}
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("%w: train.from: %s: %w", ErrUsage, cfg.Train.From, err)
@@ -150,7 +156,7 @@ func (r *run) trainNow(ctx context.Context, path string) error {
 		return err
 	}
 	t, err := supernet.NewTrainer(net, set, supernet.Options{
-		Steps: c.Steps, Batch: c.Batch, Patch: c.Patch, Subnets: c.Subnets, LargestPruned: c.LargestPruned, Rate: c.Rate, Distill: c.Distill,
+		Steps: c.Steps, Batch: c.Batch, Patch: c.Patch, Subnets: c.Subnets, LargestPruned: c.LargestPruned, SubnetBatch: c.SubnetBatch, Rate: c.Rate, Distill: c.Distill,
 		Seed: stream(r.cfg.Seed, "training"),
 	})
 	if err != nil {

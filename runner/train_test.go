@@ -229,12 +229,21 @@ func TestFrom(t *testing.T) {
 			t.Errorf("the run directory is there: %v", err)
 		}
 	}
+	// Weights of another scale are trained on, never used as they are.
 	other := large
 	other.Scale = 3
+	elsewhere := filepath.Join(t.TempDir(), "x3.safetensors")
+	if err := supernet.New(&other, 1).Save(elsewhere, nil); err != nil {
+		t.Fatal(err)
+	}
+	rescaled := from(t, elsewhere, 4)
+	rescaled.Winners.Finetune = 3
+	mustRun(t, rescaled, filepath.Join(t.TempDir(), "run"), Options{})
+
 	if err := supernet.New(&other, 1).Save(file, nil); err != nil {
 		t.Fatal(err)
 	}
-	refuse(from(t, file, 0), "train.from", file, "scale: 2, want 3")
+	refuse(from(t, file, 0), "train.from", file, "scale 3, want scale 2", "train.steps")
 	refuse(from(t, filepath.Join(t.TempDir(), "none"), 3), "none", "no such file")
 	if err := os.WriteFile(file, []byte("rubbish"), 0o600); err != nil {
 		t.Fatal(err)

@@ -174,7 +174,8 @@ func (r *run) newJoinery(ctx context.Context) (*joinery, error) {
 }
 
 // teacher is what winners are taught by: the largest subnet, or, where the
-// weights come from a larger space, the best network of that if it is better.
+// weights come from a larger space of the same scale, the best network of that if
+// it is better.
 func (j *joinery) teacher(largest *space.Subnet) (*space.Subnet, error) {
 	if j.cfg.Train.From == "" {
 		return largest, nil
@@ -185,6 +186,9 @@ func (j *joinery) teacher(largest *space.Subnet) (*space.Subnet, error) {
 	}
 	if err := j.sameStart(part); err != nil {
 		return nil, err
+	}
+	if all.Space.Scale != part.Space.Scale {
+		return largest, nil
 	}
 	best, err := all.Best(notes)
 	if err != nil {

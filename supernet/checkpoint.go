@@ -27,13 +27,14 @@ type fingerprint struct {
 	Patch   int     `json:"patch"`
 	Subnets int     `json:"subnets"`
 	Pruned  int     `json:"pruned,omitempty"`
+	Part    int     `json:"subnet_batch,omitempty"`
 	Rate    float64 `json:"rate"`
 	Distill float64 `json:"distill"`
 	Seed    uint64  `json:"seed"`
 }
 
 func (o *Options) fingerprint() fingerprint {
-	return fingerprint{o.Steps, o.Batch, o.Patch, o.Subnets, o.LargestPruned, o.Rate, o.Distill, o.Seed}
+	return fingerprint{o.Steps, o.Batch, o.Patch, o.Subnets, o.LargestPruned, o.SubnetBatch, o.Rate, o.Distill, o.Seed}
 }
 
 // Save writes everything that the next steps depend on, atomically: also the

@@ -1,6 +1,7 @@
 package supernet
 
 import (
+	"cmp"
 	"math"
 	"runtime"
 	"slices"
@@ -137,13 +138,16 @@ func (e *engine) runShard(w *worker, shard int) {
 			w.teach(p-first, b.known[p], b.taught[p*high:(p+1)*high])
 		}
 	}
-	scale := 1 / float64(e.batch*high)
 	for i, n := range e.nets {
+		scale := 1 / float64(cmp.Or(n.seen, e.batch)*high)
 		w.place(n)
 		partial := n.partial(shard)
 		clear(partial)
 		n.losses[shard] = 0
 		for p := range end - first {
+			if !n.sees(first+p, e.batch) {
+				continue
+			}
 			out := w.forward(n, p)
 			if i == 0 && len(e.nets) > 1 {
 				copy(body(w.taught[p]), body(out))

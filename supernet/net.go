@@ -64,6 +64,10 @@ type net struct {
 	built   bool    // fixed lists stand
 	distill float64 // share of the loss against the first net's output
 	share   float64 // weight of this net's loss in the gradient
+
+	// Of a batch the net sees seen patches from first on, around the end; all
+	// where seen is 0.
+	first, seen int
 }
 
 // newNet allocates for any of the shapes.
@@ -89,6 +93,11 @@ func newNet(shapes []*shape, shards int) *net {
 		n.partials = append(n.partials, kernel.Aligned(size))
 	}
 	return n
+}
+
+// sees says whether n is trained on a patch of a batch.
+func (n *net) sees(patch, batch int) bool {
+	return n.seen == 0 || (patch-n.first+batch)%batch < n.seen
 }
 
 // take makes n a network of shape sh with the numbers of data, pruned as the

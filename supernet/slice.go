@@ -23,11 +23,38 @@ func (s *Supernet) Slice(sp *space.Space) (*Supernet, error) {
 	}
 	c := empty(sp)
 	for i := range c.bank.tensors {
-		t := &c.bank.tensors[i]
-		l := space.Layer{In: t.in, Out: t.out, Kernel: t.k, Weights: c.bank.weights(t), Bias: c.bank.bias(t)}
-		s.bank.tensors[s.index[t.name]].cut(&l, s.bank.data)
+		c.inherit(i, s)
 	}
 	return c, nil
+}
+
+// Rescale is Slice for a space of another scale: the head and the blocks are
+// s's, what depends on the scale (skip and tail) starts untrained, as New makes
+// it from seed. Most of what a trunk has learnt holds for any scale (EDSR
+// begins its x3 and x4 networks that way, arXiv:1707.02921).
+func (s *Supernet) Rescale(sp *space.Space, seed uint64) (*Supernet, error) {
+	if err := sp.Validate(); err != nil {
+		return nil, err
+	}
+	like := *s.Space
+	like.Scale = sp.Scale
+	if err := covers(&like, sp); err != nil {
+		return nil, err
+	}
+	c := New(sp, seed)
+	for i := range c.bank.tensors {
+		if name := c.bank.tensors[i].name; name != "skip" && name != "tail" {
+			c.inherit(i, s)
+		}
+	}
+	return c, nil
+}
+
+// inherit cuts tensor i out of that of the same name in from.
+func (s *Supernet) inherit(i int, from *Supernet) {
+	t := &s.bank.tensors[i]
+	l := space.Layer{In: t.in, Out: t.out, Kernel: t.k, Weights: s.bank.weights(t), Bias: s.bank.bias(t)}
+	from.bank.tensors[from.index[t.name]].cut(&l, from.bank.data)
 }
 
 // covers reports what small offers and large does not.

@@ -63,6 +63,39 @@ func TestSlice(t *testing.T) {
 	}
 }
 
+// TestRescale wants a supernet of another scale to have the head and the blocks,
+// and skip and tail as untrained ones have them.
+func TestRescale(t *testing.T) {
+	s := noisy(broadSpace(), 5)
+	sp := broadSpace()
+	sp.Scale, sp.Widths, sp.Slots = 4, []int{8, 12}, sp.Slots[:2]
+	c, err := s.Rescale(sp, 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh := New(sp, 7)
+	like := *sp
+	like.Scale = 2
+	cut, err := s.Slice(&like)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range c.bank.tensors {
+		name, want := c.bank.tensors[i].name, cut
+		if name == "skip" || name == "tail" {
+			want = fresh
+		}
+		got, from := &c.bank.tensors[i], &want.bank.tensors[i]
+		if !slices.Equal(c.bank.weights(got), want.bank.weights(from)) || !slices.Equal(c.bank.bias(got), want.bank.bias(from)) {
+			t.Errorf("tensor %s is not what it should be", name)
+		}
+	}
+	sp.Widths = []int{20}
+	if _, err := s.Rescale(sp, 7); err == nil || !strings.Contains(err.Error(), "width") {
+		t.Errorf("a width that was never trained: %v", err)
+	}
+}
+
 func TestSliceRefuses(t *testing.T) {
 	s := New(broadSpace(), 1)
 	tests := []struct {

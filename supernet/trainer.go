@@ -18,6 +18,7 @@ type Options struct {
 	Patch         int     // side of a patch, low-resolution pixels
 	Subnets       int     // random subnets a step, beside the largest and the smallest
 	LargestPruned int     // of Subnets, those that are the largest network with random prunings
+	SubnetBatch   int     // of Batch, what each network but the largest is trained on; 0 means all
 	Rate          float64 // peak learning rate of Adam
 	Distill       float64 // share of a subnet's loss against the largest one's output, in [0, 1]
 	Seed          uint64
@@ -52,6 +53,9 @@ func (o *Options) check() error {
 	}
 	if o.LargestPruned < 0 || o.LargestPruned > max(0, o.Subnets) {
 		bad("pruned largest networks", o.LargestPruned, fmt.Sprintf("0 to the %d subnets", o.Subnets))
+	}
+	if o.SubnetBatch < 0 || o.SubnetBatch > max(0, o.Batch) {
+		bad("patches of a subnet", o.SubnetBatch, fmt.Sprintf("0 to the batch of %d", o.Batch))
 	}
 	if !(o.Rate > 0 && o.Rate <= 1) {
 		bad("rate", o.Rate, "above 0 and at most 1")
@@ -122,8 +126,11 @@ func NewTrainer(s *Supernet, src Source, o Options) (*Trainer, error) {
 			nets = append(nets, newNet(t.poolOf(i), shards))
 		}
 	}
-	for _, n := range nets[1:] {
+	for i, n := range nets[1:] {
 		n.distill = o.Distill
+		if k := o.SubnetBatch; k > 0 {
+			n.first, n.seen = i*k%o.Batch, k
+		}
 	}
 	sp := s.Space
 	e := newEngine(o.Kernels, all, nets, t.net.bank, sp.Scale, sp.Colors, o.Batch, o.Patch, o.Threads)

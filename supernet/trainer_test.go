@@ -87,6 +87,40 @@ func TestSandwich(t *testing.T) {
 	}
 }
 
+// TestSubnetBatch wants every network but the largest to be trained on its own
+// part of a batch, its loss a mean over that part.
+func TestSubnetBatch(t *testing.T) {
+	o := options(10)
+	all := trainer(t, waves{2, 1}, o)
+	o.SubnetBatch = 4
+	part := trainer(t, waves{2, 1}, o)
+	for _, tr := range []*Trainer{all, part} {
+		tr.engine.patches = tr.feed.take(0, true)
+		tr.engine.gradient()
+	}
+	seen := make([]int, o.Batch)
+	for i, n := range part.engine.nets {
+		for p := range o.Batch {
+			want := all.engine.nets[i].losses[p]
+			if i > 0 {
+				want *= float64(o.Batch) / float64(o.SubnetBatch)
+			}
+			if n.losses[p] != 0 {
+				seen[p]++
+			} else if i > 0 {
+				want = 0
+			}
+			if got := n.losses[p]; math.Abs(got-want) > 1e-6*want {
+				t.Errorf("network %d, patch %d: loss %v, want %v", i, p, got, want)
+			}
+		}
+	}
+	// The largest and, of three others, two each.
+	if !slices.Equal(seen, []int{3, 3, 3, 3, 3, 3}) {
+		t.Errorf("patches are seen by %v networks, want 3 each", seen)
+	}
+}
+
 // TestDraws wants other random subnets in every step, and the same for a seed.
 func TestDraws(t *testing.T) {
 	tr := trainer(t, waves{2, 1}, options(50))
@@ -420,12 +454,12 @@ func meanSquare(t *testing.T, s *Supernet, g space.Genome) float64 {
 }
 
 func TestOptionsAreChecked(t *testing.T) {
-	o := Options{Steps: 0, Batch: 0, Patch: 1, Subnets: -1, Rate: math.NaN(), Distill: 2}
+	o := Options{Steps: 0, Batch: 0, Patch: 1, Subnets: -1, SubnetBatch: 1, Rate: math.NaN(), Distill: 2}
 	_, err := NewTrainer(New(smallSpace(2, 1), 1), waves{2, 1}, o)
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, what := range []string{"steps", "batch", "patch", "subnets", "rate", "distill"} {
+	for _, what := range []string{"steps", "batch", "patch", "subnets", "patches of a subnet", "rate", "distill"} {
 		if !strings.Contains(err.Error(), what) {
 			t.Errorf("%v does not name %s", err, what)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"os"
 	"path/filepath"
 	"text/tabwriter"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"evosr/imaging"
+	"evosr/internal/whole"
 )
 
 func (a *app) dataCmd() *cobra.Command {
@@ -22,7 +24,46 @@ func (a *app) dataCmd() *cobra.Command {
 			return usagef("data: want a command; see evosr data --help")
 		},
 	}
-	c.AddCommand(a.dataCheckCmd())
+	c.AddCommand(a.dataCheckCmd(), a.dataDrawCmd())
+	return c
+}
+
+// dataDrawCmd writes the pictures that the word procedural stands for.
+func (a *app) dataDrawCmd() *cobra.Command {
+	var count, size int
+	var seed uint64
+	c := &cobra.Command{
+		Use:   "draw DIR",
+		Short: "Write procedural pictures as PNG files",
+		Long: "Writes procedural pictures, which evosr trains on where it is given no photographs: to look at\n" +
+			"them, or to train on them beside photographs in one folder.",
+		Example: "  evosr data draw pictures/ --count 200 --size 384",
+		Args:    arguments("DIR"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := os.MkdirAll(args[0], 0o755); err != nil {
+				return dataf("%w", err)
+			}
+			m := a.meter()
+			defer m.close()
+			for i := range count {
+				if err := c.Context().Err(); err != nil {
+					return err
+				}
+				name := filepath.Join(args[0], fmt.Sprintf("procedural%04d.png", i+1))
+				m.set(beat{stage: "draw", message: filepath.Base(name), done: float64(i), total: float64(count)})
+				err := whole.Write(name, 0o644, func(w io.Writer) error {
+					return imaging.EncodePNG(w, &imaging.Picture{Y: imaging.Procedural(seed, i, size)})
+				})
+				if err != nil {
+					return dataf("%w", err)
+				}
+			}
+			return nil
+		},
+	}
+	numberFlag(c, &count, "count", 1, 100_000, 16, "pictures")
+	numberFlag(c, &size, "size", imaging.MinProceduralSize, imaging.MaxProceduralSize, 384, "side, pixels")
+	c.Flags().Uint64Var(&seed, "seed", 1, "of the series of pictures")
 	return c
 }
 

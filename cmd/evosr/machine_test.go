@@ -55,6 +55,29 @@ func TestInit(t *testing.T) {
 	}
 }
 
+// TestDataDraw wants a folder of pictures that all differ and can be read, the
+// same for the same seed.
+func TestDataDraw(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a", "b"} {
+		ok(t, dir, "data", "draw", name, "--count", "3", "--size", "64", "--seed", "5")
+	}
+	ok(t, dir, "data", "draw", "c", "--count", "3", "--size", "64", "--seed", "6")
+	var r dataReport
+	unmarshal(t, ok(t, dir, "data", "check", "a", "c", "--json").stdout, &r)
+	if len(r.Pictures) != 6 || r.Faults != 0 || r.Duplicates != 0 || r.Pictures[0].Width != 64 || r.Pictures[0].Kind != "grey" {
+		t.Errorf("%+v", r)
+	}
+	for _, name := range []string{"procedural0001.png", "procedural0003.png"} {
+		if content(t, filepath.Join(dir, "a", name)) != content(t, filepath.Join(dir, "b", name)) {
+			t.Errorf("%s differs from seed to same seed", name)
+		}
+	}
+	if r := evosr(t, dir, nil, "data", "draw", "d", "--size", "8"); r.code != exitUsage {
+		t.Errorf("pictures of 8 pixels: exit %d, %s", r.code, r.stderr)
+	}
+}
+
 func TestDataCheck(t *testing.T) {
 	dir := t.TempDir()
 	writePNG(t, filepath.Join(dir, "train", "a.png"), testColour(20, 16, false))
