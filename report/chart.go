@@ -21,6 +21,9 @@ type charts struct {
 	Hypervolume [][2]float64    `json:"hypervolume"` // evaluations, share of the last value
 	HVTotal     float64         `json:"hypervolume_total"`
 	Loss        [][2]float64    `json:"loss"` // step, L1 in 8-bit levels
+
+	Validation       [][2]float64 `json:"validation"` // step, PSNR of the largest network while it was trained
+	ValidationPruned [][2]float64 `json:"validation_pruned"`
 }
 
 // axis is an objective as drawn.
@@ -117,6 +120,13 @@ func newCharts(m *material) charts {
 	c.Hypervolume, c.HVTotal = hypervolumeCurve(m.evaluations, names)
 	for _, t := range m.training {
 		c.Loss = append(c.Loss, [2]float64{float64(t.Step), finite(255 * t.Loss)})
+	}
+	c.ValidationPruned = [][2]float64{}
+	for _, q := range m.quality {
+		c.Validation = append(c.Validation, [2]float64{float64(q.Step), finite(q.PSNR)})
+		if q.PrunedPSNR > 0 {
+			c.ValidationPruned = append(c.ValidationPruned, [2]float64{float64(q.Step), finite(q.PrunedPSNR)})
+		}
 	}
 	return c
 }

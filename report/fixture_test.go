@@ -30,6 +30,7 @@ func fixture(t testing.TB) *material {
 	if err != nil {
 		t.Fatal(err)
 	}
+	cfg.Train.From, cfg.Train.Steps = "", 8000
 	rng := rand.New(rand.NewPCG(7, 11))
 	m := &material{
 		name: "quickstart", config: cfg, sizes: map[string]int64{},
@@ -63,6 +64,10 @@ func fixture(t testing.TB) *material {
 	for i := range 80 {
 		step := (i + 1) * cfg.Train.Steps / 80
 		m.training = append(m.training, runner.TrainPoint{Step: step, Loss: (0.012 + 0.03*math.Exp(-float64(i)/9)) * (1 + 0.03*rng.NormFloat64()), Rate: 0.002})
+	}
+	for i := range 20 {
+		gain := 2 * (1 - math.Exp(-float64(i)/5))
+		m.quality = append(m.quality, runner.QualityPoint{Step: (i + 1) * cfg.Train.Steps / 20, PSNR: 26.9 + gain, PrunedPSNR: 26.85 + 0.97*gain})
 	}
 	for i, reason := range []string{"fastest of a spread", "knee of the front", "best quality"} {
 		m.winners = append(m.winners, fixtureCard(t, cfg, m.front[i*(len(m.front)-1)/2], reason, rng))

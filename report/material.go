@@ -20,6 +20,7 @@ type material struct {
 	status      runner.Status
 	evaluations []runner.Evaluation
 	training    []runner.TrainPoint
+	quality     []runner.QualityPoint
 	winners     []runner.Card
 	events      []runner.Event
 	profile     *deviceprofile.Profile // nil before the device is known
@@ -55,6 +56,9 @@ func collect(d *runner.Dir, now time.Time) (*material, error) {
 		return nil, err
 	}
 	if m.training, err = d.Training(); err != nil {
+		return nil, err
+	}
+	if m.quality, err = d.Quality(); err != nil {
 		return nil, err
 	}
 	if m.winners, err = d.Winners(); err != nil {

@@ -50,11 +50,15 @@ func TestPage(t *testing.T) {
 	empty := young(t, 0)
 	empty.training, empty.profile, empty.events = nil, nil, nil
 	empty.status = runner.Status{Stage: runner.StageData}
+	taken := fixture(t)
+	taken.training, taken.quality = nil, nil
+	taken.config.Train.From, taken.config.Train.Steps = configs.Pretrained, 0
 	tests := []struct {
 		name string
 		m    *material
 		want []string
 	}{
+		{"untrained", taken, []string{"The weights of pretrained were taken as they are"}},
 		{"finished", fixture(t), []string{"Winner A", "Winner C", "dB over bicubic", "knee of the front", "Example CPU 2.90GHz", `class="crop"`, "MATLAB bicubic reduction", "winners/", strings.Repeat("5e", 32)}},
 		{"searching", young(t, 40), []string{"in progress", "searching, 40 of 240", "No winner is finished yet", "The front as a table"}},
 		{"just begun", empty, []string{"in progress", "at stage data", "No network has been scored yet", "Training has not begun"}},
@@ -186,6 +190,9 @@ func TestData(t *testing.T) {
 	}
 	if len(c.Evaluations) != len(m.evaluations)-1 || len(c.Front) != len(m.front) || len(c.Winners) != 3 || len(c.Loss) != len(m.training) {
 		t.Errorf("%d evaluations, %d front, %d winners, %d losses", len(c.Evaluations), len(c.Front), len(c.Winners), len(c.Loss))
+	}
+	if n := len(m.quality); len(c.Validation) != n || len(c.ValidationPruned) != n || c.Validation[n-1] != [2]float64{float64(m.quality[n-1].Step), m.quality[n-1].PSNR} {
+		t.Errorf("validation %v, pruned %v, want %v", c.Validation, c.ValidationPruned, m.quality)
 	}
 	if c.X.Key != "latency_ms" || c.Y.Key != "psnr_db" || c.Bicubic != 26.84 || c.Dense == nil {
 		t.Errorf("axes %v, %v, bicubic %v, dense %v", c.X, c.Y, c.Bicubic, c.Dense)

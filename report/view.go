@@ -28,6 +28,7 @@ type view struct {
 	FrontRows   []frontRow
 	Devices     []string            // names of further devices
 	Training    []runner.TrainPoint // thinned, for the table
+	AsTheyAre   string              // the weights that were not trained on, "" where they were
 	About       []group
 	Config      string // resolved YAML
 	Events      []eventRow
@@ -87,6 +88,9 @@ func newView(m *material) *view {
 		v.FrontRows = append(v.FrontRows, row)
 	}
 	v.Training = thin(m.training, 12)
+	if m.config.Train.Steps == 0 {
+		v.AsTheyAre = m.config.Train.From
+	}
 	for _, e := range m.events {
 		v.Events = append(v.Events, eventRow{e.At.Format(time.DateTime), e.Stage, e.Text})
 	}

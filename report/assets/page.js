@@ -189,12 +189,21 @@
     return chart;
   }
 
+  function validation(theme) {
+    var chart = curve(theme, data.validation, "Step", "PSNR, dB", { y: {}, format: function (v) { return Number(v).toFixed(2) + " dB"; } });
+    chart.series[0].name = "dense";
+    if (data.validation_pruned.length) {
+      chart.series.push({ type: "line", name: "half pruned", showSymbol: data.validation_pruned.length < 3, data: data.validation_pruned, lineStyle: { color: theme.win, width: 2, type: "dashed" }, itemStyle: { color: theme.win } });
+    }
+    return chart;
+  }
+
   function draw() {
     charts.forEach(function (c) { c.dispose(); });
     charts = [];
     var theme = {};
     ["ink", "quiet", "line", "card", "front", "win", "dot"].forEach(function (n) { theme[n] = css("--" + n); });
-    [["chart-front", front], ["chart-latency", latency], ["chart-hypervolume", hypervolume], ["chart-loss", loss]].forEach(function (pair) {
+    [["chart-front", front], ["chart-latency", latency], ["chart-hypervolume", hypervolume], ["chart-loss", loss], ["chart-validation", validation]].forEach(function (pair) {
       var node = document.getElementById(pair[0]);
       if (!node) return;
       var chart = echarts.init(node, null, { renderer: "svg" });
