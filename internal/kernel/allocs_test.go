@@ -22,6 +22,7 @@ func TestNoAllocation(t *testing.T) {
 			if g != nil {
 				scratch = Aligned(g.Scratch())
 			}
+			again, room := new(Winograd), Aligned(WinogradFloats(13, 3))
 			dw, bias := make([]float32, len(l.w)), make([]float32, 13)
 			a, b, c, d := make([]float32, 4*w), make([]float32, 4*w), make([]float32, 4*w), make([]float32, 4*w)
 			rows := [4][]float32{a[:w], b[:w], c[:w], d[:w]}
@@ -34,6 +35,11 @@ func TestNoAllocation(t *testing.T) {
 				{"Winograd", func() {
 					if g != nil {
 						g.Conv(l.dst, l.src, plain, 0, 3, 0, scratch)
+					}
+				}},
+				{"Transform", func() {
+					if g != nil {
+						again.Transform(set, 13, 3, l.w, l.bias, false, room)
 					}
 				}},
 				{"WeightGrad", func() { set.WeightGrad(grad, bias, l.dst, l.src, blocks) }},

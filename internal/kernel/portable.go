@@ -29,13 +29,13 @@ func convPortable(dst, src *Tensor, blocks []Block, e *Epilogue, y0, y1 int) {
 				done := b.addFours(out, next, src, j, y)
 				b.addRest(out, src, j, y, done)
 				b.addRest(next, src, j+1, y, done)
-				finish(out, e, b.Out+j, y)
-				finish(next, e, b.Out+j+1, y)
+				finish(out, e, b.Out+j, y, 0)
+				finish(next, e, b.Out+j+1, y, 0)
 			}
 			for ; j < b.B; j++ {
 				out := b.begin(dst, e, j, y)
 				b.addRest(out, src, j, y, 0)
-				finish(out, e, b.Out+j, y)
+				finish(out, e, b.Out+j, y, 0)
 			}
 		}
 	}
@@ -98,8 +98,9 @@ func (b *Block) addRest(out []float32, src *Tensor, j, y, from int) {
 	}
 }
 
-// finish applies what follows the sum to a row of output channel c.
-func finish(out []float32, e *Epilogue, c, y int) {
+// finish applies what follows the sum to pixels of a row of output channel c,
+// from column x0 on.
+func finish(out []float32, e *Epilogue, c, y, x0 int) {
 	if e.ReLU {
 		for x, v := range out {
 			out[x] = max(v, 0)
@@ -119,7 +120,7 @@ func finish(out []float32, e *Epilogue, c, y int) {
 		}
 	}
 	if e.Gate != nil {
-		for x, g := range e.Gate.At(c, y)[:len(out)] {
+		for x, g := range e.Gate.At(c, y)[x0:][:len(out)] {
 			if !(g > 0) {
 				out[x] = 0
 			}

@@ -13,23 +13,24 @@ import (
 
 // variantTests hold every variant of an operation against the scalar kernel.
 var variantTests = map[Op]func(*testing.T, *rand.Rand, Variant){
-	OpConv:        testConvVariant,
-	OpConvGrouped: testGroupedVariant,
-	OpWeightGrad:  testWeightGradVariant,
-	OpAxpy:        testAxpyVariant,
-	OpBlend:       testBlendVariant,
-	OpSquares:     testSquaresVariant,
-	OpAdam:        testAdamVariant,
-	OpAbsGrad:     testAbsGradVariant,
-	OpGate:        testGateVariant,
-	OpTanh:        testTanhVariant,
-	OpPair:        testPairVariant,
-	OpWinogradIn:  testWinogradVariant,
-	OpWinogradMul: testWinogradVariant,
-	OpWinogradOut: testWinogradVariant,
-	OpShuffle:     testShuffleVariant,
-	OpUnshuffle:   testUnshuffleVariant,
-	OpProbe:       testProbeVariant,
+	OpConv:           testConvVariant,
+	OpConvGrouped:    testGroupedVariant,
+	OpWeightGrad:     testWeightGradVariant,
+	OpAxpy:           testAxpyVariant,
+	OpBlend:          testBlendVariant,
+	OpSquares:        testSquaresVariant,
+	OpAdam:           testAdamVariant,
+	OpAbsGrad:        testAbsGradVariant,
+	OpGate:           testGateVariant,
+	OpTanh:           testTanhVariant,
+	OpPair:           testPairVariant,
+	OpWinogradFilter: testWinogradFilterVariant,
+	OpWinogradIn:     testWinogradVariant,
+	OpWinogradMul:    testWinogradVariant,
+	OpWinogradOut:    testWinogradVariant,
+	OpShuffle:        testShuffleVariant,
+	OpUnshuffle:      testUnshuffleVariant,
+	OpProbe:          testProbeVariant,
 }
 
 // TestVariants runs every row of the table of variants; a row whose operation
@@ -170,6 +171,14 @@ func testWinogradVariant(t *testing.T, rng *rand.Rand, v Variant) {
 	for _, w := range edges(vectors, TileRows*v.Lanes) {
 		l := randomLayer(t, rng, 1+rng.IntN(2*high+2), 1+rng.IntN(5), 3, 1+rng.IntN(9), w, 1)
 		sameWinograd(t, rng, set, l)
+	}
+}
+
+// testWinogradFilterVariant looks at numbers of filters around a vector.
+func testWinogradFilterVariant(t *testing.T, rng *rand.Rand, v Variant) {
+	set := &Set{Name: v.ISA, winograd: newWinograd(only(v))}
+	for in := 1; in < 2*v.Lanes; in++ {
+		sameTransform(t, rng, set, 1+rng.IntN(9), in)
 	}
 }
 

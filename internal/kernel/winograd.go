@@ -1,9 +1,6 @@
 package kernel
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // Winograd is a dense 3x3 layer prepared for Winograd's minimal filtering
 // F(4x4, 3x3) on one Set: 36 multiplications for 16 pixels where the filter has
@@ -16,15 +13,18 @@ import (
 type Winograd struct {
 	In, Out int // channels
 	bias    []float32
-	blocks  []winogradBlock
+	u       []float32 // of blocks one after the other: point, input channel, output channel
 	set     *winogradSet
 }
 
-// winogradBlock is output channels that are computed together: u is (point,
-// input channel, output channel).
-type winogradBlock struct {
-	b, out int
-	u      []float32
+// block is how many output channels from first on are computed together, and
+// their transformed weights.
+func (g *Winograd) block(first int) (b int, u []float32) {
+	b = g.set.high
+	for b > g.Out-first {
+		b /= 2
+	}
+	return b, g.u[tilePoints*g.In*first:][:tilePoints*g.In*b]
 }
 
 // winogradSet is how a Set runs it.
@@ -33,6 +33,9 @@ type winogradSet struct {
 	high     int // the most output channels of a block
 	products int // vectors of scratch for each point's products
 	conv     func(g *Winograd, dst, src *Tensor, e *Epilogue, y0, y1, lead int, scratch []float32)
+	// filters transforms n filters: their nine weights are the first planes of n
+	// floats in u, their points become all of them.
+	filters func(u []float32, n int)
 }
 
 // A tile is TileRows x TileRows pixels of output, computed from tileIn x tileIn.
@@ -51,84 +54,21 @@ const (
 	rootTwo  = 1.41421356237309504880
 )
 
-// winogradFilter transforms three weights of a row or column (G of the papers).
-// Rows of ±p are scaled by p, so that the way back has one factor less.
-var winogradFilter = func() (g [tileIn][3]float64) {
-	finite := []float64{0, rootHalf, -rootHalf, rootTwo, -rootTwo}
-	for i, p := range finite {
-		scale := math.Abs(p)
-		if i == 0 {
-			scale = 1
-		}
-		for j, q := range finite {
-			if j != i {
-				scale /= p - q
-			}
-		}
-		g[i] = [3]float64{scale, scale * p, scale * p * p}
-	}
-	g[5] = [3]float64{0, 0, 1}
-	return g
-}()
-
-// NewWinograd prepares dense weights (out, in, 3, 3) for s. It returns nil where
-// s has no such kernels.
-func (s *Set) NewWinograd(out, in int, w, bias []float32) *Winograd {
-	if len(w) != out*in*9 || len(bias) != out || out < 1 || in < 1 {
-		panic(fmt.Sprintf("kernel: NewWinograd: %d weights and %d biases for %d to %d channels", len(w), len(bias), in, out))
-	}
-	if s.winograd == nil {
-		return nil
-	}
-	g := &Winograd{In: in, Out: out, bias: append([]float32(nil), bias...), set: s.winograd}
-	for first := 0; first < out; {
-		b := s.winograd.high
-		for b > out-first {
-			b /= 2
-		}
-		block := winogradBlock{b: b, out: first, u: Aligned(tilePoints * in * b)}
-		for j := range b {
-			for i := range in {
-				for p, u := range transformFilter(w[((first+j)*in+i)*9:][:9]) {
-					block.u[(p*in+i)*b+j] = float32(u)
-				}
-			}
-		}
-		g.blocks = append(g.blocks, block)
-		first += b
-	}
-	return g
-}
-
-// transformFilter is G w G^T.
-func transformFilter(w []float32) (u [tilePoints]float64) {
-	var half [tileIn][3]float64
-	for r, g := range winogradFilter {
-		for x := range 3 {
-			half[r][x] = g[0]*float64(w[x]) + g[1]*float64(w[3+x]) + g[2]*float64(w[6+x])
-		}
-	}
-	for r := range half {
-		for c, g := range winogradFilter {
-			u[r*tileIn+c] = g[0]*half[r][0] + g[1]*half[r][1] + g[2]*half[r][2]
-		}
-	}
-	return u
-}
-
 // Columns is how many pixels of a row of that width are computed: whole vectors
 // of tiles.
 func (g *Winograd) Columns(width int) int { return roundUp(width, TileRows*g.set.lanes) }
 
 // Scratch is the floats of scratch memory that Conv needs.
-func (g *Winograd) Scratch() int {
-	return (tilePoints*(g.In*stripVectors+1)+tilePoints*g.set.products)*g.set.lanes + middleFloats
+func (g *Winograd) Scratch() int { return g.set.scratch(g.In) }
+
+func (s *winogradSet) scratch(in int) int {
+	return (tilePoints*(in*stripVectors+1)+tilePoints*s.products)*s.lanes + middleFloats
 }
 
 // Conv computes rows [y0, y1) of channels [0, Out) of dst from src, as Set.Conv
-// does, without a Gate. Of src it uses the rows [y0-1, y1] and one pixel on the
-// left; what lies right of a row counts as zero. It may read Lanes floats on the
-// left.
+// does; a Gate must have dst's strides. Of src it uses the rows [y0-1, y1] and one
+// pixel on the left; what lies right of a row counts as zero. It may read Lanes
+// floats on the left.
 //
 // Tiles start at row y0-lead, 0 <= lead < TileRows: pixels have the same bits
 // however a picture's rows are split, as long as splits lie at tiles' edges.
@@ -156,8 +96,15 @@ func (g *Winograd) check(dst, src *Tensor, e *Epilogue, y0, y1, lead int, scratc
 		}
 		r.mustHold("Winograd: residual", r.W)
 	}
-	if e.Gate != nil || e.Slope != nil && len(e.Slope) < g.Out {
-		panic(fmt.Sprintf("kernel: Winograd: gate %v, %d slopes, want no gate and %d slopes or none", e.Gate != nil, len(e.Slope), g.Out))
+	if t := e.Gate; t != nil {
+		if t.C != dst.C || t.H != dst.H || t.W != dst.W || t.Row != dst.Row || t.Plane != dst.Plane {
+			panic(fmt.Sprintf("kernel: Winograd: gate of (%d, %d, %d), rows of %d, planes of %d, want (%d, %d, %d), %d, %d",
+				t.C, t.H, t.W, t.Row, t.Plane, dst.C, dst.H, dst.W, dst.Row, dst.Plane))
+		}
+		t.mustHold("Winograd: gate", t.W)
+	}
+	if e.Slope != nil && len(e.Slope) < g.Out {
+		panic(fmt.Sprintf("kernel: Winograd: %d slopes, want %d or none", len(e.Slope), g.Out))
 	}
 	first, last := src.Origin+(y0-1)*src.Row-Lanes, src.Origin+(src.C-1)*src.Plane+y1*src.Row+src.W
 	if first < 0 || last > len(src.Data) || len(scratch) < g.Scratch() {
@@ -168,7 +115,7 @@ func (g *Winograd) check(dst, src *Tensor, e *Epilogue, y0, y1, lead int, scratc
 
 // winogradGo is the plain loops, the meaning of the others: a vector is a row's
 // tile.
-var winogradGo = &winogradSet{lanes: 1, high: 1, conv: winogradScalar}
+var winogradGo = &winogradSet{lanes: 1, high: 1, conv: winogradScalar, filters: filtersScalar}
 
 func winogradScalar(g *Winograd, dst, src *Tensor, e *Epilogue, y0, y1, lead int, scratch []float32) {
 	v := scratch[:tilePoints*g.In]
@@ -192,11 +139,11 @@ func winogradScalar(g *Winograd, dst, src *Tensor, e *Epilogue, y0, y1, lead int
 					v[p*g.In+i] = value
 				}
 			}
-			for j := range g.blocks {
-				out := g.blocks[j].out
+			for out := range g.Out {
+				_, points := g.block(out)
 				var m [tilePoints]float32
 				for p := range m {
-					u := g.blocks[j].u[p*g.In:][:g.In]
+					u := points[p*g.In:][:g.In]
 					for i, value := range v[p*g.In:][:g.In] {
 						m[p] += u[i] * value
 					}
@@ -218,7 +165,7 @@ func winogradScalar(g *Winograd, dst, src *Tensor, e *Epilogue, y0, y1, lead int
 							row[k] += e.Residual.At(out, y)[x+k]
 						}
 					}
-					finish(row, e, out, y)
+					finish(row, e, out, y, x)
 					copy(dst.At(out, y)[x:], row)
 				}
 			}

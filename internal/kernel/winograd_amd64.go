@@ -22,13 +22,14 @@ type winogradArgs struct {
 	step5    int
 	mask     unsafe.Pointer // lanes of the rows (int32) that are read or stored, nil: all
 	channels int            // In, Mul: input channels. Out: output channels
-	vectors  int            // of tiles
+	vectors  int            // of tiles, of filters
 	middle   unsafe.Pointer // In, Out: room for 6*14 vectors
-	numbers  unsafe.Pointer // In, Out: constants
+	numbers  unsafe.Pointer // In, Out, Filter: constants
 	beside   unsafe.Pointer // In: two vectors of lane numbers (int32), of the tiles before and of those after, and of what lies beyond
 	v        unsafe.Pointer // transformed source: point, channel, vector
 	vStep    int            // from point to point
-	u        unsafe.Pointer // Mul: transformed weights: point, input channel, output channel
+	u        unsafe.Pointer // transformed weights: point, input channel, output channel
+	uStep    int            // Filter: from point to point
 	m        unsafe.Pointer // products: point, output channel, vector; points are OpWinogradOut's P vectors apart
 	dst      unsafe.Pointer // Out: first pixel, first channel
 	dstRow   int
@@ -36,6 +37,7 @@ type winogradArgs struct {
 	res      unsafe.Pointer // Out: residual's pixel, nil: none
 	resRow   int
 	resPlane int
+	gate     unsafe.Pointer // Out: gate's pixel, of dst's strides, nil: none
 	bias     unsafe.Pointer // Out: by channel
 	slope    unsafe.Pointer // Out: factors of negative values by channel, nil: none
 	clip     unsafe.Pointer // Out: the lowest and the highest value, nil: none
@@ -55,7 +57,8 @@ type winogradArgs struct {
 
 // The kernels by number, in the order of winogradVariants.
 const (
-	id_winograd_in_f32_avx512 = iota
+	id_winograd_filter_f32_avx512 = iota
+	id_winograd_in_f32_avx512
 	id_winograd_mul_f32_8x1_avx512
 	id_winograd_mul_f32_8x2_avx512
 	id_winograd_mul_f32_8x3_avx512
@@ -69,6 +72,7 @@ const (
 	id_winograd_mul_f32_1x2_avx512
 	id_winograd_mul_f32_1x3_avx512
 	id_winograd_out_f32_avx512
+	id_winograd_filter_f32_avx2
 	id_winograd_in_f32_avx2
 	id_winograd_mul_f32_4x1_avx2
 	id_winograd_mul_f32_4x2_avx2
@@ -84,6 +88,7 @@ const (
 
 // winogradVariants lists the kernels; see Variants.
 var winogradVariants = []Variant{
+	{Name: "winograd_filter_f32_avx512", Op: OpWinogradFilter, ISA: "avx512", B: 0, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_filter_f32_avx512},
 	{Name: "winograd_in_f32_avx512", Op: OpWinogradIn, ISA: "avx512", B: 0, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_in_f32_avx512},
 	{Name: "winograd_mul_f32_8x1_avx512", Op: OpWinogradMul, ISA: "avx512", B: 8, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_mul_f32_8x1_avx512},
 	{Name: "winograd_mul_f32_8x2_avx512", Op: OpWinogradMul, ISA: "avx512", B: 8, P: 2, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_mul_f32_8x2_avx512},
@@ -98,6 +103,7 @@ var winogradVariants = []Variant{
 	{Name: "winograd_mul_f32_1x2_avx512", Op: OpWinogradMul, ISA: "avx512", B: 1, P: 2, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_mul_f32_1x2_avx512},
 	{Name: "winograd_mul_f32_1x3_avx512", Op: OpWinogradMul, ISA: "avx512", B: 1, P: 3, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_mul_f32_1x3_avx512},
 	{Name: "winograd_out_f32_avx512", Op: OpWinogradOut, ISA: "avx512", B: 0, P: 24, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_out_f32_avx512},
+	{Name: "winograd_filter_f32_avx2", Op: OpWinogradFilter, ISA: "avx2", B: 0, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_filter_f32_avx2},
 	{Name: "winograd_in_f32_avx2", Op: OpWinogradIn, ISA: "avx2", B: 0, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_in_f32_avx2},
 	{Name: "winograd_mul_f32_4x1_avx2", Op: OpWinogradMul, ISA: "avx2", B: 4, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_mul_f32_4x1_avx2},
 	{Name: "winograd_mul_f32_4x2_avx2", Op: OpWinogradMul, ISA: "avx2", B: 4, P: 2, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_mul_f32_4x2_avx2},
@@ -115,6 +121,8 @@ var winogradVariants = []Variant{
 // may stay on the stack.
 func runWinograd(id int, a *winogradArgs) {
 	switch id {
+	case id_winograd_filter_f32_avx512:
+		winograd_filter_f32_avx512(a)
 	case id_winograd_in_f32_avx512:
 		winograd_in_f32_avx512(a)
 	case id_winograd_mul_f32_8x1_avx512:
@@ -143,6 +151,8 @@ func runWinograd(id int, a *winogradArgs) {
 		winograd_mul_f32_1x3_avx512(a)
 	case id_winograd_out_f32_avx512:
 		winograd_out_f32_avx512(a)
+	case id_winograd_filter_f32_avx2:
+		winograd_filter_f32_avx2(a)
 	case id_winograd_in_f32_avx2:
 		winograd_in_f32_avx2(a)
 	case id_winograd_mul_f32_4x1_avx2:
@@ -169,6 +179,9 @@ func runWinograd(id int, a *winogradArgs) {
 		panic("kernel: no such kernel")
 	}
 }
+
+//go:noescape
+func winograd_filter_f32_avx512(a *winogradArgs)
 
 //go:noescape
 func winograd_in_f32_avx512(a *winogradArgs)
@@ -211,6 +224,9 @@ func winograd_mul_f32_1x3_avx512(a *winogradArgs)
 
 //go:noescape
 func winograd_out_f32_avx512(a *winogradArgs)
+
+//go:noescape
+func winograd_filter_f32_avx2(a *winogradArgs)
 
 //go:noescape
 func winograd_in_f32_avx2(a *winogradArgs)

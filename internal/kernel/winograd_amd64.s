@@ -4,6 +4,239 @@
 
 #include "textflag.h"
 
+// func winograd_filter_f32_avx512(a *winogradArgs)
+// Requires: AVX, AVX512F
+TEXT ·winograd_filter_f32_avx512(SB), NOSPLIT, $0-8
+	MOVQ         a+0(FP), DI
+	MOVQ         128(DI), AX
+	VBROADCASTSS (AX), Z28
+	VBROADCASTSS 4(AX), Z29
+	VBROADCASTSS 8(AX), Z30
+	VBROADCASTSS 12(AX), Z31
+	MOVQ         160(DI), SI
+	MOVQ         168(DI), DX
+	MOVQ         112(DI), R8
+	LEAQ         (DX)(DX*2), BX
+	LEAQ         (BX)(BX*1), CX
+
+vector:
+	MOVQ         SI, R9
+	VMOVUPS      (R9), Z0
+	VMOVUPS      (R9)(BX*1), Z1
+	VMOVUPS      (R9)(CX*1), Z2
+	VMULPS       Z29, Z1, Z1
+	VMULPS       Z0, Z30, Z3
+	VFMADD231PS  Z2, Z28, Z3
+	VMULPS       Z0, Z31, Z4
+	VFNMADD231PS Z2, Z30, Z4
+	VSUBPS       Z1, Z4, Z0
+	VADDPS       Z1, Z4, Z4
+	VADDPS       Z1, Z3, Z5
+	VSUBPS       Z1, Z3, Z3
+	ADDQ         CX, R9
+	VMOVUPS      Z0, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Z4, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Z5, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Z3, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Z2, (R9)
+	MOVQ         SI, R9
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z0
+	VMOVUPS      (R9)(BX*1), Z1
+	VMOVUPS      (R9)(CX*1), Z2
+	VMULPS       Z29, Z1, Z1
+	VMULPS       Z0, Z30, Z3
+	VFMADD231PS  Z2, Z28, Z3
+	VMULPS       Z0, Z31, Z4
+	VFNMADD231PS Z2, Z30, Z4
+	VSUBPS       Z1, Z4, Z0
+	VADDPS       Z1, Z4, Z4
+	VADDPS       Z1, Z3, Z5
+	VSUBPS       Z1, Z3, Z3
+	ADDQ         CX, R9
+	VMOVUPS      Z0, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Z4, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Z5, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Z3, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Z2, (R9)
+	MOVQ         SI, R9
+	ADDQ         DX, R9
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z0
+	VMOVUPS      (R9)(BX*1), Z1
+	VMOVUPS      (R9)(CX*1), Z2
+	VMULPS       Z29, Z1, Z1
+	VMULPS       Z0, Z30, Z3
+	VFMADD231PS  Z2, Z28, Z3
+	VMULPS       Z0, Z31, Z4
+	VFNMADD231PS Z2, Z30, Z4
+	VSUBPS       Z1, Z4, Z0
+	VADDPS       Z1, Z4, Z4
+	VADDPS       Z1, Z3, Z5
+	VSUBPS       Z1, Z3, Z3
+	ADDQ         CX, R9
+	VMOVUPS      Z0, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Z4, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Z5, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Z3, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Z2, (R9)
+	MOVQ         SI, R9
+	VMOVUPS      (R9), Z0
+	VMOVUPS      (R9)(DX*1), Z1
+	VMOVUPS      (R9)(DX*2), Z2
+	VMULPS       Z29, Z1, Z1
+	VMULPS       Z0, Z30, Z3
+	VFMADD231PS  Z2, Z28, Z3
+	VMULPS       Z0, Z31, Z4
+	VFNMADD231PS Z2, Z30, Z4
+	VSUBPS       Z1, Z4, Z0
+	VADDPS       Z1, Z4, Z4
+	VADDPS       Z1, Z3, Z5
+	VSUBPS       Z1, Z3, Z3
+	ADDQ         DX, R9
+	VMOVUPS      Z0, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Z4, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Z5, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Z3, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Z2, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z0
+	VMOVUPS      (R9)(DX*1), Z1
+	VMOVUPS      (R9)(DX*2), Z2
+	VMULPS       Z29, Z1, Z1
+	VMULPS       Z0, Z30, Z3
+	VFMADD231PS  Z2, Z28, Z3
+	VMULPS       Z0, Z31, Z4
+	VFNMADD231PS Z2, Z30, Z4
+	VSUBPS       Z1, Z4, Z0
+	VADDPS       Z1, Z4, Z4
+	VADDPS       Z1, Z3, Z5
+	VSUBPS       Z1, Z3, Z3
+	ADDQ         DX, R9
+	VMOVUPS      Z0, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Z4, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Z5, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Z3, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Z2, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z0
+	VMOVUPS      (R9)(DX*1), Z1
+	VMOVUPS      (R9)(DX*2), Z2
+	VMULPS       Z29, Z1, Z1
+	VMULPS       Z0, Z30, Z3
+	VFMADD231PS  Z2, Z28, Z3
+	VMULPS       Z0, Z31, Z4
+	VFNMADD231PS Z2, Z30, Z4
+	VSUBPS       Z1, Z4, Z0
+	VADDPS       Z1, Z4, Z4
+	VADDPS       Z1, Z3, Z5
+	VSUBPS       Z1, Z3, Z3
+	ADDQ         DX, R9
+	VMOVUPS      Z0, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Z4, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Z5, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Z3, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Z2, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z0
+	VMOVUPS      (R9)(DX*1), Z1
+	VMOVUPS      (R9)(DX*2), Z2
+	VMULPS       Z29, Z1, Z1
+	VMULPS       Z0, Z30, Z3
+	VFMADD231PS  Z2, Z28, Z3
+	VMULPS       Z0, Z31, Z4
+	VFNMADD231PS Z2, Z30, Z4
+	VSUBPS       Z1, Z4, Z0
+	VADDPS       Z1, Z4, Z4
+	VADDPS       Z1, Z3, Z5
+	VSUBPS       Z1, Z3, Z3
+	ADDQ         DX, R9
+	VMOVUPS      Z0, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Z4, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Z5, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Z3, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Z2, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z0
+	VMOVUPS      (R9)(DX*1), Z1
+	VMOVUPS      (R9)(DX*2), Z2
+	VMULPS       Z29, Z1, Z1
+	VMULPS       Z0, Z30, Z3
+	VFMADD231PS  Z2, Z28, Z3
+	VMULPS       Z0, Z31, Z4
+	VFNMADD231PS Z2, Z30, Z4
+	VSUBPS       Z1, Z4, Z0
+	VADDPS       Z1, Z4, Z4
+	VADDPS       Z1, Z3, Z5
+	VSUBPS       Z1, Z3, Z3
+	ADDQ         DX, R9
+	VMOVUPS      Z0, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Z4, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Z5, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Z3, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Z2, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z0
+	VMOVUPS      (R9)(DX*1), Z1
+	VMOVUPS      (R9)(DX*2), Z2
+	VMULPS       Z29, Z1, Z1
+	VMULPS       Z0, Z30, Z3
+	VFMADD231PS  Z2, Z28, Z3
+	VMULPS       Z0, Z31, Z4
+	VFNMADD231PS Z2, Z30, Z4
+	VSUBPS       Z1, Z4, Z0
+	VADDPS       Z1, Z4, Z4
+	VADDPS       Z1, Z3, Z5
+	VSUBPS       Z1, Z3, Z3
+	ADDQ         DX, R9
+	VMOVUPS      Z0, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Z4, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Z5, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Z3, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Z2, (R9)
+	ADDQ         DX, R9
+	ADDQ         $+64, SI
+	DECQ         R8
+	JNZ          vector
+	VZEROUPPER
+	RET
+
 // func winograd_in_f32_avx512(a *winogradArgs)
 // Requires: AVX, AVX512F
 TEXT ·winograd_in_f32_avx512(SB), NOSPLIT, $0-8
@@ -22,17 +255,17 @@ TEXT ·winograd_in_f32_avx512(SB), NOSPLIT, $0-8
 
 channel:
 	MOVQ  (DI), AX
-	ADDQ  256(DI), AX
+	ADDQ  272(DI), AX
 	MOVQ  8(DI), BX
-	ADDQ  264(DI), BX
+	ADDQ  280(DI), BX
 	MOVQ  16(DI), CX
-	ADDQ  272(DI), CX
+	ADDQ  288(DI), CX
 	MOVQ  24(DI), DX
-	ADDQ  280(DI), DX
+	ADDQ  296(DI), DX
 	MOVQ  32(DI), SI
-	ADDQ  288(DI), SI
+	ADDQ  304(DI), SI
 	MOVQ  40(DI), R8
-	ADDQ  296(DI), R8
+	ADDQ  312(DI), R8
 	MOVQ  112(DI), R12
 	LEAQ  (R12)(R12*1), R12
 	LEAQ  2(R12)(R12*1), R12
@@ -176,17 +409,17 @@ vector:
 	DECQ         R15
 	JNZ          row
 	MOVQ         48(DI), R11
-	ADDQ         R11, 256(DI)
-	MOVQ         56(DI), R11
-	ADDQ         R11, 264(DI)
-	MOVQ         64(DI), R11
 	ADDQ         R11, 272(DI)
-	MOVQ         72(DI), R11
+	MOVQ         56(DI), R11
 	ADDQ         R11, 280(DI)
-	MOVQ         80(DI), R11
+	MOVQ         64(DI), R11
 	ADDQ         R11, 288(DI)
-	MOVQ         88(DI), R11
+	MOVQ         72(DI), R11
 	ADDQ         R11, 296(DI)
+	MOVQ         80(DI), R11
+	ADDQ         R11, 304(DI)
+	MOVQ         88(DI), R11
+	ADDQ         R11, 312(DI)
 	MOVQ         112(DI), R11
 	IMUL3Q       $0x40, R11, R11
 	ADDQ         R11, R9
@@ -201,7 +434,7 @@ TEXT ·winograd_mul_f32_8x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
 	MOVQ 160(DI), BX
-	MOVQ 168(DI), R8
+	MOVQ 176(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -261,7 +494,7 @@ TEXT ·winograd_mul_f32_8x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
 	MOVQ 160(DI), BX
-	MOVQ 168(DI), R8
+	MOVQ 176(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -346,7 +579,7 @@ TEXT ·winograd_mul_f32_8x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
 	MOVQ 160(DI), BX
-	MOVQ 168(DI), R8
+	MOVQ 176(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -456,7 +689,7 @@ TEXT ·winograd_mul_f32_4x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
 	MOVQ 160(DI), BX
-	MOVQ 168(DI), R8
+	MOVQ 176(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -500,7 +733,7 @@ TEXT ·winograd_mul_f32_4x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
 	MOVQ 160(DI), BX
-	MOVQ 168(DI), R8
+	MOVQ 176(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -557,7 +790,7 @@ TEXT ·winograd_mul_f32_4x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
 	MOVQ 160(DI), BX
-	MOVQ 168(DI), R8
+	MOVQ 176(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -627,7 +860,7 @@ TEXT ·winograd_mul_f32_2x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
 	MOVQ 160(DI), BX
-	MOVQ 168(DI), R8
+	MOVQ 176(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -663,7 +896,7 @@ TEXT ·winograd_mul_f32_2x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
 	MOVQ 160(DI), BX
-	MOVQ 168(DI), R8
+	MOVQ 176(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -706,7 +939,7 @@ TEXT ·winograd_mul_f32_2x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
 	MOVQ 160(DI), BX
-	MOVQ 168(DI), R8
+	MOVQ 176(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -756,7 +989,7 @@ TEXT ·winograd_mul_f32_1x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
 	MOVQ 160(DI), BX
-	MOVQ 168(DI), R8
+	MOVQ 176(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -787,7 +1020,7 @@ TEXT ·winograd_mul_f32_1x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
 	MOVQ 160(DI), BX
-	MOVQ 168(DI), R8
+	MOVQ 176(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -821,7 +1054,7 @@ TEXT ·winograd_mul_f32_1x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
 	MOVQ 160(DI), BX
-	MOVQ 168(DI), R8
+	MOVQ 176(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -861,9 +1094,9 @@ TEXT ·winograd_out_f32_avx512(SB), NOSPLIT, $0-8
 	VBROADCASTSS 4(AX), Z29
 	VBROADCASTSS 8(AX), Z30
 	VBROADCASTSS 12(AX), Z31
-	MOVQ         168(DI), SI
-	MOVQ         176(DI), DX
-	MOVQ         200(DI), R8
+	MOVQ         176(DI), SI
+	MOVQ         184(DI), DX
+	MOVQ         208(DI), R8
 	MOVQ         104(DI), R12
 	MOVQ         120(DI), R15
 
@@ -982,12 +1215,12 @@ vector:
 
 rows:
 	MOVQ         R9, AX
-	ADDQ         304(DI), AX
+	ADDQ         320(DI), AX
 	MOVQ         R10, BX
-	ADDQ         312(DI), BX
-	CMPQ         328(DI), $0x00
+	ADDQ         328(DI), BX
+	CMPQ         344(DI), $0x00
 	JGT          skip0
-	CMPQ         336(DI), $0x00
+	CMPQ         352(DI), $0x00
 	JLE          skip0
 	VADDPS       Z2, Z1, Z24
 	VSUBPS       Z2, Z1, Z1
@@ -1008,14 +1241,14 @@ rows:
 	VUNPCKHPD    Z3, Z1, Z26
 	VUNPCKLPD    Z4, Z2, Z24
 	VUNPCKHPD    Z4, Z2, Z5
-	MOVQ         224(DI), CX
-	ADDQ         320(DI), CX
+	MOVQ         240(DI), CX
+	ADDQ         336(DI), CX
 	VBROADCASTSS (CX), Z1
 	VADDPS       Z1, Z0, Z0
 	VADDPS       Z1, Z26, Z26
 	VADDPS       Z1, Z24, Z24
 	VADDPS       Z1, Z5, Z5
-	CMPQ         200(DI), $0x00
+	CMPQ         208(DI), $0x00
 	JEQ          relu0
 	VADDPS       (BX), Z0, K1, Z0
 	VADDPS       64(BX), Z26, K2, Z26
@@ -1023,7 +1256,7 @@ rows:
 	VADDPS       192(BX), Z5, K4, Z5
 
 relu0:
-	CMPQ   248(DI), $0x00
+	CMPQ   264(DI), $0x00
 	JEQ    slope0
 	VPXORD Z1, Z1, Z1
 	VMAXPS Z0, Z1, Z0
@@ -1032,10 +1265,10 @@ relu0:
 	VMAXPS Z5, Z1, Z5
 
 slope0:
-	MOVQ         232(DI), CX
+	MOVQ         248(DI), CX
 	TESTQ        CX, CX
 	JZ           clip0
-	ADDQ         320(DI), CX
+	ADDQ         336(DI), CX
 	VBROADCASTSS (CX), Z2
 	VPXORD       Z1, Z1, Z1
 	VCMPPS       $0x11, Z1, Z0, K5
@@ -1048,7 +1281,7 @@ slope0:
 	VMULPS       Z2, Z5, K5, Z5
 
 clip0:
-	MOVQ         240(DI), CX
+	MOVQ         256(DI), CX
 	TESTQ        CX, CX
 	JZ           write0
 	VBROADCASTSS (CX), Z3
@@ -1063,17 +1296,33 @@ clip0:
 	VMINPS       Z5, Z4, Z5
 
 write0:
+	MOVQ      232(DI), CX
+	TESTQ     CX, CX
+	JZ        gated0
+	SUBQ      184(DI), CX
+	ADDQ      AX, CX
+	VPXORD    Z1, Z1, Z1
+	VCMPPS    $0x11, (CX), Z1, K1, K5
+	VMOVAPS.Z Z0, K5, Z0
+	VCMPPS    $0x11, 64(CX), Z1, K2, K5
+	VMOVAPS.Z Z26, K5, Z26
+	VCMPPS    $0x11, 128(CX), Z1, K3, K5
+	VMOVAPS.Z Z24, K5, Z24
+	VCMPPS    $0x11, 192(CX), Z1, K4, K5
+	VMOVAPS.Z Z5, K5, Z5
+
+gated0:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z26, K2, 64(AX)
 	VMOVUPS Z24, K3, 128(AX)
 	VMOVUPS Z5, K4, 192(AX)
 
 skip0:
-	ADDQ         184(DI), AX
-	ADDQ         208(DI), BX
-	CMPQ         328(DI), $0x01
+	ADDQ         192(DI), AX
+	ADDQ         216(DI), BX
+	CMPQ         344(DI), $0x01
 	JGT          skip1
-	CMPQ         336(DI), $0x01
+	CMPQ         352(DI), $0x01
 	JLE          skip1
 	VADDPS       Z8, Z7, Z24
 	VSUBPS       Z8, Z7, Z7
@@ -1094,14 +1343,14 @@ skip0:
 	VUNPCKHPD    Z9, Z7, Z26
 	VUNPCKLPD    Z10, Z8, Z24
 	VUNPCKHPD    Z10, Z8, Z11
-	MOVQ         224(DI), CX
-	ADDQ         320(DI), CX
+	MOVQ         240(DI), CX
+	ADDQ         336(DI), CX
 	VBROADCASTSS (CX), Z7
 	VADDPS       Z7, Z6, Z6
 	VADDPS       Z7, Z26, Z26
 	VADDPS       Z7, Z24, Z24
 	VADDPS       Z7, Z11, Z11
-	CMPQ         200(DI), $0x00
+	CMPQ         208(DI), $0x00
 	JEQ          relu1
 	VADDPS       (BX), Z6, K1, Z6
 	VADDPS       64(BX), Z26, K2, Z26
@@ -1109,7 +1358,7 @@ skip0:
 	VADDPS       192(BX), Z11, K4, Z11
 
 relu1:
-	CMPQ   248(DI), $0x00
+	CMPQ   264(DI), $0x00
 	JEQ    slope1
 	VPXORD Z7, Z7, Z7
 	VMAXPS Z6, Z7, Z6
@@ -1118,10 +1367,10 @@ relu1:
 	VMAXPS Z11, Z7, Z11
 
 slope1:
-	MOVQ         232(DI), CX
+	MOVQ         248(DI), CX
 	TESTQ        CX, CX
 	JZ           clip1
-	ADDQ         320(DI), CX
+	ADDQ         336(DI), CX
 	VBROADCASTSS (CX), Z8
 	VPXORD       Z7, Z7, Z7
 	VCMPPS       $0x11, Z7, Z6, K5
@@ -1134,7 +1383,7 @@ slope1:
 	VMULPS       Z8, Z11, K5, Z11
 
 clip1:
-	MOVQ         240(DI), CX
+	MOVQ         256(DI), CX
 	TESTQ        CX, CX
 	JZ           write1
 	VBROADCASTSS (CX), Z9
@@ -1149,17 +1398,33 @@ clip1:
 	VMINPS       Z11, Z10, Z11
 
 write1:
+	MOVQ      232(DI), CX
+	TESTQ     CX, CX
+	JZ        gated1
+	SUBQ      184(DI), CX
+	ADDQ      AX, CX
+	VPXORD    Z7, Z7, Z7
+	VCMPPS    $0x11, (CX), Z7, K1, K5
+	VMOVAPS.Z Z6, K5, Z6
+	VCMPPS    $0x11, 64(CX), Z7, K2, K5
+	VMOVAPS.Z Z26, K5, Z26
+	VCMPPS    $0x11, 128(CX), Z7, K3, K5
+	VMOVAPS.Z Z24, K5, Z24
+	VCMPPS    $0x11, 192(CX), Z7, K4, K5
+	VMOVAPS.Z Z11, K5, Z11
+
+gated1:
 	VMOVUPS Z6, K1, (AX)
 	VMOVUPS Z26, K2, 64(AX)
 	VMOVUPS Z24, K3, 128(AX)
 	VMOVUPS Z11, K4, 192(AX)
 
 skip1:
-	ADDQ         184(DI), AX
-	ADDQ         208(DI), BX
-	CMPQ         328(DI), $0x02
+	ADDQ         192(DI), AX
+	ADDQ         216(DI), BX
+	CMPQ         344(DI), $0x02
 	JGT          skip2
-	CMPQ         336(DI), $0x02
+	CMPQ         352(DI), $0x02
 	JLE          skip2
 	VADDPS       Z14, Z13, Z24
 	VSUBPS       Z14, Z13, Z13
@@ -1180,14 +1445,14 @@ skip1:
 	VUNPCKHPD    Z15, Z13, Z26
 	VUNPCKLPD    Z16, Z14, Z24
 	VUNPCKHPD    Z16, Z14, Z17
-	MOVQ         224(DI), CX
-	ADDQ         320(DI), CX
+	MOVQ         240(DI), CX
+	ADDQ         336(DI), CX
 	VBROADCASTSS (CX), Z13
 	VADDPS       Z13, Z12, Z12
 	VADDPS       Z13, Z26, Z26
 	VADDPS       Z13, Z24, Z24
 	VADDPS       Z13, Z17, Z17
-	CMPQ         200(DI), $0x00
+	CMPQ         208(DI), $0x00
 	JEQ          relu2
 	VADDPS       (BX), Z12, K1, Z12
 	VADDPS       64(BX), Z26, K2, Z26
@@ -1195,7 +1460,7 @@ skip1:
 	VADDPS       192(BX), Z17, K4, Z17
 
 relu2:
-	CMPQ   248(DI), $0x00
+	CMPQ   264(DI), $0x00
 	JEQ    slope2
 	VPXORD Z13, Z13, Z13
 	VMAXPS Z12, Z13, Z12
@@ -1204,10 +1469,10 @@ relu2:
 	VMAXPS Z17, Z13, Z17
 
 slope2:
-	MOVQ         232(DI), CX
+	MOVQ         248(DI), CX
 	TESTQ        CX, CX
 	JZ           clip2
-	ADDQ         320(DI), CX
+	ADDQ         336(DI), CX
 	VBROADCASTSS (CX), Z14
 	VPXORD       Z13, Z13, Z13
 	VCMPPS       $0x11, Z13, Z12, K5
@@ -1220,7 +1485,7 @@ slope2:
 	VMULPS       Z14, Z17, K5, Z17
 
 clip2:
-	MOVQ         240(DI), CX
+	MOVQ         256(DI), CX
 	TESTQ        CX, CX
 	JZ           write2
 	VBROADCASTSS (CX), Z15
@@ -1235,17 +1500,33 @@ clip2:
 	VMINPS       Z17, Z16, Z17
 
 write2:
+	MOVQ      232(DI), CX
+	TESTQ     CX, CX
+	JZ        gated2
+	SUBQ      184(DI), CX
+	ADDQ      AX, CX
+	VPXORD    Z13, Z13, Z13
+	VCMPPS    $0x11, (CX), Z13, K1, K5
+	VMOVAPS.Z Z12, K5, Z12
+	VCMPPS    $0x11, 64(CX), Z13, K2, K5
+	VMOVAPS.Z Z26, K5, Z26
+	VCMPPS    $0x11, 128(CX), Z13, K3, K5
+	VMOVAPS.Z Z24, K5, Z24
+	VCMPPS    $0x11, 192(CX), Z13, K4, K5
+	VMOVAPS.Z Z17, K5, Z17
+
+gated2:
 	VMOVUPS Z12, K1, (AX)
 	VMOVUPS Z26, K2, 64(AX)
 	VMOVUPS Z24, K3, 128(AX)
 	VMOVUPS Z17, K4, 192(AX)
 
 skip2:
-	ADDQ         184(DI), AX
-	ADDQ         208(DI), BX
-	CMPQ         328(DI), $0x03
+	ADDQ         192(DI), AX
+	ADDQ         216(DI), BX
+	CMPQ         344(DI), $0x03
 	JGT          skip3
-	CMPQ         336(DI), $0x03
+	CMPQ         352(DI), $0x03
 	JLE          skip3
 	VADDPS       Z20, Z19, Z24
 	VSUBPS       Z20, Z19, Z19
@@ -1266,14 +1547,14 @@ skip2:
 	VUNPCKHPD    Z21, Z19, Z26
 	VUNPCKLPD    Z22, Z20, Z24
 	VUNPCKHPD    Z22, Z20, Z23
-	MOVQ         224(DI), CX
-	ADDQ         320(DI), CX
+	MOVQ         240(DI), CX
+	ADDQ         336(DI), CX
 	VBROADCASTSS (CX), Z19
 	VADDPS       Z19, Z18, Z18
 	VADDPS       Z19, Z26, Z26
 	VADDPS       Z19, Z24, Z24
 	VADDPS       Z19, Z23, Z23
-	CMPQ         200(DI), $0x00
+	CMPQ         208(DI), $0x00
 	JEQ          relu3
 	VADDPS       (BX), Z18, K1, Z18
 	VADDPS       64(BX), Z26, K2, Z26
@@ -1281,7 +1562,7 @@ skip2:
 	VADDPS       192(BX), Z23, K4, Z23
 
 relu3:
-	CMPQ   248(DI), $0x00
+	CMPQ   264(DI), $0x00
 	JEQ    slope3
 	VPXORD Z19, Z19, Z19
 	VMAXPS Z18, Z19, Z18
@@ -1290,10 +1571,10 @@ relu3:
 	VMAXPS Z23, Z19, Z23
 
 slope3:
-	MOVQ         232(DI), CX
+	MOVQ         248(DI), CX
 	TESTQ        CX, CX
 	JZ           clip3
-	ADDQ         320(DI), CX
+	ADDQ         336(DI), CX
 	VBROADCASTSS (CX), Z20
 	VPXORD       Z19, Z19, Z19
 	VCMPPS       $0x11, Z19, Z18, K5
@@ -1306,7 +1587,7 @@ slope3:
 	VMULPS       Z20, Z23, K5, Z23
 
 clip3:
-	MOVQ         240(DI), CX
+	MOVQ         256(DI), CX
 	TESTQ        CX, CX
 	JZ           write3
 	VBROADCASTSS (CX), Z21
@@ -1321,24 +1602,273 @@ clip3:
 	VMINPS       Z23, Z22, Z23
 
 write3:
+	MOVQ      232(DI), CX
+	TESTQ     CX, CX
+	JZ        gated3
+	SUBQ      184(DI), CX
+	ADDQ      AX, CX
+	VPXORD    Z19, Z19, Z19
+	VCMPPS    $0x11, (CX), Z19, K1, K5
+	VMOVAPS.Z Z18, K5, Z18
+	VCMPPS    $0x11, 64(CX), Z19, K2, K5
+	VMOVAPS.Z Z26, K5, Z26
+	VCMPPS    $0x11, 128(CX), Z19, K3, K5
+	VMOVAPS.Z Z24, K5, Z24
+	VCMPPS    $0x11, 192(CX), Z19, K4, K5
+	VMOVAPS.Z Z23, K5, Z23
+
+gated3:
 	VMOVUPS Z18, K1, (AX)
 	VMOVUPS Z26, K2, 64(AX)
 	VMOVUPS Z24, K3, 128(AX)
 	VMOVUPS Z23, K4, 192(AX)
 
 skip3:
-	ADDQ 184(DI), AX
-	ADDQ 208(DI), BX
+	ADDQ 192(DI), AX
+	ADDQ 216(DI), BX
 	ADDQ $+64, SI
 	ADDQ $+256, R9
 	ADDQ $+256, R10
 	DECQ R11
 	JNZ  vector
-	ADDQ 192(DI), DX
-	ADDQ 216(DI), R8
-	ADDQ $0x04, 320(DI)
+	ADDQ 200(DI), DX
+	ADDQ 224(DI), R8
+	ADDQ $0x04, 336(DI)
 	DECQ R12
 	JNZ  channel
+	VZEROUPPER
+	RET
+
+// func winograd_filter_f32_avx2(a *winogradArgs)
+// Requires: AVX, FMA3
+TEXT ·winograd_filter_f32_avx2(SB), NOSPLIT, $0-8
+	MOVQ         a+0(FP), DI
+	MOVQ         128(DI), AX
+	VBROADCASTSS (AX), Y12
+	VBROADCASTSS 4(AX), Y13
+	VBROADCASTSS 8(AX), Y14
+	VBROADCASTSS 12(AX), Y15
+	MOVQ         160(DI), SI
+	MOVQ         168(DI), DX
+	MOVQ         112(DI), R8
+	LEAQ         (DX)(DX*2), BX
+	LEAQ         (BX)(BX*1), CX
+
+vector:
+	MOVQ         SI, R9
+	VMOVUPS      (R9), Y0
+	VMOVUPS      (R9)(BX*1), Y1
+	VMOVUPS      (R9)(CX*1), Y2
+	VMULPS       Y13, Y1, Y1
+	VMULPS       Y0, Y14, Y3
+	VFMADD231PS  Y2, Y12, Y3
+	VMULPS       Y0, Y15, Y4
+	VFNMADD231PS Y2, Y14, Y4
+	VSUBPS       Y1, Y4, Y0
+	VADDPS       Y1, Y4, Y4
+	VADDPS       Y1, Y3, Y5
+	VSUBPS       Y1, Y3, Y3
+	ADDQ         CX, R9
+	VMOVUPS      Y0, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y5, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y3, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y2, (R9)
+	MOVQ         SI, R9
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Y0
+	VMOVUPS      (R9)(BX*1), Y1
+	VMOVUPS      (R9)(CX*1), Y2
+	VMULPS       Y13, Y1, Y1
+	VMULPS       Y0, Y14, Y3
+	VFMADD231PS  Y2, Y12, Y3
+	VMULPS       Y0, Y15, Y4
+	VFNMADD231PS Y2, Y14, Y4
+	VSUBPS       Y1, Y4, Y0
+	VADDPS       Y1, Y4, Y4
+	VADDPS       Y1, Y3, Y5
+	VSUBPS       Y1, Y3, Y3
+	ADDQ         CX, R9
+	VMOVUPS      Y0, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y5, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y3, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y2, (R9)
+	MOVQ         SI, R9
+	ADDQ         DX, R9
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Y0
+	VMOVUPS      (R9)(BX*1), Y1
+	VMOVUPS      (R9)(CX*1), Y2
+	VMULPS       Y13, Y1, Y1
+	VMULPS       Y0, Y14, Y3
+	VFMADD231PS  Y2, Y12, Y3
+	VMULPS       Y0, Y15, Y4
+	VFNMADD231PS Y2, Y14, Y4
+	VSUBPS       Y1, Y4, Y0
+	VADDPS       Y1, Y4, Y4
+	VADDPS       Y1, Y3, Y5
+	VSUBPS       Y1, Y3, Y3
+	ADDQ         CX, R9
+	VMOVUPS      Y0, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y5, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y3, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y2, (R9)
+	MOVQ         SI, R9
+	VMOVUPS      (R9), Y0
+	VMOVUPS      (R9)(DX*1), Y1
+	VMOVUPS      (R9)(DX*2), Y2
+	VMULPS       Y13, Y1, Y1
+	VMULPS       Y0, Y14, Y3
+	VFMADD231PS  Y2, Y12, Y3
+	VMULPS       Y0, Y15, Y4
+	VFNMADD231PS Y2, Y14, Y4
+	VSUBPS       Y1, Y4, Y0
+	VADDPS       Y1, Y4, Y4
+	VADDPS       Y1, Y3, Y5
+	VSUBPS       Y1, Y3, Y3
+	ADDQ         DX, R9
+	VMOVUPS      Y0, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Y5, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Y3, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Y2, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Y0
+	VMOVUPS      (R9)(DX*1), Y1
+	VMOVUPS      (R9)(DX*2), Y2
+	VMULPS       Y13, Y1, Y1
+	VMULPS       Y0, Y14, Y3
+	VFMADD231PS  Y2, Y12, Y3
+	VMULPS       Y0, Y15, Y4
+	VFNMADD231PS Y2, Y14, Y4
+	VSUBPS       Y1, Y4, Y0
+	VADDPS       Y1, Y4, Y4
+	VADDPS       Y1, Y3, Y5
+	VSUBPS       Y1, Y3, Y3
+	ADDQ         DX, R9
+	VMOVUPS      Y0, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Y5, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Y3, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Y2, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Y0
+	VMOVUPS      (R9)(DX*1), Y1
+	VMOVUPS      (R9)(DX*2), Y2
+	VMULPS       Y13, Y1, Y1
+	VMULPS       Y0, Y14, Y3
+	VFMADD231PS  Y2, Y12, Y3
+	VMULPS       Y0, Y15, Y4
+	VFNMADD231PS Y2, Y14, Y4
+	VSUBPS       Y1, Y4, Y0
+	VADDPS       Y1, Y4, Y4
+	VADDPS       Y1, Y3, Y5
+	VSUBPS       Y1, Y3, Y3
+	ADDQ         DX, R9
+	VMOVUPS      Y0, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Y5, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Y3, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Y2, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Y0
+	VMOVUPS      (R9)(DX*1), Y1
+	VMOVUPS      (R9)(DX*2), Y2
+	VMULPS       Y13, Y1, Y1
+	VMULPS       Y0, Y14, Y3
+	VFMADD231PS  Y2, Y12, Y3
+	VMULPS       Y0, Y15, Y4
+	VFNMADD231PS Y2, Y14, Y4
+	VSUBPS       Y1, Y4, Y0
+	VADDPS       Y1, Y4, Y4
+	VADDPS       Y1, Y3, Y5
+	VSUBPS       Y1, Y3, Y3
+	ADDQ         DX, R9
+	VMOVUPS      Y0, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Y5, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Y3, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Y2, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Y0
+	VMOVUPS      (R9)(DX*1), Y1
+	VMOVUPS      (R9)(DX*2), Y2
+	VMULPS       Y13, Y1, Y1
+	VMULPS       Y0, Y14, Y3
+	VFMADD231PS  Y2, Y12, Y3
+	VMULPS       Y0, Y15, Y4
+	VFNMADD231PS Y2, Y14, Y4
+	VSUBPS       Y1, Y4, Y0
+	VADDPS       Y1, Y4, Y4
+	VADDPS       Y1, Y3, Y5
+	VSUBPS       Y1, Y3, Y3
+	ADDQ         DX, R9
+	VMOVUPS      Y0, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Y5, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Y3, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Y2, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Y0
+	VMOVUPS      (R9)(DX*1), Y1
+	VMOVUPS      (R9)(DX*2), Y2
+	VMULPS       Y13, Y1, Y1
+	VMULPS       Y0, Y14, Y3
+	VFMADD231PS  Y2, Y12, Y3
+	VMULPS       Y0, Y15, Y4
+	VFNMADD231PS Y2, Y14, Y4
+	VSUBPS       Y1, Y4, Y0
+	VADDPS       Y1, Y4, Y4
+	VADDPS       Y1, Y3, Y5
+	VSUBPS       Y1, Y3, Y3
+	ADDQ         DX, R9
+	VMOVUPS      Y0, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Y5, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Y3, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Y2, (R9)
+	ADDQ         DX, R9
+	ADDQ         $+32, SI
+	DECQ         R8
+	JNZ          vector
 	VZEROUPPER
 	RET
 
@@ -1357,17 +1887,17 @@ TEXT ·winograd_in_f32_avx2(SB), NOSPLIT, $0-8
 
 channel:
 	MOVQ  (DI), AX
-	ADDQ  256(DI), AX
+	ADDQ  272(DI), AX
 	MOVQ  8(DI), BX
-	ADDQ  264(DI), BX
+	ADDQ  280(DI), BX
 	MOVQ  16(DI), CX
-	ADDQ  272(DI), CX
+	ADDQ  288(DI), CX
 	MOVQ  24(DI), DX
-	ADDQ  280(DI), DX
+	ADDQ  296(DI), DX
 	MOVQ  32(DI), SI
-	ADDQ  288(DI), SI
+	ADDQ  304(DI), SI
 	MOVQ  40(DI), R8
-	ADDQ  296(DI), R8
+	ADDQ  312(DI), R8
 	MOVQ  112(DI), R12
 	LEAQ  (R12)(R12*1), R12
 	LEAQ  2(R12)(R12*1), R12
@@ -1513,17 +2043,17 @@ vector:
 	DECQ         R15
 	JNZ          row
 	MOVQ         48(DI), R11
-	ADDQ         R11, 256(DI)
-	MOVQ         56(DI), R11
-	ADDQ         R11, 264(DI)
-	MOVQ         64(DI), R11
 	ADDQ         R11, 272(DI)
-	MOVQ         72(DI), R11
+	MOVQ         56(DI), R11
 	ADDQ         R11, 280(DI)
-	MOVQ         80(DI), R11
+	MOVQ         64(DI), R11
 	ADDQ         R11, 288(DI)
-	MOVQ         88(DI), R11
+	MOVQ         72(DI), R11
 	ADDQ         R11, 296(DI)
+	MOVQ         80(DI), R11
+	ADDQ         R11, 304(DI)
+	MOVQ         88(DI), R11
+	ADDQ         R11, 312(DI)
 	MOVQ         112(DI), R11
 	IMUL3Q       $0x20, R11, R11
 	ADDQ         R11, R9
@@ -1538,7 +2068,7 @@ TEXT ·winograd_mul_f32_4x1_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
 	MOVQ 160(DI), BX
-	MOVQ 168(DI), R8
+	MOVQ 176(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -1582,7 +2112,7 @@ TEXT ·winograd_mul_f32_4x2_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
 	MOVQ 160(DI), BX
-	MOVQ 168(DI), R8
+	MOVQ 176(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -1639,7 +2169,7 @@ TEXT ·winograd_mul_f32_4x3_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
 	MOVQ 160(DI), BX
-	MOVQ 168(DI), R8
+	MOVQ 176(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -1709,7 +2239,7 @@ TEXT ·winograd_mul_f32_2x1_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
 	MOVQ 160(DI), BX
-	MOVQ 168(DI), R8
+	MOVQ 176(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -1745,7 +2275,7 @@ TEXT ·winograd_mul_f32_2x2_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
 	MOVQ 160(DI), BX
-	MOVQ 168(DI), R8
+	MOVQ 176(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -1788,7 +2318,7 @@ TEXT ·winograd_mul_f32_2x3_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
 	MOVQ 160(DI), BX
-	MOVQ 168(DI), R8
+	MOVQ 176(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -1838,7 +2368,7 @@ TEXT ·winograd_mul_f32_1x1_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
 	MOVQ 160(DI), BX
-	MOVQ 168(DI), R8
+	MOVQ 176(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -1869,7 +2399,7 @@ TEXT ·winograd_mul_f32_1x2_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
 	MOVQ 160(DI), BX
-	MOVQ 168(DI), R8
+	MOVQ 176(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -1903,7 +2433,7 @@ TEXT ·winograd_mul_f32_1x3_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
 	MOVQ 160(DI), BX
-	MOVQ 168(DI), R8
+	MOVQ 176(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -1943,9 +2473,9 @@ TEXT ·winograd_out_f32_avx2(SB), NOSPLIT, $0-8
 	VBROADCASTSS 4(AX), Y13
 	VBROADCASTSS 8(AX), Y14
 	VBROADCASTSS 12(AX), Y15
-	MOVQ         168(DI), SI
-	MOVQ         176(DI), DX
-	MOVQ         200(DI), R8
+	MOVQ         176(DI), SI
+	MOVQ         184(DI), DX
+	MOVQ         208(DI), R8
 	MOVQ         104(DI), R12
 	MOVQ         120(DI), R15
 
@@ -2071,12 +2601,12 @@ vector:
 	VMOVUPS      Y6, 544(R15)
 	VMOVUPS      Y7, 736(R15)
 	MOVQ         R9, AX
-	ADDQ         304(DI), AX
+	ADDQ         320(DI), AX
 	MOVQ         R10, BX
-	ADDQ         312(DI), BX
-	CMPQ         328(DI), $0x00
+	ADDQ         328(DI), BX
+	CMPQ         344(DI), $0x00
 	JGT          skip0
-	CMPQ         336(DI), $0x00
+	CMPQ         352(DI), $0x00
 	JLE          skip0
 	VMOVUPS      (R15), Y0
 	VMOVUPS      32(R15), Y1
@@ -2103,14 +2633,14 @@ vector:
 	VUNPCKHPD    Y3, Y1, Y8
 	VUNPCKLPD    Y4, Y2, Y6
 	VUNPCKHPD    Y4, Y2, Y5
-	MOVQ         224(DI), CX
-	ADDQ         320(DI), CX
+	MOVQ         240(DI), CX
+	ADDQ         336(DI), CX
 	VBROADCASTSS (CX), Y1
 	VADDPS       Y1, Y0, Y0
 	VADDPS       Y1, Y8, Y8
 	VADDPS       Y1, Y6, Y6
 	VADDPS       Y1, Y5, Y5
-	CMPQ         200(DI), $0x00
+	CMPQ         208(DI), $0x00
 	JEQ          relu0
 	TESTQ        R13, R13
 	JNZ          maskedres0
@@ -2135,7 +2665,7 @@ maskedres0:
 	VADDPS     Y2, Y5, Y5
 
 relu0:
-	CMPQ   248(DI), $0x00
+	CMPQ   264(DI), $0x00
 	JEQ    slope0
 	VXORPS Y1, Y1, Y1
 	VMAXPS Y0, Y1, Y0
@@ -2144,10 +2674,10 @@ relu0:
 	VMAXPS Y5, Y1, Y5
 
 slope0:
-	MOVQ         232(DI), CX
+	MOVQ         248(DI), CX
 	TESTQ        CX, CX
 	JZ           clip0
-	ADDQ         320(DI), CX
+	ADDQ         336(DI), CX
 	VBROADCASTSS (CX), Y2
 	VMULPS       Y2, Y0, Y1
 	VBLENDVPS    Y0, Y1, Y0, Y0
@@ -2159,7 +2689,7 @@ slope0:
 	VBLENDVPS    Y5, Y1, Y5, Y5
 
 clip0:
-	MOVQ         240(DI), CX
+	MOVQ         256(DI), CX
 	TESTQ        CX, CX
 	JZ           write0
 	VBROADCASTSS (CX), Y3
@@ -2174,6 +2704,43 @@ clip0:
 	VMINPS       Y5, Y4, Y5
 
 write0:
+	MOVQ   232(DI), CX
+	TESTQ  CX, CX
+	JZ     gated0
+	SUBQ   184(DI), CX
+	ADDQ   AX, CX
+	VXORPS Y1, Y1, Y1
+	TESTQ  R13, R13
+	JNZ    maskedgate0
+	VCMPPS $0x11, (CX), Y1, Y2
+	VANDPS Y0, Y2, Y0
+	VCMPPS $0x11, 32(CX), Y1, Y2
+	VANDPS Y8, Y2, Y8
+	VCMPPS $0x11, 64(CX), Y1, Y2
+	VANDPS Y6, Y2, Y6
+	VCMPPS $0x11, 96(CX), Y1, Y2
+	VANDPS Y5, Y2, Y5
+	JMP    gated0
+
+maskedgate0:
+	VMOVUPS    (R13), Y3
+	VMASKMOVPS (CX), Y3, Y2
+	VCMPPS     $0x11, Y2, Y1, Y2
+	VANDPS     Y0, Y2, Y0
+	VMOVUPS    32(R13), Y3
+	VMASKMOVPS 32(CX), Y3, Y2
+	VCMPPS     $0x11, Y2, Y1, Y2
+	VANDPS     Y8, Y2, Y8
+	VMOVUPS    64(R13), Y3
+	VMASKMOVPS 64(CX), Y3, Y2
+	VCMPPS     $0x11, Y2, Y1, Y2
+	VANDPS     Y6, Y2, Y6
+	VMOVUPS    96(R13), Y3
+	VMASKMOVPS 96(CX), Y3, Y2
+	VCMPPS     $0x11, Y2, Y1, Y2
+	VANDPS     Y5, Y2, Y5
+
+gated0:
 	TESTQ   R13, R13
 	JNZ     masked0
 	VMOVUPS Y0, (AX)
@@ -2194,11 +2761,11 @@ masked0:
 
 stored0:
 skip0:
-	ADDQ         184(DI), AX
-	ADDQ         208(DI), BX
-	CMPQ         328(DI), $0x01
+	ADDQ         192(DI), AX
+	ADDQ         216(DI), BX
+	CMPQ         344(DI), $0x01
 	JGT          skip1
-	CMPQ         336(DI), $0x01
+	CMPQ         352(DI), $0x01
 	JLE          skip1
 	VMOVUPS      192(R15), Y0
 	VMOVUPS      224(R15), Y1
@@ -2225,14 +2792,14 @@ skip0:
 	VUNPCKHPD    Y3, Y1, Y8
 	VUNPCKLPD    Y4, Y2, Y6
 	VUNPCKHPD    Y4, Y2, Y5
-	MOVQ         224(DI), CX
-	ADDQ         320(DI), CX
+	MOVQ         240(DI), CX
+	ADDQ         336(DI), CX
 	VBROADCASTSS (CX), Y1
 	VADDPS       Y1, Y0, Y0
 	VADDPS       Y1, Y8, Y8
 	VADDPS       Y1, Y6, Y6
 	VADDPS       Y1, Y5, Y5
-	CMPQ         200(DI), $0x00
+	CMPQ         208(DI), $0x00
 	JEQ          relu1
 	TESTQ        R13, R13
 	JNZ          maskedres1
@@ -2257,7 +2824,7 @@ maskedres1:
 	VADDPS     Y2, Y5, Y5
 
 relu1:
-	CMPQ   248(DI), $0x00
+	CMPQ   264(DI), $0x00
 	JEQ    slope1
 	VXORPS Y1, Y1, Y1
 	VMAXPS Y0, Y1, Y0
@@ -2266,10 +2833,10 @@ relu1:
 	VMAXPS Y5, Y1, Y5
 
 slope1:
-	MOVQ         232(DI), CX
+	MOVQ         248(DI), CX
 	TESTQ        CX, CX
 	JZ           clip1
-	ADDQ         320(DI), CX
+	ADDQ         336(DI), CX
 	VBROADCASTSS (CX), Y2
 	VMULPS       Y2, Y0, Y1
 	VBLENDVPS    Y0, Y1, Y0, Y0
@@ -2281,7 +2848,7 @@ slope1:
 	VBLENDVPS    Y5, Y1, Y5, Y5
 
 clip1:
-	MOVQ         240(DI), CX
+	MOVQ         256(DI), CX
 	TESTQ        CX, CX
 	JZ           write1
 	VBROADCASTSS (CX), Y3
@@ -2296,6 +2863,43 @@ clip1:
 	VMINPS       Y5, Y4, Y5
 
 write1:
+	MOVQ   232(DI), CX
+	TESTQ  CX, CX
+	JZ     gated1
+	SUBQ   184(DI), CX
+	ADDQ   AX, CX
+	VXORPS Y1, Y1, Y1
+	TESTQ  R13, R13
+	JNZ    maskedgate1
+	VCMPPS $0x11, (CX), Y1, Y2
+	VANDPS Y0, Y2, Y0
+	VCMPPS $0x11, 32(CX), Y1, Y2
+	VANDPS Y8, Y2, Y8
+	VCMPPS $0x11, 64(CX), Y1, Y2
+	VANDPS Y6, Y2, Y6
+	VCMPPS $0x11, 96(CX), Y1, Y2
+	VANDPS Y5, Y2, Y5
+	JMP    gated1
+
+maskedgate1:
+	VMOVUPS    (R13), Y3
+	VMASKMOVPS (CX), Y3, Y2
+	VCMPPS     $0x11, Y2, Y1, Y2
+	VANDPS     Y0, Y2, Y0
+	VMOVUPS    32(R13), Y3
+	VMASKMOVPS 32(CX), Y3, Y2
+	VCMPPS     $0x11, Y2, Y1, Y2
+	VANDPS     Y8, Y2, Y8
+	VMOVUPS    64(R13), Y3
+	VMASKMOVPS 64(CX), Y3, Y2
+	VCMPPS     $0x11, Y2, Y1, Y2
+	VANDPS     Y6, Y2, Y6
+	VMOVUPS    96(R13), Y3
+	VMASKMOVPS 96(CX), Y3, Y2
+	VCMPPS     $0x11, Y2, Y1, Y2
+	VANDPS     Y5, Y2, Y5
+
+gated1:
 	TESTQ   R13, R13
 	JNZ     masked1
 	VMOVUPS Y0, (AX)
@@ -2316,11 +2920,11 @@ masked1:
 
 stored1:
 skip1:
-	ADDQ         184(DI), AX
-	ADDQ         208(DI), BX
-	CMPQ         328(DI), $0x02
+	ADDQ         192(DI), AX
+	ADDQ         216(DI), BX
+	CMPQ         344(DI), $0x02
 	JGT          skip2
-	CMPQ         336(DI), $0x02
+	CMPQ         352(DI), $0x02
 	JLE          skip2
 	VMOVUPS      384(R15), Y0
 	VMOVUPS      416(R15), Y1
@@ -2347,14 +2951,14 @@ skip1:
 	VUNPCKHPD    Y3, Y1, Y8
 	VUNPCKLPD    Y4, Y2, Y6
 	VUNPCKHPD    Y4, Y2, Y5
-	MOVQ         224(DI), CX
-	ADDQ         320(DI), CX
+	MOVQ         240(DI), CX
+	ADDQ         336(DI), CX
 	VBROADCASTSS (CX), Y1
 	VADDPS       Y1, Y0, Y0
 	VADDPS       Y1, Y8, Y8
 	VADDPS       Y1, Y6, Y6
 	VADDPS       Y1, Y5, Y5
-	CMPQ         200(DI), $0x00
+	CMPQ         208(DI), $0x00
 	JEQ          relu2
 	TESTQ        R13, R13
 	JNZ          maskedres2
@@ -2379,7 +2983,7 @@ maskedres2:
 	VADDPS     Y2, Y5, Y5
 
 relu2:
-	CMPQ   248(DI), $0x00
+	CMPQ   264(DI), $0x00
 	JEQ    slope2
 	VXORPS Y1, Y1, Y1
 	VMAXPS Y0, Y1, Y0
@@ -2388,10 +2992,10 @@ relu2:
 	VMAXPS Y5, Y1, Y5
 
 slope2:
-	MOVQ         232(DI), CX
+	MOVQ         248(DI), CX
 	TESTQ        CX, CX
 	JZ           clip2
-	ADDQ         320(DI), CX
+	ADDQ         336(DI), CX
 	VBROADCASTSS (CX), Y2
 	VMULPS       Y2, Y0, Y1
 	VBLENDVPS    Y0, Y1, Y0, Y0
@@ -2403,7 +3007,7 @@ slope2:
 	VBLENDVPS    Y5, Y1, Y5, Y5
 
 clip2:
-	MOVQ         240(DI), CX
+	MOVQ         256(DI), CX
 	TESTQ        CX, CX
 	JZ           write2
 	VBROADCASTSS (CX), Y3
@@ -2418,6 +3022,43 @@ clip2:
 	VMINPS       Y5, Y4, Y5
 
 write2:
+	MOVQ   232(DI), CX
+	TESTQ  CX, CX
+	JZ     gated2
+	SUBQ   184(DI), CX
+	ADDQ   AX, CX
+	VXORPS Y1, Y1, Y1
+	TESTQ  R13, R13
+	JNZ    maskedgate2
+	VCMPPS $0x11, (CX), Y1, Y2
+	VANDPS Y0, Y2, Y0
+	VCMPPS $0x11, 32(CX), Y1, Y2
+	VANDPS Y8, Y2, Y8
+	VCMPPS $0x11, 64(CX), Y1, Y2
+	VANDPS Y6, Y2, Y6
+	VCMPPS $0x11, 96(CX), Y1, Y2
+	VANDPS Y5, Y2, Y5
+	JMP    gated2
+
+maskedgate2:
+	VMOVUPS    (R13), Y3
+	VMASKMOVPS (CX), Y3, Y2
+	VCMPPS     $0x11, Y2, Y1, Y2
+	VANDPS     Y0, Y2, Y0
+	VMOVUPS    32(R13), Y3
+	VMASKMOVPS 32(CX), Y3, Y2
+	VCMPPS     $0x11, Y2, Y1, Y2
+	VANDPS     Y8, Y2, Y8
+	VMOVUPS    64(R13), Y3
+	VMASKMOVPS 64(CX), Y3, Y2
+	VCMPPS     $0x11, Y2, Y1, Y2
+	VANDPS     Y6, Y2, Y6
+	VMOVUPS    96(R13), Y3
+	VMASKMOVPS 96(CX), Y3, Y2
+	VCMPPS     $0x11, Y2, Y1, Y2
+	VANDPS     Y5, Y2, Y5
+
+gated2:
 	TESTQ   R13, R13
 	JNZ     masked2
 	VMOVUPS Y0, (AX)
@@ -2438,11 +3079,11 @@ masked2:
 
 stored2:
 skip2:
-	ADDQ         184(DI), AX
-	ADDQ         208(DI), BX
-	CMPQ         328(DI), $0x03
+	ADDQ         192(DI), AX
+	ADDQ         216(DI), BX
+	CMPQ         344(DI), $0x03
 	JGT          skip3
-	CMPQ         336(DI), $0x03
+	CMPQ         352(DI), $0x03
 	JLE          skip3
 	VMOVUPS      576(R15), Y0
 	VMOVUPS      608(R15), Y1
@@ -2469,14 +3110,14 @@ skip2:
 	VUNPCKHPD    Y3, Y1, Y8
 	VUNPCKLPD    Y4, Y2, Y6
 	VUNPCKHPD    Y4, Y2, Y5
-	MOVQ         224(DI), CX
-	ADDQ         320(DI), CX
+	MOVQ         240(DI), CX
+	ADDQ         336(DI), CX
 	VBROADCASTSS (CX), Y1
 	VADDPS       Y1, Y0, Y0
 	VADDPS       Y1, Y8, Y8
 	VADDPS       Y1, Y6, Y6
 	VADDPS       Y1, Y5, Y5
-	CMPQ         200(DI), $0x00
+	CMPQ         208(DI), $0x00
 	JEQ          relu3
 	TESTQ        R13, R13
 	JNZ          maskedres3
@@ -2501,7 +3142,7 @@ maskedres3:
 	VADDPS     Y2, Y5, Y5
 
 relu3:
-	CMPQ   248(DI), $0x00
+	CMPQ   264(DI), $0x00
 	JEQ    slope3
 	VXORPS Y1, Y1, Y1
 	VMAXPS Y0, Y1, Y0
@@ -2510,10 +3151,10 @@ relu3:
 	VMAXPS Y5, Y1, Y5
 
 slope3:
-	MOVQ         232(DI), CX
+	MOVQ         248(DI), CX
 	TESTQ        CX, CX
 	JZ           clip3
-	ADDQ         320(DI), CX
+	ADDQ         336(DI), CX
 	VBROADCASTSS (CX), Y2
 	VMULPS       Y2, Y0, Y1
 	VBLENDVPS    Y0, Y1, Y0, Y0
@@ -2525,7 +3166,7 @@ slope3:
 	VBLENDVPS    Y5, Y1, Y5, Y5
 
 clip3:
-	MOVQ         240(DI), CX
+	MOVQ         256(DI), CX
 	TESTQ        CX, CX
 	JZ           write3
 	VBROADCASTSS (CX), Y3
@@ -2540,6 +3181,43 @@ clip3:
 	VMINPS       Y5, Y4, Y5
 
 write3:
+	MOVQ   232(DI), CX
+	TESTQ  CX, CX
+	JZ     gated3
+	SUBQ   184(DI), CX
+	ADDQ   AX, CX
+	VXORPS Y1, Y1, Y1
+	TESTQ  R13, R13
+	JNZ    maskedgate3
+	VCMPPS $0x11, (CX), Y1, Y2
+	VANDPS Y0, Y2, Y0
+	VCMPPS $0x11, 32(CX), Y1, Y2
+	VANDPS Y8, Y2, Y8
+	VCMPPS $0x11, 64(CX), Y1, Y2
+	VANDPS Y6, Y2, Y6
+	VCMPPS $0x11, 96(CX), Y1, Y2
+	VANDPS Y5, Y2, Y5
+	JMP    gated3
+
+maskedgate3:
+	VMOVUPS    (R13), Y3
+	VMASKMOVPS (CX), Y3, Y2
+	VCMPPS     $0x11, Y2, Y1, Y2
+	VANDPS     Y0, Y2, Y0
+	VMOVUPS    32(R13), Y3
+	VMASKMOVPS 32(CX), Y3, Y2
+	VCMPPS     $0x11, Y2, Y1, Y2
+	VANDPS     Y8, Y2, Y8
+	VMOVUPS    64(R13), Y3
+	VMASKMOVPS 64(CX), Y3, Y2
+	VCMPPS     $0x11, Y2, Y1, Y2
+	VANDPS     Y6, Y2, Y6
+	VMOVUPS    96(R13), Y3
+	VMASKMOVPS 96(CX), Y3, Y2
+	VCMPPS     $0x11, Y2, Y1, Y2
+	VANDPS     Y5, Y2, Y5
+
+gated3:
 	TESTQ   R13, R13
 	JNZ     masked3
 	VMOVUPS Y0, (AX)
@@ -2560,8 +3238,8 @@ masked3:
 
 stored3:
 skip3:
-	ADDQ  184(DI), AX
-	ADDQ  208(DI), BX
+	ADDQ  192(DI), AX
+	ADDQ  216(DI), BX
 	ADDQ  $+32, SI
 	ADDQ  $+128, R9
 	ADDQ  $+128, R10
@@ -2572,9 +3250,9 @@ skip3:
 next:
 	DECQ R11
 	JNZ  vector
-	ADDQ 192(DI), DX
-	ADDQ 216(DI), R8
-	ADDQ $0x04, 320(DI)
+	ADDQ 200(DI), DX
+	ADDQ 224(DI), R8
+	ADDQ $0x04, 336(DI)
 	DECQ R12
 	JNZ  channel
 	VZEROUPPER

@@ -20,7 +20,9 @@ func sameWinograd(t *testing.T, rng *rand.Rand, set *Set, l *layer) {
 	t.Helper()
 	g := set.NewWinograd(l.shape.Out, l.shape.In, l.w, l.bias)
 	e := randomEpilogue(t, rng, l)
-	e.Gate = nil
+	if e.Gate != nil {
+		e.Gate = randomGate(t, rng, l)
+	}
 	src, side := slices.Clone(l.src.Data), slices.Clone(l.side.Data)
 	want := NewTensor(l.dst.C, l.dst.H, l.dst.W, l.dst.Border)
 	convScalar(want, l.src, Lower(nil, l.shape, l.w, l.bias, nil, 1, false), e, 0, want.H)
@@ -118,9 +120,13 @@ func TestWinogradMisuse(t *testing.T) {
 			"border":          func() { g.Conv(dst, NewTensor(2, 4, 20, 0), new(Epilogue), 0, 4, 0, scratch) },
 			"short source":    func() { g.Conv(dst, &short, new(Epilogue), 0, 4, 0, scratch) },
 			"scratch":         func() { g.Conv(dst, src, new(Epilogue), 0, 4, 0, scratch[1:]) },
-			"gate":            func() { g.Conv(dst, src, &Epilogue{Gate: dst}, 0, 4, 0, scratch) },
+			"gate's strides":  func() { g.Conv(dst, src, &Epilogue{Gate: NewTensor(4, 4, 20, 1)}, 0, 4, 0, scratch) },
+			"gate's channels": func() { g.Conv(dst, src, &Epilogue{Gate: NewTensor(5, 4, 20, 0)}, 0, 4, 0, scratch) },
 			"slopes":          func() { g.Conv(dst, src, &Epilogue{Slope: make([]float32, 3)}, 0, 4, 0, scratch) },
-			"weights":         func() { set.NewWinograd(4, 2, make([]float32, 71), make([]float32, 4)) },
+			"room": func() {
+				new(Winograd).Transform(set, 4, 2, make([]float32, 72), make([]float32, 4), false, make([]float32, 300))
+			},
+			"weights": func() { set.NewWinograd(4, 2, make([]float32, 71), make([]float32, 4)) },
 		} {
 			t.Run(set.Name+"/"+name, func(t *testing.T) {
 				defer func() {

@@ -10,6 +10,7 @@ type winogradTiles struct {
 	high, most  int // output channels and vectors of the largest block
 	point       int // vectors from point to point of the products
 	inID, outID int
+	filterID    int
 	mul         [9][stripVectors + 1]int // by output channels and vectors of tiles
 }
 
@@ -21,6 +22,8 @@ func newWinograd(variants []Variant) *winogradSet {
 		switch v.Op {
 		case OpWinogradIn:
 			t.inID = v.ID
+		case OpWinogradFilter:
+			t.filterID = v.ID
 		case OpWinogradOut:
 			t.outID, t.point = v.ID, v.P
 		case OpWinogradMul:
@@ -36,13 +39,15 @@ func newWinograd(variants []Variant) *winogradSet {
 	if t.high == 0 {
 		return nil
 	}
-	return &winogradSet{lanes: t.lanes, high: t.high, products: t.point, conv: t.conv}
+	return &winogradSet{lanes: t.lanes, high: t.high, products: t.point, conv: t.conv, filters: t.filters}
 }
 
 // Numbers of the transforms, see _gen.
 var (
 	winogradIn  = [...]float32{2.5, 2, 0.5, rootHalf, rootTwo}
 	winogradOut = [...]float32{rootTwo, rootHalf, 0.5, 2}
+
+	winogradFilters = [...]float32{filterLarge, filterThird, filterSmall, -filterLarge}
 )
 
 // besideTile are the numbers of the lanes with the tile before that of each of 16
@@ -109,23 +114,38 @@ func (t *winogradTiles) conv(g *Winograd, dst, src *Tensor, e *Epilogue, y0, y1,
 			a.first, a.last = max(y0-ty, 0), min(y1-ty, TileRows)
 			top := max(ty, y0)
 			a.lift, a.resLift = (ty-top)*a.dstRow, (ty-top)*a.resRow
-			for j := range g.blocks {
-				b := &g.blocks[j]
-				a.channels, a.u = g.In, unsafe.Pointer(&b.u[0])
-				runWinograd(t.mul[b.b][n], &a)
-				a.channels, a.done, a.mask = b.b, 0, outMask
-				a.bias = unsafe.Pointer(&g.bias[b.out])
+			for out := 0; out < g.Out; {
+				b, u := g.block(out)
+				a.channels, a.u = g.In, unsafe.Pointer(&u[0])
+				runWinograd(t.mul[b][n], &a)
+				a.channels, a.done, a.mask = b, 0, outMask
+				a.bias = unsafe.Pointer(&g.bias[out])
 				if e.Slope != nil {
-					a.slope = unsafe.Pointer(&e.Slope[b.out])
+					a.slope = unsafe.Pointer(&e.Slope[out])
 				}
-				a.dst = at(dst, b.out, top, x)
+				a.dst = at(dst, out, top, x)
 				if e.Residual != nil {
-					a.res = at(e.Residual, b.out, top, x)
+					a.res = at(e.Residual, out, top, x)
+				}
+				if e.Gate != nil {
+					a.gate = at(e.Gate, out, top, x)
 				}
 				runWinograd(t.outID, &a)
+				out += b
 			}
 		}
 	}
+}
+
+// filters is winogradSet's.
+func (t *winogradTiles) filters(u []float32, n int) {
+	whole := n - n%t.lanes
+	if whole > 0 {
+		runWinograd(t.filterID, &winogradArgs{
+			u: unsafe.Pointer(&u[0]), uStep: 4 * n, vectors: whole / t.lanes, numbers: unsafe.Pointer(&winogradFilters),
+		})
+	}
+	filtersFrom(u, n, whole)
 }
 
 // rows points a at the six rows of the source that the tiles of output row ty
