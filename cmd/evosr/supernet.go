@@ -202,7 +202,9 @@ func (a *app) supernetImportCmd() *cobra.Command {
 				if !ok || k == "" {
 					return usagef("--note %q, want KEY=VALUE", n)
 				}
-				meta[k] = v
+				if meta[k] = v; v == "" {
+					delete(meta, k)
+				}
 			}
 			if _, err := net.Best(meta); err != nil {
 				return usagef("its best network: %w", err)
@@ -216,7 +218,7 @@ func (a *app) supernetImportCmd() *cobra.Command {
 	}
 	c.Flags().StringVarP(&out, "output", "o", "", "file to write")
 	c.Flags().BoolVar(&compact, "pretrained", false, "write the compact form")
-	c.Flags().StringArrayVar(&notes, "note", nil, "KEY=VALUE to keep beside the weights, such as data, steps, hours, tool, genome; may be repeated")
+	c.Flags().StringArrayVar(&notes, "note", nil, "KEY=VALUE to keep beside the weights, such as data, steps, hours, tool, genome; an empty VALUE removes one; may be repeated")
 	return c
 }
 

@@ -53,6 +53,10 @@ func TestSupernetFiles(t *testing.T) {
 	if c.Meta["steps"] != "7" || c.Meta["data"] != "drawings" || c.Best != "w8;head;skip;lean;tail" || c.Weights != a.Weights {
 		t.Errorf("imported: %+v", c)
 	}
+	ok(t, dir, "supernet", "import", "b.safetensors", "-o", "d.safetensors", "--note", "data=")
+	if _, has := show("d.safetensors").Meta["data"]; has {
+		t.Error("an empty note stays")
+	}
 	big, errA := os.Stat(filepath.Join(dir, "b.safetensors"))
 	small, errB := os.Stat(filepath.Join(dir, "c.evon"))
 	if errA != nil || errB != nil || small.Size() > big.Size()*2/3 {
