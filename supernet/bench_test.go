@@ -1,6 +1,7 @@
 package supernet
 
 import (
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -24,6 +25,11 @@ func timed(set *kernel.Set, total *atomic.Int64) *kernel.Set {
 	t.Conv = func(dst, src *kernel.Tensor, blocks []kernel.Block, e *kernel.Epilogue, y0, y1 int) {
 		start := time.Now()
 		set.Conv(dst, src, blocks, e, y0, y1)
+		total.Add(int64(time.Since(start)))
+	}
+	t.Winograd = func(g *kernel.Winograd, dst, src *kernel.Tensor, e *kernel.Epilogue, y0, y1, lead int, scratch []float32) {
+		start := time.Now()
+		set.Winograd(g, dst, src, e, y0, y1, lead, scratch)
 		total.Add(int64(time.Since(start)))
 	}
 	t.WeightGrad = func(grad [][]float32, bias []float32, dy, src *kernel.Tensor, blocks []kernel.Block) {
@@ -116,4 +122,44 @@ func BenchmarkSandwich(b *testing.B) {
 		run(b, t, 1)
 	}
 	b.ReportMetric(100*(1-float64(inside.Load())/float64(b.Elapsed())), "%outside")
+}
+
+// pretrainingSpace is the kind of space that the pretrained weights are trained
+// for.
+func pretrainingSpace() *space.Space {
+	sp := &space.Space{Scale: 4, Colors: 1, Widths: []int{8, 12, 16, 24}, Percents: []int{25, 50, 65, 75, 85},
+		Schemes: []space.Scheme{space.Filter, space.Block2, space.Block4, space.Block8, space.Pattern, space.Unstructured}}
+	for range 8 {
+		sp.Slots = append(sp.Slots, space.Slot{Skip: true, Wide: []float64{2}, Plain: []float64{1, 2}})
+	}
+	return sp
+}
+
+// BenchmarkPretraining is a step on 8 patches: of the sandwich, and of a space that
+// has nothing but its largest network, dense.
+func BenchmarkPretraining(b *testing.B) {
+	for _, patch := range []int{48, 64} {
+		for _, alone := range []bool{true, false} {
+			o := Options{Steps: 1 << 20, Batch: 8, Patch: patch, Subnets: 3, LargestPruned: 1, Rate: 1e-3, Distill: 0.5, Threads: 1}
+			sp, name := pretrainingSpace(), "sandwich"
+			if alone {
+				name, o.Subnets, o.LargestPruned = "largest", 0, 0
+				sp.Widths, sp.Schemes, sp.Percents = []int{24}, nil, nil
+				for i := range sp.Slots {
+					sp.Slots[i] = space.Slot{Plain: []float64{2}}
+				}
+			}
+			b.Run(fmt.Sprintf("%s/patch=%d", name, patch), func(b *testing.B) {
+				t, err := NewTrainer(New(sp, 1), &cached{from: waves{4, 1}}, o)
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer t.feed.drop()
+				run(b, t, 1)
+				for b.Loop() {
+					run(b, t, 1)
+				}
+			})
+		}
+	}
 }

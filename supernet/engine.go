@@ -101,7 +101,7 @@ func (e *engine) drain(w *worker) {
 		switch e.phase {
 		case preparing:
 			e.prepare(task)
-			e.nets[task].lower(&e.geo)
+			e.nets[task].lower(e.set, &e.geo)
 		case running:
 			e.runShard(w, task)
 		case gathering:

@@ -92,7 +92,7 @@ func newRunnerOf(set *kernel.Set, sh *shape, b *bank, masks [][]uint8, scale, co
 	r := &runner{net: newNet(shapes, 1), geo: newGeometry(h, w, shapes)}
 	r.w = newWorker(set, r.geo, shapes, colors, colors*scale*scale, 1)
 	r.net.take(sh, b.tensors, b.data, 1, masks)
-	r.net.lower(&r.geo)
+	r.net.lower(set, &r.geo)
 	r.w.place(r.net)
 	return r
 }

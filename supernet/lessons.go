@@ -80,7 +80,7 @@ func Teach(ctx context.Context, teacher *space.Subnet, src Source, o LessonOptio
 	master := newNet(shapes, 1)
 	master.trained = false
 	master.take(sh, b.tensors, b.data, 1, masks)
-	master.lower(&geo)
+	master.lower(o.Kernels, &geo)
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	var lost relay.Catcher

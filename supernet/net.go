@@ -45,11 +45,15 @@ type net struct {
 	layers  []space.Layer // shape's layers with their numbers
 	fwd     [][]kernel.Block
 	back    [][]kernel.Block
-	weights []float32 // numbers of layers
+	ahead   []kernel.Winograd // by layer: the way forward by Winograd and that of the input gradient,
+	behind  []kernel.Winograd // without channels where a list is faster
+	weights []float32         // numbers of layers
 	masks   []uint8
 	grads   []float32 // gradient of every layer's weights and biases, laid out as weights
 	masker  space.Masker
 
+	room     []float32 // memory of ahead and behind
+	roomSize int
 	offsets  []int32 // memory of the lists
 	values   []float32
 	indices  []int32
@@ -72,7 +76,7 @@ type net struct {
 
 // newNet allocates for any of the shapes.
 func newNet(shapes []*shape, shards int) *net {
-	layers, size, channels := 0, 0, 0
+	layers, size, channels, room := 0, 0, 0, 0
 	for _, sh := range shapes {
 		n, c := 0, 0
 		for i := range sh.layers {
@@ -81,9 +85,11 @@ func newNet(shapes []*shape, shards int) *net {
 			c += l.Out + l.In
 		}
 		layers, size, channels = max(layers, len(sh.layers)), max(size, n), max(channels, c)
+		room = max(room, transformedFloats(sh))
 	}
 	n := &net{
 		layers: make([]space.Layer, layers), fwd: make([][]kernel.Block, layers), back: make([][]kernel.Block, layers),
+		ahead: make([]kernel.Winograd, layers), behind: make([]kernel.Winograd, layers), roomSize: room,
 		weights: make([]float32, size), masks: make([]uint8, size), grads: make([]float32, size),
 		offsets: make([]int32, 2*size), indices: make([]int32, 2*size),
 		values: make([]float32, 2*size+channels), blocks: make([]kernel.Block, channels),
@@ -125,9 +131,11 @@ func (n *net) take(sh *shape, tensors []tensor, data []float32, ramp float64, ma
 	}
 }
 
-// lower builds the lists of all layers, or refills them where the masks are
-// those of last time.
-func (n *net) lower(g *geometry) {
+// lower transforms the weights of layers and builds the lists of all others, or
+// refills them where the masks are those of last time. The weight gradient needs
+// the forward lists of all layers.
+func (n *net) lower(set *kernel.Set, g *geometry) {
+	n.transform(set, g)
 	if n.fixed && n.built {
 		n.refill()
 		return
@@ -161,12 +169,12 @@ func (n *net) lower(g *geometry) {
 			s.Row, s.Plane = g.pictureRow, g.picturePlane
 		}
 		kk := l.Kernel * l.Kernel
-		b := blockSize(l.Prune, false)
+		b, _ := blockSize(l.Prune, false)
 		n.fwd[i] = kernel.Lower(carve(l.Out, l.In*kk, b), s, l.Weights, l.Bias, l.Mask, b, false)
 		n.starts = append(n.starts, n.starts[i]+listed(n.fwd[i])+l.Out)
-		if l.Src >= 0 && n.trained {
+		if l.Src >= 0 && n.trained && n.behind[i].In == 0 {
 			s.Row, s.Plane = g.row, g.plane
-			b := blockSize(l.Prune, true)
+			b, _ := blockSize(l.Prune, true)
 			n.back[i] = kernel.Lower(carve(l.In, l.Out*kk, b), s, l.Weights, l.Bias, l.Mask, b, true)
 		}
 	}
@@ -177,7 +185,7 @@ func (n *net) refill() {
 	for i := range n.layers {
 		l := &n.layers[i]
 		kernel.Repack(n.fwd[i], l.Weights, l.Bias)
-		if l.Src >= 0 && n.trained {
+		if l.Src >= 0 && n.trained && n.behind[i].In == 0 {
 			kernel.Repack(n.back[i], l.Weights, nil)
 		}
 	}
@@ -190,29 +198,31 @@ var speed = [4]float64{0.4, 0.7, 0.97, 1}
 
 // blockSize chooses how many output channels a list computes together: few
 // follow a mask closely, many are faster by the multiplication. It expects
-// groups of a mask to be kept independently of each other.
-func blockSize(p space.Prune, transpose bool) int {
+// groups of a mask to be kept independently of each other. cost is the list's
+// time relative to a full one's.
+func blockSize(p space.Prune, transpose bool) (b int, cost float64) {
 	density := 1 - float64(p.Percent)/100
 	group := 1 // outputs of this list that a mask keeps or removes together
 	switch {
-	case p.Scheme == space.Dense || p.Scheme == space.Filter && transpose:
-		return 8
+	case p.Scheme == space.Dense:
+		return 8, 1
+	case p.Scheme == space.Filter && transpose:
+		return 8, density
 	case transpose || p.Scheme == space.Unstructured || p.Scheme == space.Filter:
 	case p.Scheme == space.Pattern:
 		group = 4
 	default:
 		group = 2 << (p.Scheme - space.Block2)
 	}
-	best, least := 8, math.Inf(1)
+	b, cost = 8, math.Inf(1)
 	for i, v := range speed {
-		b := 1 << i
 		// The part of taps that any output of the block keeps.
-		part := 1 - math.Pow(1-density, math.Max(1, float64(b)/float64(group)))
-		if cost := part / v; cost < least {
-			best, least = b, cost
+		part := 1 - math.Pow(1-density, math.Max(1, float64(int(1)<<i)/float64(group)))
+		if part/v < cost {
+			b, cost = 1<<i, part/v
 		}
 	}
-	return best
+	return b, cost
 }
 
 // gather sums the shards' gradients in their order and spreads them over grads.

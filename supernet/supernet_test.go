@@ -126,7 +126,7 @@ func TestBlockSize(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(fmt.Sprint(tt.p, tt.transpose), func(t *testing.T) {
-			if got := blockSize(tt.p, tt.transpose); got != tt.want {
+			if got, _ := blockSize(tt.p, tt.transpose); got != tt.want {
 				t.Errorf("%d, want %d", got, tt.want)
 			}
 		})

@@ -18,6 +18,8 @@ type worker struct {
 	epi   kernel.Epilogue
 	views [][]float32
 
+	scratch []float32 // for Winograd
+
 	pictures []*kernel.Tensor // by patch of a shard: the low-resolution picture,
 	goals    []*kernel.Tensor // the high-resolution one, unshuffled,
 	taught   []*kernel.Tensor // and what the teacher made of it
@@ -32,6 +34,9 @@ func newWorker(set *kernel.Set, g geometry, shapes []*shape, colors, outs, patch
 		regs, width = max(regs, sh.regs), max(width, sh.width)
 	}
 	w := &worker{set: set, geo: g, acts: make([]kernel.Tensor, layers), views: make([][]float32, 0, width)}
+	if set.WinogradColumns(g.w) > 0 {
+		w.scratch = kernel.Aligned(set.WinogradScratch(width))
+	}
 	_, _, _, size := kernel.Layout(total+regs*width, g.h, g.w, g.border)
 	w.arena = kernel.Aligned(size)
 	for i := range regs {
@@ -108,7 +113,7 @@ func (w *worker) forward(n *net, patch int) *kernel.Tensor {
 		if l.Add >= 0 {
 			w.epi.Residual = &w.acts[l.Add]
 		}
-		w.set.Conv(&w.acts[i], w.source(l, patch), n.fwd[i], &w.epi, 0, w.geo.h)
+		w.conv(&w.acts[i], w.source(l, patch), &n.ahead[i], n.fwd[i])
 	}
 	return &w.acts[len(n.layers)-1]
 }
@@ -138,7 +143,7 @@ func (w *worker) backward(n *net, patch int, partial []float32) {
 		}
 		if step.dst >= 0 {
 			w.epi = kernel.Epilogue{Residual: w.register(step.base, l.In), Gate: w.output(step.gate)}
-			w.set.Conv(w.register(step.dst, l.In), dy, n.back[step.layer], &w.epi, 0, w.geo.h)
+			w.conv(w.register(step.dst, l.In), dy, &n.behind[step.layer], n.back[step.layer])
 		}
 	}
 }

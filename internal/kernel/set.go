@@ -46,6 +46,10 @@ type Set struct {
 	// memory that the caller has anyway.
 	Conv func(dst, src *Tensor, blocks []Block, e *Epilogue, y0, y1 int)
 
+	// Winograd is Winograd.Conv: a Set whose functions are wrapped has this one
+	// among them.
+	Winograd func(g *Winograd, dst, src *Tensor, e *Epilogue, y0, y1, lead int, scratch []float32)
+
 	// WeightGrad adds to grad (one slice for each block, len(W) long) the sum
 	// over all pixels of dy[Out+j] times src at the tap's offset, and to bias
 	// (one value for each channel of dy) the sum of dy. dy's border and padding

@@ -56,7 +56,9 @@ const (
 
 // Columns is how many pixels of a row of that width are computed: whole vectors
 // of tiles.
-func (g *Winograd) Columns(width int) int { return roundUp(width, TileRows*g.set.lanes) }
+func (g *Winograd) Columns(width int) int { return g.set.columns(width) }
+
+func (s *winogradSet) columns(width int) int { return roundUp(width, TileRows*s.lanes) }
 
 // Scratch is the floats of scratch memory that Conv needs.
 func (g *Winograd) Scratch() int { return g.set.scratch(g.In) }

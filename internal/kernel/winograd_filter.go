@@ -69,9 +69,14 @@ func transformFilter(w []float32) (u [tilePoints]float64) {
 	return u
 }
 
-// WinogradPays says whether s has kernels by Winograd that are faster than direct
-// ones for some layers.
-func (s *Set) WinogradPays() bool { return s.winograd != nil && s.winograd.lanes > 1 }
+// WinogradColumns is Winograd.Columns for layers of s. It is 0 where s has no
+// kernels by Winograd or only plain loops, which are slower than direct ones.
+func (s *Set) WinogradColumns(width int) int {
+	if s.winograd == nil || s.winograd.lanes == 1 {
+		return 0
+	}
+	return s.winograd.columns(width)
+}
 
 // WinogradScratch is the floats of scratch memory for layers of at most in input
 // channels on s.
