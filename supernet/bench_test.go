@@ -37,6 +37,11 @@ func timed(set *kernel.Set, total *atomic.Int64) *kernel.Set {
 		set.WeightGrad(grad, bias, dy, src, blocks)
 		total.Add(int64(time.Since(start)))
 	}
+	t.WinogradGrad = func(grad, bias []float32, dy, src *kernel.Tensor, scratch []float32) {
+		start := time.Now()
+		set.WinogradGrad(grad, bias, dy, src, scratch)
+		total.Add(int64(time.Since(start)))
+	}
 	t.Adam = func(w, m, v, g []float32, rate, b1, b2, eps float32) {
 		start := time.Now()
 		set.Adam(w, m, v, g, rate, b1, b2, eps)

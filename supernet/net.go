@@ -47,6 +47,7 @@ type net struct {
 	back    [][]kernel.Block
 	ahead   []kernel.Winograd // by layer: the way forward by Winograd and that of the input gradient,
 	behind  []kernel.Winograd // without channels where a list is faster
+	tiled   []bool            // by layer: its weight gradient goes by Winograd
 	weights []float32         // numbers of layers
 	masks   []uint8
 	grads   []float32 // gradient of every layer's weights and biases, laid out as weights
@@ -58,7 +59,7 @@ type net struct {
 	values   []float32
 	indices  []int32
 	blocks   []kernel.Block
-	partials [][]float32 // by shard: for every layer the gradients in the order of its lists, then biases
+	partials [][]float32 // by shard: for every layer the gradients in the order of its lists or as WinogradGrad's, then biases
 	starts   []int       // where a layer's part of a partial begins; one more for the end
 	losses   []float64   // by shard
 	views    [][]float32 // of the lists' gradients, for gather
@@ -76,27 +77,28 @@ type net struct {
 
 // newNet allocates for any of the shapes.
 func newNet(shapes []*shape, shards int) *net {
-	layers, size, channels, room := 0, 0, 0, 0
+	layers, size, channels, room, partial := 0, 0, 0, 0, 0
 	for _, sh := range shapes {
-		n, c := 0, 0
+		n, c, p := 0, 0, 0
 		for i := range sh.layers {
 			l := &sh.layers[i]
 			n += l.Size() + l.Out
+			p += lines(l.Size() + l.Out)
 			c += l.Out + l.In
 		}
 		layers, size, channels = max(layers, len(sh.layers)), max(size, n), max(channels, c)
-		room = max(room, transformedFloats(sh))
+		room, partial = max(room, transformedFloats(sh)), max(partial, p)
 	}
 	n := &net{
 		layers: make([]space.Layer, layers), fwd: make([][]kernel.Block, layers), back: make([][]kernel.Block, layers),
-		ahead: make([]kernel.Winograd, layers), behind: make([]kernel.Winograd, layers), roomSize: room,
+		ahead: make([]kernel.Winograd, layers), behind: make([]kernel.Winograd, layers), roomSize: room, tiled: make([]bool, layers),
 		weights: make([]float32, size), masks: make([]uint8, size), grads: make([]float32, size),
 		offsets: make([]int32, 2*size), indices: make([]int32, 2*size),
 		values: make([]float32, 2*size+channels), blocks: make([]kernel.Block, channels),
 		losses: make([]float64, shards), views: make([][]float32, 0, channels), starts: make([]int, 0, layers+1), trained: true, share: 1,
 	}
 	for range shards {
-		n.partials = append(n.partials, kernel.Aligned(size))
+		n.partials = append(n.partials, kernel.Aligned(partial))
 	}
 	return n
 }
@@ -132,8 +134,7 @@ func (n *net) take(sh *shape, tensors []tensor, data []float32, ramp float64, ma
 }
 
 // lower transforms the weights of layers and builds the lists of all others, or
-// refills them where the masks are those of last time. The weight gradient needs
-// the forward lists of all layers.
+// refills them where the masks are those of last time.
 func (n *net) lower(set *kernel.Set, g *geometry) {
 	n.transform(set, g)
 	if n.fixed && n.built {
@@ -169,9 +170,14 @@ func (n *net) lower(set *kernel.Set, g *geometry) {
 			s.Row, s.Plane = g.pictureRow, g.picturePlane
 		}
 		kk := l.Kernel * l.Kernel
-		b, _ := blockSize(l.Prune, false)
-		n.fwd[i] = kernel.Lower(carve(l.Out, l.In*kk, b), s, l.Weights, l.Bias, l.Mask, b, false)
-		n.starts = append(n.starts, n.starts[i]+listed(n.fwd[i])+l.Out)
+		n.fwd[i] = n.fwd[i][:0]
+		size := l.Size()
+		if !n.tiled[i] { // the weight gradient needs the list too
+			b, _ := blockSize(l.Prune, false)
+			n.fwd[i] = kernel.Lower(carve(l.Out, l.In*kk, b), s, l.Weights, l.Bias, l.Mask, b, false)
+			size = listed(n.fwd[i])
+		}
+		n.starts = append(n.starts, n.starts[i]+lines(size+l.Out))
 		if l.Src >= 0 && n.trained && n.behind[i].In == 0 {
 			s.Row, s.Plane = g.row, g.plane
 			b, _ := blockSize(l.Prune, true)
@@ -179,6 +185,9 @@ func (n *net) lower(set *kernel.Set, g *geometry) {
 		}
 	}
 }
+
+// lines is n floats rounded up to whole cache lines.
+func lines(n int) int { return (n + kernel.Lanes - 1) / kernel.Lanes * kernel.Lanes }
 
 // refill puts the weights of today into the lists.
 func (n *net) refill() {
@@ -237,9 +246,15 @@ func (n *net) gather(set *kernel.Set) {
 		w, bias := grads[:l.Size()], grads[l.Size():l.Size()+l.Out]
 		grads = grads[l.Size()+l.Out:]
 		var sums []float32
-		n.views, sums = n.gradsOf(n.views, i, sum)
-		clear(w)
-		kernel.Scatter(w, n.fwd[i], n.views)
+		if n.tiled[i] {
+			planes, biases := n.planesOf(i, sum)
+			flatten(w, l, planes)
+			sums = biases
+		} else {
+			n.views, sums = n.gradsOf(n.views, i, sum)
+			clear(w)
+			kernel.Scatter(w, n.fwd[i], n.views)
+		}
 		copy(bias, sums)
 		for o := range bias {
 			if pruned(l, o) {
@@ -247,6 +262,14 @@ func (n *net) gather(set *kernel.Set) {
 			}
 		}
 	}
+}
+
+// planesOf is a layer's part of a shard's gradients where its weights' go by
+// Winograd: (3x3, input channel, output channel), and the biases.
+func (n *net) planesOf(layer int, partial []float32) (planes, bias []float32) {
+	size := n.layers[layer].Size()
+	partial = partial[n.starts[layer]:n.starts[layer+1]]
+	return partial[:size:size], partial[size:]
 }
 
 // gradsOf is a layer's part of a shard's gradients: one slice for each of its

@@ -13,22 +13,40 @@ func winogradCost(in, out int) float64 {
 	return 0.28 + 2.7/float64(out) + 1.6/float64(in)
 }
 
+// winogradGradCost is likewise the time of the weight gradient.
+func winogradGradCost(in, out int) float64 {
+	return 0.5 + 2.0/float64(out) + 2.0/float64(in)
+}
+
+// filled is how much larger than a patch the tiles are that its layers compute,
+// relative to the vectors that lists compute; 0 where the Set has no kernels by
+// Winograd.
+func filled(set *kernel.Set, g *geometry) float64 {
+	columns, lanes := set.WinogradColumns(g.w), set.WinogradColumns(1)/kernel.TileRows
+	if columns == 0 {
+		return 0
+	}
+	up := func(n, unit int) float64 { return float64((n + unit - 1) / unit * unit) }
+	return float64(columns) / up(g.w, lanes) * up(g.h, kernel.TileRows) / float64(g.h)
+}
+
 // winogradPays says whether Winograd computes a layer, whose weights it takes as
 // dense, faster than its list: forward or, transposed, the input gradient.
 func winogradPays(set *kernel.Set, g *geometry, l *space.Layer, transpose bool) bool {
-	columns := set.WinogradColumns(g.w)
-	if columns == 0 || !transformable(l) {
-		return false
-	}
-	lanes := set.WinogradColumns(1) / kernel.TileRows
 	in, out := l.In, l.Out
 	if transpose {
 		in, out = out, in
 	}
-	filled := float64(columns) / float64((g.w+lanes-1)/lanes*lanes)
-	filled *= float64((g.h+kernel.TileRows-1)/kernel.TileRows*kernel.TileRows) / float64(g.h)
 	_, list := blockSize(l.Prune, transpose)
-	return winogradCost(in, out)*filled < list
+	more := filled(set, g)
+	return more > 0 && transformable(l) && winogradCost(in, out)*more < list
+}
+
+// winogradGradPays says so of the weight gradient.
+func winogradGradPays(set *kernel.Set, g *geometry, l *space.Layer) bool {
+	_, list := blockSize(l.Prune, false)
+	more := filled(set, g)
+	return more > 0 && transformable(l) && winogradGradCost(l.In, l.Out)*more < list
 }
 
 // transformable says whether Winograd's kernels can compute l: they take a border
@@ -46,8 +64,9 @@ func transformedFloats(sh *shape) int {
 	return size
 }
 
-// transform prepares the weights of today of the layers that Winograd computes
-// faster than their lists. All others have no channels in ahead and behind.
+// transform decides what goes by Winograd, where that is faster than a list, and
+// prepares the weights of today for it. A layer whose weight gradient goes by it
+// has no list forward.
 func (n *net) transform(set *kernel.Set, g *geometry) {
 	if n.room == nil && set.WinogradColumns(g.w) > 0 {
 		n.room = kernel.Aligned(n.roomSize)
@@ -56,7 +75,9 @@ func (n *net) transform(set *kernel.Set, g *geometry) {
 	for i := range n.layers {
 		l := &n.layers[i]
 		n.ahead[i].In, n.behind[i].In = 0, 0
-		if winogradPays(set, g, l, false) {
+		ahead := winogradPays(set, g, l, false)
+		n.tiled[i] = ahead && (!n.trained || winogradGradPays(set, g, l))
+		if ahead {
 			room = n.ahead[i].Transform(set, l.Out, l.In, l.Weights, l.Bias, false, room)
 		}
 		if n.trained && winogradPays(set, g, l, true) {
@@ -73,4 +94,45 @@ func (w *worker) conv(dst, src *kernel.Tensor, by *kernel.Winograd, list []kerne
 		return
 	}
 	w.set.Conv(dst, src, list, &w.epi, 0, w.geo.h)
+}
+
+// weightGrad adds the gradients of a layer's weights and biases to partial.
+func (w *worker) weightGrad(n *net, layer int, dy, src *kernel.Tensor, partial []float32) {
+	if n.tiled[layer] {
+		planes, bias := n.planesOf(layer, partial)
+		w.set.WinogradGrad(planes, bias, dy, src, w.scratch)
+		return
+	}
+	grads, bias := n.gradsOf(w.views, layer, partial)
+	w.set.WeightGrad(grads, bias, dy, src, n.fwd[layer])
+}
+
+// flatten writes gradients (3x3, input channel, output channel) of the weights
+// that l's mask keeps into dw, laid out as weights.
+func flatten(dw []float32, l *space.Layer, planes []float32) {
+	const filter = 9
+	for i := range l.In {
+		for o := range l.Out {
+			to := dw[(o*l.In+i)*filter:][:filter]
+			for k := range to {
+				to[k] = planes[(k*l.In+i)*l.Out+o]
+			}
+		}
+	}
+	for i, keep := range l.Mask {
+		if keep == 0 {
+			dw[i] = 0
+		}
+	}
+}
+
+// scratchFloats is what a worker needs for the layers of a shape.
+func scratchFloats(set *kernel.Set, sh *shape) int {
+	size := 0
+	for i := range sh.layers {
+		if l := &sh.layers[i]; transformable(l) {
+			size = max(size, set.WinogradScratch(max(l.In, l.Out)), set.WinogradGradScratch(l.Out, l.In))
+		}
+	}
+	return size
 }

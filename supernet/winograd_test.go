@@ -27,12 +27,14 @@ func transformAll(r *runner) bool {
 	if r.w.set.NewWinograd(1, 1, make([]float32, 9), make([]float32, 1)) == nil {
 		return false
 	}
-	r.w.scratch = kernel.Aligned(r.w.set.WinogradScratch(n.width))
+	r.w.scratch = kernel.Aligned(scratchFloats(r.w.set, n.shape))
 	for i := range n.layers {
 		if l := &n.layers[i]; transformable(l) {
 			n.ahead[i].Transform(r.w.set, l.Out, l.In, l.Weights, l.Bias, false, kernel.Aligned(kernel.WinogradFloats(l.Out, l.In)))
 			n.behind[i].Transform(r.w.set, l.Out, l.In, l.Weights, l.Bias, true, kernel.Aligned(kernel.WinogradFloats(l.Out, l.In)))
+			n.tiled[i] = true
 		}
+		n.starts[i+1] = n.starts[i] + lines(n.layers[i].Size()+n.layers[i].Out)
 	}
 	return true
 }

@@ -35,7 +35,11 @@ func newWorker(set *kernel.Set, g geometry, shapes []*shape, colors, outs, patch
 	}
 	w := &worker{set: set, geo: g, acts: make([]kernel.Tensor, layers), views: make([][]float32, 0, width)}
 	if set.WinogradColumns(g.w) > 0 {
-		w.scratch = kernel.Aligned(set.WinogradScratch(width))
+		size := 0
+		for _, sh := range shapes {
+			size = max(size, scratchFloats(set, sh))
+		}
+		w.scratch = kernel.Aligned(size)
 	}
 	_, _, _, size := kernel.Layout(total+regs*width, g.h, g.w, g.border)
 	w.arena = kernel.Aligned(size)
@@ -136,8 +140,7 @@ func (w *worker) backward(n *net, patch int, partial []float32) {
 		step := &n.shape.back[s]
 		l := &n.layers[step.layer]
 		dy := w.register(step.dy, l.Out)
-		grads, bias := n.gradsOf(w.views, step.layer, partial)
-		w.set.WeightGrad(grads, bias, dy, w.source(l, patch), n.fwd[step.layer])
+		w.weightGrad(n, step.layer, dy, w.source(l, patch), partial)
 		if step.sum >= 0 {
 			w.gated(w.register(step.sum, l.Out), dy, w.register(step.base2, l.Out), w.output(step.gate2))
 		}

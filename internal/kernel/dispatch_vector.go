@@ -32,7 +32,9 @@ func newSet(isa string) *Set {
 	s.Tanh, s.Sigmoid = e.tanh, e.sigmoid
 	s.Shuffle, s.Unshuffle = e.shuffle, e.unshuffle
 	s.Mul, s.Sub, s.Max = e.pair(1), e.pair(2), e.pair(3)
-	s.winograd = newWinograd(own)
+	if s.winograd = newWinograd(own); s.winograd != nil {
+		s.WinogradGrad = s.winograd.grad
+	}
 	s.Conv = newConvTiles(own).conv
 	s.WeightGrad = newGradTiles(own).weightGrad
 	return &s

@@ -56,6 +56,11 @@ type Set struct {
 	// must be zero, src's padding finite.
 	WeightGrad func(grad [][]float32, bias []float32, dy, src *Tensor, blocks []Block)
 
+	// WinogradGrad is WeightGrad of a dense 3x3 layer by Winograd: it adds to grad,
+	// (3x3, input channel, output channel). src is read as Winograd.Conv does, and
+	// scratch is memory of WinogradGradScratch for this call alone.
+	WinogradGrad func(grad, bias []float32, dy, src *Tensor, scratch []float32)
+
 	// Axpy adds a*x to dst.
 	Axpy func(dst []float32, a float32, x []float32)
 

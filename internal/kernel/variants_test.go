@@ -13,24 +13,26 @@ import (
 
 // variantTests hold every variant of an operation against the scalar kernel.
 var variantTests = map[Op]func(*testing.T, *rand.Rand, Variant){
-	OpConv:           testConvVariant,
-	OpConvGrouped:    testGroupedVariant,
-	OpWeightGrad:     testWeightGradVariant,
-	OpAxpy:           testAxpyVariant,
-	OpBlend:          testBlendVariant,
-	OpSquares:        testSquaresVariant,
-	OpAdam:           testAdamVariant,
-	OpAbsGrad:        testAbsGradVariant,
-	OpGate:           testGateVariant,
-	OpTanh:           testTanhVariant,
-	OpPair:           testPairVariant,
-	OpWinogradFilter: testWinogradFilterVariant,
-	OpWinogradIn:     testWinogradVariant,
-	OpWinogradMul:    testWinogradVariant,
-	OpWinogradOut:    testWinogradVariant,
-	OpShuffle:        testShuffleVariant,
-	OpUnshuffle:      testUnshuffleVariant,
-	OpProbe:          testProbeVariant,
+	OpConv:             testConvVariant,
+	OpConvGrouped:      testGroupedVariant,
+	OpWeightGrad:       testWeightGradVariant,
+	OpAxpy:             testAxpyVariant,
+	OpBlend:            testBlendVariant,
+	OpSquares:          testSquaresVariant,
+	OpAdam:             testAdamVariant,
+	OpAbsGrad:          testAbsGradVariant,
+	OpGate:             testGateVariant,
+	OpTanh:             testTanhVariant,
+	OpPair:             testPairVariant,
+	OpWinogradFilter:   testWinogradFilterVariant,
+	OpWinogradUnfilter: testWinogradGradVariant,
+	OpWinogradDy:       testWinogradGradVariant,
+	OpWinogradIn:       testWinogradVariant,
+	OpWinogradMul:      testWinogradVariant,
+	OpWinogradOut:      testWinogradVariant,
+	OpShuffle:          testShuffleVariant,
+	OpUnshuffle:        testUnshuffleVariant,
+	OpProbe:            testProbeVariant,
 }
 
 // TestVariants runs every row of the table of variants; a row whose operation
@@ -179,6 +181,15 @@ func testWinogradFilterVariant(t *testing.T, rng *rand.Rand, v Variant) {
 	set := &Set{Name: v.ISA, winograd: newWinograd(only(v))}
 	for in := 1; in < 2*v.Lanes; in++ {
 		sameTransform(t, rng, set, 1+rng.IntN(9), in)
+	}
+}
+
+// testWinogradGradVariant looks at the widths around strips of vectors of tiles.
+func testWinogradGradVariant(t *testing.T, rng *rand.Rand, v Variant) {
+	set := &Set{Name: v.ISA, winograd: newWinograd(only(v))}
+	set.WinogradGrad = set.winograd.grad
+	for _, w := range edges(stripVectors, TileRows*v.Lanes) {
+		sameWinogradGrad(t, rng, set, randomLayer(t, rng, 1+rng.IntN(20), 1+rng.IntN(9), 3, 1+rng.IntN(9), w, 1))
 	}
 }
 

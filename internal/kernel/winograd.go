@@ -36,6 +36,7 @@ type winogradSet struct {
 	// filters transforms n filters: their nine weights are the first planes of n
 	// floats in u, their points become all of them.
 	filters func(u []float32, n int)
+	grad    func(grad, bias []float32, dy, src *Tensor, scratch []float32)
 }
 
 // A tile is TileRows x TileRows pixels of output, computed from tileIn x tileIn.
@@ -117,7 +118,7 @@ func (g *Winograd) check(dst, src *Tensor, e *Epilogue, y0, y1, lead int, scratc
 
 // winogradGo is the plain loops, the meaning of the others: a vector is a row's
 // tile.
-var winogradGo = &winogradSet{lanes: 1, high: 1, conv: winogradScalar, filters: filtersScalar}
+var winogradGo = &winogradSet{lanes: 1, high: 1, conv: winogradScalar, filters: filtersScalar, grad: winogradGradScalar}
 
 func winogradScalar(g *Winograd, dst, src *Tensor, e *Epilogue, y0, y1, lead int, scratch []float32) {
 	v := scratch[:tilePoints*g.In]
@@ -125,18 +126,7 @@ func winogradScalar(g *Winograd, dst, src *Tensor, e *Epilogue, y0, y1, lead int
 		for x := 0; x < dst.W; x += TileRows {
 			for i := range g.In {
 				var d [tilePoints]float32
-				for r := range tileIn {
-					if y := ty - 1 + r; y >= y0-1 && y <= y1 {
-						from := src.Origin + i*src.Plane + y*src.Row + x - 1
-						copy(d[r*tileIn:][:tileIn], src.Data[from:][:min(tileIn, src.W-x+1)])
-					}
-				}
-				for c := range tileIn {
-					transformIn(d[c:], tileIn)
-				}
-				for r := range tileIn {
-					transformIn(d[r*tileIn:], 1)
-				}
+				loadTile(&d, src, i, ty, x, y0, y1)
 				for p, value := range d {
 					v[p*g.In+i] = value
 				}
@@ -172,6 +162,23 @@ func winogradScalar(g *Winograd, dst, src *Tensor, e *Epilogue, y0, y1, lead int
 				}
 			}
 		}
+	}
+}
+
+// loadTile transforms what a tile of row ty and column x reads of channel i; rows
+// outside [y0-1, y1] count as zero.
+func loadTile(d *[tilePoints]float32, src *Tensor, i, ty, x, y0, y1 int) {
+	for r := range tileIn {
+		if y := ty - 1 + r; y >= y0-1 && y <= y1 {
+			from := src.Origin + i*src.Plane + y*src.Row + x - 1
+			copy(d[r*tileIn:][:tileIn], src.Data[from:][:min(tileIn, src.W-x+1)])
+		}
+	}
+	for c := range tileIn {
+		transformIn(d[c:], tileIn)
+	}
+	for r := range tileIn {
+		transformIn(d[r*tileIn:], 1)
 	}
 }
 

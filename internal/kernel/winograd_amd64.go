@@ -8,29 +8,29 @@ import "unsafe"
 
 // winogradArgs is one step of a strip of Winograd tiles. Strides are in bytes.
 type winogradArgs struct {
-	row0     unsafe.Pointer // In: the tiles' source rows, first channel, one vector left of the strip
+	row0     unsafe.Pointer // In: the tiles' source rows, first channel, one vector left of the strip. Dy: four rows of the strip
 	row1     unsafe.Pointer
 	row2     unsafe.Pointer
 	row3     unsafe.Pointer
 	row4     unsafe.Pointer
 	row5     unsafe.Pointer
-	step0    int // In: of the rows, from channel to channel
+	step0    int // of the rows, from channel to channel
 	step1    int
 	step2    int
 	step3    int
 	step4    int
 	step5    int
 	mask     unsafe.Pointer // lanes of the rows (int32) that are read or stored, nil: all
-	channels int            // In, Mul: input channels. Out: output channels
+	channels int            // In, Mul: input channels. Out, Dy: output channels
 	vectors  int            // of tiles, of filters
-	middle   unsafe.Pointer // In, Out: room for 6*14 vectors
-	numbers  unsafe.Pointer // In, Out, Filter: constants
+	middle   unsafe.Pointer // room for 6*14 vectors
+	numbers  unsafe.Pointer // constants
 	beside   unsafe.Pointer // In: two vectors of lane numbers (int32), of the tiles before and of those after, and of what lies beyond
 	v        unsafe.Pointer // transformed source: point, channel, vector
-	vStep    int            // from point to point
+	vStep    int            // from point to point; Dy: of m
 	u        unsafe.Pointer // transformed weights: point, input channel, output channel
-	uStep    int            // Filter: from point to point
-	m        unsafe.Pointer // products: point, output channel, vector; points are OpWinogradOut's P vectors apart
+	uStep    int            // Filter, Unfilter: from point to point, weight to weight
+	m        unsafe.Pointer // products: point, output channel, vector; points are OpWinogradOut's P vectors apart. Dy: transformed, alike. Unfilter: gradients
 	dst      unsafe.Pointer // Out: first pixel, first channel
 	dstRow   int
 	dstPlane int
@@ -42,7 +42,7 @@ type winogradArgs struct {
 	slope    unsafe.Pointer // Out: factors of negative values by channel, nil: none
 	clip     unsafe.Pointer // Out: the lowest and the highest value, nil: none
 	relu     int            // Out: not 0: negative values become 0
-	off0     int            // In: of the rows, to the current channel
+	off0     int            // of the rows, to the current channel
 	off1     int
 	off2     int
 	off3     int
@@ -58,6 +58,8 @@ type winogradArgs struct {
 // The kernels by number, in the order of winogradVariants.
 const (
 	id_winograd_filter_f32_avx512 = iota
+	id_winograd_unfilter_f32_avx512
+	id_winograd_dy_f32_avx512
 	id_winograd_in_f32_avx512
 	id_winograd_mul_f32_8x1_avx512
 	id_winograd_mul_f32_8x2_avx512
@@ -73,6 +75,8 @@ const (
 	id_winograd_mul_f32_1x3_avx512
 	id_winograd_out_f32_avx512
 	id_winograd_filter_f32_avx2
+	id_winograd_unfilter_f32_avx2
+	id_winograd_dy_f32_avx2
 	id_winograd_in_f32_avx2
 	id_winograd_mul_f32_4x1_avx2
 	id_winograd_mul_f32_4x2_avx2
@@ -89,6 +93,8 @@ const (
 // winogradVariants lists the kernels; see Variants.
 var winogradVariants = []Variant{
 	{Name: "winograd_filter_f32_avx512", Op: OpWinogradFilter, ISA: "avx512", B: 0, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_filter_f32_avx512},
+	{Name: "winograd_unfilter_f32_avx512", Op: OpWinogradUnfilter, ISA: "avx512", B: 0, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_unfilter_f32_avx512},
+	{Name: "winograd_dy_f32_avx512", Op: OpWinogradDy, ISA: "avx512", B: 0, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_dy_f32_avx512},
 	{Name: "winograd_in_f32_avx512", Op: OpWinogradIn, ISA: "avx512", B: 0, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_in_f32_avx512},
 	{Name: "winograd_mul_f32_8x1_avx512", Op: OpWinogradMul, ISA: "avx512", B: 8, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_mul_f32_8x1_avx512},
 	{Name: "winograd_mul_f32_8x2_avx512", Op: OpWinogradMul, ISA: "avx512", B: 8, P: 2, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_mul_f32_8x2_avx512},
@@ -104,6 +110,8 @@ var winogradVariants = []Variant{
 	{Name: "winograd_mul_f32_1x3_avx512", Op: OpWinogradMul, ISA: "avx512", B: 1, P: 3, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_mul_f32_1x3_avx512},
 	{Name: "winograd_out_f32_avx512", Op: OpWinogradOut, ISA: "avx512", B: 0, P: 24, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_out_f32_avx512},
 	{Name: "winograd_filter_f32_avx2", Op: OpWinogradFilter, ISA: "avx2", B: 0, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_filter_f32_avx2},
+	{Name: "winograd_unfilter_f32_avx2", Op: OpWinogradUnfilter, ISA: "avx2", B: 0, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_unfilter_f32_avx2},
+	{Name: "winograd_dy_f32_avx2", Op: OpWinogradDy, ISA: "avx2", B: 0, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_dy_f32_avx2},
 	{Name: "winograd_in_f32_avx2", Op: OpWinogradIn, ISA: "avx2", B: 0, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_in_f32_avx2},
 	{Name: "winograd_mul_f32_4x1_avx2", Op: OpWinogradMul, ISA: "avx2", B: 4, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_mul_f32_4x1_avx2},
 	{Name: "winograd_mul_f32_4x2_avx2", Op: OpWinogradMul, ISA: "avx2", B: 4, P: 2, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_mul_f32_4x2_avx2},
@@ -123,6 +131,10 @@ func runWinograd(id int, a *winogradArgs) {
 	switch id {
 	case id_winograd_filter_f32_avx512:
 		winograd_filter_f32_avx512(a)
+	case id_winograd_unfilter_f32_avx512:
+		winograd_unfilter_f32_avx512(a)
+	case id_winograd_dy_f32_avx512:
+		winograd_dy_f32_avx512(a)
 	case id_winograd_in_f32_avx512:
 		winograd_in_f32_avx512(a)
 	case id_winograd_mul_f32_8x1_avx512:
@@ -153,6 +165,10 @@ func runWinograd(id int, a *winogradArgs) {
 		winograd_out_f32_avx512(a)
 	case id_winograd_filter_f32_avx2:
 		winograd_filter_f32_avx2(a)
+	case id_winograd_unfilter_f32_avx2:
+		winograd_unfilter_f32_avx2(a)
+	case id_winograd_dy_f32_avx2:
+		winograd_dy_f32_avx2(a)
 	case id_winograd_in_f32_avx2:
 		winograd_in_f32_avx2(a)
 	case id_winograd_mul_f32_4x1_avx2:
@@ -182,6 +198,12 @@ func runWinograd(id int, a *winogradArgs) {
 
 //go:noescape
 func winograd_filter_f32_avx512(a *winogradArgs)
+
+//go:noescape
+func winograd_unfilter_f32_avx512(a *winogradArgs)
+
+//go:noescape
+func winograd_dy_f32_avx512(a *winogradArgs)
 
 //go:noescape
 func winograd_in_f32_avx512(a *winogradArgs)
@@ -227,6 +249,12 @@ func winograd_out_f32_avx512(a *winogradArgs)
 
 //go:noescape
 func winograd_filter_f32_avx2(a *winogradArgs)
+
+//go:noescape
+func winograd_unfilter_f32_avx2(a *winogradArgs)
+
+//go:noescape
+func winograd_dy_f32_avx2(a *winogradArgs)
 
 //go:noescape
 func winograd_in_f32_avx2(a *winogradArgs)

@@ -237,6 +237,459 @@ vector:
 	VZEROUPPER
 	RET
 
+// func winograd_unfilter_f32_avx512(a *winogradArgs)
+// Requires: AVX, AVX512F
+TEXT ·winograd_unfilter_f32_avx512(SB), NOSPLIT, $0-8
+	MOVQ         a+0(FP), DI
+	MOVQ         128(DI), AX
+	VBROADCASTSS (AX), Z29
+	VBROADCASTSS 4(AX), Z30
+	VBROADCASTSS 8(AX), Z31
+	MOVQ         160(DI), SI
+	MOVQ         168(DI), DX
+	MOVQ         176(DI), BX
+	MOVQ         112(DI), R8
+	LEAQ         (DX)(DX*2), CX
+	ADDQ         CX, CX
+
+vector:
+	MOVQ         SI, R9
+	MOVQ         R9, R11
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Z5
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z0
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z4
+	VADDPS       Z4, Z0, Z1
+	VSUBPS       Z0, Z4, Z6
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z2
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z4
+	VADDPS       Z4, Z2, Z3
+	VADDPS       Z2, Z6, Z6
+	VSUBPS       Z4, Z6, Z6
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z7
+	VMULPS       Z30, Z6, Z6
+	VFNMADD231PS Z1, Z29, Z5
+	VFMADD231PS  Z3, Z31, Z5
+	VFNMADD231PS Z1, Z31, Z7
+	VFMADD231PS  Z3, Z29, Z7
+	VMOVUPS      Z5, (R11)
+	ADDQ         CX, R11
+	VMOVUPS      Z6, (R11)
+	ADDQ         CX, R11
+	VMOVUPS      Z7, (R11)
+	ADDQ         DX, R9
+	MOVQ         R9, R11
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Z5
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z0
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z4
+	VADDPS       Z4, Z0, Z1
+	VSUBPS       Z0, Z4, Z6
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z2
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z4
+	VADDPS       Z4, Z2, Z3
+	VADDPS       Z2, Z6, Z6
+	VSUBPS       Z4, Z6, Z6
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z7
+	VMULPS       Z30, Z6, Z6
+	VFNMADD231PS Z1, Z29, Z5
+	VFMADD231PS  Z3, Z31, Z5
+	VFNMADD231PS Z1, Z31, Z7
+	VFMADD231PS  Z3, Z29, Z7
+	VMOVUPS      Z5, (R11)
+	ADDQ         CX, R11
+	VMOVUPS      Z6, (R11)
+	ADDQ         CX, R11
+	VMOVUPS      Z7, (R11)
+	ADDQ         DX, R9
+	MOVQ         R9, R11
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Z5
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z0
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z4
+	VADDPS       Z4, Z0, Z1
+	VSUBPS       Z0, Z4, Z6
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z2
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z4
+	VADDPS       Z4, Z2, Z3
+	VADDPS       Z2, Z6, Z6
+	VSUBPS       Z4, Z6, Z6
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z7
+	VMULPS       Z30, Z6, Z6
+	VFNMADD231PS Z1, Z29, Z5
+	VFMADD231PS  Z3, Z31, Z5
+	VFNMADD231PS Z1, Z31, Z7
+	VFMADD231PS  Z3, Z29, Z7
+	VMOVUPS      Z5, (R11)
+	ADDQ         CX, R11
+	VMOVUPS      Z6, (R11)
+	ADDQ         CX, R11
+	VMOVUPS      Z7, (R11)
+	ADDQ         DX, R9
+	MOVQ         R9, R11
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Z5
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z0
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z4
+	VADDPS       Z4, Z0, Z1
+	VSUBPS       Z0, Z4, Z6
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z2
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z4
+	VADDPS       Z4, Z2, Z3
+	VADDPS       Z2, Z6, Z6
+	VSUBPS       Z4, Z6, Z6
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z7
+	VMULPS       Z30, Z6, Z6
+	VFNMADD231PS Z1, Z29, Z5
+	VFMADD231PS  Z3, Z31, Z5
+	VFNMADD231PS Z1, Z31, Z7
+	VFMADD231PS  Z3, Z29, Z7
+	VMOVUPS      Z5, (R11)
+	ADDQ         CX, R11
+	VMOVUPS      Z6, (R11)
+	ADDQ         CX, R11
+	VMOVUPS      Z7, (R11)
+	ADDQ         DX, R9
+	MOVQ         R9, R11
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Z5
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z0
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z4
+	VADDPS       Z4, Z0, Z1
+	VSUBPS       Z0, Z4, Z6
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z2
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z4
+	VADDPS       Z4, Z2, Z3
+	VADDPS       Z2, Z6, Z6
+	VSUBPS       Z4, Z6, Z6
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z7
+	VMULPS       Z30, Z6, Z6
+	VFNMADD231PS Z1, Z29, Z5
+	VFMADD231PS  Z3, Z31, Z5
+	VFNMADD231PS Z1, Z31, Z7
+	VFMADD231PS  Z3, Z29, Z7
+	VMOVUPS      Z5, (R11)
+	ADDQ         CX, R11
+	VMOVUPS      Z6, (R11)
+	ADDQ         CX, R11
+	VMOVUPS      Z7, (R11)
+	ADDQ         DX, R9
+	MOVQ         R9, R11
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Z5
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z0
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z4
+	VADDPS       Z4, Z0, Z1
+	VSUBPS       Z0, Z4, Z6
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z2
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z4
+	VADDPS       Z4, Z2, Z3
+	VADDPS       Z2, Z6, Z6
+	VSUBPS       Z4, Z6, Z6
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z7
+	VMULPS       Z30, Z6, Z6
+	VFNMADD231PS Z1, Z29, Z5
+	VFMADD231PS  Z3, Z31, Z5
+	VFNMADD231PS Z1, Z31, Z7
+	VFMADD231PS  Z3, Z29, Z7
+	VMOVUPS      Z5, (R11)
+	ADDQ         CX, R11
+	VMOVUPS      Z6, (R11)
+	ADDQ         CX, R11
+	VMOVUPS      Z7, (R11)
+	MOVQ         SI, R9
+	MOVQ         BX, R11
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Z5
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z0
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z4
+	VADDPS       Z4, Z0, Z1
+	VSUBPS       Z0, Z4, Z6
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z2
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z4
+	VADDPS       Z4, Z2, Z3
+	VADDPS       Z2, Z6, Z6
+	VSUBPS       Z4, Z6, Z6
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z7
+	VMULPS       Z30, Z6, Z6
+	VFNMADD231PS Z1, Z29, Z5
+	VFMADD231PS  Z3, Z31, Z5
+	VFNMADD231PS Z1, Z31, Z7
+	VFMADD231PS  Z3, Z29, Z7
+	VADDPS       (R11), Z5, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         DX, R11
+	VADDPS       (R11), Z6, Z6
+	VMOVUPS      Z6, (R11)
+	ADDQ         DX, R11
+	VADDPS       (R11), Z7, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         DX, R11
+	ADDQ         CX, R9
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Z5
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z0
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z4
+	VADDPS       Z4, Z0, Z1
+	VSUBPS       Z0, Z4, Z6
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z2
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z4
+	VADDPS       Z4, Z2, Z3
+	VADDPS       Z2, Z6, Z6
+	VSUBPS       Z4, Z6, Z6
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z7
+	VMULPS       Z30, Z6, Z6
+	VFNMADD231PS Z1, Z29, Z5
+	VFMADD231PS  Z3, Z31, Z5
+	VFNMADD231PS Z1, Z31, Z7
+	VFMADD231PS  Z3, Z29, Z7
+	VADDPS       (R11), Z5, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         DX, R11
+	VADDPS       (R11), Z6, Z6
+	VMOVUPS      Z6, (R11)
+	ADDQ         DX, R11
+	VADDPS       (R11), Z7, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         DX, R11
+	ADDQ         CX, R9
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Z5
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z0
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z4
+	VADDPS       Z4, Z0, Z1
+	VSUBPS       Z0, Z4, Z6
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z2
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z4
+	VADDPS       Z4, Z2, Z3
+	VADDPS       Z2, Z6, Z6
+	VSUBPS       Z4, Z6, Z6
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z7
+	VMULPS       Z30, Z6, Z6
+	VFNMADD231PS Z1, Z29, Z5
+	VFMADD231PS  Z3, Z31, Z5
+	VFNMADD231PS Z1, Z31, Z7
+	VFMADD231PS  Z3, Z29, Z7
+	VADDPS       (R11), Z5, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         DX, R11
+	VADDPS       (R11), Z6, Z6
+	VMOVUPS      Z6, (R11)
+	ADDQ         DX, R11
+	VADDPS       (R11), Z7, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         DX, R11
+	ADDQ         CX, R9
+	ADDQ         $+64, SI
+	ADDQ         $+64, BX
+	DECQ         R8
+	JNZ          vector
+	VZEROUPPER
+	RET
+
+// func winograd_dy_f32_avx512(a *winogradArgs)
+// Requires: AVX, AVX512F
+TEXT ·winograd_dy_f32_avx512(SB), NOSPLIT, $0-8
+	MOVQ         a+0(FP), DI
+	MOVQ         128(DI), AX
+	VBROADCASTSS (AX), Z28
+	VBROADCASTSS 4(AX), Z29
+	VBROADCASTSS 8(AX), Z30
+	VBROADCASTSS 12(AX), Z31
+	MOVQ         176(DI), R9
+	MOVQ         120(DI), R10
+
+channel:
+	MOVQ  (DI), AX
+	ADDQ  272(DI), AX
+	MOVQ  8(DI), BX
+	ADDQ  280(DI), BX
+	MOVQ  16(DI), CX
+	ADDQ  288(DI), CX
+	MOVQ  24(DI), DX
+	ADDQ  296(DI), DX
+	MOVQ  112(DI), R12
+	SHLQ  $0x02, R12
+	MOVQ  96(DI), R13
+	XORQ  R11, R11
+	TESTQ R13, R13
+	JNZ   tail
+
+column:
+	VMOVUPS     (AX)(R11*1), Z0
+	VMOVUPS     (BX)(R11*1), Z1
+	VMOVUPS     (CX)(R11*1), Z2
+	VMOVUPS     (DX)(R11*1), Z3
+	VMOVUPS     Z0, (R10)(R11*1)
+	VMOVUPS     Z3, 4480(R10)(R11*1)
+	VMULPS      Z28, Z0, Z4
+	VFMADD231PS Z29, Z2, Z4
+	VMOVAPS     Z1, Z5
+	VFMADD231PS Z30, Z3, Z5
+	VADDPS      Z5, Z4, Z6
+	VMOVUPS     Z6, 896(R10)(R11*1)
+	VSUBPS      Z5, Z4, Z4
+	VMOVUPS     Z4, 1792(R10)(R11*1)
+	VMULPS      Z29, Z0, Z4
+	VFMADD231PS Z28, Z2, Z4
+	VMOVAPS     Z1, Z5
+	VFMADD231PS Z31, Z3, Z5
+	VADDPS      Z5, Z4, Z6
+	VMOVUPS     Z6, 2688(R10)(R11*1)
+	VSUBPS      Z5, Z4, Z4
+	VMOVUPS     Z4, 3584(R10)(R11*1)
+	ADDQ        $+64, R11
+	DECQ        R12
+	JNZ         column
+	JMP         across
+
+tail:
+masked:
+	VMOVUPS     (R13)(R11*1), Z7
+	VPTESTMD    Z7, Z7, K1
+	VMOVUPS.Z   (AX)(R11*1), K1, Z0
+	VMOVUPS.Z   (BX)(R11*1), K1, Z1
+	VMOVUPS.Z   (CX)(R11*1), K1, Z2
+	VMOVUPS.Z   (DX)(R11*1), K1, Z3
+	VMOVUPS     Z0, (R10)(R11*1)
+	VMOVUPS     Z3, 4480(R10)(R11*1)
+	VMULPS      Z28, Z0, Z4
+	VFMADD231PS Z29, Z2, Z4
+	VMOVAPS     Z1, Z5
+	VFMADD231PS Z30, Z3, Z5
+	VADDPS      Z5, Z4, Z6
+	VMOVUPS     Z6, 896(R10)(R11*1)
+	VSUBPS      Z5, Z4, Z4
+	VMOVUPS     Z4, 1792(R10)(R11*1)
+	VMULPS      Z29, Z0, Z4
+	VFMADD231PS Z28, Z2, Z4
+	VMOVAPS     Z1, Z5
+	VFMADD231PS Z31, Z3, Z5
+	VADDPS      Z5, Z4, Z6
+	VMOVUPS     Z6, 2688(R10)(R11*1)
+	VSUBPS      Z5, Z4, Z4
+	VMOVUPS     Z4, 3584(R10)(R11*1)
+	ADDQ        $+64, R11
+	DECQ        R12
+	JNZ         masked
+
+across:
+	MOVQ 152(DI), AX
+	MOVQ R10, SI
+	MOVQ R9, R8
+	MOVQ $0x00000006, R15
+
+row:
+	MOVQ SI, BX
+	MOVQ R8, CX
+	LEAQ (R8)(AX*1), DX
+	LEAQ (DX)(AX*2), DX
+	MOVQ 112(DI), R12
+
+vector:
+	VMOVUPS     (BX), Z4
+	VMOVUPS     64(BX), Z5
+	VUNPCKLPS   Z5, Z4, Z0
+	VUNPCKHPS   Z5, Z4, Z2
+	VMOVUPS     128(BX), Z4
+	VMOVUPS     192(BX), Z5
+	VUNPCKLPS   Z5, Z4, Z1
+	VUNPCKHPS   Z5, Z4, Z3
+	VUNPCKHPD   Z3, Z2, Z4
+	VUNPCKLPD   Z3, Z2, Z2
+	VMOVAPS     Z4, Z3
+	VUNPCKHPD   Z1, Z0, Z4
+	VUNPCKLPD   Z1, Z0, Z0
+	VMOVAPS     Z4, Z1
+	VMOVUPS     Z0, (CX)
+	VMOVUPS     Z3, (DX)(AX*2)
+	VMULPS      Z28, Z0, Z4
+	VFMADD231PS Z29, Z2, Z4
+	VMOVAPS     Z1, Z5
+	VFMADD231PS Z30, Z3, Z5
+	VADDPS      Z5, Z4, Z6
+	VMOVUPS     Z6, (CX)(AX*1)
+	VSUBPS      Z5, Z4, Z4
+	VMOVUPS     Z4, (CX)(AX*2)
+	VMULPS      Z29, Z0, Z4
+	VFMADD231PS Z28, Z2, Z4
+	VMOVAPS     Z1, Z5
+	VFMADD231PS Z31, Z3, Z5
+	VADDPS      Z5, Z4, Z6
+	VMOVUPS     Z6, (DX)
+	VSUBPS      Z5, Z4, Z4
+	VMOVUPS     Z4, (CX)(AX*4)
+	ADDQ        $+256, BX
+	ADDQ        $+64, CX
+	ADDQ        $+64, DX
+	DECQ        R12
+	JNZ         vector
+	ADDQ        $+896, SI
+	LEAQ        (R8)(AX*2), R8
+	LEAQ        (R8)(AX*4), R8
+	DECQ        R15
+	JNZ         row
+	MOVQ        48(DI), R11
+	ADDQ        R11, 272(DI)
+	MOVQ        56(DI), R11
+	ADDQ        R11, 280(DI)
+	MOVQ        64(DI), R11
+	ADDQ        R11, 288(DI)
+	MOVQ        72(DI), R11
+	ADDQ        R11, 296(DI)
+	MOVQ        112(DI), R11
+	IMUL3Q      $0x40, R11, R11
+	ADDQ        R11, R9
+	DECQ        104(DI)
+	JNZ         channel
+	VZEROUPPER
+	RET
+
 // func winograd_in_f32_avx512(a *winogradArgs)
 // Requires: AVX, AVX512F
 TEXT ·winograd_in_f32_avx512(SB), NOSPLIT, $0-8
@@ -1869,6 +2322,458 @@ vector:
 	ADDQ         $+32, SI
 	DECQ         R8
 	JNZ          vector
+	VZEROUPPER
+	RET
+
+// func winograd_unfilter_f32_avx2(a *winogradArgs)
+// Requires: AVX, FMA3
+TEXT ·winograd_unfilter_f32_avx2(SB), NOSPLIT, $0-8
+	MOVQ         a+0(FP), DI
+	MOVQ         128(DI), AX
+	VBROADCASTSS (AX), Y13
+	VBROADCASTSS 4(AX), Y14
+	VBROADCASTSS 8(AX), Y15
+	MOVQ         160(DI), SI
+	MOVQ         168(DI), DX
+	MOVQ         176(DI), BX
+	MOVQ         112(DI), R8
+	LEAQ         (DX)(DX*2), CX
+	ADDQ         CX, CX
+
+vector:
+	MOVQ         SI, R9
+	MOVQ         R9, R11
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Y5
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y0
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y4
+	VADDPS       Y4, Y0, Y1
+	VSUBPS       Y0, Y4, Y6
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y2
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y4
+	VADDPS       Y4, Y2, Y3
+	VADDPS       Y2, Y6, Y6
+	VSUBPS       Y4, Y6, Y6
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y7
+	VMULPS       Y14, Y6, Y6
+	VFNMADD231PS Y1, Y13, Y5
+	VFMADD231PS  Y3, Y15, Y5
+	VFNMADD231PS Y1, Y15, Y7
+	VFMADD231PS  Y3, Y13, Y7
+	VMOVUPS      Y5, (R11)
+	ADDQ         CX, R11
+	VMOVUPS      Y6, (R11)
+	ADDQ         CX, R11
+	VMOVUPS      Y7, (R11)
+	ADDQ         DX, R9
+	MOVQ         R9, R11
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Y5
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y0
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y4
+	VADDPS       Y4, Y0, Y1
+	VSUBPS       Y0, Y4, Y6
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y2
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y4
+	VADDPS       Y4, Y2, Y3
+	VADDPS       Y2, Y6, Y6
+	VSUBPS       Y4, Y6, Y6
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y7
+	VMULPS       Y14, Y6, Y6
+	VFNMADD231PS Y1, Y13, Y5
+	VFMADD231PS  Y3, Y15, Y5
+	VFNMADD231PS Y1, Y15, Y7
+	VFMADD231PS  Y3, Y13, Y7
+	VMOVUPS      Y5, (R11)
+	ADDQ         CX, R11
+	VMOVUPS      Y6, (R11)
+	ADDQ         CX, R11
+	VMOVUPS      Y7, (R11)
+	ADDQ         DX, R9
+	MOVQ         R9, R11
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Y5
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y0
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y4
+	VADDPS       Y4, Y0, Y1
+	VSUBPS       Y0, Y4, Y6
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y2
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y4
+	VADDPS       Y4, Y2, Y3
+	VADDPS       Y2, Y6, Y6
+	VSUBPS       Y4, Y6, Y6
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y7
+	VMULPS       Y14, Y6, Y6
+	VFNMADD231PS Y1, Y13, Y5
+	VFMADD231PS  Y3, Y15, Y5
+	VFNMADD231PS Y1, Y15, Y7
+	VFMADD231PS  Y3, Y13, Y7
+	VMOVUPS      Y5, (R11)
+	ADDQ         CX, R11
+	VMOVUPS      Y6, (R11)
+	ADDQ         CX, R11
+	VMOVUPS      Y7, (R11)
+	ADDQ         DX, R9
+	MOVQ         R9, R11
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Y5
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y0
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y4
+	VADDPS       Y4, Y0, Y1
+	VSUBPS       Y0, Y4, Y6
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y2
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y4
+	VADDPS       Y4, Y2, Y3
+	VADDPS       Y2, Y6, Y6
+	VSUBPS       Y4, Y6, Y6
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y7
+	VMULPS       Y14, Y6, Y6
+	VFNMADD231PS Y1, Y13, Y5
+	VFMADD231PS  Y3, Y15, Y5
+	VFNMADD231PS Y1, Y15, Y7
+	VFMADD231PS  Y3, Y13, Y7
+	VMOVUPS      Y5, (R11)
+	ADDQ         CX, R11
+	VMOVUPS      Y6, (R11)
+	ADDQ         CX, R11
+	VMOVUPS      Y7, (R11)
+	ADDQ         DX, R9
+	MOVQ         R9, R11
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Y5
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y0
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y4
+	VADDPS       Y4, Y0, Y1
+	VSUBPS       Y0, Y4, Y6
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y2
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y4
+	VADDPS       Y4, Y2, Y3
+	VADDPS       Y2, Y6, Y6
+	VSUBPS       Y4, Y6, Y6
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y7
+	VMULPS       Y14, Y6, Y6
+	VFNMADD231PS Y1, Y13, Y5
+	VFMADD231PS  Y3, Y15, Y5
+	VFNMADD231PS Y1, Y15, Y7
+	VFMADD231PS  Y3, Y13, Y7
+	VMOVUPS      Y5, (R11)
+	ADDQ         CX, R11
+	VMOVUPS      Y6, (R11)
+	ADDQ         CX, R11
+	VMOVUPS      Y7, (R11)
+	ADDQ         DX, R9
+	MOVQ         R9, R11
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Y5
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y0
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y4
+	VADDPS       Y4, Y0, Y1
+	VSUBPS       Y0, Y4, Y6
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y2
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y4
+	VADDPS       Y4, Y2, Y3
+	VADDPS       Y2, Y6, Y6
+	VSUBPS       Y4, Y6, Y6
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y7
+	VMULPS       Y14, Y6, Y6
+	VFNMADD231PS Y1, Y13, Y5
+	VFMADD231PS  Y3, Y15, Y5
+	VFNMADD231PS Y1, Y15, Y7
+	VFMADD231PS  Y3, Y13, Y7
+	VMOVUPS      Y5, (R11)
+	ADDQ         CX, R11
+	VMOVUPS      Y6, (R11)
+	ADDQ         CX, R11
+	VMOVUPS      Y7, (R11)
+	MOVQ         SI, R9
+	MOVQ         BX, R11
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Y5
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y0
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y4
+	VADDPS       Y4, Y0, Y1
+	VSUBPS       Y0, Y4, Y6
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y2
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y4
+	VADDPS       Y4, Y2, Y3
+	VADDPS       Y2, Y6, Y6
+	VSUBPS       Y4, Y6, Y6
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y7
+	VMULPS       Y14, Y6, Y6
+	VFNMADD231PS Y1, Y13, Y5
+	VFMADD231PS  Y3, Y15, Y5
+	VFNMADD231PS Y1, Y15, Y7
+	VFMADD231PS  Y3, Y13, Y7
+	VADDPS       (R11), Y5, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         DX, R11
+	VADDPS       (R11), Y6, Y6
+	VMOVUPS      Y6, (R11)
+	ADDQ         DX, R11
+	VADDPS       (R11), Y7, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         DX, R11
+	ADDQ         CX, R9
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Y5
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y0
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y4
+	VADDPS       Y4, Y0, Y1
+	VSUBPS       Y0, Y4, Y6
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y2
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y4
+	VADDPS       Y4, Y2, Y3
+	VADDPS       Y2, Y6, Y6
+	VSUBPS       Y4, Y6, Y6
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y7
+	VMULPS       Y14, Y6, Y6
+	VFNMADD231PS Y1, Y13, Y5
+	VFMADD231PS  Y3, Y15, Y5
+	VFNMADD231PS Y1, Y15, Y7
+	VFMADD231PS  Y3, Y13, Y7
+	VADDPS       (R11), Y5, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         DX, R11
+	VADDPS       (R11), Y6, Y6
+	VMOVUPS      Y6, (R11)
+	ADDQ         DX, R11
+	VADDPS       (R11), Y7, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         DX, R11
+	ADDQ         CX, R9
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Y5
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y0
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y4
+	VADDPS       Y4, Y0, Y1
+	VSUBPS       Y0, Y4, Y6
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y2
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y4
+	VADDPS       Y4, Y2, Y3
+	VADDPS       Y2, Y6, Y6
+	VSUBPS       Y4, Y6, Y6
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y7
+	VMULPS       Y14, Y6, Y6
+	VFNMADD231PS Y1, Y13, Y5
+	VFMADD231PS  Y3, Y15, Y5
+	VFNMADD231PS Y1, Y15, Y7
+	VFMADD231PS  Y3, Y13, Y7
+	VADDPS       (R11), Y5, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         DX, R11
+	VADDPS       (R11), Y6, Y6
+	VMOVUPS      Y6, (R11)
+	ADDQ         DX, R11
+	VADDPS       (R11), Y7, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         DX, R11
+	ADDQ         CX, R9
+	ADDQ         $+32, SI
+	ADDQ         $+32, BX
+	DECQ         R8
+	JNZ          vector
+	VZEROUPPER
+	RET
+
+// func winograd_dy_f32_avx2(a *winogradArgs)
+// Requires: AVX, FMA3
+TEXT ·winograd_dy_f32_avx2(SB), NOSPLIT, $0-8
+	MOVQ         a+0(FP), DI
+	MOVQ         128(DI), AX
+	VBROADCASTSS (AX), Y12
+	VBROADCASTSS 4(AX), Y13
+	VBROADCASTSS 8(AX), Y14
+	VBROADCASTSS 12(AX), Y15
+	MOVQ         176(DI), R9
+	MOVQ         120(DI), R10
+
+channel:
+	MOVQ  (DI), AX
+	ADDQ  272(DI), AX
+	MOVQ  8(DI), BX
+	ADDQ  280(DI), BX
+	MOVQ  16(DI), CX
+	ADDQ  288(DI), CX
+	MOVQ  24(DI), DX
+	ADDQ  296(DI), DX
+	MOVQ  112(DI), R12
+	SHLQ  $0x02, R12
+	MOVQ  96(DI), R13
+	XORQ  R11, R11
+	TESTQ R13, R13
+	JNZ   tail
+
+column:
+	VMOVUPS     (AX)(R11*1), Y0
+	VMOVUPS     (BX)(R11*1), Y1
+	VMOVUPS     (CX)(R11*1), Y2
+	VMOVUPS     (DX)(R11*1), Y3
+	VMOVUPS     Y0, (R10)(R11*1)
+	VMOVUPS     Y3, 2240(R10)(R11*1)
+	VMULPS      Y12, Y0, Y4
+	VFMADD231PS Y13, Y2, Y4
+	VMOVAPS     Y1, Y5
+	VFMADD231PS Y14, Y3, Y5
+	VADDPS      Y5, Y4, Y6
+	VMOVUPS     Y6, 448(R10)(R11*1)
+	VSUBPS      Y5, Y4, Y4
+	VMOVUPS     Y4, 896(R10)(R11*1)
+	VMULPS      Y13, Y0, Y4
+	VFMADD231PS Y12, Y2, Y4
+	VMOVAPS     Y1, Y5
+	VFMADD231PS Y15, Y3, Y5
+	VADDPS      Y5, Y4, Y6
+	VMOVUPS     Y6, 1344(R10)(R11*1)
+	VSUBPS      Y5, Y4, Y4
+	VMOVUPS     Y4, 1792(R10)(R11*1)
+	ADDQ        $+32, R11
+	DECQ        R12
+	JNZ         column
+	JMP         across
+
+tail:
+masked:
+	VMOVUPS     (R13)(R11*1), Y7
+	VMASKMOVPS  (AX)(R11*1), Y7, Y0
+	VMASKMOVPS  (BX)(R11*1), Y7, Y1
+	VMASKMOVPS  (CX)(R11*1), Y7, Y2
+	VMASKMOVPS  (DX)(R11*1), Y7, Y3
+	VMOVUPS     Y0, (R10)(R11*1)
+	VMOVUPS     Y3, 2240(R10)(R11*1)
+	VMULPS      Y12, Y0, Y4
+	VFMADD231PS Y13, Y2, Y4
+	VMOVAPS     Y1, Y5
+	VFMADD231PS Y14, Y3, Y5
+	VADDPS      Y5, Y4, Y6
+	VMOVUPS     Y6, 448(R10)(R11*1)
+	VSUBPS      Y5, Y4, Y4
+	VMOVUPS     Y4, 896(R10)(R11*1)
+	VMULPS      Y13, Y0, Y4
+	VFMADD231PS Y12, Y2, Y4
+	VMOVAPS     Y1, Y5
+	VFMADD231PS Y15, Y3, Y5
+	VADDPS      Y5, Y4, Y6
+	VMOVUPS     Y6, 1344(R10)(R11*1)
+	VSUBPS      Y5, Y4, Y4
+	VMOVUPS     Y4, 1792(R10)(R11*1)
+	ADDQ        $+32, R11
+	DECQ        R12
+	JNZ         masked
+
+across:
+	MOVQ 152(DI), AX
+	MOVQ R10, SI
+	MOVQ R9, R8
+	MOVQ $0x00000006, R15
+
+row:
+	MOVQ SI, BX
+	MOVQ R8, CX
+	LEAQ (R8)(AX*1), DX
+	LEAQ (DX)(AX*2), DX
+	MOVQ 112(DI), R12
+
+vector:
+	VMOVUPS     (BX), Y4
+	VMOVUPS     32(BX), Y5
+	VUNPCKLPS   Y5, Y4, Y0
+	VUNPCKHPS   Y5, Y4, Y2
+	VMOVUPS     64(BX), Y4
+	VMOVUPS     96(BX), Y5
+	VUNPCKLPS   Y5, Y4, Y1
+	VUNPCKHPS   Y5, Y4, Y3
+	VUNPCKHPD   Y3, Y2, Y4
+	VUNPCKLPD   Y3, Y2, Y2
+	VMOVAPS     Y4, Y3
+	VUNPCKHPD   Y1, Y0, Y4
+	VUNPCKLPD   Y1, Y0, Y0
+	VMOVAPS     Y4, Y1
+	VMOVUPS     Y0, (CX)
+	VMOVUPS     Y3, (DX)(AX*2)
+	VMULPS      Y12, Y0, Y4
+	VFMADD231PS Y13, Y2, Y4
+	VMOVAPS     Y1, Y5
+	VFMADD231PS Y14, Y3, Y5
+	VADDPS      Y5, Y4, Y6
+	VMOVUPS     Y6, (CX)(AX*1)
+	VSUBPS      Y5, Y4, Y4
+	VMOVUPS     Y4, (CX)(AX*2)
+	VMULPS      Y13, Y0, Y4
+	VFMADD231PS Y12, Y2, Y4
+	VMOVAPS     Y1, Y5
+	VFMADD231PS Y15, Y3, Y5
+	VADDPS      Y5, Y4, Y6
+	VMOVUPS     Y6, (DX)
+	VSUBPS      Y5, Y4, Y4
+	VMOVUPS     Y4, (CX)(AX*4)
+	ADDQ        $+128, BX
+	ADDQ        $+32, CX
+	ADDQ        $+32, DX
+	DECQ        R12
+	JNZ         vector
+	ADDQ        $+448, SI
+	LEAQ        (R8)(AX*2), R8
+	LEAQ        (R8)(AX*4), R8
+	DECQ        R15
+	JNZ         row
+	MOVQ        48(DI), R11
+	ADDQ        R11, 272(DI)
+	MOVQ        56(DI), R11
+	ADDQ        R11, 280(DI)
+	MOVQ        64(DI), R11
+	ADDQ        R11, 288(DI)
+	MOVQ        72(DI), R11
+	ADDQ        R11, 296(DI)
+	MOVQ        112(DI), R11
+	IMUL3Q      $0x20, R11, R11
+	ADDQ        R11, R9
+	DECQ        104(DI)
+	JNZ         channel
 	VZEROUPPER
 	RET
 

@@ -11,6 +11,8 @@ type winogradTiles struct {
 	point       int // vectors from point to point of the products
 	inID, outID int
 	filterID    int
+	// Of the weight gradient.
+	unfilterID, dyID int
 	mul         [9][stripVectors + 1]int // by output channels and vectors of tiles
 }
 
@@ -24,6 +26,10 @@ func newWinograd(variants []Variant) *winogradSet {
 			t.inID = v.ID
 		case OpWinogradFilter:
 			t.filterID = v.ID
+		case OpWinogradUnfilter:
+			t.unfilterID = v.ID
+		case OpWinogradDy:
+			t.dyID = v.ID
 		case OpWinogradOut:
 			t.outID, t.point = v.ID, v.P
 		case OpWinogradMul:
@@ -39,7 +45,7 @@ func newWinograd(variants []Variant) *winogradSet {
 	if t.high == 0 {
 		return nil
 	}
-	return &winogradSet{lanes: t.lanes, high: t.high, products: t.point, conv: t.conv, filters: t.filters}
+	return &winogradSet{lanes: t.lanes, high: t.high, products: t.point, conv: t.conv, filters: t.filters, grad: t.winogradGrad(newGradTiles(variants))}
 }
 
 // Numbers of the transforms, see _gen.

@@ -27,22 +27,22 @@ var winogradArgs = &args{
 	name: "winogradArgs",
 	doc:  `is one step of a strip of Winograd tiles. Strides are in bytes.`,
 	fields: []field{
-		{"row0", "unsafe.Pointer", "In: the tiles' source rows, first channel, one vector left of the strip"},
+		{"row0", "unsafe.Pointer", "In: the tiles' source rows, first channel, one vector left of the strip. Dy: four rows of the strip"},
 		{"row1", "unsafe.Pointer", ""}, {"row2", "unsafe.Pointer", ""}, {"row3", "unsafe.Pointer", ""},
 		{"row4", "unsafe.Pointer", ""}, {"row5", "unsafe.Pointer", ""},
-		{"step0", "int", "In: of the rows, from channel to channel"},
+		{"step0", "int", "of the rows, from channel to channel"},
 		{"step1", "int", ""}, {"step2", "int", ""}, {"step3", "int", ""}, {"step4", "int", ""}, {"step5", "int", ""},
 		{"mask", "unsafe.Pointer", "lanes of the rows (int32) that are read or stored, nil: all"},
-		{"channels", "int", "In, Mul: input channels. Out: output channels"},
+		{"channels", "int", "In, Mul: input channels. Out, Dy: output channels"},
 		{"vectors", "int", "of tiles, of filters"},
-		{"middle", "unsafe.Pointer", "In, Out: room for 6*14 vectors"},
-		{"numbers", "unsafe.Pointer", "In, Out, Filter: constants"},
+		{"middle", "unsafe.Pointer", "room for 6*14 vectors"},
+		{"numbers", "unsafe.Pointer", "constants"},
 		{"beside", "unsafe.Pointer", "In: two vectors of lane numbers (int32), of the tiles before and of those after, and of what lies beyond"},
 		{"v", "unsafe.Pointer", "transformed source: point, channel, vector"},
-		{"vStep", "int", "from point to point"},
+		{"vStep", "int", "from point to point; Dy: of m"},
 		{"u", "unsafe.Pointer", "transformed weights: point, input channel, output channel"},
-		{"uStep", "int", "Filter: from point to point"},
-		{"m", "unsafe.Pointer", "products: point, output channel, vector; points are OpWinogradOut's P vectors apart"},
+		{"uStep", "int", "Filter, Unfilter: from point to point, weight to weight"},
+		{"m", "unsafe.Pointer", "products: point, output channel, vector; points are OpWinogradOut's P vectors apart. Dy: transformed, alike. Unfilter: gradients"},
 		{"dst", "unsafe.Pointer", "Out: first pixel, first channel"},
 		{"dstRow", "int", ""}, {"dstPlane", "int", ""},
 		{"res", "unsafe.Pointer", "Out: residual's pixel, nil: none"},
@@ -52,7 +52,7 @@ var winogradArgs = &args{
 		{"slope", "unsafe.Pointer", "Out: factors of negative values by channel, nil: none"},
 		{"clip", "unsafe.Pointer", "Out: the lowest and the highest value, nil: none"},
 		{"relu", "int", "Out: not 0: negative values become 0"},
-		{"off0", "int", "In: of the rows, to the current channel"},
+		{"off0", "int", "of the rows, to the current channel"},
 		{"off1", "int", ""}, {"off2", "int", ""}, {"off3", "int", ""}, {"off4", "int", ""}, {"off5", "int", ""},
 		{"lift", "int", "Out: from dst to the tiles' first row"}, {"resLift", "int", "of res"},
 		{"done", "int", "Out: channels that are done, four bytes each"},
@@ -74,6 +74,8 @@ func winogradFile() *file {
 	f.caller, f.table = "runWinograd", "winogradVariants"
 	for _, t := range winogradTiles {
 		f.winogradFilter(t.isa)
+		f.winogradUnfilter(t.isa)
+		f.winogradDy(t.isa)
 		f.winogradIn(t.isa)
 		for _, b := range t.b {
 			for p := 1; p <= winogradMost; p++ {
