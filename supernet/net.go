@@ -171,10 +171,12 @@ func (n *net) lower(set *kernel.Set, g *geometry) {
 		}
 		kk := l.Kernel * l.Kernel
 		n.fwd[i] = n.fwd[i][:0]
-		size := l.Size()
-		if !n.tiled[i] { // the weight gradient needs the list too
+		if n.ahead[i].In == 0 || n.trained && !n.tiled[i] { // the weight gradient runs over it too
 			b, _ := blockSize(l.Prune, false)
 			n.fwd[i] = kernel.Lower(carve(l.Out, l.In*kk, b), s, l.Weights, l.Bias, l.Mask, b, false)
+		}
+		size := l.Size()
+		if !n.tiled[i] {
 			size = listed(n.fwd[i])
 		}
 		n.starts = append(n.starts, n.starts[i]+lines(size+l.Out))

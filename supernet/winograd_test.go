@@ -109,6 +109,9 @@ func TestWinogradPays(t *testing.T) {
 						t.Errorf("%s, transposed %v: %v, want %v", set.Name, transpose, got, want)
 					}
 				}
+				if got := winogradGradPays(set, &g, &tt.layer); got != want {
+					t.Errorf("%s, weight gradient: %v, want %v", set.Name, got, want)
+				}
 			}
 		})
 	}
@@ -126,8 +129,8 @@ func TestWinogradTraining(t *testing.T) {
 	}
 	whole := start(1)
 	run(t, whole, 3)
-	if largest := whole.engine.nets[0]; whole.engine.set.WinogradColumns(1) > 0 &&
-		!slices.ContainsFunc(largest.ahead, func(g kernel.Winograd) bool { return g.In > 0 }) {
+	if n := whole.engine.nets[0]; whole.engine.set.WinogradColumns(1) > 0 && (!slices.Contains(n.tiled, true) ||
+		!slices.ContainsFunc(n.ahead, func(g kernel.Winograd) bool { return g.In > 0 })) {
 		t.Fatal("no layer of the largest network goes by Winograd")
 	}
 	two := start(2)

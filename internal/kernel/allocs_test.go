@@ -24,6 +24,7 @@ func TestNoAllocation(t *testing.T) {
 			}
 			again, room := new(Winograd), Aligned(WinogradFloats(13, 3))
 			dw, bias := make([]float32, len(l.w)), make([]float32, 13)
+			sums := Aligned(set.WinogradGradScratch(13, 3))
 			a, b, c, d := make([]float32, 4*w), make([]float32, 4*w), make([]float32, 4*w), make([]float32, 4*w)
 			rows := [4][]float32{a[:w], b[:w], c[:w], d[:w]}
 			woven := make([]float32, 4*w)
@@ -43,6 +44,7 @@ func TestNoAllocation(t *testing.T) {
 					}
 				}},
 				{"WeightGrad", func() { set.WeightGrad(grad, bias, l.dst, l.src, blocks) }},
+				{"WinogradGrad", func() { set.WinogradGrad(dw, bias, l.dst, l.src, sums) }},
 				{"Repack", func() { Repack(blocks, l.w, l.bias) }},
 				{"Scatter", func() { Scatter(dw, blocks, grad) }},
 				{"Axpy", func() { set.Axpy(a, 0.5, b) }},

@@ -16,6 +16,8 @@ const (
 	OpGate             Op = "gate" // B is 1 if it adds, P is 1 if it gates
 	OpWinogradFilter   Op = "winograd-filter"
 	OpWinogradUnfilter Op = "winograd-unfilter"
+	OpWinogradTurn     Op = "winograd-turn"
+	OpWinogradGrad     Op = "winograd-grad" // B input channels x P vectors of output channels
 	OpWinogradDy       Op = "winograd-dy"
 	OpWinogradIn       Op = "winograd-in"
 	OpWinogradMul      Op = "winograd-mul" // B output channels x P vectors of tiles

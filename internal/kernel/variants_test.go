@@ -27,6 +27,8 @@ var variantTests = map[Op]func(*testing.T, *rand.Rand, Variant){
 	OpWinogradFilter:   testWinogradFilterVariant,
 	OpWinogradUnfilter: testWinogradGradVariant,
 	OpWinogradDy:       testWinogradGradVariant,
+	OpWinogradTurn:     testWinogradGradVariant,
+	OpWinogradGrad:     testWinogradGradVariant,
 	OpWinogradIn:       testWinogradVariant,
 	OpWinogradMul:      testWinogradVariant,
 	OpWinogradOut:      testWinogradVariant,

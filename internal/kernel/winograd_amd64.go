@@ -8,29 +8,31 @@ import "unsafe"
 
 // winogradArgs is one step of a strip of Winograd tiles. Strides are in bytes.
 type winogradArgs struct {
-	row0     unsafe.Pointer // In: the tiles' source rows, first channel, one vector left of the strip. Dy: four rows of the strip
+	row0     unsafe.Pointer // In: the tiles' source rows, first channel, one vector left of the strip. Turn: first channel. Dy: turned
 	row1     unsafe.Pointer
 	row2     unsafe.Pointer
 	row3     unsafe.Pointer
 	row4     unsafe.Pointer
 	row5     unsafe.Pointer
-	step0    int // of the rows, from channel to channel
-	step1    int
-	step2    int
+	step0    int // In: of the rows, from channel to channel. Dy: from row to row. Grad: of v, from row to row of tiles
+	step1    int // Dy: of m, from tile to tile. Grad: of v, from channel to channel
+	step2    int // Grad: of u, likewise
 	step3    int
 	step4    int
 	step5    int
-	mask     unsafe.Pointer // lanes of the rows (int32) that are read or stored, nil: all
-	channels int            // In, Mul: input channels. Out, Dy: output channels
-	vectors  int            // of tiles, of filters
+	mask     unsafe.Pointer // lanes of the rows (int32) that are read or stored, nil: all. Grad: of the last vector of u
+	channels int            // In, Mul: input channels. Out: output channels
+	vectors  int            // of tiles, of filters, of pixels. Dy, Grad: tiles, of a row
 	middle   unsafe.Pointer // room for 6*14 vectors
 	numbers  unsafe.Pointer // constants
 	beside   unsafe.Pointer // In: two vectors of lane numbers (int32), of the tiles before and of those after, and of what lies beyond
 	v        unsafe.Pointer // transformed source: point, channel, vector
-	vStep    int            // from point to point; Dy: of m
+	vStep    int            // from point to point. Dy: of m
 	u        unsafe.Pointer // transformed weights: point, input channel, output channel
-	uStep    int            // Filter, Unfilter: from point to point, weight to weight
-	m        unsafe.Pointer // products: point, output channel, vector; points are OpWinogradOut's P vectors apart. Dy: transformed, alike. Unfilter: gradients
+	uStep    int            // from point to point
+	m        unsafe.Pointer // products: point, output channel, vector; points are OpWinogradOut's P vectors apart. Turn: turned. Dy, Grad: point, tile, output channel. Unfilter: gradients
+	mStep    int            // Grad: from point to point
+	offsets  unsafe.Pointer // Turn: of channels (int64, bytes). Grad: of a row's tiles (int32, bytes) in v
 	dst      unsafe.Pointer // Out: first pixel, first channel
 	dstRow   int
 	dstPlane int
@@ -42,7 +44,7 @@ type winogradArgs struct {
 	slope    unsafe.Pointer // Out: factors of negative values by channel, nil: none
 	clip     unsafe.Pointer // Out: the lowest and the highest value, nil: none
 	relu     int            // Out: not 0: negative values become 0
-	off0     int            // of the rows, to the current channel
+	off0     int            // In: of the rows, to the current channel
 	off1     int
 	off2     int
 	off3     int
@@ -52,41 +54,64 @@ type winogradArgs struct {
 	resLift  int // of res
 	done     int // Out: channels that are done, four bytes each
 	first    int // Out: rows of the tiles that are stored
-	last     int
+	last     int // Grad: rows of tiles
 }
 
 // The kernels by number, in the order of winogradVariants.
 const (
 	id_winograd_filter_f32_avx512 = iota
 	id_winograd_unfilter_f32_avx512
+	id_winograd_turn_f32_avx512
 	id_winograd_dy_f32_avx512
 	id_winograd_in_f32_avx512
 	id_winograd_mul_f32_8x1_avx512
+	id_winograd_grad_f32_8x1_avx512
 	id_winograd_mul_f32_8x2_avx512
+	id_winograd_grad_f32_8x2_avx512
 	id_winograd_mul_f32_8x3_avx512
+	id_winograd_grad_f32_8x3_avx512
 	id_winograd_mul_f32_4x1_avx512
+	id_winograd_grad_f32_4x1_avx512
 	id_winograd_mul_f32_4x2_avx512
+	id_winograd_grad_f32_4x2_avx512
 	id_winograd_mul_f32_4x3_avx512
+	id_winograd_grad_f32_4x3_avx512
 	id_winograd_mul_f32_2x1_avx512
+	id_winograd_grad_f32_2x1_avx512
 	id_winograd_mul_f32_2x2_avx512
+	id_winograd_grad_f32_2x2_avx512
 	id_winograd_mul_f32_2x3_avx512
+	id_winograd_grad_f32_2x3_avx512
 	id_winograd_mul_f32_1x1_avx512
+	id_winograd_grad_f32_1x1_avx512
 	id_winograd_mul_f32_1x2_avx512
+	id_winograd_grad_f32_1x2_avx512
 	id_winograd_mul_f32_1x3_avx512
+	id_winograd_grad_f32_1x3_avx512
 	id_winograd_out_f32_avx512
 	id_winograd_filter_f32_avx2
 	id_winograd_unfilter_f32_avx2
+	id_winograd_turn_f32_avx2
 	id_winograd_dy_f32_avx2
 	id_winograd_in_f32_avx2
 	id_winograd_mul_f32_4x1_avx2
+	id_winograd_grad_f32_4x1_avx2
 	id_winograd_mul_f32_4x2_avx2
+	id_winograd_grad_f32_4x2_avx2
 	id_winograd_mul_f32_4x3_avx2
+	id_winograd_grad_f32_4x3_avx2
 	id_winograd_mul_f32_2x1_avx2
+	id_winograd_grad_f32_2x1_avx2
 	id_winograd_mul_f32_2x2_avx2
+	id_winograd_grad_f32_2x2_avx2
 	id_winograd_mul_f32_2x3_avx2
+	id_winograd_grad_f32_2x3_avx2
 	id_winograd_mul_f32_1x1_avx2
+	id_winograd_grad_f32_1x1_avx2
 	id_winograd_mul_f32_1x2_avx2
+	id_winograd_grad_f32_1x2_avx2
 	id_winograd_mul_f32_1x3_avx2
+	id_winograd_grad_f32_1x3_avx2
 	id_winograd_out_f32_avx2
 )
 
@@ -94,34 +119,57 @@ const (
 var winogradVariants = []Variant{
 	{Name: "winograd_filter_f32_avx512", Op: OpWinogradFilter, ISA: "avx512", B: 0, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_filter_f32_avx512},
 	{Name: "winograd_unfilter_f32_avx512", Op: OpWinogradUnfilter, ISA: "avx512", B: 0, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_unfilter_f32_avx512},
+	{Name: "winograd_turn_f32_avx512", Op: OpWinogradTurn, ISA: "avx512", B: 0, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_turn_f32_avx512},
 	{Name: "winograd_dy_f32_avx512", Op: OpWinogradDy, ISA: "avx512", B: 0, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_dy_f32_avx512},
 	{Name: "winograd_in_f32_avx512", Op: OpWinogradIn, ISA: "avx512", B: 0, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_in_f32_avx512},
 	{Name: "winograd_mul_f32_8x1_avx512", Op: OpWinogradMul, ISA: "avx512", B: 8, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_mul_f32_8x1_avx512},
+	{Name: "winograd_grad_f32_8x1_avx512", Op: OpWinogradGrad, ISA: "avx512", B: 8, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_grad_f32_8x1_avx512},
 	{Name: "winograd_mul_f32_8x2_avx512", Op: OpWinogradMul, ISA: "avx512", B: 8, P: 2, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_mul_f32_8x2_avx512},
+	{Name: "winograd_grad_f32_8x2_avx512", Op: OpWinogradGrad, ISA: "avx512", B: 8, P: 2, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_grad_f32_8x2_avx512},
 	{Name: "winograd_mul_f32_8x3_avx512", Op: OpWinogradMul, ISA: "avx512", B: 8, P: 3, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_mul_f32_8x3_avx512},
+	{Name: "winograd_grad_f32_8x3_avx512", Op: OpWinogradGrad, ISA: "avx512", B: 8, P: 3, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_grad_f32_8x3_avx512},
 	{Name: "winograd_mul_f32_4x1_avx512", Op: OpWinogradMul, ISA: "avx512", B: 4, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_mul_f32_4x1_avx512},
+	{Name: "winograd_grad_f32_4x1_avx512", Op: OpWinogradGrad, ISA: "avx512", B: 4, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_grad_f32_4x1_avx512},
 	{Name: "winograd_mul_f32_4x2_avx512", Op: OpWinogradMul, ISA: "avx512", B: 4, P: 2, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_mul_f32_4x2_avx512},
+	{Name: "winograd_grad_f32_4x2_avx512", Op: OpWinogradGrad, ISA: "avx512", B: 4, P: 2, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_grad_f32_4x2_avx512},
 	{Name: "winograd_mul_f32_4x3_avx512", Op: OpWinogradMul, ISA: "avx512", B: 4, P: 3, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_mul_f32_4x3_avx512},
+	{Name: "winograd_grad_f32_4x3_avx512", Op: OpWinogradGrad, ISA: "avx512", B: 4, P: 3, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_grad_f32_4x3_avx512},
 	{Name: "winograd_mul_f32_2x1_avx512", Op: OpWinogradMul, ISA: "avx512", B: 2, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_mul_f32_2x1_avx512},
+	{Name: "winograd_grad_f32_2x1_avx512", Op: OpWinogradGrad, ISA: "avx512", B: 2, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_grad_f32_2x1_avx512},
 	{Name: "winograd_mul_f32_2x2_avx512", Op: OpWinogradMul, ISA: "avx512", B: 2, P: 2, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_mul_f32_2x2_avx512},
+	{Name: "winograd_grad_f32_2x2_avx512", Op: OpWinogradGrad, ISA: "avx512", B: 2, P: 2, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_grad_f32_2x2_avx512},
 	{Name: "winograd_mul_f32_2x3_avx512", Op: OpWinogradMul, ISA: "avx512", B: 2, P: 3, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_mul_f32_2x3_avx512},
+	{Name: "winograd_grad_f32_2x3_avx512", Op: OpWinogradGrad, ISA: "avx512", B: 2, P: 3, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_grad_f32_2x3_avx512},
 	{Name: "winograd_mul_f32_1x1_avx512", Op: OpWinogradMul, ISA: "avx512", B: 1, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_mul_f32_1x1_avx512},
+	{Name: "winograd_grad_f32_1x1_avx512", Op: OpWinogradGrad, ISA: "avx512", B: 1, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_grad_f32_1x1_avx512},
 	{Name: "winograd_mul_f32_1x2_avx512", Op: OpWinogradMul, ISA: "avx512", B: 1, P: 2, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_mul_f32_1x2_avx512},
+	{Name: "winograd_grad_f32_1x2_avx512", Op: OpWinogradGrad, ISA: "avx512", B: 1, P: 2, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_grad_f32_1x2_avx512},
 	{Name: "winograd_mul_f32_1x3_avx512", Op: OpWinogradMul, ISA: "avx512", B: 1, P: 3, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_mul_f32_1x3_avx512},
+	{Name: "winograd_grad_f32_1x3_avx512", Op: OpWinogradGrad, ISA: "avx512", B: 1, P: 3, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_grad_f32_1x3_avx512},
 	{Name: "winograd_out_f32_avx512", Op: OpWinogradOut, ISA: "avx512", B: 0, P: 24, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_winograd_out_f32_avx512},
 	{Name: "winograd_filter_f32_avx2", Op: OpWinogradFilter, ISA: "avx2", B: 0, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_filter_f32_avx2},
 	{Name: "winograd_unfilter_f32_avx2", Op: OpWinogradUnfilter, ISA: "avx2", B: 0, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_unfilter_f32_avx2},
+	{Name: "winograd_turn_f32_avx2", Op: OpWinogradTurn, ISA: "avx2", B: 0, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_turn_f32_avx2},
 	{Name: "winograd_dy_f32_avx2", Op: OpWinogradDy, ISA: "avx2", B: 0, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_dy_f32_avx2},
 	{Name: "winograd_in_f32_avx2", Op: OpWinogradIn, ISA: "avx2", B: 0, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_in_f32_avx2},
 	{Name: "winograd_mul_f32_4x1_avx2", Op: OpWinogradMul, ISA: "avx2", B: 4, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_mul_f32_4x1_avx2},
+	{Name: "winograd_grad_f32_4x1_avx2", Op: OpWinogradGrad, ISA: "avx2", B: 4, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_grad_f32_4x1_avx2},
 	{Name: "winograd_mul_f32_4x2_avx2", Op: OpWinogradMul, ISA: "avx2", B: 4, P: 2, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_mul_f32_4x2_avx2},
+	{Name: "winograd_grad_f32_4x2_avx2", Op: OpWinogradGrad, ISA: "avx2", B: 4, P: 2, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_grad_f32_4x2_avx2},
 	{Name: "winograd_mul_f32_4x3_avx2", Op: OpWinogradMul, ISA: "avx2", B: 4, P: 3, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_mul_f32_4x3_avx2},
+	{Name: "winograd_grad_f32_4x3_avx2", Op: OpWinogradGrad, ISA: "avx2", B: 4, P: 3, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_grad_f32_4x3_avx2},
 	{Name: "winograd_mul_f32_2x1_avx2", Op: OpWinogradMul, ISA: "avx2", B: 2, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_mul_f32_2x1_avx2},
+	{Name: "winograd_grad_f32_2x1_avx2", Op: OpWinogradGrad, ISA: "avx2", B: 2, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_grad_f32_2x1_avx2},
 	{Name: "winograd_mul_f32_2x2_avx2", Op: OpWinogradMul, ISA: "avx2", B: 2, P: 2, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_mul_f32_2x2_avx2},
+	{Name: "winograd_grad_f32_2x2_avx2", Op: OpWinogradGrad, ISA: "avx2", B: 2, P: 2, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_grad_f32_2x2_avx2},
 	{Name: "winograd_mul_f32_2x3_avx2", Op: OpWinogradMul, ISA: "avx2", B: 2, P: 3, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_mul_f32_2x3_avx2},
+	{Name: "winograd_grad_f32_2x3_avx2", Op: OpWinogradGrad, ISA: "avx2", B: 2, P: 3, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_grad_f32_2x3_avx2},
 	{Name: "winograd_mul_f32_1x1_avx2", Op: OpWinogradMul, ISA: "avx2", B: 1, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_mul_f32_1x1_avx2},
+	{Name: "winograd_grad_f32_1x1_avx2", Op: OpWinogradGrad, ISA: "avx2", B: 1, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_grad_f32_1x1_avx2},
 	{Name: "winograd_mul_f32_1x2_avx2", Op: OpWinogradMul, ISA: "avx2", B: 1, P: 2, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_mul_f32_1x2_avx2},
+	{Name: "winograd_grad_f32_1x2_avx2", Op: OpWinogradGrad, ISA: "avx2", B: 1, P: 2, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_grad_f32_1x2_avx2},
 	{Name: "winograd_mul_f32_1x3_avx2", Op: OpWinogradMul, ISA: "avx2", B: 1, P: 3, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_mul_f32_1x3_avx2},
+	{Name: "winograd_grad_f32_1x3_avx2", Op: OpWinogradGrad, ISA: "avx2", B: 1, P: 3, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_grad_f32_1x3_avx2},
 	{Name: "winograd_out_f32_avx2", Op: OpWinogradOut, ISA: "avx2", B: 0, P: 12, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_winograd_out_f32_avx2},
 }
 
@@ -133,62 +181,108 @@ func runWinograd(id int, a *winogradArgs) {
 		winograd_filter_f32_avx512(a)
 	case id_winograd_unfilter_f32_avx512:
 		winograd_unfilter_f32_avx512(a)
+	case id_winograd_turn_f32_avx512:
+		winograd_turn_f32_avx512(a)
 	case id_winograd_dy_f32_avx512:
 		winograd_dy_f32_avx512(a)
 	case id_winograd_in_f32_avx512:
 		winograd_in_f32_avx512(a)
 	case id_winograd_mul_f32_8x1_avx512:
 		winograd_mul_f32_8x1_avx512(a)
+	case id_winograd_grad_f32_8x1_avx512:
+		winograd_grad_f32_8x1_avx512(a)
 	case id_winograd_mul_f32_8x2_avx512:
 		winograd_mul_f32_8x2_avx512(a)
+	case id_winograd_grad_f32_8x2_avx512:
+		winograd_grad_f32_8x2_avx512(a)
 	case id_winograd_mul_f32_8x3_avx512:
 		winograd_mul_f32_8x3_avx512(a)
+	case id_winograd_grad_f32_8x3_avx512:
+		winograd_grad_f32_8x3_avx512(a)
 	case id_winograd_mul_f32_4x1_avx512:
 		winograd_mul_f32_4x1_avx512(a)
+	case id_winograd_grad_f32_4x1_avx512:
+		winograd_grad_f32_4x1_avx512(a)
 	case id_winograd_mul_f32_4x2_avx512:
 		winograd_mul_f32_4x2_avx512(a)
+	case id_winograd_grad_f32_4x2_avx512:
+		winograd_grad_f32_4x2_avx512(a)
 	case id_winograd_mul_f32_4x3_avx512:
 		winograd_mul_f32_4x3_avx512(a)
+	case id_winograd_grad_f32_4x3_avx512:
+		winograd_grad_f32_4x3_avx512(a)
 	case id_winograd_mul_f32_2x1_avx512:
 		winograd_mul_f32_2x1_avx512(a)
+	case id_winograd_grad_f32_2x1_avx512:
+		winograd_grad_f32_2x1_avx512(a)
 	case id_winograd_mul_f32_2x2_avx512:
 		winograd_mul_f32_2x2_avx512(a)
+	case id_winograd_grad_f32_2x2_avx512:
+		winograd_grad_f32_2x2_avx512(a)
 	case id_winograd_mul_f32_2x3_avx512:
 		winograd_mul_f32_2x3_avx512(a)
+	case id_winograd_grad_f32_2x3_avx512:
+		winograd_grad_f32_2x3_avx512(a)
 	case id_winograd_mul_f32_1x1_avx512:
 		winograd_mul_f32_1x1_avx512(a)
+	case id_winograd_grad_f32_1x1_avx512:
+		winograd_grad_f32_1x1_avx512(a)
 	case id_winograd_mul_f32_1x2_avx512:
 		winograd_mul_f32_1x2_avx512(a)
+	case id_winograd_grad_f32_1x2_avx512:
+		winograd_grad_f32_1x2_avx512(a)
 	case id_winograd_mul_f32_1x3_avx512:
 		winograd_mul_f32_1x3_avx512(a)
+	case id_winograd_grad_f32_1x3_avx512:
+		winograd_grad_f32_1x3_avx512(a)
 	case id_winograd_out_f32_avx512:
 		winograd_out_f32_avx512(a)
 	case id_winograd_filter_f32_avx2:
 		winograd_filter_f32_avx2(a)
 	case id_winograd_unfilter_f32_avx2:
 		winograd_unfilter_f32_avx2(a)
+	case id_winograd_turn_f32_avx2:
+		winograd_turn_f32_avx2(a)
 	case id_winograd_dy_f32_avx2:
 		winograd_dy_f32_avx2(a)
 	case id_winograd_in_f32_avx2:
 		winograd_in_f32_avx2(a)
 	case id_winograd_mul_f32_4x1_avx2:
 		winograd_mul_f32_4x1_avx2(a)
+	case id_winograd_grad_f32_4x1_avx2:
+		winograd_grad_f32_4x1_avx2(a)
 	case id_winograd_mul_f32_4x2_avx2:
 		winograd_mul_f32_4x2_avx2(a)
+	case id_winograd_grad_f32_4x2_avx2:
+		winograd_grad_f32_4x2_avx2(a)
 	case id_winograd_mul_f32_4x3_avx2:
 		winograd_mul_f32_4x3_avx2(a)
+	case id_winograd_grad_f32_4x3_avx2:
+		winograd_grad_f32_4x3_avx2(a)
 	case id_winograd_mul_f32_2x1_avx2:
 		winograd_mul_f32_2x1_avx2(a)
+	case id_winograd_grad_f32_2x1_avx2:
+		winograd_grad_f32_2x1_avx2(a)
 	case id_winograd_mul_f32_2x2_avx2:
 		winograd_mul_f32_2x2_avx2(a)
+	case id_winograd_grad_f32_2x2_avx2:
+		winograd_grad_f32_2x2_avx2(a)
 	case id_winograd_mul_f32_2x3_avx2:
 		winograd_mul_f32_2x3_avx2(a)
+	case id_winograd_grad_f32_2x3_avx2:
+		winograd_grad_f32_2x3_avx2(a)
 	case id_winograd_mul_f32_1x1_avx2:
 		winograd_mul_f32_1x1_avx2(a)
+	case id_winograd_grad_f32_1x1_avx2:
+		winograd_grad_f32_1x1_avx2(a)
 	case id_winograd_mul_f32_1x2_avx2:
 		winograd_mul_f32_1x2_avx2(a)
+	case id_winograd_grad_f32_1x2_avx2:
+		winograd_grad_f32_1x2_avx2(a)
 	case id_winograd_mul_f32_1x3_avx2:
 		winograd_mul_f32_1x3_avx2(a)
+	case id_winograd_grad_f32_1x3_avx2:
+		winograd_grad_f32_1x3_avx2(a)
 	case id_winograd_out_f32_avx2:
 		winograd_out_f32_avx2(a)
 	default:
@@ -203,6 +297,9 @@ func winograd_filter_f32_avx512(a *winogradArgs)
 func winograd_unfilter_f32_avx512(a *winogradArgs)
 
 //go:noescape
+func winograd_turn_f32_avx512(a *winogradArgs)
+
+//go:noescape
 func winograd_dy_f32_avx512(a *winogradArgs)
 
 //go:noescape
@@ -212,37 +309,73 @@ func winograd_in_f32_avx512(a *winogradArgs)
 func winograd_mul_f32_8x1_avx512(a *winogradArgs)
 
 //go:noescape
+func winograd_grad_f32_8x1_avx512(a *winogradArgs)
+
+//go:noescape
 func winograd_mul_f32_8x2_avx512(a *winogradArgs)
+
+//go:noescape
+func winograd_grad_f32_8x2_avx512(a *winogradArgs)
 
 //go:noescape
 func winograd_mul_f32_8x3_avx512(a *winogradArgs)
 
 //go:noescape
+func winograd_grad_f32_8x3_avx512(a *winogradArgs)
+
+//go:noescape
 func winograd_mul_f32_4x1_avx512(a *winogradArgs)
+
+//go:noescape
+func winograd_grad_f32_4x1_avx512(a *winogradArgs)
 
 //go:noescape
 func winograd_mul_f32_4x2_avx512(a *winogradArgs)
 
 //go:noescape
+func winograd_grad_f32_4x2_avx512(a *winogradArgs)
+
+//go:noescape
 func winograd_mul_f32_4x3_avx512(a *winogradArgs)
+
+//go:noescape
+func winograd_grad_f32_4x3_avx512(a *winogradArgs)
 
 //go:noescape
 func winograd_mul_f32_2x1_avx512(a *winogradArgs)
 
 //go:noescape
+func winograd_grad_f32_2x1_avx512(a *winogradArgs)
+
+//go:noescape
 func winograd_mul_f32_2x2_avx512(a *winogradArgs)
+
+//go:noescape
+func winograd_grad_f32_2x2_avx512(a *winogradArgs)
 
 //go:noescape
 func winograd_mul_f32_2x3_avx512(a *winogradArgs)
 
 //go:noescape
+func winograd_grad_f32_2x3_avx512(a *winogradArgs)
+
+//go:noescape
 func winograd_mul_f32_1x1_avx512(a *winogradArgs)
+
+//go:noescape
+func winograd_grad_f32_1x1_avx512(a *winogradArgs)
 
 //go:noescape
 func winograd_mul_f32_1x2_avx512(a *winogradArgs)
 
 //go:noescape
+func winograd_grad_f32_1x2_avx512(a *winogradArgs)
+
+//go:noescape
 func winograd_mul_f32_1x3_avx512(a *winogradArgs)
+
+//go:noescape
+func winograd_grad_f32_1x3_avx512(a *winogradArgs)
 
 //go:noescape
 func winograd_out_f32_avx512(a *winogradArgs)
@@ -254,6 +387,9 @@ func winograd_filter_f32_avx2(a *winogradArgs)
 func winograd_unfilter_f32_avx2(a *winogradArgs)
 
 //go:noescape
+func winograd_turn_f32_avx2(a *winogradArgs)
+
+//go:noescape
 func winograd_dy_f32_avx2(a *winogradArgs)
 
 //go:noescape
@@ -263,28 +399,55 @@ func winograd_in_f32_avx2(a *winogradArgs)
 func winograd_mul_f32_4x1_avx2(a *winogradArgs)
 
 //go:noescape
+func winograd_grad_f32_4x1_avx2(a *winogradArgs)
+
+//go:noescape
 func winograd_mul_f32_4x2_avx2(a *winogradArgs)
+
+//go:noescape
+func winograd_grad_f32_4x2_avx2(a *winogradArgs)
 
 //go:noescape
 func winograd_mul_f32_4x3_avx2(a *winogradArgs)
 
 //go:noescape
+func winograd_grad_f32_4x3_avx2(a *winogradArgs)
+
+//go:noescape
 func winograd_mul_f32_2x1_avx2(a *winogradArgs)
+
+//go:noescape
+func winograd_grad_f32_2x1_avx2(a *winogradArgs)
 
 //go:noescape
 func winograd_mul_f32_2x2_avx2(a *winogradArgs)
 
 //go:noescape
+func winograd_grad_f32_2x2_avx2(a *winogradArgs)
+
+//go:noescape
 func winograd_mul_f32_2x3_avx2(a *winogradArgs)
+
+//go:noescape
+func winograd_grad_f32_2x3_avx2(a *winogradArgs)
 
 //go:noescape
 func winograd_mul_f32_1x1_avx2(a *winogradArgs)
 
 //go:noescape
+func winograd_grad_f32_1x1_avx2(a *winogradArgs)
+
+//go:noescape
 func winograd_mul_f32_1x2_avx2(a *winogradArgs)
 
 //go:noescape
+func winograd_grad_f32_1x2_avx2(a *winogradArgs)
+
+//go:noescape
 func winograd_mul_f32_1x3_avx2(a *winogradArgs)
+
+//go:noescape
+func winograd_grad_f32_1x3_avx2(a *winogradArgs)
 
 //go:noescape
 func winograd_out_f32_avx2(a *winogradArgs)

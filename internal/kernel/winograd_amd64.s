@@ -532,6 +532,135 @@ vector:
 	VZEROUPPER
 	RET
 
+// func winograd_turn_f32_avx512(a *winogradArgs)
+// Requires: AVX, AVX512F
+TEXT ·winograd_turn_f32_avx512(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), DI
+	MOVQ (DI), SI
+	MOVQ 192(DI), DX
+	MOVQ 176(DI), BX
+	MOVQ 112(DI), CX
+
+vector:
+	MOVQ       (DX), AX
+	VMOVUPS    (SI)(AX*1), Z0
+	MOVQ       8(DX), AX
+	VMOVUPS    (SI)(AX*1), Z1
+	MOVQ       16(DX), AX
+	VMOVUPS    (SI)(AX*1), Z2
+	MOVQ       24(DX), AX
+	VMOVUPS    (SI)(AX*1), Z3
+	MOVQ       32(DX), AX
+	VMOVUPS    (SI)(AX*1), Z4
+	MOVQ       40(DX), AX
+	VMOVUPS    (SI)(AX*1), Z5
+	MOVQ       48(DX), AX
+	VMOVUPS    (SI)(AX*1), Z6
+	MOVQ       56(DX), AX
+	VMOVUPS    (SI)(AX*1), Z7
+	MOVQ       64(DX), AX
+	VMOVUPS    (SI)(AX*1), Z8
+	MOVQ       72(DX), AX
+	VMOVUPS    (SI)(AX*1), Z9
+	MOVQ       80(DX), AX
+	VMOVUPS    (SI)(AX*1), Z10
+	MOVQ       88(DX), AX
+	VMOVUPS    (SI)(AX*1), Z11
+	MOVQ       96(DX), AX
+	VMOVUPS    (SI)(AX*1), Z12
+	MOVQ       104(DX), AX
+	VMOVUPS    (SI)(AX*1), Z13
+	MOVQ       112(DX), AX
+	VMOVUPS    (SI)(AX*1), Z14
+	MOVQ       120(DX), AX
+	VMOVUPS    (SI)(AX*1), Z15
+	VUNPCKLPS  Z1, Z0, Z16
+	VUNPCKHPS  Z1, Z0, Z17
+	VUNPCKLPS  Z3, Z2, Z18
+	VUNPCKHPS  Z3, Z2, Z19
+	VUNPCKLPS  Z5, Z4, Z20
+	VUNPCKHPS  Z5, Z4, Z21
+	VUNPCKLPS  Z7, Z6, Z22
+	VUNPCKHPS  Z7, Z6, Z23
+	VUNPCKLPS  Z9, Z8, Z24
+	VUNPCKHPS  Z9, Z8, Z25
+	VUNPCKLPS  Z11, Z10, Z26
+	VUNPCKHPS  Z11, Z10, Z27
+	VUNPCKLPS  Z13, Z12, Z28
+	VUNPCKHPS  Z13, Z12, Z29
+	VUNPCKLPS  Z15, Z14, Z30
+	VUNPCKHPS  Z15, Z14, Z31
+	VUNPCKLPD  Z18, Z16, Z0
+	VUNPCKHPD  Z18, Z16, Z1
+	VUNPCKLPD  Z19, Z17, Z2
+	VUNPCKHPD  Z19, Z17, Z3
+	VUNPCKLPD  Z22, Z20, Z4
+	VUNPCKHPD  Z22, Z20, Z5
+	VUNPCKLPD  Z23, Z21, Z6
+	VUNPCKHPD  Z23, Z21, Z7
+	VUNPCKLPD  Z26, Z24, Z8
+	VUNPCKHPD  Z26, Z24, Z9
+	VUNPCKLPD  Z27, Z25, Z10
+	VUNPCKHPD  Z27, Z25, Z11
+	VUNPCKLPD  Z30, Z28, Z12
+	VUNPCKHPD  Z30, Z28, Z13
+	VUNPCKLPD  Z31, Z29, Z14
+	VUNPCKHPD  Z31, Z29, Z15
+	VSHUFF32X4 $0x88, Z4, Z0, Z16
+	VSHUFF32X4 $0xdd, Z4, Z0, Z17
+	VSHUFF32X4 $0x88, Z12, Z8, Z18
+	VSHUFF32X4 $0xdd, Z12, Z8, Z19
+	VSHUFF32X4 $0x88, Z18, Z16, Z20
+	VSHUFF32X4 $0xdd, Z18, Z16, Z21
+	VMOVUPS    Z20, (BX)
+	VMOVUPS    Z21, 512(BX)
+	VSHUFF32X4 $0x88, Z19, Z17, Z20
+	VSHUFF32X4 $0xdd, Z19, Z17, Z21
+	VMOVUPS    Z20, 256(BX)
+	VMOVUPS    Z21, 768(BX)
+	VSHUFF32X4 $0x88, Z5, Z1, Z16
+	VSHUFF32X4 $0xdd, Z5, Z1, Z17
+	VSHUFF32X4 $0x88, Z13, Z9, Z18
+	VSHUFF32X4 $0xdd, Z13, Z9, Z19
+	VSHUFF32X4 $0x88, Z18, Z16, Z20
+	VSHUFF32X4 $0xdd, Z18, Z16, Z21
+	VMOVUPS    Z20, 64(BX)
+	VMOVUPS    Z21, 576(BX)
+	VSHUFF32X4 $0x88, Z19, Z17, Z20
+	VSHUFF32X4 $0xdd, Z19, Z17, Z21
+	VMOVUPS    Z20, 320(BX)
+	VMOVUPS    Z21, 832(BX)
+	VSHUFF32X4 $0x88, Z6, Z2, Z16
+	VSHUFF32X4 $0xdd, Z6, Z2, Z17
+	VSHUFF32X4 $0x88, Z14, Z10, Z18
+	VSHUFF32X4 $0xdd, Z14, Z10, Z19
+	VSHUFF32X4 $0x88, Z18, Z16, Z20
+	VSHUFF32X4 $0xdd, Z18, Z16, Z21
+	VMOVUPS    Z20, 128(BX)
+	VMOVUPS    Z21, 640(BX)
+	VSHUFF32X4 $0x88, Z19, Z17, Z20
+	VSHUFF32X4 $0xdd, Z19, Z17, Z21
+	VMOVUPS    Z20, 384(BX)
+	VMOVUPS    Z21, 896(BX)
+	VSHUFF32X4 $0x88, Z7, Z3, Z16
+	VSHUFF32X4 $0xdd, Z7, Z3, Z17
+	VSHUFF32X4 $0x88, Z15, Z11, Z18
+	VSHUFF32X4 $0xdd, Z15, Z11, Z19
+	VSHUFF32X4 $0x88, Z18, Z16, Z20
+	VSHUFF32X4 $0xdd, Z18, Z16, Z21
+	VMOVUPS    Z20, 192(BX)
+	VMOVUPS    Z21, 704(BX)
+	VSHUFF32X4 $0x88, Z19, Z17, Z20
+	VSHUFF32X4 $0xdd, Z19, Z17, Z21
+	VMOVUPS    Z20, 448(BX)
+	VMOVUPS    Z21, 960(BX)
+	ADDQ       $+64, SI
+	ADDQ       $+1024, BX
+	DECQ       CX
+	JNZ        vector
+	VZEROUPPER
+	RET
+
 // func winograd_dy_f32_avx512(a *winogradArgs)
 // Requires: AVX, AVX512F
 TEXT ·winograd_dy_f32_avx512(SB), NOSPLIT, $0-8
@@ -541,152 +670,218 @@ TEXT ·winograd_dy_f32_avx512(SB), NOSPLIT, $0-8
 	VBROADCASTSS 4(AX), Z29
 	VBROADCASTSS 8(AX), Z30
 	VBROADCASTSS 12(AX), Z31
-	MOVQ         176(DI), R9
+	MOVQ         (DI), SI
+	MOVQ         48(DI), DX
+	LEAQ         (DX)(DX*2), BX
+	MOVQ         176(DI), R8
+	MOVQ         152(DI), R9
 	MOVQ         120(DI), R10
+	MOVQ         112(DI), R11
 
-channel:
-	MOVQ  (DI), AX
-	ADDQ  272(DI), AX
-	MOVQ  8(DI), BX
-	ADDQ  280(DI), BX
-	MOVQ  16(DI), CX
-	ADDQ  288(DI), CX
-	MOVQ  24(DI), DX
-	ADDQ  296(DI), DX
-	MOVQ  112(DI), R12
-	SHLQ  $0x02, R12
-	MOVQ  96(DI), R13
-	XORQ  R11, R11
-	TESTQ R13, R13
-	JNZ   tail
-
-column:
-	VMOVUPS     (AX)(R11*1), Z0
-	VMOVUPS     (BX)(R11*1), Z1
-	VMOVUPS     (CX)(R11*1), Z2
-	VMOVUPS     (DX)(R11*1), Z3
-	VMOVUPS     Z0, (R10)(R11*1)
-	VMOVUPS     Z3, 4480(R10)(R11*1)
-	VMULPS      Z28, Z0, Z4
-	VFMADD231PS Z29, Z2, Z4
-	VMOVAPS     Z1, Z5
-	VFMADD231PS Z30, Z3, Z5
-	VADDPS      Z5, Z4, Z6
-	VMOVUPS     Z6, 896(R10)(R11*1)
-	VSUBPS      Z5, Z4, Z4
-	VMOVUPS     Z4, 1792(R10)(R11*1)
-	VMULPS      Z29, Z0, Z4
-	VFMADD231PS Z28, Z2, Z4
-	VMOVAPS     Z1, Z5
-	VFMADD231PS Z31, Z3, Z5
-	VADDPS      Z5, Z4, Z6
-	VMOVUPS     Z6, 2688(R10)(R11*1)
-	VSUBPS      Z5, Z4, Z4
-	VMOVUPS     Z4, 3584(R10)(R11*1)
-	ADDQ        $+64, R11
-	DECQ        R12
-	JNZ         column
-	JMP         across
-
-tail:
-masked:
-	VMOVUPS     (R13)(R11*1), Z7
-	VPTESTMD    Z7, Z7, K1
-	VMOVUPS.Z   (AX)(R11*1), K1, Z0
-	VMOVUPS.Z   (BX)(R11*1), K1, Z1
-	VMOVUPS.Z   (CX)(R11*1), K1, Z2
-	VMOVUPS.Z   (DX)(R11*1), K1, Z3
-	VMOVUPS     Z0, (R10)(R11*1)
-	VMOVUPS     Z3, 4480(R10)(R11*1)
-	VMULPS      Z28, Z0, Z4
-	VFMADD231PS Z29, Z2, Z4
-	VMOVAPS     Z1, Z5
-	VFMADD231PS Z30, Z3, Z5
-	VADDPS      Z5, Z4, Z6
-	VMOVUPS     Z6, 896(R10)(R11*1)
-	VSUBPS      Z5, Z4, Z4
-	VMOVUPS     Z4, 1792(R10)(R11*1)
-	VMULPS      Z29, Z0, Z4
-	VFMADD231PS Z28, Z2, Z4
-	VMOVAPS     Z1, Z5
-	VFMADD231PS Z31, Z3, Z5
-	VADDPS      Z5, Z4, Z6
-	VMOVUPS     Z6, 2688(R10)(R11*1)
-	VSUBPS      Z5, Z4, Z4
-	VMOVUPS     Z4, 3584(R10)(R11*1)
-	ADDQ        $+64, R11
-	DECQ        R12
-	JNZ         masked
-
-across:
-	MOVQ 152(DI), AX
-	MOVQ R10, SI
-	MOVQ R9, R8
-	MOVQ $0x00000006, R15
-
-row:
-	MOVQ SI, BX
-	MOVQ R8, CX
-	LEAQ (R8)(AX*1), DX
-	LEAQ (DX)(AX*2), DX
-	MOVQ 112(DI), R12
-
-vector:
-	VMOVUPS     (BX), Z4
-	VMOVUPS     64(BX), Z5
-	VUNPCKLPS   Z5, Z4, Z0
-	VUNPCKHPS   Z5, Z4, Z2
-	VMOVUPS     128(BX), Z4
-	VMOVUPS     192(BX), Z5
-	VUNPCKLPS   Z5, Z4, Z1
-	VUNPCKHPS   Z5, Z4, Z3
-	VUNPCKHPD   Z3, Z2, Z4
-	VUNPCKLPD   Z3, Z2, Z2
-	VMOVAPS     Z4, Z3
-	VUNPCKHPD   Z1, Z0, Z4
-	VUNPCKLPD   Z1, Z0, Z0
-	VMOVAPS     Z4, Z1
+tile:
+	VMOVUPS     (SI), Z0
+	VMOVUPS     (SI)(DX*1), Z12
+	VMOVUPS     (SI)(DX*2), Z16
+	VMOVUPS     (SI)(BX*1), Z20
+	VMULPS      Z0, Z28, Z27
+	VFMADD231PS Z16, Z29, Z27
+	VMOVAPS     Z12, Z26
+	VFMADD231PS Z20, Z30, Z26
+	VADDPS      Z26, Z27, Z4
+	VSUBPS      Z26, Z27, Z8
+	VMULPS      Z0, Z29, Z27
+	VFMADD231PS Z16, Z28, Z27
+	VFMADD231PS Z20, Z31, Z12
+	VSUBPS      Z12, Z27, Z16
+	VADDPS      Z12, Z27, Z12
+	VMOVUPS     64(SI), Z1
+	VMOVUPS     64(SI)(DX*1), Z13
+	VMOVUPS     64(SI)(DX*2), Z17
+	VMOVUPS     64(SI)(BX*1), Z21
+	VMULPS      Z1, Z28, Z27
+	VFMADD231PS Z17, Z29, Z27
+	VMOVAPS     Z13, Z26
+	VFMADD231PS Z21, Z30, Z26
+	VADDPS      Z26, Z27, Z5
+	VSUBPS      Z26, Z27, Z9
+	VMULPS      Z1, Z29, Z27
+	VFMADD231PS Z17, Z28, Z27
+	VFMADD231PS Z21, Z31, Z13
+	VSUBPS      Z13, Z27, Z17
+	VADDPS      Z13, Z27, Z13
+	VMOVUPS     128(SI), Z2
+	VMOVUPS     128(SI)(DX*1), Z14
+	VMOVUPS     128(SI)(DX*2), Z18
+	VMOVUPS     128(SI)(BX*1), Z22
+	VMULPS      Z2, Z28, Z27
+	VFMADD231PS Z18, Z29, Z27
+	VMOVAPS     Z14, Z26
+	VFMADD231PS Z22, Z30, Z26
+	VADDPS      Z26, Z27, Z6
+	VSUBPS      Z26, Z27, Z10
+	VMULPS      Z2, Z29, Z27
+	VFMADD231PS Z18, Z28, Z27
+	VFMADD231PS Z22, Z31, Z14
+	VSUBPS      Z14, Z27, Z18
+	VADDPS      Z14, Z27, Z14
+	VMOVUPS     192(SI), Z3
+	VMOVUPS     192(SI)(DX*1), Z15
+	VMOVUPS     192(SI)(DX*2), Z19
+	VMOVUPS     192(SI)(BX*1), Z23
+	VMULPS      Z3, Z28, Z27
+	VFMADD231PS Z19, Z29, Z27
+	VMOVAPS     Z15, Z26
+	VFMADD231PS Z23, Z30, Z26
+	VADDPS      Z26, Z27, Z7
+	VSUBPS      Z26, Z27, Z11
+	VMULPS      Z3, Z29, Z27
+	VFMADD231PS Z19, Z28, Z27
+	VFMADD231PS Z23, Z31, Z15
+	VSUBPS      Z15, Z27, Z19
+	VADDPS      Z15, Z27, Z15
+	MOVQ        R8, CX
+	VMULPS      Z0, Z28, Z27
+	VFMADD231PS Z2, Z29, Z27
+	VMOVAPS     Z1, Z26
+	VFMADD231PS Z3, Z30, Z26
+	VADDPS      Z26, Z27, Z24
+	VSUBPS      Z26, Z27, Z25
+	VMULPS      Z0, Z29, Z27
+	VFMADD231PS Z2, Z28, Z27
+	VFMADD231PS Z3, Z31, Z1
+	VSUBPS      Z1, Z27, Z2
+	VADDPS      Z1, Z27, Z1
 	VMOVUPS     Z0, (CX)
-	VMOVUPS     Z3, (DX)(AX*2)
-	VMULPS      Z28, Z0, Z4
-	VFMADD231PS Z29, Z2, Z4
-	VMOVAPS     Z1, Z5
-	VFMADD231PS Z30, Z3, Z5
-	VADDPS      Z5, Z4, Z6
-	VMOVUPS     Z6, (CX)(AX*1)
-	VSUBPS      Z5, Z4, Z4
-	VMOVUPS     Z4, (CX)(AX*2)
-	VMULPS      Z29, Z0, Z4
-	VFMADD231PS Z28, Z2, Z4
-	VMOVAPS     Z1, Z5
-	VFMADD231PS Z31, Z3, Z5
-	VADDPS      Z5, Z4, Z6
-	VMOVUPS     Z6, (DX)
-	VSUBPS      Z5, Z4, Z4
-	VMOVUPS     Z4, (CX)(AX*4)
-	ADDQ        $+256, BX
-	ADDQ        $+64, CX
-	ADDQ        $+64, DX
-	DECQ        R12
-	JNZ         vector
-	ADDQ        $+896, SI
-	LEAQ        (R8)(AX*2), R8
-	LEAQ        (R8)(AX*4), R8
-	DECQ        R15
-	JNZ         row
-	MOVQ        48(DI), R11
-	ADDQ        R11, 272(DI)
-	MOVQ        56(DI), R11
-	ADDQ        R11, 280(DI)
-	MOVQ        64(DI), R11
-	ADDQ        R11, 288(DI)
-	MOVQ        72(DI), R11
-	ADDQ        R11, 296(DI)
-	MOVQ        112(DI), R11
-	IMUL3Q      $0x40, R11, R11
-	ADDQ        R11, R9
-	DECQ        104(DI)
-	JNZ         channel
+	ADDQ        R9, CX
+	VMOVUPS     Z24, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Z25, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Z1, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Z2, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Z3, (CX)
+	ADDQ        R9, CX
+	VMULPS      Z4, Z28, Z27
+	VFMADD231PS Z6, Z29, Z27
+	VMOVAPS     Z5, Z26
+	VFMADD231PS Z7, Z30, Z26
+	VADDPS      Z26, Z27, Z24
+	VSUBPS      Z26, Z27, Z25
+	VMULPS      Z4, Z29, Z27
+	VFMADD231PS Z6, Z28, Z27
+	VFMADD231PS Z7, Z31, Z5
+	VSUBPS      Z5, Z27, Z6
+	VADDPS      Z5, Z27, Z5
+	VMOVUPS     Z4, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Z24, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Z25, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Z5, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Z6, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Z7, (CX)
+	ADDQ        R9, CX
+	VMULPS      Z8, Z28, Z27
+	VFMADD231PS Z10, Z29, Z27
+	VMOVAPS     Z9, Z26
+	VFMADD231PS Z11, Z30, Z26
+	VADDPS      Z26, Z27, Z24
+	VSUBPS      Z26, Z27, Z25
+	VMULPS      Z8, Z29, Z27
+	VFMADD231PS Z10, Z28, Z27
+	VFMADD231PS Z11, Z31, Z9
+	VSUBPS      Z9, Z27, Z10
+	VADDPS      Z9, Z27, Z9
+	VMOVUPS     Z8, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Z24, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Z25, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Z9, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Z10, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Z11, (CX)
+	ADDQ        R9, CX
+	VMULPS      Z12, Z28, Z27
+	VFMADD231PS Z14, Z29, Z27
+	VMOVAPS     Z13, Z26
+	VFMADD231PS Z15, Z30, Z26
+	VADDPS      Z26, Z27, Z24
+	VSUBPS      Z26, Z27, Z25
+	VMULPS      Z12, Z29, Z27
+	VFMADD231PS Z14, Z28, Z27
+	VFMADD231PS Z15, Z31, Z13
+	VSUBPS      Z13, Z27, Z14
+	VADDPS      Z13, Z27, Z13
+	VMOVUPS     Z12, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Z24, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Z25, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Z13, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Z14, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Z15, (CX)
+	ADDQ        R9, CX
+	VMULPS      Z16, Z28, Z27
+	VFMADD231PS Z18, Z29, Z27
+	VMOVAPS     Z17, Z26
+	VFMADD231PS Z19, Z30, Z26
+	VADDPS      Z26, Z27, Z24
+	VSUBPS      Z26, Z27, Z25
+	VMULPS      Z16, Z29, Z27
+	VFMADD231PS Z18, Z28, Z27
+	VFMADD231PS Z19, Z31, Z17
+	VSUBPS      Z17, Z27, Z18
+	VADDPS      Z17, Z27, Z17
+	VMOVUPS     Z16, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Z24, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Z25, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Z17, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Z18, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Z19, (CX)
+	ADDQ        R9, CX
+	VMULPS      Z20, Z28, Z27
+	VFMADD231PS Z22, Z29, Z27
+	VMOVAPS     Z21, Z26
+	VFMADD231PS Z23, Z30, Z26
+	VADDPS      Z26, Z27, Z24
+	VSUBPS      Z26, Z27, Z25
+	VMULPS      Z20, Z29, Z27
+	VFMADD231PS Z22, Z28, Z27
+	VFMADD231PS Z23, Z31, Z21
+	VSUBPS      Z21, Z27, Z22
+	VADDPS      Z21, Z27, Z21
+	VMOVUPS     Z20, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Z24, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Z25, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Z21, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Z22, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Z23, (CX)
+	ADDQ        R9, CX
+	ADDQ        $+256, SI
+	ADDQ        56(DI), R8
+	DECQ        R11
+	JNZ         tile
 	VZEROUPPER
 	RET
 
@@ -708,17 +903,17 @@ TEXT ·winograd_in_f32_avx512(SB), NOSPLIT, $0-8
 
 channel:
 	MOVQ  (DI), AX
-	ADDQ  272(DI), AX
+	ADDQ  288(DI), AX
 	MOVQ  8(DI), BX
-	ADDQ  280(DI), BX
+	ADDQ  296(DI), BX
 	MOVQ  16(DI), CX
-	ADDQ  288(DI), CX
+	ADDQ  304(DI), CX
 	MOVQ  24(DI), DX
-	ADDQ  296(DI), DX
+	ADDQ  312(DI), DX
 	MOVQ  32(DI), SI
-	ADDQ  304(DI), SI
+	ADDQ  320(DI), SI
 	MOVQ  40(DI), R8
-	ADDQ  312(DI), R8
+	ADDQ  328(DI), R8
 	MOVQ  112(DI), R12
 	LEAQ  (R12)(R12*1), R12
 	LEAQ  2(R12)(R12*1), R12
@@ -862,17 +1057,17 @@ vector:
 	DECQ         R15
 	JNZ          row
 	MOVQ         48(DI), R11
-	ADDQ         R11, 272(DI)
-	MOVQ         56(DI), R11
-	ADDQ         R11, 280(DI)
-	MOVQ         64(DI), R11
 	ADDQ         R11, 288(DI)
-	MOVQ         72(DI), R11
+	MOVQ         56(DI), R11
 	ADDQ         R11, 296(DI)
-	MOVQ         80(DI), R11
+	MOVQ         64(DI), R11
 	ADDQ         R11, 304(DI)
-	MOVQ         88(DI), R11
+	MOVQ         72(DI), R11
 	ADDQ         R11, 312(DI)
+	MOVQ         80(DI), R11
+	ADDQ         R11, 320(DI)
+	MOVQ         88(DI), R11
+	ADDQ         R11, 328(DI)
 	MOVQ         112(DI), R11
 	IMUL3Q       $0x40, R11, R11
 	ADDQ         R11, R9
@@ -937,6 +1132,99 @@ channel:
 	ADDQ         R10, SI
 	ADDQ         $+1536, R8
 	DECQ         R9
+	JNZ          point
+	VZEROUPPER
+	RET
+
+// func winograd_grad_f32_8x1_avx512(a *winogradArgs)
+// Requires: AVX, AVX512F
+TEXT ·winograd_grad_f32_8x1_avx512(SB), NOSPLIT, $0-8
+	MOVQ      a+0(FP), DI
+	MOVQ      96(DI), AX
+	VMOVDQU32 (AX), Z31
+	VPTESTMD  Z31, Z31, K1
+	MOVQ      144(DI), SI
+	MOVQ      160(DI), R13
+	MOVQ      56(DI), BX
+	LEAQ      (BX)(BX*2), CX
+	MOVQ      192(DI), R10
+	MOVQ      112(DI), R11
+	LEAQ      (R10)(R11*4), R10
+	MOVQ      $0x00000024, R15
+
+point:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   SI, R8
+	MOVQ   176(DI), DX
+	MOVQ   368(DI), R12
+
+row:
+	MOVQ 112(DI), R11
+	NEGQ R11
+
+tile:
+	MOVLQSX      (R10)(R11*4), AX
+	ADDQ         R8, AX
+	LEAQ         (AX)(BX*4), R9
+	VMOVUPS      (DX), Z8
+	VBROADCASTSS (AX), Z9
+	VFMADD231PS  Z8, Z9, Z0
+	VBROADCASTSS (AX)(BX*1), Z9
+	VFMADD231PS  Z8, Z9, Z1
+	VBROADCASTSS (AX)(BX*2), Z9
+	VFMADD231PS  Z8, Z9, Z2
+	VBROADCASTSS (AX)(CX*1), Z9
+	VFMADD231PS  Z8, Z9, Z3
+	VBROADCASTSS (R9), Z9
+	VFMADD231PS  Z8, Z9, Z4
+	VBROADCASTSS (R9)(BX*1), Z9
+	VFMADD231PS  Z8, Z9, Z5
+	VBROADCASTSS (R9)(BX*2), Z9
+	VFMADD231PS  Z8, Z9, Z6
+	VBROADCASTSS (R9)(CX*1), Z9
+	VFMADD231PS  Z8, Z9, Z7
+	ADDQ         $+64, DX
+	INCQ         R11
+	JNZ          tile
+	ADDQ         48(DI), R8
+	DECQ         R12
+	JNZ          row
+	MOVQ         R13, AX
+	VADDPS       (AX), Z0, K1, Z0
+	VMOVUPS      Z0, K1, (AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z1, K1, Z1
+	VMOVUPS      Z1, K1, (AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z2, K1, Z2
+	VMOVUPS      Z2, K1, (AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z3, K1, Z3
+	VMOVUPS      Z3, K1, (AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z4, K1, Z4
+	VMOVUPS      Z4, K1, (AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z5, K1, Z5
+	VMOVUPS      Z5, K1, (AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z6, K1, Z6
+	VMOVUPS      Z6, K1, (AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z7, K1, Z7
+	VMOVUPS      Z7, K1, (AX)
+	ADDQ         168(DI), R13
+	ADDQ         152(DI), SI
+	MOVQ         184(DI), AX
+	ADDQ         AX, 176(DI)
+	DECQ         R15
 	JNZ          point
 	VZEROUPPER
 	RET
@@ -1022,6 +1310,132 @@ channel:
 	ADDQ         R10, SI
 	ADDQ         $+1536, R8
 	DECQ         R9
+	JNZ          point
+	VZEROUPPER
+	RET
+
+// func winograd_grad_f32_8x2_avx512(a *winogradArgs)
+// Requires: AVX, AVX512F
+TEXT ·winograd_grad_f32_8x2_avx512(SB), NOSPLIT, $0-8
+	MOVQ      a+0(FP), DI
+	MOVQ      96(DI), AX
+	VMOVDQU32 (AX), Z31
+	VPTESTMD  Z31, Z31, K1
+	MOVQ      144(DI), SI
+	MOVQ      160(DI), R13
+	MOVQ      56(DI), BX
+	LEAQ      (BX)(BX*2), CX
+	MOVQ      192(DI), R10
+	MOVQ      112(DI), R11
+	LEAQ      (R10)(R11*4), R10
+	MOVQ      $0x00000024, R15
+
+point:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	MOVQ   SI, R8
+	MOVQ   176(DI), DX
+	MOVQ   368(DI), R12
+
+row:
+	MOVQ 112(DI), R11
+	NEGQ R11
+
+tile:
+	MOVLQSX      (R10)(R11*4), AX
+	ADDQ         R8, AX
+	LEAQ         (AX)(BX*4), R9
+	VMOVUPS      (DX), Z16
+	VMOVUPS      64(DX), Z17
+	VBROADCASTSS (AX), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSS (AX)(BX*1), Z18
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z17, Z18, Z3
+	VBROADCASTSS (AX)(BX*2), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z5
+	VBROADCASTSS (AX)(CX*1), Z18
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z18, Z7
+	VBROADCASTSS (R9), Z18
+	VFMADD231PS  Z16, Z18, Z8
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSS (R9)(BX*1), Z18
+	VFMADD231PS  Z16, Z18, Z10
+	VFMADD231PS  Z17, Z18, Z11
+	VBROADCASTSS (R9)(BX*2), Z18
+	VFMADD231PS  Z16, Z18, Z12
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSS (R9)(CX*1), Z18
+	VFMADD231PS  Z16, Z18, Z14
+	VFMADD231PS  Z17, Z18, Z15
+	ADDQ         $+128, DX
+	INCQ         R11
+	JNZ          tile
+	ADDQ         48(DI), R8
+	DECQ         R12
+	JNZ          row
+	MOVQ         R13, AX
+	VADDPS       (AX), Z0, Z0
+	VMOVUPS      Z0, (AX)
+	VADDPS       64(AX), Z1, K1, Z1
+	VMOVUPS      Z1, K1, 64(AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z2, Z2
+	VMOVUPS      Z2, (AX)
+	VADDPS       64(AX), Z3, K1, Z3
+	VMOVUPS      Z3, K1, 64(AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z4, Z4
+	VMOVUPS      Z4, (AX)
+	VADDPS       64(AX), Z5, K1, Z5
+	VMOVUPS      Z5, K1, 64(AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z6, Z6
+	VMOVUPS      Z6, (AX)
+	VADDPS       64(AX), Z7, K1, Z7
+	VMOVUPS      Z7, K1, 64(AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z8, Z8
+	VMOVUPS      Z8, (AX)
+	VADDPS       64(AX), Z9, K1, Z9
+	VMOVUPS      Z9, K1, 64(AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z10, Z10
+	VMOVUPS      Z10, (AX)
+	VADDPS       64(AX), Z11, K1, Z11
+	VMOVUPS      Z11, K1, 64(AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z12, Z12
+	VMOVUPS      Z12, (AX)
+	VADDPS       64(AX), Z13, K1, Z13
+	VMOVUPS      Z13, K1, 64(AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z14, Z14
+	VMOVUPS      Z14, (AX)
+	VADDPS       64(AX), Z15, K1, Z15
+	VMOVUPS      Z15, K1, 64(AX)
+	ADDQ         168(DI), R13
+	ADDQ         152(DI), SI
+	MOVQ         184(DI), AX
+	ADDQ         AX, 176(DI)
+	DECQ         R15
 	JNZ          point
 	VZEROUPPER
 	RET
@@ -1136,6 +1550,165 @@ channel:
 	VZEROUPPER
 	RET
 
+// func winograd_grad_f32_8x3_avx512(a *winogradArgs)
+// Requires: AVX, AVX512F
+TEXT ·winograd_grad_f32_8x3_avx512(SB), NOSPLIT, $0-8
+	MOVQ      a+0(FP), DI
+	MOVQ      96(DI), AX
+	VMOVDQU32 (AX), Z31
+	VPTESTMD  Z31, Z31, K1
+	MOVQ      144(DI), SI
+	MOVQ      160(DI), R13
+	MOVQ      56(DI), BX
+	LEAQ      (BX)(BX*2), CX
+	MOVQ      192(DI), R10
+	MOVQ      112(DI), R11
+	LEAQ      (R10)(R11*4), R10
+	MOVQ      $0x00000024, R15
+
+point:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	MOVQ   SI, R8
+	MOVQ   176(DI), DX
+	MOVQ   368(DI), R12
+
+row:
+	MOVQ 112(DI), R11
+	NEGQ R11
+
+tile:
+	MOVLQSX      (R10)(R11*4), AX
+	ADDQ         R8, AX
+	LEAQ         (AX)(BX*4), R9
+	VMOVUPS      (DX), Z24
+	VMOVUPS      64(DX), Z25
+	VMOVUPS      128(DX), Z26
+	VBROADCASTSS (AX), Z27
+	VFMADD231PS  Z24, Z27, Z0
+	VFMADD231PS  Z25, Z27, Z1
+	VFMADD231PS  Z26, Z27, Z2
+	VBROADCASTSS (AX)(BX*1), Z27
+	VFMADD231PS  Z24, Z27, Z3
+	VFMADD231PS  Z25, Z27, Z4
+	VFMADD231PS  Z26, Z27, Z5
+	VBROADCASTSS (AX)(BX*2), Z27
+	VFMADD231PS  Z24, Z27, Z6
+	VFMADD231PS  Z25, Z27, Z7
+	VFMADD231PS  Z26, Z27, Z8
+	VBROADCASTSS (AX)(CX*1), Z27
+	VFMADD231PS  Z24, Z27, Z9
+	VFMADD231PS  Z25, Z27, Z10
+	VFMADD231PS  Z26, Z27, Z11
+	VBROADCASTSS (R9), Z27
+	VFMADD231PS  Z24, Z27, Z12
+	VFMADD231PS  Z25, Z27, Z13
+	VFMADD231PS  Z26, Z27, Z14
+	VBROADCASTSS (R9)(BX*1), Z27
+	VFMADD231PS  Z24, Z27, Z15
+	VFMADD231PS  Z25, Z27, Z16
+	VFMADD231PS  Z26, Z27, Z17
+	VBROADCASTSS (R9)(BX*2), Z27
+	VFMADD231PS  Z24, Z27, Z18
+	VFMADD231PS  Z25, Z27, Z19
+	VFMADD231PS  Z26, Z27, Z20
+	VBROADCASTSS (R9)(CX*1), Z27
+	VFMADD231PS  Z24, Z27, Z21
+	VFMADD231PS  Z25, Z27, Z22
+	VFMADD231PS  Z26, Z27, Z23
+	ADDQ         $+192, DX
+	INCQ         R11
+	JNZ          tile
+	ADDQ         48(DI), R8
+	DECQ         R12
+	JNZ          row
+	MOVQ         R13, AX
+	VADDPS       (AX), Z0, Z0
+	VMOVUPS      Z0, (AX)
+	VADDPS       64(AX), Z1, Z1
+	VMOVUPS      Z1, 64(AX)
+	VADDPS       128(AX), Z2, K1, Z2
+	VMOVUPS      Z2, K1, 128(AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z3, Z3
+	VMOVUPS      Z3, (AX)
+	VADDPS       64(AX), Z4, Z4
+	VMOVUPS      Z4, 64(AX)
+	VADDPS       128(AX), Z5, K1, Z5
+	VMOVUPS      Z5, K1, 128(AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z6, Z6
+	VMOVUPS      Z6, (AX)
+	VADDPS       64(AX), Z7, Z7
+	VMOVUPS      Z7, 64(AX)
+	VADDPS       128(AX), Z8, K1, Z8
+	VMOVUPS      Z8, K1, 128(AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z9, Z9
+	VMOVUPS      Z9, (AX)
+	VADDPS       64(AX), Z10, Z10
+	VMOVUPS      Z10, 64(AX)
+	VADDPS       128(AX), Z11, K1, Z11
+	VMOVUPS      Z11, K1, 128(AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z12, Z12
+	VMOVUPS      Z12, (AX)
+	VADDPS       64(AX), Z13, Z13
+	VMOVUPS      Z13, 64(AX)
+	VADDPS       128(AX), Z14, K1, Z14
+	VMOVUPS      Z14, K1, 128(AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z15, Z15
+	VMOVUPS      Z15, (AX)
+	VADDPS       64(AX), Z16, Z16
+	VMOVUPS      Z16, 64(AX)
+	VADDPS       128(AX), Z17, K1, Z17
+	VMOVUPS      Z17, K1, 128(AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z18, Z18
+	VMOVUPS      Z18, (AX)
+	VADDPS       64(AX), Z19, Z19
+	VMOVUPS      Z19, 64(AX)
+	VADDPS       128(AX), Z20, K1, Z20
+	VMOVUPS      Z20, K1, 128(AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z21, Z21
+	VMOVUPS      Z21, (AX)
+	VADDPS       64(AX), Z22, Z22
+	VMOVUPS      Z22, 64(AX)
+	VADDPS       128(AX), Z23, K1, Z23
+	VMOVUPS      Z23, K1, 128(AX)
+	ADDQ         168(DI), R13
+	ADDQ         152(DI), SI
+	MOVQ         184(DI), AX
+	ADDQ         AX, 176(DI)
+	DECQ         R15
+	JNZ          point
+	VZEROUPPER
+	RET
+
 // func winograd_mul_f32_4x1_avx512(a *winogradArgs)
 // Requires: AVX, AVX512F
 TEXT ·winograd_mul_f32_4x1_avx512(SB), NOSPLIT, $0-8
@@ -1176,6 +1749,74 @@ channel:
 	ADDQ         R10, SI
 	ADDQ         $+1536, R8
 	DECQ         R9
+	JNZ          point
+	VZEROUPPER
+	RET
+
+// func winograd_grad_f32_4x1_avx512(a *winogradArgs)
+// Requires: AVX, AVX512F
+TEXT ·winograd_grad_f32_4x1_avx512(SB), NOSPLIT, $0-8
+	MOVQ      a+0(FP), DI
+	MOVQ      96(DI), AX
+	VMOVDQU32 (AX), Z31
+	VPTESTMD  Z31, Z31, K1
+	MOVQ      144(DI), SI
+	MOVQ      160(DI), R13
+	MOVQ      56(DI), BX
+	LEAQ      (BX)(BX*2), CX
+	MOVQ      192(DI), R10
+	MOVQ      112(DI), R11
+	LEAQ      (R10)(R11*4), R10
+	MOVQ      $0x00000024, R15
+
+point:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   SI, R8
+	MOVQ   176(DI), DX
+	MOVQ   368(DI), R12
+
+row:
+	MOVQ 112(DI), R11
+	NEGQ R11
+
+tile:
+	MOVLQSX      (R10)(R11*4), AX
+	ADDQ         R8, AX
+	VMOVUPS      (DX), Z4
+	VBROADCASTSS (AX), Z5
+	VFMADD231PS  Z4, Z5, Z0
+	VBROADCASTSS (AX)(BX*1), Z5
+	VFMADD231PS  Z4, Z5, Z1
+	VBROADCASTSS (AX)(BX*2), Z5
+	VFMADD231PS  Z4, Z5, Z2
+	VBROADCASTSS (AX)(CX*1), Z5
+	VFMADD231PS  Z4, Z5, Z3
+	ADDQ         $+64, DX
+	INCQ         R11
+	JNZ          tile
+	ADDQ         48(DI), R8
+	DECQ         R12
+	JNZ          row
+	MOVQ         R13, AX
+	VADDPS       (AX), Z0, K1, Z0
+	VMOVUPS      Z0, K1, (AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z1, K1, Z1
+	VMOVUPS      Z1, K1, (AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z2, K1, Z2
+	VMOVUPS      Z2, K1, (AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z3, K1, Z3
+	VMOVUPS      Z3, K1, (AX)
+	ADDQ         168(DI), R13
+	ADDQ         152(DI), SI
+	MOVQ         184(DI), AX
+	ADDQ         AX, 176(DI)
+	DECQ         R15
 	JNZ          point
 	VZEROUPPER
 	RET
@@ -1233,6 +1874,91 @@ channel:
 	ADDQ         R10, SI
 	ADDQ         $+1536, R8
 	DECQ         R9
+	JNZ          point
+	VZEROUPPER
+	RET
+
+// func winograd_grad_f32_4x2_avx512(a *winogradArgs)
+// Requires: AVX, AVX512F
+TEXT ·winograd_grad_f32_4x2_avx512(SB), NOSPLIT, $0-8
+	MOVQ      a+0(FP), DI
+	MOVQ      96(DI), AX
+	VMOVDQU32 (AX), Z31
+	VPTESTMD  Z31, Z31, K1
+	MOVQ      144(DI), SI
+	MOVQ      160(DI), R13
+	MOVQ      56(DI), BX
+	LEAQ      (BX)(BX*2), CX
+	MOVQ      192(DI), R10
+	MOVQ      112(DI), R11
+	LEAQ      (R10)(R11*4), R10
+	MOVQ      $0x00000024, R15
+
+point:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   SI, R8
+	MOVQ   176(DI), DX
+	MOVQ   368(DI), R12
+
+row:
+	MOVQ 112(DI), R11
+	NEGQ R11
+
+tile:
+	MOVLQSX      (R10)(R11*4), AX
+	ADDQ         R8, AX
+	VMOVUPS      (DX), Z8
+	VMOVUPS      64(DX), Z9
+	VBROADCASTSS (AX), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS (AX)(BX*1), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS (AX)(BX*2), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS (AX)(CX*1), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
+	ADDQ         $+128, DX
+	INCQ         R11
+	JNZ          tile
+	ADDQ         48(DI), R8
+	DECQ         R12
+	JNZ          row
+	MOVQ         R13, AX
+	VADDPS       (AX), Z0, Z0
+	VMOVUPS      Z0, (AX)
+	VADDPS       64(AX), Z1, K1, Z1
+	VMOVUPS      Z1, K1, 64(AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z2, Z2
+	VMOVUPS      Z2, (AX)
+	VADDPS       64(AX), Z3, K1, Z3
+	VMOVUPS      Z3, K1, 64(AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z4, Z4
+	VMOVUPS      Z4, (AX)
+	VADDPS       64(AX), Z5, K1, Z5
+	VMOVUPS      Z5, K1, 64(AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z6, Z6
+	VMOVUPS      Z6, (AX)
+	VADDPS       64(AX), Z7, K1, Z7
+	VMOVUPS      Z7, K1, 64(AX)
+	ADDQ         168(DI), R13
+	ADDQ         152(DI), SI
+	MOVQ         184(DI), AX
+	ADDQ         AX, 176(DI)
+	DECQ         R15
 	JNZ          point
 	VZEROUPPER
 	RET
@@ -1307,6 +2033,108 @@ channel:
 	VZEROUPPER
 	RET
 
+// func winograd_grad_f32_4x3_avx512(a *winogradArgs)
+// Requires: AVX, AVX512F
+TEXT ·winograd_grad_f32_4x3_avx512(SB), NOSPLIT, $0-8
+	MOVQ      a+0(FP), DI
+	MOVQ      96(DI), AX
+	VMOVDQU32 (AX), Z31
+	VPTESTMD  Z31, Z31, K1
+	MOVQ      144(DI), SI
+	MOVQ      160(DI), R13
+	MOVQ      56(DI), BX
+	LEAQ      (BX)(BX*2), CX
+	MOVQ      192(DI), R10
+	MOVQ      112(DI), R11
+	LEAQ      (R10)(R11*4), R10
+	MOVQ      $0x00000024, R15
+
+point:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   SI, R8
+	MOVQ   176(DI), DX
+	MOVQ   368(DI), R12
+
+row:
+	MOVQ 112(DI), R11
+	NEGQ R11
+
+tile:
+	MOVLQSX      (R10)(R11*4), AX
+	ADDQ         R8, AX
+	VMOVUPS      (DX), Z12
+	VMOVUPS      64(DX), Z13
+	VMOVUPS      128(DX), Z14
+	VBROADCASTSS (AX), Z15
+	VFMADD231PS  Z12, Z15, Z0
+	VFMADD231PS  Z13, Z15, Z1
+	VFMADD231PS  Z14, Z15, Z2
+	VBROADCASTSS (AX)(BX*1), Z15
+	VFMADD231PS  Z12, Z15, Z3
+	VFMADD231PS  Z13, Z15, Z4
+	VFMADD231PS  Z14, Z15, Z5
+	VBROADCASTSS (AX)(BX*2), Z15
+	VFMADD231PS  Z12, Z15, Z6
+	VFMADD231PS  Z13, Z15, Z7
+	VFMADD231PS  Z14, Z15, Z8
+	VBROADCASTSS (AX)(CX*1), Z15
+	VFMADD231PS  Z12, Z15, Z9
+	VFMADD231PS  Z13, Z15, Z10
+	VFMADD231PS  Z14, Z15, Z11
+	ADDQ         $+192, DX
+	INCQ         R11
+	JNZ          tile
+	ADDQ         48(DI), R8
+	DECQ         R12
+	JNZ          row
+	MOVQ         R13, AX
+	VADDPS       (AX), Z0, Z0
+	VMOVUPS      Z0, (AX)
+	VADDPS       64(AX), Z1, Z1
+	VMOVUPS      Z1, 64(AX)
+	VADDPS       128(AX), Z2, K1, Z2
+	VMOVUPS      Z2, K1, 128(AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z3, Z3
+	VMOVUPS      Z3, (AX)
+	VADDPS       64(AX), Z4, Z4
+	VMOVUPS      Z4, 64(AX)
+	VADDPS       128(AX), Z5, K1, Z5
+	VMOVUPS      Z5, K1, 128(AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z6, Z6
+	VMOVUPS      Z6, (AX)
+	VADDPS       64(AX), Z7, Z7
+	VMOVUPS      Z7, 64(AX)
+	VADDPS       128(AX), Z8, K1, Z8
+	VMOVUPS      Z8, K1, 128(AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z9, Z9
+	VMOVUPS      Z9, (AX)
+	VADDPS       64(AX), Z10, Z10
+	VMOVUPS      Z10, 64(AX)
+	VADDPS       128(AX), Z11, K1, Z11
+	VMOVUPS      Z11, K1, 128(AX)
+	ADDQ         168(DI), R13
+	ADDQ         152(DI), SI
+	MOVQ         184(DI), AX
+	ADDQ         AX, 176(DI)
+	DECQ         R15
+	JNZ          point
+	VZEROUPPER
+	RET
+
 // func winograd_mul_f32_2x1_avx512(a *winogradArgs)
 // Requires: AVX, AVX512F
 TEXT ·winograd_mul_f32_2x1_avx512(SB), NOSPLIT, $0-8
@@ -1339,6 +2167,62 @@ channel:
 	ADDQ         R10, SI
 	ADDQ         $+1536, R8
 	DECQ         R9
+	JNZ          point
+	VZEROUPPER
+	RET
+
+// func winograd_grad_f32_2x1_avx512(a *winogradArgs)
+// Requires: AVX, AVX512F
+TEXT ·winograd_grad_f32_2x1_avx512(SB), NOSPLIT, $0-8
+	MOVQ      a+0(FP), DI
+	MOVQ      96(DI), AX
+	VMOVDQU32 (AX), Z31
+	VPTESTMD  Z31, Z31, K1
+	MOVQ      144(DI), SI
+	MOVQ      160(DI), R13
+	MOVQ      56(DI), BX
+	LEAQ      (BX)(BX*2), CX
+	MOVQ      192(DI), R10
+	MOVQ      112(DI), R11
+	LEAQ      (R10)(R11*4), R10
+	MOVQ      $0x00000024, R15
+
+point:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	MOVQ   SI, R8
+	MOVQ   176(DI), DX
+	MOVQ   368(DI), R12
+
+row:
+	MOVQ 112(DI), R11
+	NEGQ R11
+
+tile:
+	MOVLQSX      (R10)(R11*4), AX
+	ADDQ         R8, AX
+	VMOVUPS      (DX), Z2
+	VBROADCASTSS (AX), Z3
+	VFMADD231PS  Z2, Z3, Z0
+	VBROADCASTSS (AX)(BX*1), Z3
+	VFMADD231PS  Z2, Z3, Z1
+	ADDQ         $+64, DX
+	INCQ         R11
+	JNZ          tile
+	ADDQ         48(DI), R8
+	DECQ         R12
+	JNZ          row
+	MOVQ         R13, AX
+	VADDPS       (AX), Z0, K1, Z0
+	VMOVUPS      Z0, K1, (AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z1, K1, Z1
+	VMOVUPS      Z1, K1, (AX)
+	ADDQ         168(DI), R13
+	ADDQ         152(DI), SI
+	MOVQ         184(DI), AX
+	ADDQ         AX, 176(DI)
+	DECQ         R15
 	JNZ          point
 	VZEROUPPER
 	RET
@@ -1382,6 +2266,71 @@ channel:
 	ADDQ         R10, SI
 	ADDQ         $+1536, R8
 	DECQ         R9
+	JNZ          point
+	VZEROUPPER
+	RET
+
+// func winograd_grad_f32_2x2_avx512(a *winogradArgs)
+// Requires: AVX, AVX512F
+TEXT ·winograd_grad_f32_2x2_avx512(SB), NOSPLIT, $0-8
+	MOVQ      a+0(FP), DI
+	MOVQ      96(DI), AX
+	VMOVDQU32 (AX), Z31
+	VPTESTMD  Z31, Z31, K1
+	MOVQ      144(DI), SI
+	MOVQ      160(DI), R13
+	MOVQ      56(DI), BX
+	LEAQ      (BX)(BX*2), CX
+	MOVQ      192(DI), R10
+	MOVQ      112(DI), R11
+	LEAQ      (R10)(R11*4), R10
+	MOVQ      $0x00000024, R15
+
+point:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   SI, R8
+	MOVQ   176(DI), DX
+	MOVQ   368(DI), R12
+
+row:
+	MOVQ 112(DI), R11
+	NEGQ R11
+
+tile:
+	MOVLQSX      (R10)(R11*4), AX
+	ADDQ         R8, AX
+	VMOVUPS      (DX), Z4
+	VMOVUPS      64(DX), Z5
+	VBROADCASTSS (AX), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS (AX)(BX*1), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	ADDQ         $+128, DX
+	INCQ         R11
+	JNZ          tile
+	ADDQ         48(DI), R8
+	DECQ         R12
+	JNZ          row
+	MOVQ         R13, AX
+	VADDPS       (AX), Z0, Z0
+	VMOVUPS      Z0, (AX)
+	VADDPS       64(AX), Z1, K1, Z1
+	VMOVUPS      Z1, K1, 64(AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z2, Z2
+	VMOVUPS      Z2, (AX)
+	VADDPS       64(AX), Z3, K1, Z3
+	VMOVUPS      Z3, K1, 64(AX)
+	ADDQ         168(DI), R13
+	ADDQ         152(DI), SI
+	MOVQ         184(DI), AX
+	ADDQ         AX, 176(DI)
+	DECQ         R15
 	JNZ          point
 	VZEROUPPER
 	RET
@@ -1436,6 +2385,80 @@ channel:
 	VZEROUPPER
 	RET
 
+// func winograd_grad_f32_2x3_avx512(a *winogradArgs)
+// Requires: AVX, AVX512F
+TEXT ·winograd_grad_f32_2x3_avx512(SB), NOSPLIT, $0-8
+	MOVQ      a+0(FP), DI
+	MOVQ      96(DI), AX
+	VMOVDQU32 (AX), Z31
+	VPTESTMD  Z31, Z31, K1
+	MOVQ      144(DI), SI
+	MOVQ      160(DI), R13
+	MOVQ      56(DI), BX
+	LEAQ      (BX)(BX*2), CX
+	MOVQ      192(DI), R10
+	MOVQ      112(DI), R11
+	LEAQ      (R10)(R11*4), R10
+	MOVQ      $0x00000024, R15
+
+point:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	MOVQ   SI, R8
+	MOVQ   176(DI), DX
+	MOVQ   368(DI), R12
+
+row:
+	MOVQ 112(DI), R11
+	NEGQ R11
+
+tile:
+	MOVLQSX      (R10)(R11*4), AX
+	ADDQ         R8, AX
+	VMOVUPS      (DX), Z6
+	VMOVUPS      64(DX), Z7
+	VMOVUPS      128(DX), Z8
+	VBROADCASTSS (AX), Z9
+	VFMADD231PS  Z6, Z9, Z0
+	VFMADD231PS  Z7, Z9, Z1
+	VFMADD231PS  Z8, Z9, Z2
+	VBROADCASTSS (AX)(BX*1), Z9
+	VFMADD231PS  Z6, Z9, Z3
+	VFMADD231PS  Z7, Z9, Z4
+	VFMADD231PS  Z8, Z9, Z5
+	ADDQ         $+192, DX
+	INCQ         R11
+	JNZ          tile
+	ADDQ         48(DI), R8
+	DECQ         R12
+	JNZ          row
+	MOVQ         R13, AX
+	VADDPS       (AX), Z0, Z0
+	VMOVUPS      Z0, (AX)
+	VADDPS       64(AX), Z1, Z1
+	VMOVUPS      Z1, 64(AX)
+	VADDPS       128(AX), Z2, K1, Z2
+	VMOVUPS      Z2, K1, 128(AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Z3, Z3
+	VMOVUPS      Z3, (AX)
+	VADDPS       64(AX), Z4, Z4
+	VMOVUPS      Z4, 64(AX)
+	VADDPS       128(AX), Z5, K1, Z5
+	VMOVUPS      Z5, K1, 128(AX)
+	ADDQ         168(DI), R13
+	ADDQ         152(DI), SI
+	MOVQ         184(DI), AX
+	ADDQ         AX, 176(DI)
+	DECQ         R15
+	JNZ          point
+	VZEROUPPER
+	RET
+
 // func winograd_mul_f32_1x1_avx512(a *winogradArgs)
 // Requires: AVX, AVX512F
 TEXT ·winograd_mul_f32_1x1_avx512(SB), NOSPLIT, $0-8
@@ -1463,6 +2486,56 @@ channel:
 	ADDQ         R10, SI
 	ADDQ         $+1536, R8
 	DECQ         R9
+	JNZ          point
+	VZEROUPPER
+	RET
+
+// func winograd_grad_f32_1x1_avx512(a *winogradArgs)
+// Requires: AVX, AVX512F
+TEXT ·winograd_grad_f32_1x1_avx512(SB), NOSPLIT, $0-8
+	MOVQ      a+0(FP), DI
+	MOVQ      96(DI), AX
+	VMOVDQU32 (AX), Z31
+	VPTESTMD  Z31, Z31, K1
+	MOVQ      144(DI), SI
+	MOVQ      160(DI), R13
+	MOVQ      56(DI), BX
+	LEAQ      (BX)(BX*2), CX
+	MOVQ      192(DI), R10
+	MOVQ      112(DI), R11
+	LEAQ      (R10)(R11*4), R10
+	MOVQ      $0x00000024, R15
+
+point:
+	VPXORD Z0, Z0, Z0
+	MOVQ   SI, R8
+	MOVQ   176(DI), DX
+	MOVQ   368(DI), R12
+
+row:
+	MOVQ 112(DI), R11
+	NEGQ R11
+
+tile:
+	MOVLQSX      (R10)(R11*4), AX
+	ADDQ         R8, AX
+	VMOVUPS      (DX), Z1
+	VBROADCASTSS (AX), Z2
+	VFMADD231PS  Z1, Z2, Z0
+	ADDQ         $+64, DX
+	INCQ         R11
+	JNZ          tile
+	ADDQ         48(DI), R8
+	DECQ         R12
+	JNZ          row
+	MOVQ         R13, AX
+	VADDPS       (AX), Z0, K1, Z0
+	VMOVUPS      Z0, K1, (AX)
+	ADDQ         168(DI), R13
+	ADDQ         152(DI), SI
+	MOVQ         184(DI), AX
+	ADDQ         AX, 176(DI)
+	DECQ         R15
 	JNZ          point
 	VZEROUPPER
 	RET
@@ -1497,6 +2570,61 @@ channel:
 	ADDQ         R10, SI
 	ADDQ         $+1536, R8
 	DECQ         R9
+	JNZ          point
+	VZEROUPPER
+	RET
+
+// func winograd_grad_f32_1x2_avx512(a *winogradArgs)
+// Requires: AVX, AVX512F
+TEXT ·winograd_grad_f32_1x2_avx512(SB), NOSPLIT, $0-8
+	MOVQ      a+0(FP), DI
+	MOVQ      96(DI), AX
+	VMOVDQU32 (AX), Z31
+	VPTESTMD  Z31, Z31, K1
+	MOVQ      144(DI), SI
+	MOVQ      160(DI), R13
+	MOVQ      56(DI), BX
+	LEAQ      (BX)(BX*2), CX
+	MOVQ      192(DI), R10
+	MOVQ      112(DI), R11
+	LEAQ      (R10)(R11*4), R10
+	MOVQ      $0x00000024, R15
+
+point:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	MOVQ   SI, R8
+	MOVQ   176(DI), DX
+	MOVQ   368(DI), R12
+
+row:
+	MOVQ 112(DI), R11
+	NEGQ R11
+
+tile:
+	MOVLQSX      (R10)(R11*4), AX
+	ADDQ         R8, AX
+	VMOVUPS      (DX), Z2
+	VMOVUPS      64(DX), Z3
+	VBROADCASTSS (AX), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VFMADD231PS  Z3, Z4, Z1
+	ADDQ         $+128, DX
+	INCQ         R11
+	JNZ          tile
+	ADDQ         48(DI), R8
+	DECQ         R12
+	JNZ          row
+	MOVQ         R13, AX
+	VADDPS       (AX), Z0, Z0
+	VMOVUPS      Z0, (AX)
+	VADDPS       64(AX), Z1, K1, Z1
+	VMOVUPS      Z1, K1, 64(AX)
+	ADDQ         168(DI), R13
+	ADDQ         152(DI), SI
+	MOVQ         184(DI), AX
+	ADDQ         AX, 176(DI)
+	DECQ         R15
 	JNZ          point
 	VZEROUPPER
 	RET
@@ -1538,6 +2666,66 @@ channel:
 	VZEROUPPER
 	RET
 
+// func winograd_grad_f32_1x3_avx512(a *winogradArgs)
+// Requires: AVX, AVX512F
+TEXT ·winograd_grad_f32_1x3_avx512(SB), NOSPLIT, $0-8
+	MOVQ      a+0(FP), DI
+	MOVQ      96(DI), AX
+	VMOVDQU32 (AX), Z31
+	VPTESTMD  Z31, Z31, K1
+	MOVQ      144(DI), SI
+	MOVQ      160(DI), R13
+	MOVQ      56(DI), BX
+	LEAQ      (BX)(BX*2), CX
+	MOVQ      192(DI), R10
+	MOVQ      112(DI), R11
+	LEAQ      (R10)(R11*4), R10
+	MOVQ      $0x00000024, R15
+
+point:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	MOVQ   SI, R8
+	MOVQ   176(DI), DX
+	MOVQ   368(DI), R12
+
+row:
+	MOVQ 112(DI), R11
+	NEGQ R11
+
+tile:
+	MOVLQSX      (R10)(R11*4), AX
+	ADDQ         R8, AX
+	VMOVUPS      (DX), Z3
+	VMOVUPS      64(DX), Z4
+	VMOVUPS      128(DX), Z5
+	VBROADCASTSS (AX), Z6
+	VFMADD231PS  Z3, Z6, Z0
+	VFMADD231PS  Z4, Z6, Z1
+	VFMADD231PS  Z5, Z6, Z2
+	ADDQ         $+192, DX
+	INCQ         R11
+	JNZ          tile
+	ADDQ         48(DI), R8
+	DECQ         R12
+	JNZ          row
+	MOVQ         R13, AX
+	VADDPS       (AX), Z0, Z0
+	VMOVUPS      Z0, (AX)
+	VADDPS       64(AX), Z1, Z1
+	VMOVUPS      Z1, 64(AX)
+	VADDPS       128(AX), Z2, K1, Z2
+	VMOVUPS      Z2, K1, 128(AX)
+	ADDQ         168(DI), R13
+	ADDQ         152(DI), SI
+	MOVQ         184(DI), AX
+	ADDQ         AX, 176(DI)
+	DECQ         R15
+	JNZ          point
+	VZEROUPPER
+	RET
+
 // func winograd_out_f32_avx512(a *winogradArgs)
 // Requires: AVX, AVX512F
 TEXT ·winograd_out_f32_avx512(SB), NOSPLIT, $0-8
@@ -1548,8 +2736,8 @@ TEXT ·winograd_out_f32_avx512(SB), NOSPLIT, $0-8
 	VBROADCASTSS 8(AX), Z30
 	VBROADCASTSS 12(AX), Z31
 	MOVQ         176(DI), SI
-	MOVQ         184(DI), DX
-	MOVQ         208(DI), R8
+	MOVQ         200(DI), DX
+	MOVQ         224(DI), R8
 	MOVQ         104(DI), R12
 	MOVQ         120(DI), R15
 
@@ -1668,12 +2856,12 @@ vector:
 
 rows:
 	MOVQ         R9, AX
-	ADDQ         320(DI), AX
+	ADDQ         336(DI), AX
 	MOVQ         R10, BX
-	ADDQ         328(DI), BX
-	CMPQ         344(DI), $0x00
+	ADDQ         344(DI), BX
+	CMPQ         360(DI), $0x00
 	JGT          skip0
-	CMPQ         352(DI), $0x00
+	CMPQ         368(DI), $0x00
 	JLE          skip0
 	VADDPS       Z2, Z1, Z24
 	VSUBPS       Z2, Z1, Z1
@@ -1694,14 +2882,14 @@ rows:
 	VUNPCKHPD    Z3, Z1, Z26
 	VUNPCKLPD    Z4, Z2, Z24
 	VUNPCKHPD    Z4, Z2, Z5
-	MOVQ         240(DI), CX
-	ADDQ         336(DI), CX
+	MOVQ         256(DI), CX
+	ADDQ         352(DI), CX
 	VBROADCASTSS (CX), Z1
 	VADDPS       Z1, Z0, Z0
 	VADDPS       Z1, Z26, Z26
 	VADDPS       Z1, Z24, Z24
 	VADDPS       Z1, Z5, Z5
-	CMPQ         208(DI), $0x00
+	CMPQ         224(DI), $0x00
 	JEQ          relu0
 	VADDPS       (BX), Z0, K1, Z0
 	VADDPS       64(BX), Z26, K2, Z26
@@ -1709,7 +2897,7 @@ rows:
 	VADDPS       192(BX), Z5, K4, Z5
 
 relu0:
-	CMPQ   264(DI), $0x00
+	CMPQ   280(DI), $0x00
 	JEQ    slope0
 	VPXORD Z1, Z1, Z1
 	VMAXPS Z0, Z1, Z0
@@ -1718,10 +2906,10 @@ relu0:
 	VMAXPS Z5, Z1, Z5
 
 slope0:
-	MOVQ         248(DI), CX
+	MOVQ         264(DI), CX
 	TESTQ        CX, CX
 	JZ           clip0
-	ADDQ         336(DI), CX
+	ADDQ         352(DI), CX
 	VBROADCASTSS (CX), Z2
 	VPXORD       Z1, Z1, Z1
 	VCMPPS       $0x11, Z1, Z0, K5
@@ -1734,7 +2922,7 @@ slope0:
 	VMULPS       Z2, Z5, K5, Z5
 
 clip0:
-	MOVQ         256(DI), CX
+	MOVQ         272(DI), CX
 	TESTQ        CX, CX
 	JZ           write0
 	VBROADCASTSS (CX), Z3
@@ -1749,10 +2937,10 @@ clip0:
 	VMINPS       Z5, Z4, Z5
 
 write0:
-	MOVQ      232(DI), CX
+	MOVQ      248(DI), CX
 	TESTQ     CX, CX
 	JZ        gated0
-	SUBQ      184(DI), CX
+	SUBQ      200(DI), CX
 	ADDQ      AX, CX
 	VPXORD    Z1, Z1, Z1
 	VCMPPS    $0x11, (CX), Z1, K1, K5
@@ -1771,11 +2959,11 @@ gated0:
 	VMOVUPS Z5, K4, 192(AX)
 
 skip0:
-	ADDQ         192(DI), AX
-	ADDQ         216(DI), BX
-	CMPQ         344(DI), $0x01
+	ADDQ         208(DI), AX
+	ADDQ         232(DI), BX
+	CMPQ         360(DI), $0x01
 	JGT          skip1
-	CMPQ         352(DI), $0x01
+	CMPQ         368(DI), $0x01
 	JLE          skip1
 	VADDPS       Z8, Z7, Z24
 	VSUBPS       Z8, Z7, Z7
@@ -1796,14 +2984,14 @@ skip0:
 	VUNPCKHPD    Z9, Z7, Z26
 	VUNPCKLPD    Z10, Z8, Z24
 	VUNPCKHPD    Z10, Z8, Z11
-	MOVQ         240(DI), CX
-	ADDQ         336(DI), CX
+	MOVQ         256(DI), CX
+	ADDQ         352(DI), CX
 	VBROADCASTSS (CX), Z7
 	VADDPS       Z7, Z6, Z6
 	VADDPS       Z7, Z26, Z26
 	VADDPS       Z7, Z24, Z24
 	VADDPS       Z7, Z11, Z11
-	CMPQ         208(DI), $0x00
+	CMPQ         224(DI), $0x00
 	JEQ          relu1
 	VADDPS       (BX), Z6, K1, Z6
 	VADDPS       64(BX), Z26, K2, Z26
@@ -1811,7 +2999,7 @@ skip0:
 	VADDPS       192(BX), Z11, K4, Z11
 
 relu1:
-	CMPQ   264(DI), $0x00
+	CMPQ   280(DI), $0x00
 	JEQ    slope1
 	VPXORD Z7, Z7, Z7
 	VMAXPS Z6, Z7, Z6
@@ -1820,10 +3008,10 @@ relu1:
 	VMAXPS Z11, Z7, Z11
 
 slope1:
-	MOVQ         248(DI), CX
+	MOVQ         264(DI), CX
 	TESTQ        CX, CX
 	JZ           clip1
-	ADDQ         336(DI), CX
+	ADDQ         352(DI), CX
 	VBROADCASTSS (CX), Z8
 	VPXORD       Z7, Z7, Z7
 	VCMPPS       $0x11, Z7, Z6, K5
@@ -1836,7 +3024,7 @@ slope1:
 	VMULPS       Z8, Z11, K5, Z11
 
 clip1:
-	MOVQ         256(DI), CX
+	MOVQ         272(DI), CX
 	TESTQ        CX, CX
 	JZ           write1
 	VBROADCASTSS (CX), Z9
@@ -1851,10 +3039,10 @@ clip1:
 	VMINPS       Z11, Z10, Z11
 
 write1:
-	MOVQ      232(DI), CX
+	MOVQ      248(DI), CX
 	TESTQ     CX, CX
 	JZ        gated1
-	SUBQ      184(DI), CX
+	SUBQ      200(DI), CX
 	ADDQ      AX, CX
 	VPXORD    Z7, Z7, Z7
 	VCMPPS    $0x11, (CX), Z7, K1, K5
@@ -1873,11 +3061,11 @@ gated1:
 	VMOVUPS Z11, K4, 192(AX)
 
 skip1:
-	ADDQ         192(DI), AX
-	ADDQ         216(DI), BX
-	CMPQ         344(DI), $0x02
+	ADDQ         208(DI), AX
+	ADDQ         232(DI), BX
+	CMPQ         360(DI), $0x02
 	JGT          skip2
-	CMPQ         352(DI), $0x02
+	CMPQ         368(DI), $0x02
 	JLE          skip2
 	VADDPS       Z14, Z13, Z24
 	VSUBPS       Z14, Z13, Z13
@@ -1898,14 +3086,14 @@ skip1:
 	VUNPCKHPD    Z15, Z13, Z26
 	VUNPCKLPD    Z16, Z14, Z24
 	VUNPCKHPD    Z16, Z14, Z17
-	MOVQ         240(DI), CX
-	ADDQ         336(DI), CX
+	MOVQ         256(DI), CX
+	ADDQ         352(DI), CX
 	VBROADCASTSS (CX), Z13
 	VADDPS       Z13, Z12, Z12
 	VADDPS       Z13, Z26, Z26
 	VADDPS       Z13, Z24, Z24
 	VADDPS       Z13, Z17, Z17
-	CMPQ         208(DI), $0x00
+	CMPQ         224(DI), $0x00
 	JEQ          relu2
 	VADDPS       (BX), Z12, K1, Z12
 	VADDPS       64(BX), Z26, K2, Z26
@@ -1913,7 +3101,7 @@ skip1:
 	VADDPS       192(BX), Z17, K4, Z17
 
 relu2:
-	CMPQ   264(DI), $0x00
+	CMPQ   280(DI), $0x00
 	JEQ    slope2
 	VPXORD Z13, Z13, Z13
 	VMAXPS Z12, Z13, Z12
@@ -1922,10 +3110,10 @@ relu2:
 	VMAXPS Z17, Z13, Z17
 
 slope2:
-	MOVQ         248(DI), CX
+	MOVQ         264(DI), CX
 	TESTQ        CX, CX
 	JZ           clip2
-	ADDQ         336(DI), CX
+	ADDQ         352(DI), CX
 	VBROADCASTSS (CX), Z14
 	VPXORD       Z13, Z13, Z13
 	VCMPPS       $0x11, Z13, Z12, K5
@@ -1938,7 +3126,7 @@ slope2:
 	VMULPS       Z14, Z17, K5, Z17
 
 clip2:
-	MOVQ         256(DI), CX
+	MOVQ         272(DI), CX
 	TESTQ        CX, CX
 	JZ           write2
 	VBROADCASTSS (CX), Z15
@@ -1953,10 +3141,10 @@ clip2:
 	VMINPS       Z17, Z16, Z17
 
 write2:
-	MOVQ      232(DI), CX
+	MOVQ      248(DI), CX
 	TESTQ     CX, CX
 	JZ        gated2
-	SUBQ      184(DI), CX
+	SUBQ      200(DI), CX
 	ADDQ      AX, CX
 	VPXORD    Z13, Z13, Z13
 	VCMPPS    $0x11, (CX), Z13, K1, K5
@@ -1975,11 +3163,11 @@ gated2:
 	VMOVUPS Z17, K4, 192(AX)
 
 skip2:
-	ADDQ         192(DI), AX
-	ADDQ         216(DI), BX
-	CMPQ         344(DI), $0x03
+	ADDQ         208(DI), AX
+	ADDQ         232(DI), BX
+	CMPQ         360(DI), $0x03
 	JGT          skip3
-	CMPQ         352(DI), $0x03
+	CMPQ         368(DI), $0x03
 	JLE          skip3
 	VADDPS       Z20, Z19, Z24
 	VSUBPS       Z20, Z19, Z19
@@ -2000,14 +3188,14 @@ skip2:
 	VUNPCKHPD    Z21, Z19, Z26
 	VUNPCKLPD    Z22, Z20, Z24
 	VUNPCKHPD    Z22, Z20, Z23
-	MOVQ         240(DI), CX
-	ADDQ         336(DI), CX
+	MOVQ         256(DI), CX
+	ADDQ         352(DI), CX
 	VBROADCASTSS (CX), Z19
 	VADDPS       Z19, Z18, Z18
 	VADDPS       Z19, Z26, Z26
 	VADDPS       Z19, Z24, Z24
 	VADDPS       Z19, Z23, Z23
-	CMPQ         208(DI), $0x00
+	CMPQ         224(DI), $0x00
 	JEQ          relu3
 	VADDPS       (BX), Z18, K1, Z18
 	VADDPS       64(BX), Z26, K2, Z26
@@ -2015,7 +3203,7 @@ skip2:
 	VADDPS       192(BX), Z23, K4, Z23
 
 relu3:
-	CMPQ   264(DI), $0x00
+	CMPQ   280(DI), $0x00
 	JEQ    slope3
 	VPXORD Z19, Z19, Z19
 	VMAXPS Z18, Z19, Z18
@@ -2024,10 +3212,10 @@ relu3:
 	VMAXPS Z23, Z19, Z23
 
 slope3:
-	MOVQ         248(DI), CX
+	MOVQ         264(DI), CX
 	TESTQ        CX, CX
 	JZ           clip3
-	ADDQ         336(DI), CX
+	ADDQ         352(DI), CX
 	VBROADCASTSS (CX), Z20
 	VPXORD       Z19, Z19, Z19
 	VCMPPS       $0x11, Z19, Z18, K5
@@ -2040,7 +3228,7 @@ slope3:
 	VMULPS       Z20, Z23, K5, Z23
 
 clip3:
-	MOVQ         256(DI), CX
+	MOVQ         272(DI), CX
 	TESTQ        CX, CX
 	JZ           write3
 	VBROADCASTSS (CX), Z21
@@ -2055,10 +3243,10 @@ clip3:
 	VMINPS       Z23, Z22, Z23
 
 write3:
-	MOVQ      232(DI), CX
+	MOVQ      248(DI), CX
 	TESTQ     CX, CX
 	JZ        gated3
-	SUBQ      184(DI), CX
+	SUBQ      200(DI), CX
 	ADDQ      AX, CX
 	VPXORD    Z19, Z19, Z19
 	VCMPPS    $0x11, (CX), Z19, K1, K5
@@ -2077,16 +3265,16 @@ gated3:
 	VMOVUPS Z23, K4, 192(AX)
 
 skip3:
-	ADDQ 192(DI), AX
-	ADDQ 216(DI), BX
+	ADDQ 208(DI), AX
+	ADDQ 232(DI), BX
 	ADDQ $+64, SI
 	ADDQ $+256, R9
 	ADDQ $+256, R10
 	DECQ R11
 	JNZ  vector
-	ADDQ 200(DI), DX
-	ADDQ 224(DI), R8
-	ADDQ $0x04, 336(DI)
+	ADDQ 216(DI), DX
+	ADDQ 240(DI), R8
+	ADDQ $0x04, 352(DI)
 	DECQ R12
 	JNZ  channel
 	VZEROUPPER
@@ -2620,6 +3808,71 @@ vector:
 	VZEROUPPER
 	RET
 
+// func winograd_turn_f32_avx2(a *winogradArgs)
+// Requires: AVX
+TEXT ·winograd_turn_f32_avx2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), DI
+	MOVQ (DI), SI
+	MOVQ 192(DI), DX
+	MOVQ 176(DI), BX
+	MOVQ 112(DI), CX
+
+vector:
+	MOVQ       (DX), AX
+	VMOVUPS    (SI)(AX*1), Y0
+	MOVQ       8(DX), AX
+	VMOVUPS    (SI)(AX*1), Y1
+	MOVQ       16(DX), AX
+	VMOVUPS    (SI)(AX*1), Y2
+	MOVQ       24(DX), AX
+	VMOVUPS    (SI)(AX*1), Y3
+	MOVQ       32(DX), AX
+	VMOVUPS    (SI)(AX*1), Y4
+	MOVQ       40(DX), AX
+	VMOVUPS    (SI)(AX*1), Y5
+	MOVQ       48(DX), AX
+	VMOVUPS    (SI)(AX*1), Y6
+	MOVQ       56(DX), AX
+	VMOVUPS    (SI)(AX*1), Y7
+	VUNPCKLPS  Y1, Y0, Y8
+	VUNPCKHPS  Y1, Y0, Y9
+	VUNPCKLPS  Y3, Y2, Y10
+	VUNPCKHPS  Y3, Y2, Y11
+	VUNPCKLPS  Y5, Y4, Y12
+	VUNPCKHPS  Y5, Y4, Y13
+	VUNPCKLPS  Y7, Y6, Y14
+	VUNPCKHPS  Y7, Y6, Y15
+	VUNPCKLPD  Y10, Y8, Y0
+	VUNPCKHPD  Y10, Y8, Y1
+	VUNPCKLPD  Y11, Y9, Y2
+	VUNPCKHPD  Y11, Y9, Y3
+	VUNPCKLPD  Y14, Y12, Y4
+	VUNPCKHPD  Y14, Y12, Y5
+	VUNPCKLPD  Y15, Y13, Y6
+	VUNPCKHPD  Y15, Y13, Y7
+	VPERM2F128 $0x20, Y4, Y0, Y8
+	VPERM2F128 $0x31, Y4, Y0, Y9
+	VMOVUPS    Y8, (BX)
+	VMOVUPS    Y9, 128(BX)
+	VPERM2F128 $0x20, Y5, Y1, Y8
+	VPERM2F128 $0x31, Y5, Y1, Y9
+	VMOVUPS    Y8, 32(BX)
+	VMOVUPS    Y9, 160(BX)
+	VPERM2F128 $0x20, Y6, Y2, Y8
+	VPERM2F128 $0x31, Y6, Y2, Y9
+	VMOVUPS    Y8, 64(BX)
+	VMOVUPS    Y9, 192(BX)
+	VPERM2F128 $0x20, Y7, Y3, Y8
+	VPERM2F128 $0x31, Y7, Y3, Y9
+	VMOVUPS    Y8, 96(BX)
+	VMOVUPS    Y9, 224(BX)
+	ADDQ       $+32, SI
+	ADDQ       $+256, BX
+	DECQ       CX
+	JNZ        vector
+	VZEROUPPER
+	RET
+
 // func winograd_dy_f32_avx2(a *winogradArgs)
 // Requires: AVX, FMA3
 TEXT ·winograd_dy_f32_avx2(SB), NOSPLIT, $0-8
@@ -2629,151 +3882,266 @@ TEXT ·winograd_dy_f32_avx2(SB), NOSPLIT, $0-8
 	VBROADCASTSS 4(AX), Y13
 	VBROADCASTSS 8(AX), Y14
 	VBROADCASTSS 12(AX), Y15
-	MOVQ         176(DI), R9
+	MOVQ         (DI), SI
+	MOVQ         48(DI), DX
+	LEAQ         (DX)(DX*2), BX
+	MOVQ         176(DI), R8
+	MOVQ         152(DI), R9
 	MOVQ         120(DI), R10
+	MOVQ         112(DI), R11
 
-channel:
-	MOVQ  (DI), AX
-	ADDQ  272(DI), AX
-	MOVQ  8(DI), BX
-	ADDQ  280(DI), BX
-	MOVQ  16(DI), CX
-	ADDQ  288(DI), CX
-	MOVQ  24(DI), DX
-	ADDQ  296(DI), DX
-	MOVQ  112(DI), R12
-	SHLQ  $0x02, R12
-	MOVQ  96(DI), R13
-	XORQ  R11, R11
-	TESTQ R13, R13
-	JNZ   tail
-
-column:
-	VMOVUPS     (AX)(R11*1), Y0
-	VMOVUPS     (BX)(R11*1), Y1
-	VMOVUPS     (CX)(R11*1), Y2
-	VMOVUPS     (DX)(R11*1), Y3
-	VMOVUPS     Y0, (R10)(R11*1)
-	VMOVUPS     Y3, 2240(R10)(R11*1)
-	VMULPS      Y12, Y0, Y4
-	VFMADD231PS Y13, Y2, Y4
-	VMOVAPS     Y1, Y5
-	VFMADD231PS Y14, Y3, Y5
-	VADDPS      Y5, Y4, Y6
-	VMOVUPS     Y6, 448(R10)(R11*1)
-	VSUBPS      Y5, Y4, Y4
-	VMOVUPS     Y4, 896(R10)(R11*1)
-	VMULPS      Y13, Y0, Y4
-	VFMADD231PS Y12, Y2, Y4
-	VMOVAPS     Y1, Y5
-	VFMADD231PS Y15, Y3, Y5
-	VADDPS      Y5, Y4, Y6
-	VMOVUPS     Y6, 1344(R10)(R11*1)
-	VSUBPS      Y5, Y4, Y4
-	VMOVUPS     Y4, 1792(R10)(R11*1)
-	ADDQ        $+32, R11
-	DECQ        R12
-	JNZ         column
-	JMP         across
-
-tail:
-masked:
-	VMOVUPS     (R13)(R11*1), Y7
-	VMASKMOVPS  (AX)(R11*1), Y7, Y0
-	VMASKMOVPS  (BX)(R11*1), Y7, Y1
-	VMASKMOVPS  (CX)(R11*1), Y7, Y2
-	VMASKMOVPS  (DX)(R11*1), Y7, Y3
-	VMOVUPS     Y0, (R10)(R11*1)
-	VMOVUPS     Y3, 2240(R10)(R11*1)
-	VMULPS      Y12, Y0, Y4
-	VFMADD231PS Y13, Y2, Y4
-	VMOVAPS     Y1, Y5
-	VFMADD231PS Y14, Y3, Y5
-	VADDPS      Y5, Y4, Y6
-	VMOVUPS     Y6, 448(R10)(R11*1)
-	VSUBPS      Y5, Y4, Y4
-	VMOVUPS     Y4, 896(R10)(R11*1)
-	VMULPS      Y13, Y0, Y4
-	VFMADD231PS Y12, Y2, Y4
-	VMOVAPS     Y1, Y5
-	VFMADD231PS Y15, Y3, Y5
-	VADDPS      Y5, Y4, Y6
-	VMOVUPS     Y6, 1344(R10)(R11*1)
-	VSUBPS      Y5, Y4, Y4
-	VMOVUPS     Y4, 1792(R10)(R11*1)
-	ADDQ        $+32, R11
-	DECQ        R12
-	JNZ         masked
-
-across:
-	MOVQ 152(DI), AX
-	MOVQ R10, SI
-	MOVQ R9, R8
-	MOVQ $0x00000006, R15
-
-row:
-	MOVQ SI, BX
-	MOVQ R8, CX
-	LEAQ (R8)(AX*1), DX
-	LEAQ (DX)(AX*2), DX
-	MOVQ 112(DI), R12
-
-vector:
-	VMOVUPS     (BX), Y4
-	VMOVUPS     32(BX), Y5
-	VUNPCKLPS   Y5, Y4, Y0
-	VUNPCKHPS   Y5, Y4, Y2
-	VMOVUPS     64(BX), Y4
-	VMOVUPS     96(BX), Y5
-	VUNPCKLPS   Y5, Y4, Y1
-	VUNPCKHPS   Y5, Y4, Y3
-	VUNPCKHPD   Y3, Y2, Y4
-	VUNPCKLPD   Y3, Y2, Y2
-	VMOVAPS     Y4, Y3
-	VUNPCKHPD   Y1, Y0, Y4
-	VUNPCKLPD   Y1, Y0, Y0
-	VMOVAPS     Y4, Y1
+tile:
+	VMOVUPS     (SI), Y0
+	VMOVUPS     (SI)(DX*1), Y3
+	VMOVUPS     (SI)(DX*2), Y4
+	VMOVUPS     (SI)(BX*1), Y5
+	VMULPS      Y0, Y12, Y11
+	VFMADD231PS Y4, Y13, Y11
+	VMOVAPS     Y3, Y10
+	VFMADD231PS Y5, Y14, Y10
+	VADDPS      Y10, Y11, Y1
+	VSUBPS      Y10, Y11, Y2
+	VMULPS      Y0, Y13, Y11
+	VFMADD231PS Y4, Y12, Y11
+	VFMADD231PS Y5, Y15, Y3
+	VSUBPS      Y3, Y11, Y4
+	VADDPS      Y3, Y11, Y3
+	VMOVUPS     Y0, (R10)
+	VMOVUPS     Y1, 128(R10)
+	VMOVUPS     Y2, 256(R10)
+	VMOVUPS     Y3, 384(R10)
+	VMOVUPS     Y4, 512(R10)
+	VMOVUPS     Y5, 640(R10)
+	VMOVUPS     32(SI), Y0
+	VMOVUPS     32(SI)(DX*1), Y3
+	VMOVUPS     32(SI)(DX*2), Y4
+	VMOVUPS     32(SI)(BX*1), Y5
+	VMULPS      Y0, Y12, Y11
+	VFMADD231PS Y4, Y13, Y11
+	VMOVAPS     Y3, Y10
+	VFMADD231PS Y5, Y14, Y10
+	VADDPS      Y10, Y11, Y1
+	VSUBPS      Y10, Y11, Y2
+	VMULPS      Y0, Y13, Y11
+	VFMADD231PS Y4, Y12, Y11
+	VFMADD231PS Y5, Y15, Y3
+	VSUBPS      Y3, Y11, Y4
+	VADDPS      Y3, Y11, Y3
+	VMOVUPS     Y0, 32(R10)
+	VMOVUPS     Y1, 160(R10)
+	VMOVUPS     Y2, 288(R10)
+	VMOVUPS     Y3, 416(R10)
+	VMOVUPS     Y4, 544(R10)
+	VMOVUPS     Y5, 672(R10)
+	VMOVUPS     64(SI), Y0
+	VMOVUPS     64(SI)(DX*1), Y3
+	VMOVUPS     64(SI)(DX*2), Y4
+	VMOVUPS     64(SI)(BX*1), Y5
+	VMULPS      Y0, Y12, Y11
+	VFMADD231PS Y4, Y13, Y11
+	VMOVAPS     Y3, Y10
+	VFMADD231PS Y5, Y14, Y10
+	VADDPS      Y10, Y11, Y1
+	VSUBPS      Y10, Y11, Y2
+	VMULPS      Y0, Y13, Y11
+	VFMADD231PS Y4, Y12, Y11
+	VFMADD231PS Y5, Y15, Y3
+	VSUBPS      Y3, Y11, Y4
+	VADDPS      Y3, Y11, Y3
+	VMOVUPS     Y0, 64(R10)
+	VMOVUPS     Y1, 192(R10)
+	VMOVUPS     Y2, 320(R10)
+	VMOVUPS     Y3, 448(R10)
+	VMOVUPS     Y4, 576(R10)
+	VMOVUPS     Y5, 704(R10)
+	VMOVUPS     96(SI), Y0
+	VMOVUPS     96(SI)(DX*1), Y3
+	VMOVUPS     96(SI)(DX*2), Y4
+	VMOVUPS     96(SI)(BX*1), Y5
+	VMULPS      Y0, Y12, Y11
+	VFMADD231PS Y4, Y13, Y11
+	VMOVAPS     Y3, Y10
+	VFMADD231PS Y5, Y14, Y10
+	VADDPS      Y10, Y11, Y1
+	VSUBPS      Y10, Y11, Y2
+	VMULPS      Y0, Y13, Y11
+	VFMADD231PS Y4, Y12, Y11
+	VFMADD231PS Y5, Y15, Y3
+	VSUBPS      Y3, Y11, Y4
+	VADDPS      Y3, Y11, Y3
+	VMOVUPS     Y0, 96(R10)
+	VMOVUPS     Y1, 224(R10)
+	VMOVUPS     Y2, 352(R10)
+	VMOVUPS     Y3, 480(R10)
+	VMOVUPS     Y4, 608(R10)
+	VMOVUPS     Y5, 736(R10)
+	MOVQ        R8, CX
+	VMOVUPS     (R10), Y0
+	VMOVUPS     32(R10), Y1
+	VMOVUPS     64(R10), Y2
+	VMOVUPS     96(R10), Y3
+	VMULPS      Y0, Y12, Y11
+	VFMADD231PS Y2, Y13, Y11
+	VMOVAPS     Y1, Y10
+	VFMADD231PS Y3, Y14, Y10
+	VADDPS      Y10, Y11, Y4
+	VSUBPS      Y10, Y11, Y5
+	VMULPS      Y0, Y13, Y11
+	VFMADD231PS Y2, Y12, Y11
+	VFMADD231PS Y3, Y15, Y1
+	VSUBPS      Y1, Y11, Y2
+	VADDPS      Y1, Y11, Y1
 	VMOVUPS     Y0, (CX)
-	VMOVUPS     Y3, (DX)(AX*2)
-	VMULPS      Y12, Y0, Y4
-	VFMADD231PS Y13, Y2, Y4
-	VMOVAPS     Y1, Y5
-	VFMADD231PS Y14, Y3, Y5
-	VADDPS      Y5, Y4, Y6
-	VMOVUPS     Y6, (CX)(AX*1)
-	VSUBPS      Y5, Y4, Y4
-	VMOVUPS     Y4, (CX)(AX*2)
-	VMULPS      Y13, Y0, Y4
-	VFMADD231PS Y12, Y2, Y4
-	VMOVAPS     Y1, Y5
-	VFMADD231PS Y15, Y3, Y5
-	VADDPS      Y5, Y4, Y6
-	VMOVUPS     Y6, (DX)
-	VSUBPS      Y5, Y4, Y4
-	VMOVUPS     Y4, (CX)(AX*4)
-	ADDQ        $+128, BX
-	ADDQ        $+32, CX
-	ADDQ        $+32, DX
-	DECQ        R12
-	JNZ         vector
-	ADDQ        $+448, SI
-	LEAQ        (R8)(AX*2), R8
-	LEAQ        (R8)(AX*4), R8
-	DECQ        R15
-	JNZ         row
-	MOVQ        48(DI), R11
-	ADDQ        R11, 272(DI)
-	MOVQ        56(DI), R11
-	ADDQ        R11, 280(DI)
-	MOVQ        64(DI), R11
-	ADDQ        R11, 288(DI)
-	MOVQ        72(DI), R11
-	ADDQ        R11, 296(DI)
-	MOVQ        112(DI), R11
-	IMUL3Q      $0x20, R11, R11
-	ADDQ        R11, R9
-	DECQ        104(DI)
-	JNZ         channel
+	ADDQ        R9, CX
+	VMOVUPS     Y4, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Y5, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Y1, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Y2, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Y3, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     128(R10), Y0
+	VMOVUPS     160(R10), Y1
+	VMOVUPS     192(R10), Y2
+	VMOVUPS     224(R10), Y3
+	VMULPS      Y0, Y12, Y11
+	VFMADD231PS Y2, Y13, Y11
+	VMOVAPS     Y1, Y10
+	VFMADD231PS Y3, Y14, Y10
+	VADDPS      Y10, Y11, Y4
+	VSUBPS      Y10, Y11, Y5
+	VMULPS      Y0, Y13, Y11
+	VFMADD231PS Y2, Y12, Y11
+	VFMADD231PS Y3, Y15, Y1
+	VSUBPS      Y1, Y11, Y2
+	VADDPS      Y1, Y11, Y1
+	VMOVUPS     Y0, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Y4, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Y5, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Y1, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Y2, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Y3, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     256(R10), Y0
+	VMOVUPS     288(R10), Y1
+	VMOVUPS     320(R10), Y2
+	VMOVUPS     352(R10), Y3
+	VMULPS      Y0, Y12, Y11
+	VFMADD231PS Y2, Y13, Y11
+	VMOVAPS     Y1, Y10
+	VFMADD231PS Y3, Y14, Y10
+	VADDPS      Y10, Y11, Y4
+	VSUBPS      Y10, Y11, Y5
+	VMULPS      Y0, Y13, Y11
+	VFMADD231PS Y2, Y12, Y11
+	VFMADD231PS Y3, Y15, Y1
+	VSUBPS      Y1, Y11, Y2
+	VADDPS      Y1, Y11, Y1
+	VMOVUPS     Y0, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Y4, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Y5, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Y1, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Y2, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Y3, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     384(R10), Y0
+	VMOVUPS     416(R10), Y1
+	VMOVUPS     448(R10), Y2
+	VMOVUPS     480(R10), Y3
+	VMULPS      Y0, Y12, Y11
+	VFMADD231PS Y2, Y13, Y11
+	VMOVAPS     Y1, Y10
+	VFMADD231PS Y3, Y14, Y10
+	VADDPS      Y10, Y11, Y4
+	VSUBPS      Y10, Y11, Y5
+	VMULPS      Y0, Y13, Y11
+	VFMADD231PS Y2, Y12, Y11
+	VFMADD231PS Y3, Y15, Y1
+	VSUBPS      Y1, Y11, Y2
+	VADDPS      Y1, Y11, Y1
+	VMOVUPS     Y0, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Y4, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Y5, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Y1, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Y2, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Y3, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     512(R10), Y0
+	VMOVUPS     544(R10), Y1
+	VMOVUPS     576(R10), Y2
+	VMOVUPS     608(R10), Y3
+	VMULPS      Y0, Y12, Y11
+	VFMADD231PS Y2, Y13, Y11
+	VMOVAPS     Y1, Y10
+	VFMADD231PS Y3, Y14, Y10
+	VADDPS      Y10, Y11, Y4
+	VSUBPS      Y10, Y11, Y5
+	VMULPS      Y0, Y13, Y11
+	VFMADD231PS Y2, Y12, Y11
+	VFMADD231PS Y3, Y15, Y1
+	VSUBPS      Y1, Y11, Y2
+	VADDPS      Y1, Y11, Y1
+	VMOVUPS     Y0, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Y4, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Y5, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Y1, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Y2, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Y3, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     640(R10), Y0
+	VMOVUPS     672(R10), Y1
+	VMOVUPS     704(R10), Y2
+	VMOVUPS     736(R10), Y3
+	VMULPS      Y0, Y12, Y11
+	VFMADD231PS Y2, Y13, Y11
+	VMOVAPS     Y1, Y10
+	VFMADD231PS Y3, Y14, Y10
+	VADDPS      Y10, Y11, Y4
+	VSUBPS      Y10, Y11, Y5
+	VMULPS      Y0, Y13, Y11
+	VFMADD231PS Y2, Y12, Y11
+	VFMADD231PS Y3, Y15, Y1
+	VSUBPS      Y1, Y11, Y2
+	VADDPS      Y1, Y11, Y1
+	VMOVUPS     Y0, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Y4, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Y5, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Y1, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Y2, (CX)
+	ADDQ        R9, CX
+	VMOVUPS     Y3, (CX)
+	ADDQ        R9, CX
+	ADDQ        $+128, SI
+	ADDQ        56(DI), R8
+	DECQ        R11
+	JNZ         tile
 	VZEROUPPER
 	RET
 
@@ -2792,17 +4160,17 @@ TEXT ·winograd_in_f32_avx2(SB), NOSPLIT, $0-8
 
 channel:
 	MOVQ  (DI), AX
-	ADDQ  272(DI), AX
+	ADDQ  288(DI), AX
 	MOVQ  8(DI), BX
-	ADDQ  280(DI), BX
+	ADDQ  296(DI), BX
 	MOVQ  16(DI), CX
-	ADDQ  288(DI), CX
+	ADDQ  304(DI), CX
 	MOVQ  24(DI), DX
-	ADDQ  296(DI), DX
+	ADDQ  312(DI), DX
 	MOVQ  32(DI), SI
-	ADDQ  304(DI), SI
+	ADDQ  320(DI), SI
 	MOVQ  40(DI), R8
-	ADDQ  312(DI), R8
+	ADDQ  328(DI), R8
 	MOVQ  112(DI), R12
 	LEAQ  (R12)(R12*1), R12
 	LEAQ  2(R12)(R12*1), R12
@@ -2948,17 +4316,17 @@ vector:
 	DECQ         R15
 	JNZ          row
 	MOVQ         48(DI), R11
-	ADDQ         R11, 272(DI)
-	MOVQ         56(DI), R11
-	ADDQ         R11, 280(DI)
-	MOVQ         64(DI), R11
 	ADDQ         R11, 288(DI)
-	MOVQ         72(DI), R11
+	MOVQ         56(DI), R11
 	ADDQ         R11, 296(DI)
-	MOVQ         80(DI), R11
+	MOVQ         64(DI), R11
 	ADDQ         R11, 304(DI)
-	MOVQ         88(DI), R11
+	MOVQ         72(DI), R11
 	ADDQ         R11, 312(DI)
+	MOVQ         80(DI), R11
+	ADDQ         R11, 320(DI)
+	MOVQ         88(DI), R11
+	ADDQ         R11, 328(DI)
 	MOVQ         112(DI), R11
 	IMUL3Q       $0x20, R11, R11
 	ADDQ         R11, R9
@@ -3007,6 +4375,77 @@ channel:
 	ADDQ         R10, SI
 	ADDQ         $+384, R8
 	DECQ         R9
+	JNZ          point
+	VZEROUPPER
+	RET
+
+// func winograd_grad_f32_4x1_avx2(a *winogradArgs)
+// Requires: AVX, FMA3
+TEXT ·winograd_grad_f32_4x1_avx2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), DI
+	MOVQ 144(DI), SI
+	MOVQ 160(DI), R13
+	MOVQ 56(DI), BX
+	LEAQ (BX)(BX*2), CX
+	MOVQ 192(DI), R10
+	MOVQ 112(DI), R11
+	LEAQ (R10)(R11*4), R10
+	MOVQ $0x00000024, R15
+
+point:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   SI, R8
+	MOVQ   176(DI), DX
+	MOVQ   368(DI), R12
+
+row:
+	MOVQ 112(DI), R11
+	NEGQ R11
+
+tile:
+	MOVLQSX      (R10)(R11*4), AX
+	ADDQ         R8, AX
+	VMOVUPS      (DX), Y4
+	VBROADCASTSS (AX), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS (AX)(BX*1), Y5
+	VFMADD231PS  Y4, Y5, Y1
+	VBROADCASTSS (AX)(BX*2), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS (AX)(CX*1), Y5
+	VFMADD231PS  Y4, Y5, Y3
+	ADDQ         $+32, DX
+	INCQ         R11
+	JNZ          tile
+	ADDQ         48(DI), R8
+	DECQ         R12
+	JNZ          row
+	MOVQ         96(DI), AX
+	VMOVUPS      (AX), Y15
+	MOVQ         R13, AX
+	VMASKMOVPS   (AX), Y15, Y4
+	VADDPS       Y4, Y0, Y0
+	VMASKMOVPS   Y0, Y15, (AX)
+	ADDQ         64(DI), AX
+	VMASKMOVPS   (AX), Y15, Y4
+	VADDPS       Y4, Y1, Y1
+	VMASKMOVPS   Y1, Y15, (AX)
+	ADDQ         64(DI), AX
+	VMASKMOVPS   (AX), Y15, Y4
+	VADDPS       Y4, Y2, Y2
+	VMASKMOVPS   Y2, Y15, (AX)
+	ADDQ         64(DI), AX
+	VMASKMOVPS   (AX), Y15, Y4
+	VADDPS       Y4, Y3, Y3
+	VMASKMOVPS   Y3, Y15, (AX)
+	ADDQ         168(DI), R13
+	ADDQ         152(DI), SI
+	MOVQ         184(DI), AX
+	ADDQ         AX, 176(DI)
+	DECQ         R15
 	JNZ          point
 	VZEROUPPER
 	RET
@@ -3064,6 +4503,94 @@ channel:
 	ADDQ         R10, SI
 	ADDQ         $+384, R8
 	DECQ         R9
+	JNZ          point
+	VZEROUPPER
+	RET
+
+// func winograd_grad_f32_4x2_avx2(a *winogradArgs)
+// Requires: AVX, FMA3
+TEXT ·winograd_grad_f32_4x2_avx2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), DI
+	MOVQ 144(DI), SI
+	MOVQ 160(DI), R13
+	MOVQ 56(DI), BX
+	LEAQ (BX)(BX*2), CX
+	MOVQ 192(DI), R10
+	MOVQ 112(DI), R11
+	LEAQ (R10)(R11*4), R10
+	MOVQ $0x00000024, R15
+
+point:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   SI, R8
+	MOVQ   176(DI), DX
+	MOVQ   368(DI), R12
+
+row:
+	MOVQ 112(DI), R11
+	NEGQ R11
+
+tile:
+	MOVLQSX      (R10)(R11*4), AX
+	ADDQ         R8, AX
+	VMOVUPS      (DX), Y8
+	VMOVUPS      32(DX), Y9
+	VBROADCASTSS (AX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS (AX)(BX*1), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS (AX)(BX*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS (AX)(CX*1), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         $+64, DX
+	INCQ         R11
+	JNZ          tile
+	ADDQ         48(DI), R8
+	DECQ         R12
+	JNZ          row
+	MOVQ         96(DI), AX
+	VMOVUPS      (AX), Y15
+	MOVQ         R13, AX
+	VADDPS       (AX), Y0, Y0
+	VMOVUPS      Y0, (AX)
+	VMASKMOVPS   32(AX), Y15, Y8
+	VADDPS       Y8, Y1, Y1
+	VMASKMOVPS   Y1, Y15, 32(AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Y2, Y2
+	VMOVUPS      Y2, (AX)
+	VMASKMOVPS   32(AX), Y15, Y8
+	VADDPS       Y8, Y3, Y3
+	VMASKMOVPS   Y3, Y15, 32(AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VMASKMOVPS   32(AX), Y15, Y8
+	VADDPS       Y8, Y5, Y5
+	VMASKMOVPS   Y5, Y15, 32(AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Y6, Y6
+	VMOVUPS      Y6, (AX)
+	VMASKMOVPS   32(AX), Y15, Y8
+	VADDPS       Y8, Y7, Y7
+	VMASKMOVPS   Y7, Y15, 32(AX)
+	ADDQ         168(DI), R13
+	ADDQ         152(DI), SI
+	MOVQ         184(DI), AX
+	ADDQ         AX, 176(DI)
+	DECQ         R15
 	JNZ          point
 	VZEROUPPER
 	RET
@@ -3138,6 +4665,111 @@ channel:
 	VZEROUPPER
 	RET
 
+// func winograd_grad_f32_4x3_avx2(a *winogradArgs)
+// Requires: AVX, FMA3
+TEXT ·winograd_grad_f32_4x3_avx2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), DI
+	MOVQ 144(DI), SI
+	MOVQ 160(DI), R13
+	MOVQ 56(DI), BX
+	LEAQ (BX)(BX*2), CX
+	MOVQ 192(DI), R10
+	MOVQ 112(DI), R11
+	LEAQ (R10)(R11*4), R10
+	MOVQ $0x00000024, R15
+
+point:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	MOVQ   SI, R8
+	MOVQ   176(DI), DX
+	MOVQ   368(DI), R12
+
+row:
+	MOVQ 112(DI), R11
+	NEGQ R11
+
+tile:
+	MOVLQSX      (R10)(R11*4), AX
+	ADDQ         R8, AX
+	VMOVUPS      (DX), Y12
+	VMOVUPS      32(DX), Y13
+	VMOVUPS      64(DX), Y14
+	VBROADCASTSS (AX), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS (AX)(BX*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS (AX)(BX*2), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS (AX)(CX*1), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	ADDQ         $+96, DX
+	INCQ         R11
+	JNZ          tile
+	ADDQ         48(DI), R8
+	DECQ         R12
+	JNZ          row
+	MOVQ         96(DI), AX
+	VMOVUPS      (AX), Y15
+	MOVQ         R13, AX
+	VADDPS       (AX), Y0, Y0
+	VMOVUPS      Y0, (AX)
+	VADDPS       32(AX), Y1, Y1
+	VMOVUPS      Y1, 32(AX)
+	VMASKMOVPS   64(AX), Y15, Y12
+	VADDPS       Y12, Y2, Y2
+	VMASKMOVPS   Y2, Y15, 64(AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Y3, Y3
+	VMOVUPS      Y3, (AX)
+	VADDPS       32(AX), Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	VMASKMOVPS   64(AX), Y15, Y12
+	VADDPS       Y12, Y5, Y5
+	VMASKMOVPS   Y5, Y15, 64(AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Y6, Y6
+	VMOVUPS      Y6, (AX)
+	VADDPS       32(AX), Y7, Y7
+	VMOVUPS      Y7, 32(AX)
+	VMASKMOVPS   64(AX), Y15, Y12
+	VADDPS       Y12, Y8, Y8
+	VMASKMOVPS   Y8, Y15, 64(AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Y9, Y9
+	VMOVUPS      Y9, (AX)
+	VADDPS       32(AX), Y10, Y10
+	VMOVUPS      Y10, 32(AX)
+	VMASKMOVPS   64(AX), Y15, Y12
+	VADDPS       Y12, Y11, Y11
+	VMASKMOVPS   Y11, Y15, 64(AX)
+	ADDQ         168(DI), R13
+	ADDQ         152(DI), SI
+	MOVQ         184(DI), AX
+	ADDQ         AX, 176(DI)
+	DECQ         R15
+	JNZ          point
+	VZEROUPPER
+	RET
+
 // func winograd_mul_f32_2x1_avx2(a *winogradArgs)
 // Requires: AVX, FMA3
 TEXT ·winograd_mul_f32_2x1_avx2(SB), NOSPLIT, $0-8
@@ -3170,6 +4802,63 @@ channel:
 	ADDQ         R10, SI
 	ADDQ         $+384, R8
 	DECQ         R9
+	JNZ          point
+	VZEROUPPER
+	RET
+
+// func winograd_grad_f32_2x1_avx2(a *winogradArgs)
+// Requires: AVX, FMA3
+TEXT ·winograd_grad_f32_2x1_avx2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), DI
+	MOVQ 144(DI), SI
+	MOVQ 160(DI), R13
+	MOVQ 56(DI), BX
+	LEAQ (BX)(BX*2), CX
+	MOVQ 192(DI), R10
+	MOVQ 112(DI), R11
+	LEAQ (R10)(R11*4), R10
+	MOVQ $0x00000024, R15
+
+point:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	MOVQ   SI, R8
+	MOVQ   176(DI), DX
+	MOVQ   368(DI), R12
+
+row:
+	MOVQ 112(DI), R11
+	NEGQ R11
+
+tile:
+	MOVLQSX      (R10)(R11*4), AX
+	ADDQ         R8, AX
+	VMOVUPS      (DX), Y2
+	VBROADCASTSS (AX), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS (AX)(BX*1), Y3
+	VFMADD231PS  Y2, Y3, Y1
+	ADDQ         $+32, DX
+	INCQ         R11
+	JNZ          tile
+	ADDQ         48(DI), R8
+	DECQ         R12
+	JNZ          row
+	MOVQ         96(DI), AX
+	VMOVUPS      (AX), Y15
+	MOVQ         R13, AX
+	VMASKMOVPS   (AX), Y15, Y2
+	VADDPS       Y2, Y0, Y0
+	VMASKMOVPS   Y0, Y15, (AX)
+	ADDQ         64(DI), AX
+	VMASKMOVPS   (AX), Y15, Y2
+	VADDPS       Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y15, (AX)
+	ADDQ         168(DI), R13
+	ADDQ         152(DI), SI
+	MOVQ         184(DI), AX
+	ADDQ         AX, 176(DI)
+	DECQ         R15
 	JNZ          point
 	VZEROUPPER
 	RET
@@ -3213,6 +4902,72 @@ channel:
 	ADDQ         R10, SI
 	ADDQ         $+384, R8
 	DECQ         R9
+	JNZ          point
+	VZEROUPPER
+	RET
+
+// func winograd_grad_f32_2x2_avx2(a *winogradArgs)
+// Requires: AVX, FMA3
+TEXT ·winograd_grad_f32_2x2_avx2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), DI
+	MOVQ 144(DI), SI
+	MOVQ 160(DI), R13
+	MOVQ 56(DI), BX
+	LEAQ (BX)(BX*2), CX
+	MOVQ 192(DI), R10
+	MOVQ 112(DI), R11
+	LEAQ (R10)(R11*4), R10
+	MOVQ $0x00000024, R15
+
+point:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   SI, R8
+	MOVQ   176(DI), DX
+	MOVQ   368(DI), R12
+
+row:
+	MOVQ 112(DI), R11
+	NEGQ R11
+
+tile:
+	MOVLQSX      (R10)(R11*4), AX
+	ADDQ         R8, AX
+	VMOVUPS      (DX), Y4
+	VMOVUPS      32(DX), Y5
+	VBROADCASTSS (AX), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS (AX)(BX*1), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	ADDQ         $+64, DX
+	INCQ         R11
+	JNZ          tile
+	ADDQ         48(DI), R8
+	DECQ         R12
+	JNZ          row
+	MOVQ         96(DI), AX
+	VMOVUPS      (AX), Y15
+	MOVQ         R13, AX
+	VADDPS       (AX), Y0, Y0
+	VMOVUPS      Y0, (AX)
+	VMASKMOVPS   32(AX), Y15, Y4
+	VADDPS       Y4, Y1, Y1
+	VMASKMOVPS   Y1, Y15, 32(AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Y2, Y2
+	VMOVUPS      Y2, (AX)
+	VMASKMOVPS   32(AX), Y15, Y4
+	VADDPS       Y4, Y3, Y3
+	VMASKMOVPS   Y3, Y15, 32(AX)
+	ADDQ         168(DI), R13
+	ADDQ         152(DI), SI
+	MOVQ         184(DI), AX
+	ADDQ         AX, 176(DI)
+	DECQ         R15
 	JNZ          point
 	VZEROUPPER
 	RET
@@ -3267,6 +5022,81 @@ channel:
 	VZEROUPPER
 	RET
 
+// func winograd_grad_f32_2x3_avx2(a *winogradArgs)
+// Requires: AVX, FMA3
+TEXT ·winograd_grad_f32_2x3_avx2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), DI
+	MOVQ 144(DI), SI
+	MOVQ 160(DI), R13
+	MOVQ 56(DI), BX
+	LEAQ (BX)(BX*2), CX
+	MOVQ 192(DI), R10
+	MOVQ 112(DI), R11
+	LEAQ (R10)(R11*4), R10
+	MOVQ $0x00000024, R15
+
+point:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	MOVQ   SI, R8
+	MOVQ   176(DI), DX
+	MOVQ   368(DI), R12
+
+row:
+	MOVQ 112(DI), R11
+	NEGQ R11
+
+tile:
+	MOVLQSX      (R10)(R11*4), AX
+	ADDQ         R8, AX
+	VMOVUPS      (DX), Y6
+	VMOVUPS      32(DX), Y7
+	VMOVUPS      64(DX), Y8
+	VBROADCASTSS (AX), Y9
+	VFMADD231PS  Y6, Y9, Y0
+	VFMADD231PS  Y7, Y9, Y1
+	VFMADD231PS  Y8, Y9, Y2
+	VBROADCASTSS (AX)(BX*1), Y9
+	VFMADD231PS  Y6, Y9, Y3
+	VFMADD231PS  Y7, Y9, Y4
+	VFMADD231PS  Y8, Y9, Y5
+	ADDQ         $+96, DX
+	INCQ         R11
+	JNZ          tile
+	ADDQ         48(DI), R8
+	DECQ         R12
+	JNZ          row
+	MOVQ         96(DI), AX
+	VMOVUPS      (AX), Y15
+	MOVQ         R13, AX
+	VADDPS       (AX), Y0, Y0
+	VMOVUPS      Y0, (AX)
+	VADDPS       32(AX), Y1, Y1
+	VMOVUPS      Y1, 32(AX)
+	VMASKMOVPS   64(AX), Y15, Y6
+	VADDPS       Y6, Y2, Y2
+	VMASKMOVPS   Y2, Y15, 64(AX)
+	ADDQ         64(DI), AX
+	VADDPS       (AX), Y3, Y3
+	VMOVUPS      Y3, (AX)
+	VADDPS       32(AX), Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	VMASKMOVPS   64(AX), Y15, Y6
+	VADDPS       Y6, Y5, Y5
+	VMASKMOVPS   Y5, Y15, 64(AX)
+	ADDQ         168(DI), R13
+	ADDQ         152(DI), SI
+	MOVQ         184(DI), AX
+	ADDQ         AX, 176(DI)
+	DECQ         R15
+	JNZ          point
+	VZEROUPPER
+	RET
+
 // func winograd_mul_f32_1x1_avx2(a *winogradArgs)
 // Requires: AVX, FMA3
 TEXT ·winograd_mul_f32_1x1_avx2(SB), NOSPLIT, $0-8
@@ -3294,6 +5124,56 @@ channel:
 	ADDQ         R10, SI
 	ADDQ         $+384, R8
 	DECQ         R9
+	JNZ          point
+	VZEROUPPER
+	RET
+
+// func winograd_grad_f32_1x1_avx2(a *winogradArgs)
+// Requires: AVX, FMA3
+TEXT ·winograd_grad_f32_1x1_avx2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), DI
+	MOVQ 144(DI), SI
+	MOVQ 160(DI), R13
+	MOVQ 56(DI), BX
+	LEAQ (BX)(BX*2), CX
+	MOVQ 192(DI), R10
+	MOVQ 112(DI), R11
+	LEAQ (R10)(R11*4), R10
+	MOVQ $0x00000024, R15
+
+point:
+	VXORPS Y0, Y0, Y0
+	MOVQ   SI, R8
+	MOVQ   176(DI), DX
+	MOVQ   368(DI), R12
+
+row:
+	MOVQ 112(DI), R11
+	NEGQ R11
+
+tile:
+	MOVLQSX      (R10)(R11*4), AX
+	ADDQ         R8, AX
+	VMOVUPS      (DX), Y1
+	VBROADCASTSS (AX), Y2
+	VFMADD231PS  Y1, Y2, Y0
+	ADDQ         $+32, DX
+	INCQ         R11
+	JNZ          tile
+	ADDQ         48(DI), R8
+	DECQ         R12
+	JNZ          row
+	MOVQ         96(DI), AX
+	VMOVUPS      (AX), Y15
+	MOVQ         R13, AX
+	VMASKMOVPS   (AX), Y15, Y1
+	VADDPS       Y1, Y0, Y0
+	VMASKMOVPS   Y0, Y15, (AX)
+	ADDQ         168(DI), R13
+	ADDQ         152(DI), SI
+	MOVQ         184(DI), AX
+	ADDQ         AX, 176(DI)
+	DECQ         R15
 	JNZ          point
 	VZEROUPPER
 	RET
@@ -3328,6 +5208,61 @@ channel:
 	ADDQ         R10, SI
 	ADDQ         $+384, R8
 	DECQ         R9
+	JNZ          point
+	VZEROUPPER
+	RET
+
+// func winograd_grad_f32_1x2_avx2(a *winogradArgs)
+// Requires: AVX, FMA3
+TEXT ·winograd_grad_f32_1x2_avx2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), DI
+	MOVQ 144(DI), SI
+	MOVQ 160(DI), R13
+	MOVQ 56(DI), BX
+	LEAQ (BX)(BX*2), CX
+	MOVQ 192(DI), R10
+	MOVQ 112(DI), R11
+	LEAQ (R10)(R11*4), R10
+	MOVQ $0x00000024, R15
+
+point:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	MOVQ   SI, R8
+	MOVQ   176(DI), DX
+	MOVQ   368(DI), R12
+
+row:
+	MOVQ 112(DI), R11
+	NEGQ R11
+
+tile:
+	MOVLQSX      (R10)(R11*4), AX
+	ADDQ         R8, AX
+	VMOVUPS      (DX), Y2
+	VMOVUPS      32(DX), Y3
+	VBROADCASTSS (AX), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         $+64, DX
+	INCQ         R11
+	JNZ          tile
+	ADDQ         48(DI), R8
+	DECQ         R12
+	JNZ          row
+	MOVQ         96(DI), AX
+	VMOVUPS      (AX), Y15
+	MOVQ         R13, AX
+	VADDPS       (AX), Y0, Y0
+	VMOVUPS      Y0, (AX)
+	VMASKMOVPS   32(AX), Y15, Y2
+	VADDPS       Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y15, 32(AX)
+	ADDQ         168(DI), R13
+	ADDQ         152(DI), SI
+	MOVQ         184(DI), AX
+	ADDQ         AX, 176(DI)
+	DECQ         R15
 	JNZ          point
 	VZEROUPPER
 	RET
@@ -3369,6 +5304,66 @@ channel:
 	VZEROUPPER
 	RET
 
+// func winograd_grad_f32_1x3_avx2(a *winogradArgs)
+// Requires: AVX, FMA3
+TEXT ·winograd_grad_f32_1x3_avx2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), DI
+	MOVQ 144(DI), SI
+	MOVQ 160(DI), R13
+	MOVQ 56(DI), BX
+	LEAQ (BX)(BX*2), CX
+	MOVQ 192(DI), R10
+	MOVQ 112(DI), R11
+	LEAQ (R10)(R11*4), R10
+	MOVQ $0x00000024, R15
+
+point:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	MOVQ   SI, R8
+	MOVQ   176(DI), DX
+	MOVQ   368(DI), R12
+
+row:
+	MOVQ 112(DI), R11
+	NEGQ R11
+
+tile:
+	MOVLQSX      (R10)(R11*4), AX
+	ADDQ         R8, AX
+	VMOVUPS      (DX), Y3
+	VMOVUPS      32(DX), Y4
+	VMOVUPS      64(DX), Y5
+	VBROADCASTSS (AX), Y6
+	VFMADD231PS  Y3, Y6, Y0
+	VFMADD231PS  Y4, Y6, Y1
+	VFMADD231PS  Y5, Y6, Y2
+	ADDQ         $+96, DX
+	INCQ         R11
+	JNZ          tile
+	ADDQ         48(DI), R8
+	DECQ         R12
+	JNZ          row
+	MOVQ         96(DI), AX
+	VMOVUPS      (AX), Y15
+	MOVQ         R13, AX
+	VADDPS       (AX), Y0, Y0
+	VMOVUPS      Y0, (AX)
+	VADDPS       32(AX), Y1, Y1
+	VMOVUPS      Y1, 32(AX)
+	VMASKMOVPS   64(AX), Y15, Y3
+	VADDPS       Y3, Y2, Y2
+	VMASKMOVPS   Y2, Y15, 64(AX)
+	ADDQ         168(DI), R13
+	ADDQ         152(DI), SI
+	MOVQ         184(DI), AX
+	ADDQ         AX, 176(DI)
+	DECQ         R15
+	JNZ          point
+	VZEROUPPER
+	RET
+
 // func winograd_out_f32_avx2(a *winogradArgs)
 // Requires: AVX, FMA3
 TEXT ·winograd_out_f32_avx2(SB), NOSPLIT, $0-8
@@ -3379,8 +5374,8 @@ TEXT ·winograd_out_f32_avx2(SB), NOSPLIT, $0-8
 	VBROADCASTSS 8(AX), Y14
 	VBROADCASTSS 12(AX), Y15
 	MOVQ         176(DI), SI
-	MOVQ         184(DI), DX
-	MOVQ         208(DI), R8
+	MOVQ         200(DI), DX
+	MOVQ         224(DI), R8
 	MOVQ         104(DI), R12
 	MOVQ         120(DI), R15
 
@@ -3506,12 +5501,12 @@ vector:
 	VMOVUPS      Y6, 544(R15)
 	VMOVUPS      Y7, 736(R15)
 	MOVQ         R9, AX
-	ADDQ         320(DI), AX
+	ADDQ         336(DI), AX
 	MOVQ         R10, BX
-	ADDQ         328(DI), BX
-	CMPQ         344(DI), $0x00
+	ADDQ         344(DI), BX
+	CMPQ         360(DI), $0x00
 	JGT          skip0
-	CMPQ         352(DI), $0x00
+	CMPQ         368(DI), $0x00
 	JLE          skip0
 	VMOVUPS      (R15), Y0
 	VMOVUPS      32(R15), Y1
@@ -3538,14 +5533,14 @@ vector:
 	VUNPCKHPD    Y3, Y1, Y8
 	VUNPCKLPD    Y4, Y2, Y6
 	VUNPCKHPD    Y4, Y2, Y5
-	MOVQ         240(DI), CX
-	ADDQ         336(DI), CX
+	MOVQ         256(DI), CX
+	ADDQ         352(DI), CX
 	VBROADCASTSS (CX), Y1
 	VADDPS       Y1, Y0, Y0
 	VADDPS       Y1, Y8, Y8
 	VADDPS       Y1, Y6, Y6
 	VADDPS       Y1, Y5, Y5
-	CMPQ         208(DI), $0x00
+	CMPQ         224(DI), $0x00
 	JEQ          relu0
 	TESTQ        R13, R13
 	JNZ          maskedres0
@@ -3570,7 +5565,7 @@ maskedres0:
 	VADDPS     Y2, Y5, Y5
 
 relu0:
-	CMPQ   264(DI), $0x00
+	CMPQ   280(DI), $0x00
 	JEQ    slope0
 	VXORPS Y1, Y1, Y1
 	VMAXPS Y0, Y1, Y0
@@ -3579,10 +5574,10 @@ relu0:
 	VMAXPS Y5, Y1, Y5
 
 slope0:
-	MOVQ         248(DI), CX
+	MOVQ         264(DI), CX
 	TESTQ        CX, CX
 	JZ           clip0
-	ADDQ         336(DI), CX
+	ADDQ         352(DI), CX
 	VBROADCASTSS (CX), Y2
 	VMULPS       Y2, Y0, Y1
 	VBLENDVPS    Y0, Y1, Y0, Y0
@@ -3594,7 +5589,7 @@ slope0:
 	VBLENDVPS    Y5, Y1, Y5, Y5
 
 clip0:
-	MOVQ         256(DI), CX
+	MOVQ         272(DI), CX
 	TESTQ        CX, CX
 	JZ           write0
 	VBROADCASTSS (CX), Y3
@@ -3609,10 +5604,10 @@ clip0:
 	VMINPS       Y5, Y4, Y5
 
 write0:
-	MOVQ   232(DI), CX
+	MOVQ   248(DI), CX
 	TESTQ  CX, CX
 	JZ     gated0
-	SUBQ   184(DI), CX
+	SUBQ   200(DI), CX
 	ADDQ   AX, CX
 	VXORPS Y1, Y1, Y1
 	TESTQ  R13, R13
@@ -3666,11 +5661,11 @@ masked0:
 
 stored0:
 skip0:
-	ADDQ         192(DI), AX
-	ADDQ         216(DI), BX
-	CMPQ         344(DI), $0x01
+	ADDQ         208(DI), AX
+	ADDQ         232(DI), BX
+	CMPQ         360(DI), $0x01
 	JGT          skip1
-	CMPQ         352(DI), $0x01
+	CMPQ         368(DI), $0x01
 	JLE          skip1
 	VMOVUPS      192(R15), Y0
 	VMOVUPS      224(R15), Y1
@@ -3697,14 +5692,14 @@ skip0:
 	VUNPCKHPD    Y3, Y1, Y8
 	VUNPCKLPD    Y4, Y2, Y6
 	VUNPCKHPD    Y4, Y2, Y5
-	MOVQ         240(DI), CX
-	ADDQ         336(DI), CX
+	MOVQ         256(DI), CX
+	ADDQ         352(DI), CX
 	VBROADCASTSS (CX), Y1
 	VADDPS       Y1, Y0, Y0
 	VADDPS       Y1, Y8, Y8
 	VADDPS       Y1, Y6, Y6
 	VADDPS       Y1, Y5, Y5
-	CMPQ         208(DI), $0x00
+	CMPQ         224(DI), $0x00
 	JEQ          relu1
 	TESTQ        R13, R13
 	JNZ          maskedres1
@@ -3729,7 +5724,7 @@ maskedres1:
 	VADDPS     Y2, Y5, Y5
 
 relu1:
-	CMPQ   264(DI), $0x00
+	CMPQ   280(DI), $0x00
 	JEQ    slope1
 	VXORPS Y1, Y1, Y1
 	VMAXPS Y0, Y1, Y0
@@ -3738,10 +5733,10 @@ relu1:
 	VMAXPS Y5, Y1, Y5
 
 slope1:
-	MOVQ         248(DI), CX
+	MOVQ         264(DI), CX
 	TESTQ        CX, CX
 	JZ           clip1
-	ADDQ         336(DI), CX
+	ADDQ         352(DI), CX
 	VBROADCASTSS (CX), Y2
 	VMULPS       Y2, Y0, Y1
 	VBLENDVPS    Y0, Y1, Y0, Y0
@@ -3753,7 +5748,7 @@ slope1:
 	VBLENDVPS    Y5, Y1, Y5, Y5
 
 clip1:
-	MOVQ         256(DI), CX
+	MOVQ         272(DI), CX
 	TESTQ        CX, CX
 	JZ           write1
 	VBROADCASTSS (CX), Y3
@@ -3768,10 +5763,10 @@ clip1:
 	VMINPS       Y5, Y4, Y5
 
 write1:
-	MOVQ   232(DI), CX
+	MOVQ   248(DI), CX
 	TESTQ  CX, CX
 	JZ     gated1
-	SUBQ   184(DI), CX
+	SUBQ   200(DI), CX
 	ADDQ   AX, CX
 	VXORPS Y1, Y1, Y1
 	TESTQ  R13, R13
@@ -3825,11 +5820,11 @@ masked1:
 
 stored1:
 skip1:
-	ADDQ         192(DI), AX
-	ADDQ         216(DI), BX
-	CMPQ         344(DI), $0x02
+	ADDQ         208(DI), AX
+	ADDQ         232(DI), BX
+	CMPQ         360(DI), $0x02
 	JGT          skip2
-	CMPQ         352(DI), $0x02
+	CMPQ         368(DI), $0x02
 	JLE          skip2
 	VMOVUPS      384(R15), Y0
 	VMOVUPS      416(R15), Y1
@@ -3856,14 +5851,14 @@ skip1:
 	VUNPCKHPD    Y3, Y1, Y8
 	VUNPCKLPD    Y4, Y2, Y6
 	VUNPCKHPD    Y4, Y2, Y5
-	MOVQ         240(DI), CX
-	ADDQ         336(DI), CX
+	MOVQ         256(DI), CX
+	ADDQ         352(DI), CX
 	VBROADCASTSS (CX), Y1
 	VADDPS       Y1, Y0, Y0
 	VADDPS       Y1, Y8, Y8
 	VADDPS       Y1, Y6, Y6
 	VADDPS       Y1, Y5, Y5
-	CMPQ         208(DI), $0x00
+	CMPQ         224(DI), $0x00
 	JEQ          relu2
 	TESTQ        R13, R13
 	JNZ          maskedres2
@@ -3888,7 +5883,7 @@ maskedres2:
 	VADDPS     Y2, Y5, Y5
 
 relu2:
-	CMPQ   264(DI), $0x00
+	CMPQ   280(DI), $0x00
 	JEQ    slope2
 	VXORPS Y1, Y1, Y1
 	VMAXPS Y0, Y1, Y0
@@ -3897,10 +5892,10 @@ relu2:
 	VMAXPS Y5, Y1, Y5
 
 slope2:
-	MOVQ         248(DI), CX
+	MOVQ         264(DI), CX
 	TESTQ        CX, CX
 	JZ           clip2
-	ADDQ         336(DI), CX
+	ADDQ         352(DI), CX
 	VBROADCASTSS (CX), Y2
 	VMULPS       Y2, Y0, Y1
 	VBLENDVPS    Y0, Y1, Y0, Y0
@@ -3912,7 +5907,7 @@ slope2:
 	VBLENDVPS    Y5, Y1, Y5, Y5
 
 clip2:
-	MOVQ         256(DI), CX
+	MOVQ         272(DI), CX
 	TESTQ        CX, CX
 	JZ           write2
 	VBROADCASTSS (CX), Y3
@@ -3927,10 +5922,10 @@ clip2:
 	VMINPS       Y5, Y4, Y5
 
 write2:
-	MOVQ   232(DI), CX
+	MOVQ   248(DI), CX
 	TESTQ  CX, CX
 	JZ     gated2
-	SUBQ   184(DI), CX
+	SUBQ   200(DI), CX
 	ADDQ   AX, CX
 	VXORPS Y1, Y1, Y1
 	TESTQ  R13, R13
@@ -3984,11 +5979,11 @@ masked2:
 
 stored2:
 skip2:
-	ADDQ         192(DI), AX
-	ADDQ         216(DI), BX
-	CMPQ         344(DI), $0x03
+	ADDQ         208(DI), AX
+	ADDQ         232(DI), BX
+	CMPQ         360(DI), $0x03
 	JGT          skip3
-	CMPQ         352(DI), $0x03
+	CMPQ         368(DI), $0x03
 	JLE          skip3
 	VMOVUPS      576(R15), Y0
 	VMOVUPS      608(R15), Y1
@@ -4015,14 +6010,14 @@ skip2:
 	VUNPCKHPD    Y3, Y1, Y8
 	VUNPCKLPD    Y4, Y2, Y6
 	VUNPCKHPD    Y4, Y2, Y5
-	MOVQ         240(DI), CX
-	ADDQ         336(DI), CX
+	MOVQ         256(DI), CX
+	ADDQ         352(DI), CX
 	VBROADCASTSS (CX), Y1
 	VADDPS       Y1, Y0, Y0
 	VADDPS       Y1, Y8, Y8
 	VADDPS       Y1, Y6, Y6
 	VADDPS       Y1, Y5, Y5
-	CMPQ         208(DI), $0x00
+	CMPQ         224(DI), $0x00
 	JEQ          relu3
 	TESTQ        R13, R13
 	JNZ          maskedres3
@@ -4047,7 +6042,7 @@ maskedres3:
 	VADDPS     Y2, Y5, Y5
 
 relu3:
-	CMPQ   264(DI), $0x00
+	CMPQ   280(DI), $0x00
 	JEQ    slope3
 	VXORPS Y1, Y1, Y1
 	VMAXPS Y0, Y1, Y0
@@ -4056,10 +6051,10 @@ relu3:
 	VMAXPS Y5, Y1, Y5
 
 slope3:
-	MOVQ         248(DI), CX
+	MOVQ         264(DI), CX
 	TESTQ        CX, CX
 	JZ           clip3
-	ADDQ         336(DI), CX
+	ADDQ         352(DI), CX
 	VBROADCASTSS (CX), Y2
 	VMULPS       Y2, Y0, Y1
 	VBLENDVPS    Y0, Y1, Y0, Y0
@@ -4071,7 +6066,7 @@ slope3:
 	VBLENDVPS    Y5, Y1, Y5, Y5
 
 clip3:
-	MOVQ         256(DI), CX
+	MOVQ         272(DI), CX
 	TESTQ        CX, CX
 	JZ           write3
 	VBROADCASTSS (CX), Y3
@@ -4086,10 +6081,10 @@ clip3:
 	VMINPS       Y5, Y4, Y5
 
 write3:
-	MOVQ   232(DI), CX
+	MOVQ   248(DI), CX
 	TESTQ  CX, CX
 	JZ     gated3
-	SUBQ   184(DI), CX
+	SUBQ   200(DI), CX
 	ADDQ   AX, CX
 	VXORPS Y1, Y1, Y1
 	TESTQ  R13, R13
@@ -4143,8 +6138,8 @@ masked3:
 
 stored3:
 skip3:
-	ADDQ  192(DI), AX
-	ADDQ  216(DI), BX
+	ADDQ  208(DI), AX
+	ADDQ  232(DI), BX
 	ADDQ  $+32, SI
 	ADDQ  $+128, R9
 	ADDQ  $+128, R10
@@ -4155,9 +6150,9 @@ skip3:
 next:
 	DECQ R11
 	JNZ  vector
-	ADDQ 200(DI), DX
-	ADDQ 224(DI), R8
-	ADDQ $0x04, 336(DI)
+	ADDQ 216(DI), DX
+	ADDQ 240(DI), R8
+	ADDQ $0x04, 352(DI)
 	DECQ R12
 	JNZ  channel
 	VZEROUPPER

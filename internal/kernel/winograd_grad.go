@@ -8,12 +8,10 @@ import "fmt"
 // point over all tiles, 36 for 16 pixels where the direct one has 144, and
 // Filter's transform transposed brings the sum back.
 
-const (
-	// gradTilesMost is how many tiles' transformed values are in memory at a time, and
-	// gradChannels how many output channels' of them: few enough for the cache.
-	gradTilesMost = 256
-	gradChannels  = 8
-)
+// gradTilesMost is how many tiles' transformed values are in memory at a time
+// where a row has no more, few enough for the cache, and gradLanesMost how many
+// lanes of the source's they take at most.
+const gradTilesMost, gradLanesMost = 64, 128
 
 // WinogradGradScratch is the floats that WinogradGrad needs for a layer.
 func (s *Set) WinogradGradScratch(out, in int) int {
@@ -24,9 +22,10 @@ func (s *Set) WinogradGradScratch(out, in int) int {
 }
 
 func gradScratch(lanes, out, in int) int {
-	tiles := gradTilesMost + stripVectors*lanes
-	rows := gradTilesMost/lanes + 1 // each has a vector more for every point
-	return tilePoints*(out*in+tiles*(in+gradChannels)+2*rows*lanes) + middleFloats
+	const tiles = max(gradTilesMost, stripVectors*Lanes)
+	source, products := tilePoints*gradLanesMost*(in+1), tilePoints*(tiles+1)*stripVectors*lanes
+	turned := (stripVectors*Lanes + 1) * TileRows * TileRows * lanes
+	return tilePoints*out*in + source + products + turned + middleFloats
 }
 
 // checkWinogradGrad panics where WinogradGrad would leave its memory.

@@ -63,3 +63,33 @@ func TestWinogradGrad(t *testing.T) {
 		})
 	}
 }
+
+// TestWinogradGradMisuse: a call that would leave its memory panics before it does.
+func TestWinogradGradMisuse(t *testing.T) {
+	src, dy := NewTensor(2, 4, 20, 1), NewTensor(4, 4, 20, 0)
+	grad, bias := make([]float32, 9*2*4), make([]float32, 4)
+	for _, set := range Sets() {
+		scratch := Aligned(set.WinogradGradScratch(4, 2))
+		set.WinogradGrad(grad, bias, dy, src, scratch) // fine
+		short := *src
+		short.Data = short.Data[:len(short.Data)/2]
+		for name, call := range map[string]func(){
+			"height":       func() { set.WinogradGrad(grad, bias, NewTensor(4, 5, 20, 0), src, scratch) },
+			"channels":     func() { set.WinogradGrad(grad, bias, NewTensor(3, 4, 20, 0), src, scratch) },
+			"border":       func() { set.WinogradGrad(grad, bias, dy, NewTensor(2, 4, 20, 0), scratch) },
+			"short source": func() { set.WinogradGrad(grad, bias, dy, &short, scratch) },
+			"scratch":      func() { set.WinogradGrad(grad, bias, dy, src, scratch[1:]) },
+			"gradients":    func() { set.WinogradGrad(grad[1:], bias, dy, src, scratch) },
+			"biases":       func() { set.WinogradGrad(grad, bias[1:], dy, src, scratch) },
+		} {
+			t.Run(set.Name+"/"+name, func(t *testing.T) {
+				defer func() {
+					if recover() == nil {
+						t.Error("no panic")
+					}
+				}()
+				call()
+			})
+		}
+	}
+}

@@ -4,27 +4,25 @@ package kernel
 
 import "unsafe"
 
-// winogradGrad makes Set.WinogradGrad of an instruction set. Products run over all
-// tiles in memory for a few weights at a time, by the kernels of the direct
-// weight gradient.
+// winogradGrad makes Set.WinogradGrad of an instruction set.
 func (t *winogradTiles) winogradGrad(g *gradTiles) func(grad, bias []float32, dy, src *Tensor, scratch []float32) {
 	return func(grad, bias []float32, dy, src *Tensor, scratch []float32) {
 		checkWinogradGrad(t.lanes, grad, bias, dy, src, scratch)
 		n := src.C * dy.C
-		middle, u := scratch[:middleFloats], scratch[middleFloats:][:tilePoints*n]
-		scratch = scratch[middleFloats+len(u):]
+		u := scratch[:tilePoints*n]
 		clear(u)
 		tiles := (dy.W + TileRows - 1) / TileRows
 		vectors := (tiles + t.lanes - 1) / t.lanes
 		k := strips(vectors, stripVectors)
 		for i := range k {
 			v0, v1 := strip(vectors, stripVectors, i)
-			b := gradBand{x: v0 * TileRows * t.lanes, vectors: v1 - v0, middle: middle, scratch: scratch}
+			b := gradBand{vectors: v1 - v0, x: v0 * TileRows * t.lanes, scratch: scratch[len(u):]}
+			b.tiles = min(tiles, v1*t.lanes) - v0*t.lanes
 			rows := strips(dy.H, TileRows)
-			most := max(1, gradTilesMost/(b.vectors*t.lanes))
+			most := max(1, min(gradTilesMost/b.tiles, gradLanesMost/(b.vectors*t.lanes)))
 			for j := range strips(rows, most) {
 				b.first, b.end = strip(rows, most, j)
-				t.gradBand(&b, g, u, dy, src)
+				t.gradBand(&b, u, dy, src)
 			}
 		}
 		whole := n - n%t.lanes
@@ -40,81 +38,98 @@ func (t *winogradTiles) winogradGrad(g *gradTiles) func(grad, bias []float32, dy
 }
 
 // gradBand is tiles whose transformed values are in memory together: rows
-// [first, end) of tiles, some vectors from column x on.
+// [first, end) of tiles, some tiles and the vectors they fill from column x on.
 type gradBand struct {
-	first, end, x, vectors int
-	middle, scratch        []float32
+	first, end, x, tiles, vectors int
+	scratch                       []float32
 }
 
 // gradBand adds what a band's tiles give to u, (point, input channel, output
 // channel).
-func (t *winogradTiles) gradBand(b *gradBand, g *gradTiles, u []float32, dy, src *Tensor) {
-	lanes, n := t.lanes, b.vectors
+func (t *winogradTiles) gradBand(b *gradBand, u []float32, dy, src *Tensor) {
+	lanes, rows := t.lanes, b.end-b.first
+	middle := b.scratch[:middleFloats]
 	// Points lie a vector apart from each other, so that they do not meet in the
 	// cache's sets.
-	vStep, mStep := lanes*(src.C*n+1), lanes*(gradChannels*n+1)
-	v := b.scratch[:(b.end-b.first)*tilePoints*vStep]
-	m := b.scratch[len(v):][:(b.end-b.first)*tilePoints*mStep]
-	a := winogradArgs{vectors: n, middle: unsafe.Pointer(&b.middle[0]), beside: unsafe.Pointer(&besideTile)}
-	a.numbers, a.vStep = unsafe.Pointer(&winogradIn), 4*vStep
-	a.mask = firstLanes(dy.W-b.x+lanes, (4*n+2)*lanes)
-	for r := b.first; r < b.end; r++ {
-		a.v, a.channels = unsafe.Pointer(&v[(r-b.first)*tilePoints*vStep]), src.C
-		t.rows(&a, src, r*TileRows, b.x, 0, src.H)
+	vStep := lanes * (src.C*b.vectors + 1)
+	v := b.scratch[middleFloats:][:rows*tilePoints*vStep]
+	rest := b.scratch[middleFloats+len(v):]
+	a := winogradArgs{
+		middle: unsafe.Pointer(&middle[0]), beside: unsafe.Pointer(&besideTile), numbers: unsafe.Pointer(&winogradIn),
+		vectors: b.vectors, vStep: 4 * vStep, mask: firstLanes(dy.W-b.x+lanes, (4*b.vectors+2)*lanes),
+	}
+	for r := range rows {
+		a.v, a.channels = unsafe.Pointer(&v[r*tilePoints*vStep]), src.C
+		t.rows(&a, src, (b.first+r)*TileRows, b.x, 0, src.H)
 		runWinograd(t.inID, &a)
 	}
-	a.numbers, a.vStep = unsafe.Pointer(&winogradOut), 4*mStep
-	a.mask = firstLanes(dy.W-b.x, 4*n*lanes)
-	p := gradArgs{vectors: n, dyPlane: 4 * lanes * n, gradStep: 4 * dy.C,
-		srcSkip: 4 * (tilePoints*vStep - n*lanes), dySkip: 4 * (tilePoints*mStep - n*lanes)}
-	for out := 0; out < dy.C; out += gradChannels {
-		channels := min(gradChannels, dy.C-out)
-		for r := b.first; r < b.end; r++ {
-			a.m, a.channels = unsafe.Pointer(&m[(r-b.first)*tilePoints*mStep]), channels
-			t.gradRows(&a, dy, out, r*TileRows, b.x)
-			runWinograd(t.dyID, &a)
+	groups := strips(dy.C, lanes)
+	for i := range strips(groups, t.gradMost) {
+		from, to := strip(groups, t.gradMost, i)
+		p, out := to-from, from*lanes
+		mStep := lanes * (rows*b.tiles*p + 1)
+		m := rest[:tilePoints*mStep]
+		for group := range p {
+			t.gradRows(b, m[group*lanes:], rest[len(m):], dy, out+group*lanes, mStep, p)
 		}
-		for point := range tilePoints {
-			for j := 0; j < channels; {
-				high := 4
-				for high > channels-j {
-					high /= 2
-				}
-				most := len(g.plain[high]) - 1
-				for i := range strips(src.C, most) {
-					from, to := strip(src.C, most, i)
-					p.rows = b.end - b.first
-					p.src, p.dy = unsafe.Pointer(&v[point*vStep+from*n*lanes]), unsafe.Pointer(&m[point*mStep+j*n*lanes])
-					p.grad, p.off = unsafe.Pointer(&u[(point*src.C+from)*dy.C+out+j]), unsafe.Pointer(&channelOffsets[n*lanes/8-1])
-					runGrad(g.plain[high][to-from], &p)
-				}
-				j += high
+		a := winogradArgs{
+			vStep: 4 * vStep, mStep: 4 * mStep, uStep: 4 * src.C * dy.C, step0: 4 * tilePoints * vStep,
+			step1: 4 * lanes * b.vectors, step2: 4 * dy.C, vectors: b.tiles,
+			mask:    unsafe.Pointer(&stripMask[stripLanes-min(lanes, dy.C-out-(p-1)*lanes)]),
+			offsets: unsafe.Pointer(&tileOffsets[lanes/Lanes]),
+		}
+		for c := 0; c < src.C; {
+			high := t.gradHigh
+			for high > src.C-c {
+				high /= 2
 			}
+			a.v, a.m, a.u, a.last = unsafe.Pointer(&v[c*b.vectors*lanes]), unsafe.Pointer(&m[0]), unsafe.Pointer(&u[c*dy.C+out]), rows
+			runWinograd(t.grad[high][p], &a)
+			c += high
 		}
 	}
 }
 
-// channelOffsets[s-1] are the offsets of channels that lie 8*s floats apart.
-var channelOffsets = func() (offsets [stripVectors * Lanes / 8][8]int32) {
-	for s := range offsets {
-		for i := range offsets[s] {
-			offsets[s][i] = int32(8 * (s + 1) * i)
+// tileOffsets are where the tiles of a strip lie in its vectors, in bytes, for
+// vectors of 8 and of 16 lanes; see _gen.
+var tileOffsets = func() (offsets [2][stripVectors * Lanes]int32) {
+	for i, lanes := range []int{8, 16} {
+		for tile := range stripVectors * lanes {
+			within := tile % lanes
+			lane := 4*(within%(lanes/4)) + within/(lanes/4)
+			offsets[i][tile] = int32(4 * (tile - within + lane))
 		}
 	}
 	return offsets
 }()
 
-// gradRows points a at the four rows of the output's gradient of the tiles from
-// row ty and column x on.
-func (t *winogradTiles) gradRows(a *winogradArgs, dy *Tensor, channel, ty, x int) {
-	a.off0, a.off1, a.off2, a.off3 = 0, 0, 0, 0
-	row := [TileRows]*unsafe.Pointer{&a.row0, &a.row1, &a.row2, &a.row3}
-	step := [TileRows]*int{&a.step0, &a.step1, &a.step2, &a.step3}
-	for r := range TileRows {
-		*row[r], *step[r] = unsafe.Pointer(&zeroRow), 0
-		if ty+r < dy.H {
-			*row[r], *step[r] = at(dy, channel, ty+r, x), 4*dy.Plane
+// gradRows transforms the output's gradient in as many channels as a vector has
+// lanes, from one on, for a band's tiles. In m points are mStep floats apart and
+// tiles p vectors. Lanes beyond the last channel repeat it.
+func (t *winogradTiles) gradRows(b *gradBand, m, turned []float32, dy *Tensor, channel, mStep, p int) {
+	lanes := t.lanes
+	pixels := roundUp(TileRows*b.tiles, lanes)
+	var offsets [Lanes]int
+	for i := range lanes {
+		offsets[i] = 4 * dy.Plane * min(i, dy.C-1-channel)
+	}
+	turn := winogradArgs{offsets: unsafe.Pointer(&offsets), vectors: pixels / lanes}
+	a := winogradArgs{
+		row0: unsafe.Pointer(&turned[0]), step0: 4 * pixels * lanes, step1: 4 * p * lanes, vStep: 4 * mStep, vectors: b.tiles,
+		middle: unsafe.Pointer(&b.scratch[0]), numbers: unsafe.Pointer(&winogradOut),
+	}
+	for r := b.first; r < b.end; r++ {
+		for y := range TileRows {
+			row := turned[y*pixels*lanes:][:pixels*lanes]
+			if r*TileRows+y >= dy.H {
+				clear(row)
+				continue
+			}
+			turn.row0, turn.m = at(dy, channel, r*TileRows+y, b.x), unsafe.Pointer(&row[0])
+			runWinograd(t.turnID, &turn)
 		}
+		a.m = unsafe.Pointer(&m[(r-b.first)*b.tiles*p*lanes])
+		runWinograd(t.dyID, &a)
 	}
 }
 

@@ -12,8 +12,10 @@ type winogradTiles struct {
 	inID, outID int
 	filterID    int
 	// Of the weight gradient.
-	unfilterID, dyID int
-	mul         [9][stripVectors + 1]int // by output channels and vectors of tiles
+	unfilterID, dyID, turnID int
+	gradHigh, gradMost       int // input channels and vectors of output channels of the largest block
+	grad                     [9][stripVectors + 1]int
+	mul                      [9][stripVectors + 1]int // by output channels and vectors of tiles
 }
 
 // newWinograd makes it from an instruction set's variants, nil where those have
@@ -30,6 +32,16 @@ func newWinograd(variants []Variant) *winogradSet {
 			t.unfilterID = v.ID
 		case OpWinogradDy:
 			t.dyID = v.ID
+		case OpWinogradTurn:
+			t.turnID = v.ID
+		case OpWinogradGrad:
+			if v.B > t.gradHigh {
+				t.gradHigh, t.gradMost = v.B, 0
+			}
+			if v.B == t.gradHigh {
+				t.gradMost = max(t.gradMost, v.P)
+			}
+			t.grad[v.B][v.P] = v.ID
 		case OpWinogradOut:
 			t.outID, t.point = v.ID, v.P
 		case OpWinogradMul:

@@ -27,22 +27,25 @@ var winogradArgs = &args{
 	name: "winogradArgs",
 	doc:  `is one step of a strip of Winograd tiles. Strides are in bytes.`,
 	fields: []field{
-		{"row0", "unsafe.Pointer", "In: the tiles' source rows, first channel, one vector left of the strip. Dy: four rows of the strip"},
+		{"row0", "unsafe.Pointer", "In: the tiles' source rows, first channel, one vector left of the strip. Turn: first channel. Dy: turned"},
 		{"row1", "unsafe.Pointer", ""}, {"row2", "unsafe.Pointer", ""}, {"row3", "unsafe.Pointer", ""},
 		{"row4", "unsafe.Pointer", ""}, {"row5", "unsafe.Pointer", ""},
-		{"step0", "int", "of the rows, from channel to channel"},
-		{"step1", "int", ""}, {"step2", "int", ""}, {"step3", "int", ""}, {"step4", "int", ""}, {"step5", "int", ""},
-		{"mask", "unsafe.Pointer", "lanes of the rows (int32) that are read or stored, nil: all"},
-		{"channels", "int", "In, Mul: input channels. Out, Dy: output channels"},
-		{"vectors", "int", "of tiles, of filters"},
+		{"step0", "int", "In: of the rows, from channel to channel. Dy: from row to row. Grad: of v, from row to row of tiles"},
+		{"step1", "int", "Dy: of m, from tile to tile. Grad: of v, from channel to channel"},
+		{"step2", "int", "Grad: of u, likewise"}, {"step3", "int", ""}, {"step4", "int", ""}, {"step5", "int", ""},
+		{"mask", "unsafe.Pointer", "lanes of the rows (int32) that are read or stored, nil: all. Grad: of the last vector of u"},
+		{"channels", "int", "In, Mul: input channels. Out: output channels"},
+		{"vectors", "int", "of tiles, of filters, of pixels. Dy, Grad: tiles, of a row"},
 		{"middle", "unsafe.Pointer", "room for 6*14 vectors"},
 		{"numbers", "unsafe.Pointer", "constants"},
 		{"beside", "unsafe.Pointer", "In: two vectors of lane numbers (int32), of the tiles before and of those after, and of what lies beyond"},
 		{"v", "unsafe.Pointer", "transformed source: point, channel, vector"},
-		{"vStep", "int", "from point to point; Dy: of m"},
+		{"vStep", "int", "from point to point. Dy: of m"},
 		{"u", "unsafe.Pointer", "transformed weights: point, input channel, output channel"},
-		{"uStep", "int", "Filter, Unfilter: from point to point, weight to weight"},
-		{"m", "unsafe.Pointer", "products: point, output channel, vector; points are OpWinogradOut's P vectors apart. Dy: transformed, alike. Unfilter: gradients"},
+		{"uStep", "int", "from point to point"},
+		{"m", "unsafe.Pointer", "products: point, output channel, vector; points are OpWinogradOut's P vectors apart. Turn: turned. Dy, Grad: point, tile, output channel. Unfilter: gradients"},
+		{"mStep", "int", "Grad: from point to point"},
+		{"offsets", "unsafe.Pointer", "Turn: of channels (int64, bytes). Grad: of a row's tiles (int32, bytes) in v"},
 		{"dst", "unsafe.Pointer", "Out: first pixel, first channel"},
 		{"dstRow", "int", ""}, {"dstPlane", "int", ""},
 		{"res", "unsafe.Pointer", "Out: residual's pixel, nil: none"},
@@ -52,11 +55,11 @@ var winogradArgs = &args{
 		{"slope", "unsafe.Pointer", "Out: factors of negative values by channel, nil: none"},
 		{"clip", "unsafe.Pointer", "Out: the lowest and the highest value, nil: none"},
 		{"relu", "int", "Out: not 0: negative values become 0"},
-		{"off0", "int", "of the rows, to the current channel"},
+		{"off0", "int", "In: of the rows, to the current channel"},
 		{"off1", "int", ""}, {"off2", "int", ""}, {"off3", "int", ""}, {"off4", "int", ""}, {"off5", "int", ""},
 		{"lift", "int", "Out: from dst to the tiles' first row"}, {"resLift", "int", "of res"},
 		{"done", "int", "Out: channels that are done, four bytes each"},
-		{"first", "int", "Out: rows of the tiles that are stored"}, {"last", "int", ""},
+		{"first", "int", "Out: rows of the tiles that are stored"}, {"last", "int", "Grad: rows of tiles"},
 	},
 }
 
@@ -75,11 +78,13 @@ func winogradFile() *file {
 	for _, t := range winogradTiles {
 		f.winogradFilter(t.isa)
 		f.winogradUnfilter(t.isa)
+		f.winogradTurn(t.isa)
 		f.winogradDy(t.isa)
 		f.winogradIn(t.isa)
 		for _, b := range t.b {
 			for p := 1; p <= winogradMost; p++ {
 				f.winogradMul(t.isa, b, p, t.b[0]*winogradMost)
+				f.winogradGrad(t.isa, b, p)
 			}
 		}
 		f.winogradOut(t.isa, t.b[0]*winogradMost)
