@@ -82,7 +82,7 @@ func TestWinogradGradient(t *testing.T) {
 
 // TestWinogradPays holds the choice at its clear cases.
 func TestWinogradPays(t *testing.T) {
-	dense, pruned := space.Prune{}, space.Prune{Scheme: space.Unstructured, Percent: 85}
+	dense, pruned := space.Prune{}, space.Prune{Scheme: space.Unstructured, Percent: 95}
 	tests := []struct {
 		name  string
 		layer space.Layer
@@ -93,7 +93,7 @@ func TestWinogradPays(t *testing.T) {
 		{"wide, three quarters of a vector", space.Layer{In: 24, Out: 48, Kernel: 3, Prune: dense}, 48, true},
 		{"lightly pruned", space.Layer{In: 24, Out: 48, Kernel: 3, Prune: space.Prune{Scheme: space.Block4, Percent: 10}}, 64, true},
 		{"pruned", space.Layer{In: 24, Out: 48, Kernel: 3, Prune: pruned}, 64, false},
-		{"filters pruned", space.Layer{In: 24, Out: 48, Kernel: 3, Prune: space.Prune{Scheme: space.Filter, Percent: 85}}, 64, false},
+		{"filters pruned", space.Layer{In: 24, Out: 48, Kernel: 3, Prune: space.Prune{Scheme: space.Filter, Percent: 95}}, 64, false},
 		{"two channels", space.Layer{In: 2, Out: 2, Kernel: 3, Prune: dense}, 64, false},
 		{"a narrow patch", space.Layer{In: 16, Out: 16, Kernel: 3, Prune: dense}, 5, false},
 		{"1x1", space.Layer{In: 24, Out: 48, Kernel: 1, Prune: dense}, 64, false},
