@@ -92,8 +92,8 @@ func newTuner(subnet *space.Subnet, lessons *Lessons, src Source, o FineTuneOpti
 	e := newEngine(o.Kernels, []*shape{sh}, []*net{student}, b, subnet.Scale, subnet.Colors, o.Batch, o.Patch, o.Threads)
 	e.prepare = func(int) { student.take(sh, b.tensors, b.data, 1, masks) }
 	for i, mask := range masks {
-		if mask != nil { // what an orthogonal update gives a pruned weight is no use to the others
-			e.opt.muons[i] = nil
+		if m := e.opt.muons[i]; m != nil {
+			m.mask = mask
 		}
 	}
 	t.descent = descent{

@@ -39,6 +39,7 @@ type muon struct {
 	products      [][]float32    // of the rows, in the order of onX
 	weights, none []float32      // rows x rows; zeros
 	epilogue      kernel.Epilogue
+	mask          []uint8 // weights that may move; nil: all
 }
 
 func newMuon(t *tensor) *muon {
@@ -92,7 +93,11 @@ func (m *muon) update(set *kernel.Set, w, past, g []float32, rate float64) {
 	}
 	m.orthogonalise(set)
 	step := float32(rate * muonPace * math.Sqrt(float64(m.columns)))
-	each(func(i int, at *float32) { w[i] -= step * *at })
+	each(func(i int, at *float32) {
+		if m.mask == nil || m.mask[i] != 0 {
+			w[i] -= step * *at
+		}
+	})
 }
 
 // orthogonalise brings the singular values of x, of norm 1 at most, near 1.

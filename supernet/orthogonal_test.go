@@ -52,6 +52,21 @@ func TestMuon(t *testing.T) {
 					}
 				}
 			}
+			// Masked weights stay where they are, the others move as without.
+			free := append([]float32(nil), w...)
+			clear(w)
+			clear(past)
+			m.mask = make([]uint8, len(w))
+			for i := range m.mask {
+				m.mask[i] = uint8(i % 2)
+			}
+			m.update(set, w, past, g, 1)
+			for i := range w {
+				if want := free[i] * float32(i%2); w[i] != want {
+					t.Fatalf("%s %v: weight %d of mask %d moved by %v, want %v", set.Name, size, i, i%2, w[i], want)
+				}
+			}
+			m.mask = nil
 			// No gradient and no momentum move nothing.
 			clear(g)
 			clear(past)
