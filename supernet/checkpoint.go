@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-const formatTraining = "training/2"
+const formatTraining = "training/3"
 
 // progress is the part of a checkpoint that is not tensors.
 type progress struct {

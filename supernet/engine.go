@@ -44,6 +44,7 @@ const (
 	preparing phase = iota // a task is a net
 	running                // a task is a shard
 	gathering              // a task is a net
+	moving                 // a task is a tensor
 )
 
 // maxShards bounds the memory of partial gradients. More threads than shards
@@ -75,6 +76,7 @@ func newEngine(set *kernel.Set, shapes []*shape, nets []*net, b *bank, scale, co
 		})
 	}
 	e.opt = newOptimizer(set, b)
+	e.opt.spread = func(tasks int) { e.parallel(moving, tasks) }
 	return e
 }
 
@@ -106,6 +108,8 @@ func (e *engine) drain(w *worker) {
 			e.runShard(w, task)
 		case gathering:
 			e.nets[task].gather(e.set)
+		case moving:
+			e.opt.move(task)
 		}
 	}
 }
@@ -158,14 +162,18 @@ func (e *engine) runShard(w *worker, shard int) {
 	}
 }
 
-// optimizer is Adam over a bank, with an average of the weights, a bound on the
-// gradient and a way back to the last good weights.
+// optimizer is Muon and Adam over a bank, with an average of the weights, a
+// bound on the gradient and a way back to the last good weights.
 type optimizer struct {
 	kernels *kernel.Set
 	bank    *bank
 	grad    []float32
 	state
 	good state // snapshot
+
+	muons      []*muon         // by tensor; nil: by Adam
+	rate, adam float64         // of this step, the second as corrected for Adam
+	spread     func(tasks int) // calls move for every task, in any order
 
 	losses []float64 // of the last steps, for what is usual
 	norms  []float64 // of gradients, alike
@@ -175,7 +183,7 @@ type optimizer struct {
 // state is everything that a step changes but the history of losses.
 type state struct {
 	weights, m, v, average []float32
-	updates                int // steps of Adam that made them
+	updates                int // steps that made them
 }
 
 // Adam's constants (arXiv:1412.6980) and the guard's.
@@ -196,6 +204,12 @@ func newOptimizer(set *kernel.Set, b *bank) optimizer {
 	o.good = state{weights: kernel.Aligned(n), m: kernel.Aligned(n), v: kernel.Aligned(n), average: kernel.Aligned(n)}
 	o.losses, o.norms = make([]float64, 0, history), make([]float64, 0, history)
 	o.median = make([]float64, 0, history)
+	for i := range b.tensors {
+		o.muons = append(o.muons, nil)
+		if t := &b.tensors[i]; byMuon(t) {
+			o.muons[i] = newMuon(t)
+		}
+	}
 	o.snapshot()
 	return o
 }
@@ -253,11 +267,8 @@ func (o *optimizer) update(loss, rate, keep float64) bool {
 	o.losses, o.norms = remember(o.losses, loss), remember(o.norms, norm)
 	o.updates++
 	t := float64(o.updates)
-	rate *= math.Sqrt(1-math.Pow(beta2, t)) / (1 - math.Pow(beta1, t))
-	for i := range o.bank.tensors {
-		a, b := o.bank.span(i)
-		o.kernels.Adam(o.weights[a:b], o.m[a:b], o.v[a:b], o.grad[a:b], float32(rate*o.bank.tensors[i].pace), beta1, beta2, epsilon)
-	}
+	o.rate, o.adam = rate, rate*math.Sqrt(1-math.Pow(beta2, t))/(1-math.Pow(beta1, t))
+	o.spread(len(o.bank.tensors))
 	// An average that remembers longer than there were steps would remember the
 	// start.
 	keep = min(keep, t/(t+10))
@@ -265,4 +276,16 @@ func (o *optimizer) update(loss, rate, keep float64) bool {
 		o.average[i] += float32(1-keep) * (w - o.average[i])
 	}
 	return true
+}
+
+// move moves one tensor by its gradient.
+func (o *optimizer) move(i int) {
+	t := &o.bank.tensors[i]
+	a, b := o.bank.span(i)
+	if m := o.muons[i]; m != nil {
+		n := t.out * t.in * t.k * t.k
+		m.update(o.kernels, o.weights[t.w:][:n], o.m[t.w:][:n], o.grad[t.w:][:n], o.rate)
+		a = t.b
+	}
+	o.kernels.Adam(o.weights[a:b], o.m[a:b], o.v[a:b], o.grad[a:b], float32(o.adam*t.pace), beta1, beta2, epsilon)
 }

@@ -91,6 +91,11 @@ func newTuner(subnet *space.Subnet, lessons *Lessons, src Source, o FineTuneOpti
 	student.fixed = true
 	e := newEngine(o.Kernels, []*shape{sh}, []*net{student}, b, subnet.Scale, subnet.Colors, o.Batch, o.Patch, o.Threads)
 	e.prepare = func(int) { student.take(sh, b.tensors, b.data, 1, masks) }
+	for i, mask := range masks {
+		if m := e.opt.muons[i]; m != nil {
+			m.mask = mask
+		}
+	}
 	t.descent = descent{
 		engine: e, feed: newFeed(src, o.Seed, o.Batch, o.Patch, subnet.Colors, subnet.Scale),
 		steps: o.Steps, rate: o.Rate, factor: 1,

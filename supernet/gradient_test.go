@@ -76,7 +76,7 @@ func TestGradient(t *testing.T) {
 		rng := check.Rand(t)
 		sp.Widths = []int{4}
 		s := noisy(sp, rng.Uint64())
-		for i := range 2 {
+		for i, tries := 0, 0; i < 2; tries++ {
 			g := sp.Random(rng)
 			if i == 0 { // a block of every kind
 				g.Slots[0].Kind, g.Slots[0].Expansion = space.Lean, 0
@@ -88,7 +88,13 @@ func TestGradient(t *testing.T) {
 				t.Fatal(err)
 			}
 			const w, h = 5, 4
-			lr := clearPicture(t, rng, sub, w, h)
+			lr := pictureClear(rng, sub, w, h)
+			if lr == nil && tries < 10 {
+				continue // another network
+			} else if lr == nil {
+				t.Fatal("no network keeps its distance to every kink")
+			}
+			i++
 			d := randomPlanes(rng, sp.Colors*sp.Scale*sp.Scale*w*h)
 			want, at := differences(rng, 24, sub, lr, d, w, h)
 			for _, set := range kernel.Sets() {

@@ -144,6 +144,16 @@ func randomPlanes(rng *rand.Rand, n int) []float32 {
 // Channels that are pruned whole are 0 in every arithmetic.
 func clearPicture(t testing.TB, rng *rand.Rand, sub *space.Subnet, w, h int) []float32 {
 	t.Helper()
+	lr := pictureClear(rng, sub, w, h)
+	if lr == nil {
+		t.Fatal("no picture keeps its distance to every kink")
+	}
+	return lr
+}
+
+// pictureClear is clearPicture, nil where there is none: a channel that has no
+// weights left may have a bias on the kink.
+func pictureClear(rng *rand.Rand, sub *space.Subnet, w, h int) []float32 {
 	const margin = 1e-5
 	numbers := weights64(sub)
 	for range 1000 {
@@ -152,7 +162,6 @@ func clearPicture(t testing.TB, rng *rand.Rand, sub *space.Subnet, w, h int) []f
 			return lr
 		}
 	}
-	t.Fatal("no picture keeps its distance to every kink")
 	return nil
 }
 
