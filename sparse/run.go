@@ -402,6 +402,11 @@ func (f *frame) awaitCount(me *worker, done *atomic.Int32, n int32) bool {
 	return true
 }
 
+// streamed is how many values of a picture are so many that no second-level cache
+// keeps them until they are read: writing them past it leaves it to the layers and
+// does not fetch first what is overwritten.
+const streamed = 1 << 20
+
 // shuffle writes rows [y0, y1) of the last layer's output, me.dst, into the
 // picture: channel c*factor²+i*factor+j becomes row i, column j of color c's
 // cells; with DCR order it is channel (i*factor+j)*colors+c.
@@ -409,6 +414,10 @@ func (f *frame) shuffle(c *compiled, me *worker, y0, y1 int) {
 	n := c.net.factor
 	t := &me.dst
 	width, rows := t.W*n, f.plan.h*c.net.scale
+	weave := c.set.Shuffle
+	if len(f.dst) >= streamed {
+		weave = c.set.Stream
+	}
 	step, perColor := 1, n*n
 	if c.net.dcr {
 		step, perColor = c.net.colors, 1
@@ -425,7 +434,7 @@ func (f *frame) shuffle(c *compiled, me *worker, y0, y1 int) {
 					for j := range n {
 						me.rows[j] = t.At(color*perColor+(i*n+j)*step, y-y0)
 					}
-					c.set.Shuffle(dst, me.rows, n)
+					weave(dst, me.rows, n)
 				default:
 					for j := range n {
 						for x, v := range t.At(color*perColor+(i*n+j)*step, y-y0) {
