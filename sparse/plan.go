@@ -10,9 +10,9 @@ import (
 )
 
 // cacheBytes is how much of a core's second level cache the tensors of one
-// layer may take within a band, of 1 to 2 MiB: the rest holds lists and what the
-// neighbouring layers leave. Fewer rows cost more copies from band to band.
-const cacheBytes = 768 << 10
+// layer may take within a band: half of 2 MiB, the rest holds lists and what the
+// neighbouring layers leave. Fewer rows mean more copies from band to band.
+const cacheBytes = 1 << 20
 
 // maxAhead is how many bands a ring has room for beyond what its readers need. A
 // worker lags behind the one on the band before by a layer or more, so that more

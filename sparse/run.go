@@ -405,7 +405,7 @@ func (f *frame) awaitCount(me *worker, done *atomic.Int32, n int32) bool {
 // streamed is how many values of a picture are so many that no second-level cache
 // keeps them until they are read: writing them past it leaves it to the layers and
 // does not fetch first what is overwritten.
-const streamed = 1 << 20
+const streamed = 1 << 19
 
 // shuffle writes rows [y0, y1) of the last layer's output, me.dst, into the
 // picture: channel c*factor²+i*factor+j becomes row i, column j of color c's
