@@ -129,13 +129,17 @@ func (t *convTiles) conv(dst, src *Tensor, blocks []Block, e *Epilogue, y0, y1 i
 // they stay in a first-level cache from row to row.
 const listBytes = 16 << 10
 
+// togetherChannels bounds the channels that are written row by row: each lies in
+// pages of its own.
+const togetherChannels = 32
+
 // together is how many of the first blocks a kernel takes row by row: their source
 // then comes from the first-level cache for all but the first.
 func together(blocks []Block) (n int) {
 	bytes := 0
 	for n < len(blocks) {
 		b := &blocks[n]
-		if bytes += 4 * (len(b.Off) + len(b.W)); n > 0 && bytes > listBytes {
+		if bytes += 4 * (len(b.Off) + len(b.W)); n > 0 && (bytes > listBytes || (n+1)*b.B > togetherChannels) {
 			break
 		}
 		n++
