@@ -71,7 +71,7 @@ func (c *compiled) chosen() {
 			local++
 		}
 	}
-	c.pass("plan", "%d layers over bands of rows; %d outputs stay within a band, %d live in rings; %d threads",
+	c.pass("plan", "%d layers over bands of rows; %d outputs stay within a band, rows of %d are kept beyond it; %d threads",
 		len(c.info), local, len(c.info)-local, c.threads)
 }
 

@@ -10,9 +10,9 @@ import (
 )
 
 // cacheBytes is how much of a core's second level cache the tensors of one
-// layer may take within a band: half of 1 MiB, the rest holds lists and what
-// the neighbouring layers leave.
-const cacheBytes = 512 << 10
+// layer may take within a band: half of 2 MiB, the rest holds lists and what the
+// neighbouring layers leave. Fewer rows mean more copies from band to band.
+const cacheBytes = 1 << 20
 
 // maxAhead is how many bands a ring has room for beyond what its readers need. A
 // worker lags behind the one on the band before by a layer or more, so that more
@@ -28,7 +28,10 @@ const maxAhead = 4
 // so that every row it reads was computed by this band or an earlier one, and
 // nothing is computed twice.
 //
-// An output that only the same rows read lives in a thread's scratch memory.
+// An output that only the same rows read lives in a thread's scratch memory. So
+// does one whose readers need a few rows more: those are kept for the next band,
+// which copies them before its own rows, so that a layer writes where an earlier
+// one wrote just now and not where a band before did, which has left the cache.
 // Any other lives in a ring of bands: row y is at row y+shift of the ring modulo
 // its height. What readers need from before the ring's first row is mirrored
 // there, so that kernels see rows in sequence. Memory therefore does not grow
@@ -42,6 +45,8 @@ type plan struct {
 	layers    []step
 	border    int     // of rings, pixels: what filters reach
 	scratch   []int   // channels of each band-size tensor, one set for every worker
+	carriers  []int   // channels of each tensor of a band and the rows before it, likewise
+	before    int     // rows before the band in carriers
 	arenas    []int64 // floats of each stretch of memory that planes share
 	spare     int64   // floats of each worker's row of a strided convolution
 	transform int64   // floats of each worker's scratch memory for Winograd
@@ -53,10 +58,11 @@ type step struct {
 	blocks   []kernel.Block // offsets for this size, where winograd is nil
 	winograd *kernel.Winograd
 	local    bool // the output is read only by the same rows of the same band
-	buffer   int  // index into scratch, when local
+	carried  bool // it is read by the same band and, mirror rows of it, by the next one
+	buffer   int  // index into scratch, when local, or carriers, when carried
 
-	slots  int // bands in the ring, when not local
-	mirror int // rows before the ring
+	slots  int // bands in the ring, when neither local nor carried
+	mirror int // rows before the ring or before the carried band
 
 	// Before this layer may run in band k, each of the bands [k-behind, k) must
 	// have finished its first sources layers, and of the bands [k-slots,
@@ -67,8 +73,20 @@ type step struct {
 	plane plane // when layers run over planes
 }
 
-// ring is the height of a ring with its mirror, rows.
-func (p *plan) ring(i int) int { return p.layers[i].mirror + p.layers[i].slots*p.rows }
+// ring says whether the output lives in one.
+func (s *step) ring() bool { return !s.local && !s.carried }
+
+// height is the rows of the tensor of layer i's output.
+func (p *plan) height(i int) int {
+	switch s := &p.layers[i]; {
+	case s.local:
+		return p.rows
+	case s.carried:
+		return p.before + p.rows
+	default:
+		return s.mirror + s.slots*p.rows
+	}
+}
 
 // planFor returns the plan of a size, made now or among the last ones.
 func (c *compiled) planFor(w, h int) (*plan, error) {
@@ -187,42 +205,53 @@ func (p *plan) assign(net *network, threads int) {
 		return rows
 	}
 	ceil := func(rows int) int { return (rows + p.rows - 1) / p.rows }
-	var last []int // the output that each scratch tensor holds so far
+	var scratch, carriers []int // the output that each tensor holds so far
 	for i := range net.layers {
 		s, l := &p.layers[i], &net.layers[i]
 		for _, r := range all[i] {
 			s.mirror = max(s.mirror, back(r, i))
 			s.readers = r + 1 // the last one's, as readers ascend
 		}
-		s.local = s.mirror == 0
+		s.local, s.carried = s.mirror == 0, s.mirror > 0 && s.mirror <= p.rows
 		for _, r := range l.reads {
-			if r.layer >= 0 && !p.layers[r.layer].local {
+			if r.layer >= 0 && p.layers[r.layer].ring() {
 				s.sources = max(s.sources, r.layer+1)
 				s.behind = max(s.behind, ceil(back(i, r.layer)))
 			}
 		}
-		if !s.local {
+		switch {
+		case s.local:
+			s.buffer = share(&p.scratch, &scratch, all, i, l.out)
+		case s.carried:
+			s.buffer = share(&p.carriers, &carriers, all, i, l.out)
+			p.before = max(p.before, s.mirror)
+		default:
 			s.overlap = ceil(s.mirror)
 			s.slots = min(s.overlap+min(threads, maxAhead), max(p.bands, s.overlap+1)) // a band never waits for itself
-			continue
 		}
-		s.buffer = -1
-		for b, was := range last {
-			free := true
-			for _, r := range all[was] {
-				free = free && r < i
-			}
-			if better := s.buffer < 0 || fit(p.scratch[b], l.out) < fit(p.scratch[s.buffer], l.out); free && better {
-				s.buffer = b
-			}
-		}
-		if s.buffer < 0 {
-			s.buffer = len(p.scratch)
-			p.scratch, last = append(p.scratch, 0), append(last, i)
-		}
-		p.scratch[s.buffer] = max(p.scratch[s.buffer], l.out)
-		last[s.buffer] = i
 	}
+}
+
+// share finds a tensor for layer i's output of that many channels among those
+// that nothing reads any more, or adds one. holds are the outputs in them.
+func share(channels, holds *[]int, readers [][]int, i, out int) int {
+	best := -1
+	for b, was := range *holds {
+		free := true
+		for _, r := range readers[was] {
+			free = free && r < i
+		}
+		if free && (best < 0 || fit((*channels)[b], out) < fit((*channels)[best], out)) {
+			best = b
+		}
+	}
+	if best < 0 {
+		best = len(*channels)
+		*channels, *holds = append(*channels, 0), append(*holds, i)
+	}
+	(*channels)[best] = max((*channels)[best], out)
+	(*holds)[best] = i
+	return best
 }
 
 // fit orders free buffers for an output: exact first, then the least too large,
@@ -255,12 +284,17 @@ func (p *plan) measure(c *compiled) error {
 		}
 	}
 	for i := range c.net.layers {
-		if !p.planes && !p.layers[i].local {
-			p.bytes += tensor(c.net.layers[i].out, p.ring(i), p.border)
+		if s := &p.layers[i]; !p.planes && s.carried {
+			p.bytes += tensor(c.net.layers[i].out, s.mirror, p.border)
+		} else if !p.planes && !s.local {
+			p.bytes += tensor(c.net.layers[i].out, p.height(i), p.border)
 		}
 	}
 	for _, channels := range p.scratch {
 		p.bytes += int64(c.threads) * tensor(channels, p.rows, 0)
+	}
+	for _, channels := range p.carriers {
+		p.bytes += int64(c.threads) * tensor(channels, p.before+p.rows, p.border)
 	}
 	for _, floats := range p.arenas {
 		p.bytes += 4 * floats
@@ -295,7 +329,7 @@ func (p *plan) source(net *network, l *layer) (w, h, border int) {
 	case p.layers[r.layer].local:
 		return p.w, p.rows, 0
 	}
-	return p.w, p.ring(r.layer), p.border
+	return p.w, p.height(r.layer), p.border
 }
 
 // widest is the longest row that a worker needs for SiLU, 0 for none.

@@ -15,6 +15,7 @@ type frame struct {
 	plan     *plan
 	pictures [2]kernel.Tensor // with edge values around it, with zeros; see network.borders
 	workers  []worker
+	kept     [][]float32    // of each carried layer: the last rows of the last band that it finished
 	done     []atomic.Int32 // layers that each band has finished; over planes: rows that each layer has
 	next     []atomic.Int32 // the first band, or row of each layer, that nobody took
 	failed   atomic.Bool    // a worker panicked: nobody waits for it
@@ -145,16 +146,23 @@ func newFrame(c *compiled, p *plan) *frame {
 		f.done, f.next = make([]atomic.Int32, len(net.layers)), make([]atomic.Int32, len(net.layers))
 		f.placePlanes(net, rings)
 	}
+	f.kept = make([][]float32, len(net.layers))
 	for i := range net.layers {
-		if out := net.layers[i].out; !p.planes && !p.layers[i].local {
-			rings[i].Place(place(out, p.ring(i), p.border), out, p.ring(i), p.w, p.border)
+		if out, s := net.layers[i].out, &p.layers[i]; !p.planes && s.ring() {
+			rings[i].Place(place(out, p.height(i), p.border), out, p.height(i), p.w, p.border)
+		} else if !p.planes && s.carried {
+			row, _, _, _ := kernel.Layout(out, p.height(i), p.w, p.border)
+			f.kept[i] = kernel.Aligned(out * s.mirror * row)
 		}
 	}
 	for i := range f.workers {
 		w := &f.workers[i]
-		var scratch [][]float32
+		var scratch, carriers [][]float32
 		for _, channels := range p.scratch {
 			scratch = append(scratch, place(channels, p.rows, 0))
+		}
+		for _, channels := range p.carriers {
+			carriers = append(carriers, place(channels, p.before+p.rows, p.border))
 		}
 		w.out, w.busy = make([]kernel.Tensor, len(net.layers)), make([]time.Duration, len(net.layers))
 		if p.transform > 0 {
@@ -168,9 +176,12 @@ func newFrame(c *compiled, p *plan) *frame {
 		}
 		for j := range net.layers {
 			l, s, t := &net.layers[j], &p.layers[j], &w.out[j]
-			if s.local {
+			switch {
+			case s.local:
 				t.Place(scratch[s.buffer], l.out, p.rows, p.w, 0)
-			} else {
+			case s.carried:
+				t.Place(carriers[s.buffer], l.out, p.height(j), p.w, p.border)
+			default:
 				*t = rings[j]
 			}
 		}
@@ -212,7 +223,7 @@ func (f *frame) workBands(c *compiled, me *worker, timed bool) {
 			if !f.await(me, k-s.behind, k, s.sources) {
 				return
 			}
-			if !s.local && !f.await(me, k-s.slots, k-s.slots+s.overlap+1, s.readers) {
+			if s.ring() && !f.await(me, k-s.slots, k-s.slots+s.overlap+1, s.readers) {
 				return
 			}
 			start := time.Time{}
@@ -224,8 +235,20 @@ func (f *frame) workBands(c *compiled, me *worker, timed bool) {
 			if y0 < y1 {
 				f.band(c, me, i, k, y0, y1)
 			}
-			if !s.local {
+			if s.ring() {
 				f.surround(me, i, k)
+			}
+			if s.carried {
+				if timed {
+					me.busy[i] += time.Since(start)
+				}
+				if !f.await(me, k-1, k, i+1) {
+					return
+				}
+				if timed {
+					start = time.Now()
+				}
+				f.carry(me, i, k)
 			}
 			if timed {
 				me.busy[i] += time.Since(start)
@@ -283,7 +306,11 @@ func (f *frame) view(t *kernel.Tensor, me *worker, r *read, k, y0, y1 int) {
 
 // place moves the origin of layer i's output to row y0 as band k finds it.
 func (f *frame) place(t *kernel.Tensor, i, k, y0 int) {
-	if s := &f.plan.layers[i]; !s.local {
+	switch s := &f.plan.layers[i]; {
+	case s.local:
+	case s.carried:
+		t.Origin += (f.plan.before + y0 + f.plan.shift[i] - k*f.plan.rows) * t.Row
+	default:
 		t.Origin += (s.mirror + y0 + f.plan.shift[i] - k/s.slots*s.slots*f.plan.rows) * t.Row
 	}
 }
@@ -310,6 +337,32 @@ func (f *frame) surround(me *worker, i, k int) {
 				copy(t.At(c, s.mirror+before), row)
 			}
 		}
+	}
+}
+
+// carry clears those rows of layer i's band k that lie outside the picture, as far
+// as filters reach, copies before it what the band before kept and keeps its own
+// last rows. Rows of one channel lie in a row, zeros between them.
+func (f *frame) carry(me *worker, i, k int) {
+	p, s, t := f.plan, &f.plan.layers[i], &me.out[i]
+	first := k*p.rows - p.shift[i]
+	for r := range p.rows {
+		if y := first + r; y < 0 && y >= -p.border || y >= p.h && y < p.h+p.border {
+			for c := range t.C {
+				clear(t.At(c, p.before+r))
+			}
+		}
+	}
+	n := (s.mirror-1)*t.Row + t.W
+	for c := range t.C {
+		kept := f.kept[i][c*s.mirror*t.Row:][:n]
+		at := t.Origin + c*t.Plane + (p.before-s.mirror)*t.Row
+		if before := t.Data[at : at+n]; k == 0 {
+			clear(before)
+		} else {
+			copy(before, kept)
+		}
+		copy(kept, t.Data[at+p.rows*t.Row:])
 	}
 }
 
@@ -349,6 +402,11 @@ func (f *frame) awaitCount(me *worker, done *atomic.Int32, n int32) bool {
 	return true
 }
 
+// streamed is how many values of a picture are so many that no second-level cache
+// keeps them until they are read: writing them past it leaves it to the layers and
+// does not fetch first what is overwritten.
+const streamed = 1 << 19
+
 // shuffle writes rows [y0, y1) of the last layer's output, me.dst, into the
 // picture: channel c*factor²+i*factor+j becomes row i, column j of color c's
 // cells; with DCR order it is channel (i*factor+j)*colors+c.
@@ -356,6 +414,10 @@ func (f *frame) shuffle(c *compiled, me *worker, y0, y1 int) {
 	n := c.net.factor
 	t := &me.dst
 	width, rows := t.W*n, f.plan.h*c.net.scale
+	weave := c.set.Shuffle
+	if len(f.dst) >= streamed {
+		weave = c.set.Stream
+	}
 	step, perColor := 1, n*n
 	if c.net.dcr {
 		step, perColor = c.net.colors, 1
@@ -372,7 +434,7 @@ func (f *frame) shuffle(c *compiled, me *worker, y0, y1 int) {
 					for j := range n {
 						me.rows[j] = t.At(color*perColor+(i*n+j)*step, y-y0)
 					}
-					c.set.Shuffle(dst, me.rows, n)
+					weave(dst, me.rows, n)
 				default:
 					for j := range n {
 						for x, v := range t.At(color*perColor+(i*n+j)*step, y-y0) {

@@ -60,6 +60,7 @@ func TestNoAllocation(t *testing.T) {
 				{"AbsGrad", func() { set.AbsGrad(a, b, c, 1) }},
 				{"Shuffle2", func() { set.Shuffle(woven, rows, 2) }},
 				{"Shuffle3", func() { set.Shuffle(woven, rows, 3) }},
+				{"Stream4", func() { set.Stream(woven, rows, 4) }},
 				{"Unshuffle4", func() { set.Unshuffle(rows, woven, 4) }},
 				{"EdgeBorder", func() { l.src.EdgeBorder(0) }},
 			}

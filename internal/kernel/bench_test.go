@@ -131,6 +131,7 @@ func BenchmarkElements(b *testing.B) {
 				{"shuffle2", 1, func() { set.Shuffle(s[4][:n/2], rows, 2) }},
 				{"shuffle3", 1, func() { set.Shuffle(s[4][:n/4*3], rows, 3) }},
 				{"shuffle4", 2, func() { set.Shuffle(s[4], rows, 4) }},
+				{"stream4", 2, func() { set.Stream(s[4], rows, 4) }},
 				{"unshuffle4", 2, func() { set.Unshuffle(rows, s[4], 4) }},
 			}
 			for _, l := range loops {

@@ -10,12 +10,8 @@ TEXT ·conv_f32_8x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -26,7 +22,16 @@ TEXT ·conv_f32_8x1_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VBROADCASTSS 4(AX), Z1
 	VBROADCASTSS 8(AX), Z2
@@ -37,8 +42,10 @@ row:
 	VBROADCASTSS 28(AX), Z7
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	ADDQ         R15, AX
 	VADDPS       (AX), Z1, Z1
@@ -56,10 +63,8 @@ row:
 	VADDPS       (AX), Z7, Z7
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -85,7 +90,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
@@ -98,11 +103,13 @@ store:
 	VMAXPS Z7, Z8, Z7
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z8, Z8, Z8
 	VBROADCASTSS (AX), Z9
 	VCMPPS       $0x11, Z8, Z0, K2
@@ -130,7 +137,7 @@ more:
 	VMULPS       Z9, Z7, K2, Z7
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z8
@@ -156,8 +163,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z8, Z8, Z8
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z8, K2
 	VMOVAPS.Z Z0, K2, Z0
 	ADDQ      R15, AX
@@ -181,11 +190,12 @@ gate:
 	ADDQ      R15, AX
 	VCMPPS    $0x11, (AX), Z8, K2
 	VMOVAPS.Z Z7, K2, Z7
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, K1, (AX)
 	ADDQ    R15, AX
 	VMOVUPS Z1, K1, (AX)
@@ -201,15 +211,15 @@ write:
 	VMOVUPS Z6, K1, (AX)
 	ADDQ    R15, AX
 	VMOVUPS Z7, K1, (AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -219,12 +229,8 @@ TEXT ·conv_f32_8x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -235,7 +241,16 @@ TEXT ·conv_f32_8x2_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VBROADCASTSS 4(AX), Z2
@@ -254,8 +269,10 @@ row:
 	VMOVAPS      Z14, Z15
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	ADDQ         R15, AX
@@ -281,10 +298,8 @@ row:
 	VADDPS       64(AX), Z15, Z15
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -319,7 +334,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z16, Z16, Z16
 	VMAXPS Z0, Z16, Z0
@@ -340,11 +355,13 @@ store:
 	VMAXPS Z15, Z16, Z15
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z16, Z16, Z16
 	VBROADCASTSS (AX), Z17
 	VCMPPS       $0x11, Z16, Z0, K2
@@ -388,7 +405,7 @@ more:
 	VMULPS       Z17, Z15, K2, Z15
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z16
@@ -430,8 +447,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z16, Z16, Z16
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z16, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z16, K2
@@ -471,11 +490,12 @@ gate:
 	VMOVAPS.Z Z14, K2, Z14
 	VCMPPS    $0x11, 64(AX), Z16, K2
 	VMOVAPS.Z Z15, K2, Z15
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, K1, 64(AX)
 	ADDQ    R15, AX
@@ -499,15 +519,15 @@ write:
 	ADDQ    R15, AX
 	VMOVUPS Z14, (AX)
 	VMOVUPS Z15, K1, 64(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -517,12 +537,8 @@ TEXT ·conv_f32_8x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -533,7 +549,16 @@ TEXT ·conv_f32_8x3_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -560,8 +585,10 @@ row:
 	VMOVAPS      Z21, Z23
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -595,10 +622,8 @@ row:
 	VADDPS       128(AX), Z23, Z23
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -642,7 +667,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z24, Z24, Z24
 	VMAXPS Z0, Z24, Z0
@@ -671,11 +696,13 @@ store:
 	VMAXPS Z23, Z24, Z23
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z24, Z24, Z24
 	VBROADCASTSS (AX), Z25
 	VCMPPS       $0x11, Z24, Z0, K2
@@ -735,7 +762,7 @@ more:
 	VMULPS       Z25, Z23, K2, Z23
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z24
@@ -793,8 +820,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z24, Z24, Z24
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z24, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z24, K2
@@ -850,11 +879,12 @@ gate:
 	VMOVAPS.Z Z22, K2, Z22
 	VCMPPS    $0x11, 128(AX), Z24, K2
 	VMOVAPS.Z Z23, K2, Z23
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, K1, 128(AX)
@@ -886,15 +916,15 @@ write:
 	VMOVUPS Z21, (AX)
 	VMOVUPS Z22, 64(AX)
 	VMOVUPS Z23, K1, 128(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -904,12 +934,8 @@ TEXT ·conv_f32_4x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -920,15 +946,26 @@ TEXT ·conv_f32_4x1_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VBROADCASTSS 4(AX), Z1
 	VBROADCASTSS 8(AX), Z2
 	VBROADCASTSS 12(AX), Z3
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	ADDQ         R15, AX
 	VADDPS       (AX), Z1, Z1
@@ -938,10 +975,8 @@ row:
 	VADDPS       (AX), Z3, Z3
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -959,7 +994,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z4, Z4, Z4
 	VMAXPS Z0, Z4, Z0
@@ -968,11 +1003,13 @@ store:
 	VMAXPS Z3, Z4, Z3
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z4, Z4, Z4
 	VBROADCASTSS (AX), Z5
 	VCMPPS       $0x11, Z4, Z0, K2
@@ -988,7 +1025,7 @@ more:
 	VMULPS       Z5, Z3, K2, Z3
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z4
@@ -1006,8 +1043,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z4, Z4, Z4
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z4, K2
 	VMOVAPS.Z Z0, K2, Z0
 	ADDQ      R15, AX
@@ -1019,11 +1058,12 @@ gate:
 	ADDQ      R15, AX
 	VCMPPS    $0x11, (AX), Z4, K2
 	VMOVAPS.Z Z3, K2, Z3
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, K1, (AX)
 	ADDQ    R15, AX
 	VMOVUPS Z1, K1, (AX)
@@ -1031,15 +1071,15 @@ write:
 	VMOVUPS Z2, K1, (AX)
 	ADDQ    R15, AX
 	VMOVUPS Z3, K1, (AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -1049,12 +1089,8 @@ TEXT ·conv_f32_4x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -1065,7 +1101,16 @@ TEXT ·conv_f32_4x2_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VBROADCASTSS 4(AX), Z2
@@ -1076,8 +1121,10 @@ row:
 	VMOVAPS      Z6, Z7
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	ADDQ         R15, AX
@@ -1091,10 +1138,8 @@ row:
 	VADDPS       64(AX), Z7, Z7
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -1117,7 +1162,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
@@ -1130,11 +1175,13 @@ store:
 	VMAXPS Z7, Z8, Z7
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z8, Z8, Z8
 	VBROADCASTSS (AX), Z9
 	VCMPPS       $0x11, Z8, Z0, K2
@@ -1158,7 +1205,7 @@ more:
 	VMULPS       Z9, Z7, K2, Z7
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z8
@@ -1184,8 +1231,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z8, Z8, Z8
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z8, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z8, K2
@@ -1205,11 +1254,12 @@ gate:
 	VMOVAPS.Z Z6, K2, Z6
 	VCMPPS    $0x11, 64(AX), Z8, K2
 	VMOVAPS.Z Z7, K2, Z7
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, K1, 64(AX)
 	ADDQ    R15, AX
@@ -1221,15 +1271,15 @@ write:
 	ADDQ    R15, AX
 	VMOVUPS Z6, (AX)
 	VMOVUPS Z7, K1, 64(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -1239,12 +1289,8 @@ TEXT ·conv_f32_4x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -1255,7 +1301,16 @@ TEXT ·conv_f32_4x3_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -1270,8 +1325,10 @@ row:
 	VMOVAPS      Z9, Z11
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -1289,10 +1346,8 @@ row:
 	VADDPS       128(AX), Z11, Z11
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -1320,7 +1375,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z12, Z12, Z12
 	VMAXPS Z0, Z12, Z0
@@ -1337,11 +1392,13 @@ store:
 	VMAXPS Z11, Z12, Z11
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z12, Z12, Z12
 	VBROADCASTSS (AX), Z13
 	VCMPPS       $0x11, Z12, Z0, K2
@@ -1373,7 +1430,7 @@ more:
 	VMULPS       Z13, Z11, K2, Z11
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z12
@@ -1407,8 +1464,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z12, Z12, Z12
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z12, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z12, K2
@@ -1436,11 +1495,12 @@ gate:
 	VMOVAPS.Z Z10, K2, Z10
 	VCMPPS    $0x11, 128(AX), Z12, K2
 	VMOVAPS.Z Z11, K2, Z11
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, K1, 128(AX)
@@ -1456,15 +1516,15 @@ write:
 	VMOVUPS Z9, (AX)
 	VMOVUPS Z10, 64(AX)
 	VMOVUPS Z11, K1, 128(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -1474,12 +1534,8 @@ TEXT ·conv_f32_4x4_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -1490,7 +1546,16 @@ TEXT ·conv_f32_4x4_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -1509,8 +1574,10 @@ row:
 	VMOVAPS      Z12, Z15
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -1532,10 +1599,8 @@ row:
 	VADDPS       192(AX), Z15, Z15
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -1568,7 +1633,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z16, Z16, Z16
 	VMAXPS Z0, Z16, Z0
@@ -1589,11 +1654,13 @@ store:
 	VMAXPS Z15, Z16, Z15
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z16, Z16, Z16
 	VBROADCASTSS (AX), Z17
 	VCMPPS       $0x11, Z16, Z0, K2
@@ -1633,7 +1700,7 @@ more:
 	VMULPS       Z17, Z15, K2, Z15
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z16
@@ -1675,8 +1742,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z16, Z16, Z16
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z16, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z16, K2
@@ -1712,11 +1781,12 @@ gate:
 	VMOVAPS.Z Z14, K2, Z14
 	VCMPPS    $0x11, 192(AX), Z16, K2
 	VMOVAPS.Z Z15, K2, Z15
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -1736,15 +1806,15 @@ write:
 	VMOVUPS Z13, 64(AX)
 	VMOVUPS Z14, 128(AX)
 	VMOVUPS Z15, K1, 192(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -1754,12 +1824,8 @@ TEXT ·conv_f32_4x5_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -1770,7 +1836,16 @@ TEXT ·conv_f32_4x5_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -1793,8 +1868,10 @@ row:
 	VMOVAPS      Z15, Z19
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -1820,10 +1897,8 @@ row:
 	VADDPS       256(AX), Z19, Z19
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -1861,7 +1936,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z20, Z20, Z20
 	VMAXPS Z0, Z20, Z0
@@ -1886,11 +1961,13 @@ store:
 	VMAXPS Z19, Z20, Z19
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z20, Z20, Z20
 	VBROADCASTSS (AX), Z21
 	VCMPPS       $0x11, Z20, Z0, K2
@@ -1938,7 +2015,7 @@ more:
 	VMULPS       Z21, Z19, K2, Z19
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z20
@@ -1988,8 +2065,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z20, Z20, Z20
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z20, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z20, K2
@@ -2033,11 +2112,12 @@ gate:
 	VMOVAPS.Z Z18, K2, Z18
 	VCMPPS    $0x11, 256(AX), Z20, K2
 	VMOVAPS.Z Z19, K2, Z19
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -2061,15 +2141,15 @@ write:
 	VMOVUPS Z17, 128(AX)
 	VMOVUPS Z18, 192(AX)
 	VMOVUPS Z19, K1, 256(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -2079,12 +2159,8 @@ TEXT ·conv_f32_4x6_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -2095,7 +2171,16 @@ TEXT ·conv_f32_4x6_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -2122,8 +2207,10 @@ row:
 	VMOVAPS      Z18, Z23
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -2153,10 +2240,8 @@ row:
 	VADDPS       320(AX), Z23, Z23
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -2199,7 +2284,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z24, Z24, Z24
 	VMAXPS Z0, Z24, Z0
@@ -2228,11 +2313,13 @@ store:
 	VMAXPS Z23, Z24, Z23
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z24, Z24, Z24
 	VBROADCASTSS (AX), Z25
 	VCMPPS       $0x11, Z24, Z0, K2
@@ -2288,7 +2375,7 @@ more:
 	VMULPS       Z25, Z23, K2, Z23
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z24
@@ -2346,8 +2433,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z24, Z24, Z24
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z24, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z24, K2
@@ -2399,11 +2488,12 @@ gate:
 	VMOVAPS.Z Z22, K2, Z22
 	VCMPPS    $0x11, 320(AX), Z24, K2
 	VMOVAPS.Z Z23, K2, Z23
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -2431,15 +2521,15 @@ write:
 	VMOVUPS Z21, 192(AX)
 	VMOVUPS Z22, 256(AX)
 	VMOVUPS Z23, K1, 320(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -2449,12 +2539,8 @@ TEXT ·conv_f32_2x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -2465,22 +2551,31 @@ TEXT ·conv_f32_2x1_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VBROADCASTSS 4(AX), Z1
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	ADDQ         R15, AX
 	VADDPS       (AX), Z1, Z1
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -2494,18 +2589,20 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z2, Z2, Z2
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z2, Z2, Z2
 	VBROADCASTSS (AX), Z3
 	VCMPPS       $0x11, Z2, Z0, K2
@@ -2515,7 +2612,7 @@ more:
 	VMULPS       Z3, Z1, K2, Z1
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z2
@@ -2529,30 +2626,33 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z2, Z2, Z2
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z2, K2
 	VMOVAPS.Z Z0, K2, Z0
 	ADDQ      R15, AX
 	VCMPPS    $0x11, (AX), Z2, K2
 	VMOVAPS.Z Z1, K2, Z1
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, K1, (AX)
 	ADDQ    R15, AX
 	VMOVUPS Z1, K1, (AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -2562,12 +2662,8 @@ TEXT ·conv_f32_2x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -2578,15 +2674,26 @@ TEXT ·conv_f32_2x2_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VBROADCASTSS 4(AX), Z2
 	VMOVAPS      Z2, Z3
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	ADDQ         R15, AX
@@ -2594,10 +2701,8 @@ row:
 	VADDPS       64(AX), Z3, Z3
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -2614,7 +2719,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z4, Z4, Z4
 	VMAXPS Z0, Z4, Z0
@@ -2623,11 +2728,13 @@ store:
 	VMAXPS Z3, Z4, Z3
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z4, Z4, Z4
 	VBROADCASTSS (AX), Z5
 	VCMPPS       $0x11, Z4, Z0, K2
@@ -2641,7 +2748,7 @@ more:
 	VMULPS       Z5, Z3, K2, Z3
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z4
@@ -2659,8 +2766,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z4, Z4, Z4
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z4, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z4, K2
@@ -2670,25 +2779,26 @@ gate:
 	VMOVAPS.Z Z2, K2, Z2
 	VCMPPS    $0x11, 64(AX), Z4, K2
 	VMOVAPS.Z Z3, K2, Z3
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, K1, 64(AX)
 	ADDQ    R15, AX
 	VMOVUPS Z2, (AX)
 	VMOVUPS Z3, K1, 64(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -2698,12 +2808,8 @@ TEXT ·conv_f32_2x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -2714,7 +2820,16 @@ TEXT ·conv_f32_2x3_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -2723,8 +2838,10 @@ row:
 	VMOVAPS      Z3, Z5
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -2734,10 +2851,8 @@ row:
 	VADDPS       128(AX), Z5, Z5
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -2757,7 +2872,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z6, Z6, Z6
 	VMAXPS Z0, Z6, Z0
@@ -2768,11 +2883,13 @@ store:
 	VMAXPS Z5, Z6, Z5
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z6, Z6, Z6
 	VBROADCASTSS (AX), Z7
 	VCMPPS       $0x11, Z6, Z0, K2
@@ -2790,7 +2907,7 @@ more:
 	VMULPS       Z7, Z5, K2, Z5
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z6
@@ -2812,8 +2929,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z6, Z6, Z6
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z6, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z6, K2
@@ -2827,11 +2946,12 @@ gate:
 	VMOVAPS.Z Z4, K2, Z4
 	VCMPPS    $0x11, 128(AX), Z6, K2
 	VMOVAPS.Z Z5, K2, Z5
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, K1, 128(AX)
@@ -2839,15 +2959,15 @@ write:
 	VMOVUPS Z3, (AX)
 	VMOVUPS Z4, 64(AX)
 	VMOVUPS Z5, K1, 128(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -2857,12 +2977,8 @@ TEXT ·conv_f32_2x4_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -2873,7 +2989,16 @@ TEXT ·conv_f32_2x4_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -2884,8 +3009,10 @@ row:
 	VMOVAPS      Z4, Z7
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -2897,10 +3024,8 @@ row:
 	VADDPS       192(AX), Z7, Z7
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -2923,7 +3048,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
@@ -2936,11 +3061,13 @@ store:
 	VMAXPS Z7, Z8, Z7
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z8, Z8, Z8
 	VBROADCASTSS (AX), Z9
 	VCMPPS       $0x11, Z8, Z0, K2
@@ -2962,7 +3089,7 @@ more:
 	VMULPS       Z9, Z7, K2, Z7
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z8
@@ -2988,8 +3115,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z8, Z8, Z8
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z8, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z8, K2
@@ -3007,11 +3136,12 @@ gate:
 	VMOVAPS.Z Z6, K2, Z6
 	VCMPPS    $0x11, 192(AX), Z8, K2
 	VMOVAPS.Z Z7, K2, Z7
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -3021,15 +3151,15 @@ write:
 	VMOVUPS Z5, 64(AX)
 	VMOVUPS Z6, 128(AX)
 	VMOVUPS Z7, K1, 192(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -3039,12 +3169,8 @@ TEXT ·conv_f32_2x5_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -3055,7 +3181,16 @@ TEXT ·conv_f32_2x5_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -3068,8 +3203,10 @@ row:
 	VMOVAPS      Z5, Z9
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -3083,10 +3220,8 @@ row:
 	VADDPS       256(AX), Z9, Z9
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -3112,7 +3247,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z10, Z10, Z10
 	VMAXPS Z0, Z10, Z0
@@ -3127,11 +3262,13 @@ store:
 	VMAXPS Z9, Z10, Z9
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z10, Z10, Z10
 	VBROADCASTSS (AX), Z11
 	VCMPPS       $0x11, Z10, Z0, K2
@@ -3157,7 +3294,7 @@ more:
 	VMULPS       Z11, Z9, K2, Z9
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z10
@@ -3187,8 +3324,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z10, Z10, Z10
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z10, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z10, K2
@@ -3210,11 +3349,12 @@ gate:
 	VMOVAPS.Z Z8, K2, Z8
 	VCMPPS    $0x11, 256(AX), Z10, K2
 	VMOVAPS.Z Z9, K2, Z9
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -3226,15 +3366,15 @@ write:
 	VMOVUPS Z7, 128(AX)
 	VMOVUPS Z8, 192(AX)
 	VMOVUPS Z9, K1, 256(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -3244,12 +3384,8 @@ TEXT ·conv_f32_2x6_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -3260,7 +3396,16 @@ TEXT ·conv_f32_2x6_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -3275,8 +3420,10 @@ row:
 	VMOVAPS      Z6, Z11
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -3292,10 +3439,8 @@ row:
 	VADDPS       320(AX), Z11, Z11
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -3324,7 +3469,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z12, Z12, Z12
 	VMAXPS Z0, Z12, Z0
@@ -3341,11 +3486,13 @@ store:
 	VMAXPS Z11, Z12, Z11
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z12, Z12, Z12
 	VBROADCASTSS (AX), Z13
 	VCMPPS       $0x11, Z12, Z0, K2
@@ -3375,7 +3522,7 @@ more:
 	VMULPS       Z13, Z11, K2, Z11
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z12
@@ -3409,8 +3556,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z12, Z12, Z12
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z12, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z12, K2
@@ -3436,11 +3585,12 @@ gate:
 	VMOVAPS.Z Z10, K2, Z10
 	VCMPPS    $0x11, 320(AX), Z12, K2
 	VMOVAPS.Z Z11, K2, Z11
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -3454,15 +3604,15 @@ write:
 	VMOVUPS Z9, 192(AX)
 	VMOVUPS Z10, 256(AX)
 	VMOVUPS Z11, K1, 320(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -3472,12 +3622,8 @@ TEXT ·conv_f32_2x7_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -3488,7 +3634,16 @@ TEXT ·conv_f32_2x7_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -3505,8 +3660,10 @@ row:
 	VMOVAPS      Z7, Z13
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -3524,10 +3681,8 @@ row:
 	VADDPS       384(AX), Z13, Z13
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -3559,7 +3714,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z14, Z14, Z14
 	VMAXPS Z0, Z14, Z0
@@ -3578,11 +3733,13 @@ store:
 	VMAXPS Z13, Z14, Z13
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z14, Z14, Z14
 	VBROADCASTSS (AX), Z15
 	VCMPPS       $0x11, Z14, Z0, K2
@@ -3616,7 +3773,7 @@ more:
 	VMULPS       Z15, Z13, K2, Z13
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z14
@@ -3654,8 +3811,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z14, Z14, Z14
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z14, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z14, K2
@@ -3685,11 +3844,12 @@ gate:
 	VMOVAPS.Z Z12, K2, Z12
 	VCMPPS    $0x11, 384(AX), Z14, K2
 	VMOVAPS.Z Z13, K2, Z13
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -3705,15 +3865,15 @@ write:
 	VMOVUPS Z11, 256(AX)
 	VMOVUPS Z12, 320(AX)
 	VMOVUPS Z13, K1, 384(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -3723,12 +3883,8 @@ TEXT ·conv_f32_2x8_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -3739,7 +3895,16 @@ TEXT ·conv_f32_2x8_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -3758,8 +3923,10 @@ row:
 	VMOVAPS      Z8, Z15
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -3779,10 +3946,8 @@ row:
 	VADDPS       448(AX), Z15, Z15
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -3817,7 +3982,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z16, Z16, Z16
 	VMAXPS Z0, Z16, Z0
@@ -3838,11 +4003,13 @@ store:
 	VMAXPS Z15, Z16, Z15
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z16, Z16, Z16
 	VBROADCASTSS (AX), Z17
 	VCMPPS       $0x11, Z16, Z0, K2
@@ -3880,7 +4047,7 @@ more:
 	VMULPS       Z17, Z15, K2, Z15
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z16
@@ -3922,8 +4089,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z16, Z16, Z16
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z16, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z16, K2
@@ -3957,11 +4126,12 @@ gate:
 	VMOVAPS.Z Z14, K2, Z14
 	VCMPPS    $0x11, 448(AX), Z16, K2
 	VMOVAPS.Z Z15, K2, Z15
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -3979,15 +4149,15 @@ write:
 	VMOVUPS Z13, 320(AX)
 	VMOVUPS Z14, 384(AX)
 	VMOVUPS Z15, K1, 448(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -3997,12 +4167,8 @@ TEXT ·conv_f32_2x9_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -4013,7 +4179,16 @@ TEXT ·conv_f32_2x9_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -4034,8 +4209,10 @@ row:
 	VMOVAPS      Z9, Z17
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -4057,10 +4234,8 @@ row:
 	VADDPS       512(AX), Z17, Z17
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -4098,7 +4273,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z18, Z18, Z18
 	VMAXPS Z0, Z18, Z0
@@ -4121,11 +4296,13 @@ store:
 	VMAXPS Z17, Z18, Z17
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z18, Z18, Z18
 	VBROADCASTSS (AX), Z19
 	VCMPPS       $0x11, Z18, Z0, K2
@@ -4167,7 +4344,7 @@ more:
 	VMULPS       Z19, Z17, K2, Z17
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z18
@@ -4213,8 +4390,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z18, Z18, Z18
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z18, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z18, K2
@@ -4252,11 +4431,12 @@ gate:
 	VMOVAPS.Z Z16, K2, Z16
 	VCMPPS    $0x11, 512(AX), Z18, K2
 	VMOVAPS.Z Z17, K2, Z17
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -4276,15 +4456,15 @@ write:
 	VMOVUPS Z15, 384(AX)
 	VMOVUPS Z16, 448(AX)
 	VMOVUPS Z17, K1, 512(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -4294,12 +4474,8 @@ TEXT ·conv_f32_2x10_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -4310,7 +4486,16 @@ TEXT ·conv_f32_2x10_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -4333,8 +4518,10 @@ row:
 	VMOVAPS      Z10, Z19
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -4358,10 +4545,8 @@ row:
 	VADDPS       576(AX), Z19, Z19
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -4402,7 +4587,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z20, Z20, Z20
 	VMAXPS Z0, Z20, Z0
@@ -4427,11 +4612,13 @@ store:
 	VMAXPS Z19, Z20, Z19
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z20, Z20, Z20
 	VBROADCASTSS (AX), Z21
 	VCMPPS       $0x11, Z20, Z0, K2
@@ -4477,7 +4664,7 @@ more:
 	VMULPS       Z21, Z19, K2, Z19
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z20
@@ -4527,8 +4714,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z20, Z20, Z20
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z20, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z20, K2
@@ -4570,11 +4759,12 @@ gate:
 	VMOVAPS.Z Z18, K2, Z18
 	VCMPPS    $0x11, 576(AX), Z20, K2
 	VMOVAPS.Z Z19, K2, Z19
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -4596,15 +4786,15 @@ write:
 	VMOVUPS Z17, 448(AX)
 	VMOVUPS Z18, 512(AX)
 	VMOVUPS Z19, K1, 576(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -4614,12 +4804,8 @@ TEXT ·conv_f32_2x11_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -4630,7 +4816,16 @@ TEXT ·conv_f32_2x11_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -4655,8 +4850,10 @@ row:
 	VMOVAPS      Z11, Z21
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -4682,10 +4879,8 @@ row:
 	VADDPS       640(AX), Z21, Z21
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -4729,7 +4924,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z22, Z22, Z22
 	VMAXPS Z0, Z22, Z0
@@ -4756,11 +4951,13 @@ store:
 	VMAXPS Z21, Z22, Z21
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z22, Z22, Z22
 	VBROADCASTSS (AX), Z23
 	VCMPPS       $0x11, Z22, Z0, K2
@@ -4810,7 +5007,7 @@ more:
 	VMULPS       Z23, Z21, K2, Z21
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z22
@@ -4864,8 +5061,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z22, Z22, Z22
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z22, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z22, K2
@@ -4911,11 +5110,12 @@ gate:
 	VMOVAPS.Z Z20, K2, Z20
 	VCMPPS    $0x11, 640(AX), Z22, K2
 	VMOVAPS.Z Z21, K2, Z21
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -4939,15 +5139,15 @@ write:
 	VMOVUPS Z19, 512(AX)
 	VMOVUPS Z20, 576(AX)
 	VMOVUPS Z21, K1, 640(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -4957,12 +5157,8 @@ TEXT ·conv_f32_2x12_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -4973,7 +5169,16 @@ TEXT ·conv_f32_2x12_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -5000,8 +5205,10 @@ row:
 	VMOVAPS      Z12, Z23
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -5029,10 +5236,8 @@ row:
 	VADDPS       704(AX), Z23, Z23
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -5079,7 +5284,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z24, Z24, Z24
 	VMAXPS Z0, Z24, Z0
@@ -5108,11 +5313,13 @@ store:
 	VMAXPS Z23, Z24, Z23
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z24, Z24, Z24
 	VBROADCASTSS (AX), Z25
 	VCMPPS       $0x11, Z24, Z0, K2
@@ -5166,7 +5373,7 @@ more:
 	VMULPS       Z25, Z23, K2, Z23
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z24
@@ -5224,8 +5431,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z24, Z24, Z24
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z24, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z24, K2
@@ -5275,11 +5484,12 @@ gate:
 	VMOVAPS.Z Z22, K2, Z22
 	VCMPPS    $0x11, 704(AX), Z24, K2
 	VMOVAPS.Z Z23, K2, Z23
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -5305,15 +5515,15 @@ write:
 	VMOVUPS Z21, 576(AX)
 	VMOVUPS Z22, 640(AX)
 	VMOVUPS Z23, K1, 704(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -5323,12 +5533,8 @@ TEXT ·conv_f32_1x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -5339,19 +5545,28 @@ TEXT ·conv_f32_1x1_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -5362,24 +5577,26 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z1, Z1, Z1
 	VMAXPS Z0, Z1, Z0
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z1, Z1, Z1
 	VBROADCASTSS (AX), Z2
 	VCMPPS       $0x11, Z1, Z0, K2
 	VMULPS       Z2, Z0, K2, Z0
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z1
@@ -5391,25 +5608,28 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z1, Z1, Z1
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z1, K2
 	VMOVAPS.Z Z0, K2, Z0
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, K1, (AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -5419,12 +5639,8 @@ TEXT ·conv_f32_1x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -5435,21 +5651,30 @@ TEXT ·conv_f32_1x2_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -5461,18 +5686,20 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z2, Z2, Z2
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z2, Z2, Z2
 	VBROADCASTSS (AX), Z3
 	VCMPPS       $0x11, Z2, Z0, K2
@@ -5481,7 +5708,7 @@ more:
 	VMULPS       Z3, Z1, K2, Z1
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z2
@@ -5495,28 +5722,31 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z2, Z2, Z2
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z2, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z2, K2
 	VMOVAPS.Z Z1, K2, Z1
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, K1, 64(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -5526,12 +5756,8 @@ TEXT ·conv_f32_1x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -5542,23 +5768,32 @@ TEXT ·conv_f32_1x3_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -5571,7 +5806,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z3, Z3, Z3
 	VMAXPS Z0, Z3, Z0
@@ -5579,11 +5814,13 @@ store:
 	VMAXPS Z2, Z3, Z2
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z3, Z3, Z3
 	VBROADCASTSS (AX), Z4
 	VCMPPS       $0x11, Z3, Z0, K2
@@ -5594,7 +5831,7 @@ more:
 	VMULPS       Z4, Z2, K2, Z2
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z3
@@ -5610,31 +5847,34 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z3, Z3, Z3
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z3, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z3, K2
 	VMOVAPS.Z Z1, K2, Z1
 	VCMPPS    $0x11, 128(AX), Z3, K2
 	VMOVAPS.Z Z2, K2, Z2
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, K1, 128(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -5644,12 +5884,8 @@ TEXT ·conv_f32_1x4_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -5660,25 +5896,34 @@ TEXT ·conv_f32_1x4_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
 	VMOVAPS      Z0, Z3
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
 	VADDPS       192(AX), Z3, Z3
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -5692,7 +5937,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z4, Z4, Z4
 	VMAXPS Z0, Z4, Z0
@@ -5701,11 +5946,13 @@ store:
 	VMAXPS Z3, Z4, Z3
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z4, Z4, Z4
 	VBROADCASTSS (AX), Z5
 	VCMPPS       $0x11, Z4, Z0, K2
@@ -5718,7 +5965,7 @@ more:
 	VMULPS       Z5, Z3, K2, Z3
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z4
@@ -5736,8 +5983,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z4, Z4, Z4
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z4, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z4, K2
@@ -5746,24 +5995,25 @@ gate:
 	VMOVAPS.Z Z2, K2, Z2
 	VCMPPS    $0x11, 192(AX), Z4, K2
 	VMOVAPS.Z Z3, K2, Z3
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
 	VMOVUPS Z3, K1, 192(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -5773,12 +6023,8 @@ TEXT ·conv_f32_1x5_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -5789,7 +6035,16 @@ TEXT ·conv_f32_1x5_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -5797,8 +6052,10 @@ row:
 	VMOVAPS      Z0, Z4
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -5806,10 +6063,8 @@ row:
 	VADDPS       256(AX), Z4, Z4
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -5824,7 +6079,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z5, Z5, Z5
 	VMAXPS Z0, Z5, Z0
@@ -5834,11 +6089,13 @@ store:
 	VMAXPS Z4, Z5, Z4
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z5, Z5, Z5
 	VBROADCASTSS (AX), Z6
 	VCMPPS       $0x11, Z5, Z0, K2
@@ -5853,7 +6110,7 @@ more:
 	VMULPS       Z6, Z4, K2, Z4
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z5
@@ -5873,8 +6130,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z5, Z5, Z5
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z5, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z5, K2
@@ -5885,25 +6144,26 @@ gate:
 	VMOVAPS.Z Z3, K2, Z3
 	VCMPPS    $0x11, 256(AX), Z5, K2
 	VMOVAPS.Z Z4, K2, Z4
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
 	VMOVUPS Z3, 192(AX)
 	VMOVUPS Z4, K1, 256(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -5913,12 +6173,8 @@ TEXT ·conv_f32_1x6_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -5929,7 +6185,16 @@ TEXT ·conv_f32_1x6_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -5938,8 +6203,10 @@ row:
 	VMOVAPS      Z0, Z5
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -5948,10 +6215,8 @@ row:
 	VADDPS       320(AX), Z5, Z5
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -5967,7 +6232,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z6, Z6, Z6
 	VMAXPS Z0, Z6, Z0
@@ -5978,11 +6243,13 @@ store:
 	VMAXPS Z5, Z6, Z5
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z6, Z6, Z6
 	VBROADCASTSS (AX), Z7
 	VCMPPS       $0x11, Z6, Z0, K2
@@ -5999,7 +6266,7 @@ more:
 	VMULPS       Z7, Z5, K2, Z5
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z6
@@ -6021,8 +6288,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z6, Z6, Z6
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z6, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z6, K2
@@ -6035,26 +6304,27 @@ gate:
 	VMOVAPS.Z Z4, K2, Z4
 	VCMPPS    $0x11, 320(AX), Z6, K2
 	VMOVAPS.Z Z5, K2, Z5
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
 	VMOVUPS Z3, 192(AX)
 	VMOVUPS Z4, 256(AX)
 	VMOVUPS Z5, K1, 320(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -6064,12 +6334,8 @@ TEXT ·conv_f32_1x7_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -6080,7 +6346,16 @@ TEXT ·conv_f32_1x7_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -6090,8 +6365,10 @@ row:
 	VMOVAPS      Z0, Z6
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -6101,10 +6378,8 @@ row:
 	VADDPS       384(AX), Z6, Z6
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -6121,7 +6396,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z7, Z7, Z7
 	VMAXPS Z0, Z7, Z0
@@ -6133,11 +6408,13 @@ store:
 	VMAXPS Z6, Z7, Z6
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z7, Z7, Z7
 	VBROADCASTSS (AX), Z8
 	VCMPPS       $0x11, Z7, Z0, K2
@@ -6156,7 +6433,7 @@ more:
 	VMULPS       Z8, Z6, K2, Z6
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z7
@@ -6180,8 +6457,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z7, Z7, Z7
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z7, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z7, K2
@@ -6196,11 +6475,12 @@ gate:
 	VMOVAPS.Z Z5, K2, Z5
 	VCMPPS    $0x11, 384(AX), Z7, K2
 	VMOVAPS.Z Z6, K2, Z6
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -6208,15 +6488,15 @@ write:
 	VMOVUPS Z4, 256(AX)
 	VMOVUPS Z5, 320(AX)
 	VMOVUPS Z6, K1, 384(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -6226,12 +6506,8 @@ TEXT ·conv_f32_1x8_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -6242,7 +6518,16 @@ TEXT ·conv_f32_1x8_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -6253,8 +6538,10 @@ row:
 	VMOVAPS      Z0, Z7
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -6265,10 +6552,8 @@ row:
 	VADDPS       448(AX), Z7, Z7
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -6286,7 +6571,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
@@ -6299,11 +6584,13 @@ store:
 	VMAXPS Z7, Z8, Z7
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z8, Z8, Z8
 	VBROADCASTSS (AX), Z9
 	VCMPPS       $0x11, Z8, Z0, K2
@@ -6324,7 +6611,7 @@ more:
 	VMULPS       Z9, Z7, K2, Z7
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z8
@@ -6350,8 +6637,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z8, Z8, Z8
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z8, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z8, K2
@@ -6368,11 +6657,12 @@ gate:
 	VMOVAPS.Z Z6, K2, Z6
 	VCMPPS    $0x11, 448(AX), Z8, K2
 	VMOVAPS.Z Z7, K2, Z7
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -6381,15 +6671,15 @@ write:
 	VMOVUPS Z5, 320(AX)
 	VMOVUPS Z6, 384(AX)
 	VMOVUPS Z7, K1, 448(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -6399,12 +6689,8 @@ TEXT ·conv_f32_1x9_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -6415,7 +6701,16 @@ TEXT ·conv_f32_1x9_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -6427,8 +6722,10 @@ row:
 	VMOVAPS      Z0, Z8
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -6440,10 +6737,8 @@ row:
 	VADDPS       512(AX), Z8, Z8
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -6462,7 +6757,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z9, Z9, Z9
 	VMAXPS Z0, Z9, Z0
@@ -6476,11 +6771,13 @@ store:
 	VMAXPS Z8, Z9, Z8
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z9, Z9, Z9
 	VBROADCASTSS (AX), Z10
 	VCMPPS       $0x11, Z9, Z0, K2
@@ -6503,7 +6800,7 @@ more:
 	VMULPS       Z10, Z8, K2, Z8
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z9
@@ -6531,8 +6828,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z9, Z9, Z9
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z9, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z9, K2
@@ -6551,11 +6850,12 @@ gate:
 	VMOVAPS.Z Z7, K2, Z7
 	VCMPPS    $0x11, 512(AX), Z9, K2
 	VMOVAPS.Z Z8, K2, Z8
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -6565,15 +6865,15 @@ write:
 	VMOVUPS Z6, 384(AX)
 	VMOVUPS Z7, 448(AX)
 	VMOVUPS Z8, K1, 512(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -6583,12 +6883,8 @@ TEXT ·conv_f32_1x10_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -6599,7 +6895,16 @@ TEXT ·conv_f32_1x10_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -6612,8 +6917,10 @@ row:
 	VMOVAPS      Z0, Z9
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -6626,10 +6933,8 @@ row:
 	VADDPS       576(AX), Z9, Z9
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -6649,7 +6954,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z10, Z10, Z10
 	VMAXPS Z0, Z10, Z0
@@ -6664,11 +6969,13 @@ store:
 	VMAXPS Z9, Z10, Z9
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z10, Z10, Z10
 	VBROADCASTSS (AX), Z11
 	VCMPPS       $0x11, Z10, Z0, K2
@@ -6693,7 +7000,7 @@ more:
 	VMULPS       Z11, Z9, K2, Z9
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z10
@@ -6723,8 +7030,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z10, Z10, Z10
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z10, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z10, K2
@@ -6745,11 +7054,12 @@ gate:
 	VMOVAPS.Z Z8, K2, Z8
 	VCMPPS    $0x11, 576(AX), Z10, K2
 	VMOVAPS.Z Z9, K2, Z9
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -6760,15 +7070,15 @@ write:
 	VMOVUPS Z7, 448(AX)
 	VMOVUPS Z8, 512(AX)
 	VMOVUPS Z9, K1, 576(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -6778,12 +7088,8 @@ TEXT ·conv_f32_1x11_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -6794,7 +7100,16 @@ TEXT ·conv_f32_1x11_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -6808,8 +7123,10 @@ row:
 	VMOVAPS      Z0, Z10
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -6823,10 +7140,8 @@ row:
 	VADDPS       640(AX), Z10, Z10
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -6847,7 +7162,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z11, Z11, Z11
 	VMAXPS Z0, Z11, Z0
@@ -6863,11 +7178,13 @@ store:
 	VMAXPS Z10, Z11, Z10
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z11, Z11, Z11
 	VBROADCASTSS (AX), Z12
 	VCMPPS       $0x11, Z11, Z0, K2
@@ -6894,7 +7211,7 @@ more:
 	VMULPS       Z12, Z10, K2, Z10
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z11
@@ -6926,8 +7243,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z11, Z11, Z11
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z11, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z11, K2
@@ -6950,11 +7269,12 @@ gate:
 	VMOVAPS.Z Z9, K2, Z9
 	VCMPPS    $0x11, 640(AX), Z11, K2
 	VMOVAPS.Z Z10, K2, Z10
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -6966,15 +7286,15 @@ write:
 	VMOVUPS Z8, 512(AX)
 	VMOVUPS Z9, 576(AX)
 	VMOVUPS Z10, K1, 640(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -6984,12 +7304,8 @@ TEXT ·conv_f32_1x12_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -7000,7 +7316,16 @@ TEXT ·conv_f32_1x12_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -7015,8 +7340,10 @@ row:
 	VMOVAPS      Z0, Z11
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -7031,10 +7358,8 @@ row:
 	VADDPS       704(AX), Z11, Z11
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -7056,7 +7381,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z12, Z12, Z12
 	VMAXPS Z0, Z12, Z0
@@ -7073,11 +7398,13 @@ store:
 	VMAXPS Z11, Z12, Z11
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z12, Z12, Z12
 	VBROADCASTSS (AX), Z13
 	VCMPPS       $0x11, Z12, Z0, K2
@@ -7106,7 +7433,7 @@ more:
 	VMULPS       Z13, Z11, K2, Z11
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z12
@@ -7140,8 +7467,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z12, Z12, Z12
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z12, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z12, K2
@@ -7166,11 +7495,12 @@ gate:
 	VMOVAPS.Z Z10, K2, Z10
 	VCMPPS    $0x11, 704(AX), Z12, K2
 	VMOVAPS.Z Z11, K2, Z11
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -7183,15 +7513,15 @@ write:
 	VMOVUPS Z9, 576(AX)
 	VMOVUPS Z10, 640(AX)
 	VMOVUPS Z11, K1, 704(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -7201,12 +7531,8 @@ TEXT ·conv_f32_1x13_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -7217,7 +7543,16 @@ TEXT ·conv_f32_1x13_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -7233,8 +7568,10 @@ row:
 	VMOVAPS      Z0, Z12
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -7250,10 +7587,8 @@ row:
 	VADDPS       768(AX), Z12, Z12
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -7276,7 +7611,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z13, Z13, Z13
 	VMAXPS Z0, Z13, Z0
@@ -7294,11 +7629,13 @@ store:
 	VMAXPS Z12, Z13, Z12
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z13, Z13, Z13
 	VBROADCASTSS (AX), Z14
 	VCMPPS       $0x11, Z13, Z0, K2
@@ -7329,7 +7666,7 @@ more:
 	VMULPS       Z14, Z12, K2, Z12
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z13
@@ -7365,8 +7702,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z13, Z13, Z13
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z13, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z13, K2
@@ -7393,11 +7732,12 @@ gate:
 	VMOVAPS.Z Z11, K2, Z11
 	VCMPPS    $0x11, 768(AX), Z13, K2
 	VMOVAPS.Z Z12, K2, Z12
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -7411,15 +7751,15 @@ write:
 	VMOVUPS Z10, 640(AX)
 	VMOVUPS Z11, 704(AX)
 	VMOVUPS Z12, K1, 768(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -7429,12 +7769,8 @@ TEXT ·conv_f32_1x14_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -7445,7 +7781,16 @@ TEXT ·conv_f32_1x14_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -7462,8 +7807,10 @@ row:
 	VMOVAPS      Z0, Z13
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -7480,10 +7827,8 @@ row:
 	VADDPS       832(AX), Z13, Z13
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -7507,7 +7852,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z14, Z14, Z14
 	VMAXPS Z0, Z14, Z0
@@ -7526,11 +7871,13 @@ store:
 	VMAXPS Z13, Z14, Z13
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z14, Z14, Z14
 	VBROADCASTSS (AX), Z15
 	VCMPPS       $0x11, Z14, Z0, K2
@@ -7563,7 +7910,7 @@ more:
 	VMULPS       Z15, Z13, K2, Z13
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z14
@@ -7601,8 +7948,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z14, Z14, Z14
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z14, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z14, K2
@@ -7631,11 +7980,12 @@ gate:
 	VMOVAPS.Z Z12, K2, Z12
 	VCMPPS    $0x11, 832(AX), Z14, K2
 	VMOVAPS.Z Z13, K2, Z13
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -7650,15 +8000,15 @@ write:
 	VMOVUPS Z11, 704(AX)
 	VMOVUPS Z12, 768(AX)
 	VMOVUPS Z13, K1, 832(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -7668,12 +8018,8 @@ TEXT ·conv_f32_1x15_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -7684,7 +8030,16 @@ TEXT ·conv_f32_1x15_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -7702,8 +8057,10 @@ row:
 	VMOVAPS      Z0, Z14
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -7721,10 +8078,8 @@ row:
 	VADDPS       896(AX), Z14, Z14
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -7749,7 +8104,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z15, Z15, Z15
 	VMAXPS Z0, Z15, Z0
@@ -7769,11 +8124,13 @@ store:
 	VMAXPS Z14, Z15, Z14
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z15, Z15, Z15
 	VBROADCASTSS (AX), Z16
 	VCMPPS       $0x11, Z15, Z0, K2
@@ -7808,7 +8165,7 @@ more:
 	VMULPS       Z16, Z14, K2, Z14
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z15
@@ -7848,8 +8205,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z15, Z15, Z15
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z15, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z15, K2
@@ -7880,11 +8239,12 @@ gate:
 	VMOVAPS.Z Z13, K2, Z13
 	VCMPPS    $0x11, 896(AX), Z15, K2
 	VMOVAPS.Z Z14, K2, Z14
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -7900,15 +8260,15 @@ write:
 	VMOVUPS Z12, 768(AX)
 	VMOVUPS Z13, 832(AX)
 	VMOVUPS Z14, K1, 896(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -7918,12 +8278,8 @@ TEXT ·conv_f32_1x16_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -7934,7 +8290,16 @@ TEXT ·conv_f32_1x16_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -7953,8 +8318,10 @@ row:
 	VMOVAPS      Z0, Z15
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -7973,10 +8340,8 @@ row:
 	VADDPS       960(AX), Z15, Z15
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -8002,7 +8367,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z16, Z16, Z16
 	VMAXPS Z0, Z16, Z0
@@ -8023,11 +8388,13 @@ store:
 	VMAXPS Z15, Z16, Z15
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z16, Z16, Z16
 	VBROADCASTSS (AX), Z17
 	VCMPPS       $0x11, Z16, Z0, K2
@@ -8064,7 +8431,7 @@ more:
 	VMULPS       Z17, Z15, K2, Z15
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z16
@@ -8106,8 +8473,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z16, Z16, Z16
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z16, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z16, K2
@@ -8140,11 +8509,12 @@ gate:
 	VMOVAPS.Z Z14, K2, Z14
 	VCMPPS    $0x11, 960(AX), Z16, K2
 	VMOVAPS.Z Z15, K2, Z15
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -8161,15 +8531,15 @@ write:
 	VMOVUPS Z13, 832(AX)
 	VMOVUPS Z14, 896(AX)
 	VMOVUPS Z15, K1, 960(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -8179,12 +8549,8 @@ TEXT ·conv_f32_1x17_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -8195,7 +8561,16 @@ TEXT ·conv_f32_1x17_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -8215,8 +8590,10 @@ row:
 	VMOVAPS      Z0, Z16
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -8236,10 +8613,8 @@ row:
 	VADDPS       1024(AX), Z16, Z16
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -8266,7 +8641,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z17, Z17, Z17
 	VMAXPS Z0, Z17, Z0
@@ -8288,11 +8663,13 @@ store:
 	VMAXPS Z16, Z17, Z16
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z17, Z17, Z17
 	VBROADCASTSS (AX), Z18
 	VCMPPS       $0x11, Z17, Z0, K2
@@ -8331,7 +8708,7 @@ more:
 	VMULPS       Z18, Z16, K2, Z16
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z17
@@ -8375,8 +8752,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z17, Z17, Z17
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z17, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z17, K2
@@ -8411,11 +8790,12 @@ gate:
 	VMOVAPS.Z Z15, K2, Z15
 	VCMPPS    $0x11, 1024(AX), Z17, K2
 	VMOVAPS.Z Z16, K2, Z16
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -8433,15 +8813,15 @@ write:
 	VMOVUPS Z14, 896(AX)
 	VMOVUPS Z15, 960(AX)
 	VMOVUPS Z16, K1, 1024(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -8451,12 +8831,8 @@ TEXT ·conv_f32_1x18_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -8467,7 +8843,16 @@ TEXT ·conv_f32_1x18_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -8488,8 +8873,10 @@ row:
 	VMOVAPS      Z0, Z17
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -8510,10 +8897,8 @@ row:
 	VADDPS       1088(AX), Z17, Z17
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -8541,7 +8926,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z18, Z18, Z18
 	VMAXPS Z0, Z18, Z0
@@ -8564,11 +8949,13 @@ store:
 	VMAXPS Z17, Z18, Z17
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z18, Z18, Z18
 	VBROADCASTSS (AX), Z19
 	VCMPPS       $0x11, Z18, Z0, K2
@@ -8609,7 +8996,7 @@ more:
 	VMULPS       Z19, Z17, K2, Z17
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z18
@@ -8655,8 +9042,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z18, Z18, Z18
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z18, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z18, K2
@@ -8693,11 +9082,12 @@ gate:
 	VMOVAPS.Z Z16, K2, Z16
 	VCMPPS    $0x11, 1088(AX), Z18, K2
 	VMOVAPS.Z Z17, K2, Z17
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -8716,15 +9106,15 @@ write:
 	VMOVUPS Z15, 960(AX)
 	VMOVUPS Z16, 1024(AX)
 	VMOVUPS Z17, K1, 1088(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -8734,12 +9124,8 @@ TEXT ·conv_f32_1x19_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -8750,7 +9136,16 @@ TEXT ·conv_f32_1x19_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -8772,8 +9167,10 @@ row:
 	VMOVAPS      Z0, Z18
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -8795,10 +9192,8 @@ row:
 	VADDPS       1152(AX), Z18, Z18
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -8827,7 +9222,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z19, Z19, Z19
 	VMAXPS Z0, Z19, Z0
@@ -8851,11 +9246,13 @@ store:
 	VMAXPS Z18, Z19, Z18
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z19, Z19, Z19
 	VBROADCASTSS (AX), Z20
 	VCMPPS       $0x11, Z19, Z0, K2
@@ -8898,7 +9295,7 @@ more:
 	VMULPS       Z20, Z18, K2, Z18
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z19
@@ -8946,8 +9343,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z19, Z19, Z19
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z19, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z19, K2
@@ -8986,11 +9385,12 @@ gate:
 	VMOVAPS.Z Z17, K2, Z17
 	VCMPPS    $0x11, 1152(AX), Z19, K2
 	VMOVAPS.Z Z18, K2, Z18
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -9010,15 +9410,15 @@ write:
 	VMOVUPS Z16, 1024(AX)
 	VMOVUPS Z17, 1088(AX)
 	VMOVUPS Z18, K1, 1152(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -9028,12 +9428,8 @@ TEXT ·conv_f32_1x20_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	LEAQ      (R8)(CX*4), R8
-	MOVQ      88(DI), R12
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      72(DI), R12
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -9044,7 +9440,16 @@ TEXT ·conv_f32_1x20_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -9067,8 +9472,10 @@ row:
 	VMOVAPS      Z0, Z19
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -9091,10 +9498,8 @@ row:
 	VADDPS       1216(AX), Z19, Z19
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -9124,7 +9529,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z20, Z20, Z20
 	VMAXPS Z0, Z20, Z0
@@ -9149,11 +9554,13 @@ store:
 	VMAXPS Z19, Z20, Z19
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z20, Z20, Z20
 	VBROADCASTSS (AX), Z21
 	VCMPPS       $0x11, Z20, Z0, K2
@@ -9198,7 +9605,7 @@ more:
 	VMULPS       Z21, Z19, K2, Z19
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z20
@@ -9248,8 +9655,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z20, Z20, Z20
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z20, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z20, K2
@@ -9290,11 +9699,12 @@ gate:
 	VMOVAPS.Z Z18, K2, Z18
 	VCMPPS    $0x11, 1216(AX), Z20, K2
 	VMOVAPS.Z Z19, K2, Z19
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -9315,15 +9725,15 @@ write:
 	VMOVUPS Z17, 1088(AX)
 	VMOVUPS Z18, 1152(AX)
 	VMOVUPS Z19, K1, 1216(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -9333,25 +9743,32 @@ TEXT ·conv_f32_4x1_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
-	MOVQ 16(DI), R8
-	MOVQ 72(DI), CX
-	LEAQ (R8)(CX*4), R8
-	MOVQ 88(DI), R12
-	MOVQ 24(DI), R9
-	MOVQ 80(DI), R10
+	MOVQ 72(DI), R12
+	MOVQ 64(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Y0
 	VBROADCASTSS 4(AX), Y1
 	VBROADCASTSS 8(AX), Y2
 	VBROADCASTSS 12(AX), Y3
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Y0, Y0
 	ADDQ         R15, AX
 	VADDPS       (AX), Y1, Y1
@@ -9361,10 +9778,8 @@ row:
 	VADDPS       (AX), Y3, Y3
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -9382,7 +9797,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VXORPS Y4, Y4, Y4
 	VMAXPS Y0, Y4, Y0
@@ -9391,11 +9806,13 @@ store:
 	VMAXPS Y3, Y4, Y3
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VXORPS       Y4, Y4, Y4
 	VBROADCASTSS (AX), Y5
 	VMULPS       Y5, Y0, Y6
@@ -9411,7 +9828,7 @@ more:
 	VBLENDVPS    Y3, Y6, Y3, Y3
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y4
@@ -9429,8 +9846,10 @@ gate:
 	TESTQ  R13, R13
 	JZ     write
 	VXORPS Y4, Y4, Y4
-	MOVQ   R13, AX
-	MOVQ   144(DI), R15
+	MOVQ   8(R9), AX
+	MOVQ   128(DI), R15
+	IMULQ  R15, AX
+	ADDQ   R13, AX
 	VCMPPS $0x11, (AX), Y4, Y5
 	VANDPS Y0, Y5, Y0
 	ADDQ   R15, AX
@@ -9442,11 +9861,12 @@ gate:
 	ADDQ   R15, AX
 	VCMPPS $0x11, (AX), Y4, Y5
 	VANDPS Y3, Y5, Y3
-	ADDQ   136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -9470,13 +9890,13 @@ masked:
 	VMASKMOVPS Y3, Y4, (AX)
 
 next:
-	ADDQ  96(DI), SI
-	ADDQ  104(DI), DX
-	TESTQ R11, R11
-	JZ    count
-	ADDQ  120(DI), R11
-
-count:
+	CMPQ R9, 24(DI)
+	LEAQ 120(R9), R9
+	JNE  block
+	ADDQ 80(DI), SI
+	ADDQ 88(DI), DX
+	ADDQ 104(DI), R11
+	ADDQ 120(DI), R13
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
@@ -9488,17 +9908,22 @@ TEXT ·conv_f32_4x2_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
-	MOVQ 16(DI), R8
-	MOVQ 72(DI), CX
-	LEAQ (R8)(CX*4), R8
-	MOVQ 88(DI), R12
-	MOVQ 24(DI), R9
-	MOVQ 80(DI), R10
+	MOVQ 72(DI), R12
+	MOVQ 64(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Y0
 	VMOVAPS      Y0, Y1
 	VBROADCASTSS 4(AX), Y2
@@ -9509,8 +9934,10 @@ row:
 	VMOVAPS      Y6, Y7
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 	ADDQ         R15, AX
@@ -9524,10 +9951,8 @@ row:
 	VADDPS       32(AX), Y7, Y7
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -9550,7 +9975,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VXORPS Y8, Y8, Y8
 	VMAXPS Y0, Y8, Y0
@@ -9563,11 +9988,13 @@ store:
 	VMAXPS Y7, Y8, Y7
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VXORPS       Y8, Y8, Y8
 	VBROADCASTSS (AX), Y9
 	VMULPS       Y9, Y0, Y10
@@ -9591,7 +10018,7 @@ more:
 	VBLENDVPS    Y7, Y10, Y7, Y7
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y8
@@ -9617,8 +10044,10 @@ gate:
 	TESTQ  R13, R13
 	JZ     write
 	VXORPS Y8, Y8, Y8
-	MOVQ   R13, AX
-	MOVQ   144(DI), R15
+	MOVQ   8(R9), AX
+	MOVQ   128(DI), R15
+	IMULQ  R15, AX
+	ADDQ   R13, AX
 	VCMPPS $0x11, (AX), Y8, Y9
 	VANDPS Y0, Y9, Y0
 	VCMPPS $0x11, 32(AX), Y8, Y9
@@ -9638,11 +10067,12 @@ gate:
 	VANDPS Y6, Y9, Y6
 	VCMPPS $0x11, 32(AX), Y8, Y9
 	VANDPS Y7, Y9, Y7
-	ADDQ   136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -9674,13 +10104,13 @@ masked:
 	VMASKMOVPS Y7, Y8, 32(AX)
 
 next:
-	ADDQ  96(DI), SI
-	ADDQ  104(DI), DX
-	TESTQ R11, R11
-	JZ    count
-	ADDQ  120(DI), R11
-
-count:
+	CMPQ R9, 24(DI)
+	LEAQ 120(R9), R9
+	JNE  block
+	ADDQ 80(DI), SI
+	ADDQ 88(DI), DX
+	ADDQ 104(DI), R11
+	ADDQ 120(DI), R13
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
@@ -9692,17 +10122,22 @@ TEXT ·conv_f32_4x3_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
-	MOVQ 16(DI), R8
-	MOVQ 72(DI), CX
-	LEAQ (R8)(CX*4), R8
-	MOVQ 88(DI), R12
-	MOVQ 24(DI), R9
-	MOVQ 80(DI), R10
+	MOVQ 72(DI), R12
+	MOVQ 64(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Y0
 	VMOVAPS      Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -9717,8 +10152,10 @@ row:
 	VMOVAPS      Y9, Y11
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 	VADDPS       64(AX), Y2, Y2
@@ -9736,10 +10173,8 @@ row:
 	VADDPS       64(AX), Y11, Y11
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -9767,7 +10202,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VXORPS Y12, Y12, Y12
 	VMAXPS Y0, Y12, Y0
@@ -9784,11 +10219,13 @@ store:
 	VMAXPS Y11, Y12, Y11
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VXORPS       Y12, Y12, Y12
 	VBROADCASTSS (AX), Y13
 	VMULPS       Y13, Y0, Y14
@@ -9820,7 +10257,7 @@ more:
 	VBLENDVPS    Y11, Y14, Y11, Y11
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y12
@@ -9854,8 +10291,10 @@ gate:
 	TESTQ  R13, R13
 	JZ     write
 	VXORPS Y12, Y12, Y12
-	MOVQ   R13, AX
-	MOVQ   144(DI), R15
+	MOVQ   8(R9), AX
+	MOVQ   128(DI), R15
+	IMULQ  R15, AX
+	ADDQ   R13, AX
 	VCMPPS $0x11, (AX), Y12, Y13
 	VANDPS Y0, Y13, Y0
 	VCMPPS $0x11, 32(AX), Y12, Y13
@@ -9883,11 +10322,12 @@ gate:
 	VANDPS Y10, Y13, Y10
 	VCMPPS $0x11, 64(AX), Y12, Y13
 	VANDPS Y11, Y13, Y11
-	ADDQ   136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -9927,13 +10367,13 @@ masked:
 	VMASKMOVPS Y11, Y12, 64(AX)
 
 next:
-	ADDQ  96(DI), SI
-	ADDQ  104(DI), DX
-	TESTQ R11, R11
-	JZ    count
-	ADDQ  120(DI), R11
-
-count:
+	CMPQ R9, 24(DI)
+	LEAQ 120(R9), R9
+	JNE  block
+	ADDQ 80(DI), SI
+	ADDQ 88(DI), DX
+	ADDQ 104(DI), R11
+	ADDQ 120(DI), R13
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
@@ -9945,32 +10385,37 @@ TEXT ·conv_f32_2x1_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
-	MOVQ 16(DI), R8
-	MOVQ 72(DI), CX
-	LEAQ (R8)(CX*4), R8
-	MOVQ 88(DI), R12
-	MOVQ 24(DI), R9
-	MOVQ 80(DI), R10
+	MOVQ 72(DI), R12
+	MOVQ 64(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Y0
 	VBROADCASTSS 4(AX), Y1
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Y0, Y0
 	ADDQ         R15, AX
 	VADDPS       (AX), Y1, Y1
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -9984,18 +10429,20 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VXORPS Y2, Y2, Y2
 	VMAXPS Y0, Y2, Y0
 	VMAXPS Y1, Y2, Y1
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VXORPS       Y2, Y2, Y2
 	VBROADCASTSS (AX), Y3
 	VMULPS       Y3, Y0, Y4
@@ -10005,7 +10452,7 @@ more:
 	VBLENDVPS    Y1, Y4, Y1, Y1
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y2
@@ -10019,18 +10466,21 @@ gate:
 	TESTQ  R13, R13
 	JZ     write
 	VXORPS Y2, Y2, Y2
-	MOVQ   R13, AX
-	MOVQ   144(DI), R15
+	MOVQ   8(R9), AX
+	MOVQ   128(DI), R15
+	IMULQ  R15, AX
+	ADDQ   R13, AX
 	VCMPPS $0x11, (AX), Y2, Y3
 	VANDPS Y0, Y3, Y0
 	ADDQ   R15, AX
 	VCMPPS $0x11, (AX), Y2, Y3
 	VANDPS Y1, Y3, Y1
-	ADDQ   136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -10046,13 +10496,13 @@ masked:
 	VMASKMOVPS Y1, Y2, (AX)
 
 next:
-	ADDQ  96(DI), SI
-	ADDQ  104(DI), DX
-	TESTQ R11, R11
-	JZ    count
-	ADDQ  120(DI), R11
-
-count:
+	CMPQ R9, 24(DI)
+	LEAQ 120(R9), R9
+	JNE  block
+	ADDQ 80(DI), SI
+	ADDQ 88(DI), DX
+	ADDQ 104(DI), R11
+	ADDQ 120(DI), R13
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
@@ -10064,25 +10514,32 @@ TEXT ·conv_f32_2x2_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
-	MOVQ 16(DI), R8
-	MOVQ 72(DI), CX
-	LEAQ (R8)(CX*4), R8
-	MOVQ 88(DI), R12
-	MOVQ 24(DI), R9
-	MOVQ 80(DI), R10
+	MOVQ 72(DI), R12
+	MOVQ 64(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Y0
 	VMOVAPS      Y0, Y1
 	VBROADCASTSS 4(AX), Y2
 	VMOVAPS      Y2, Y3
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 	ADDQ         R15, AX
@@ -10090,10 +10547,8 @@ row:
 	VADDPS       32(AX), Y3, Y3
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -10110,7 +10565,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VXORPS Y4, Y4, Y4
 	VMAXPS Y0, Y4, Y0
@@ -10119,11 +10574,13 @@ store:
 	VMAXPS Y3, Y4, Y3
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VXORPS       Y4, Y4, Y4
 	VBROADCASTSS (AX), Y5
 	VMULPS       Y5, Y0, Y6
@@ -10137,7 +10594,7 @@ more:
 	VBLENDVPS    Y3, Y6, Y3, Y3
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y4
@@ -10155,8 +10612,10 @@ gate:
 	TESTQ  R13, R13
 	JZ     write
 	VXORPS Y4, Y4, Y4
-	MOVQ   R13, AX
-	MOVQ   144(DI), R15
+	MOVQ   8(R9), AX
+	MOVQ   128(DI), R15
+	IMULQ  R15, AX
+	ADDQ   R13, AX
 	VCMPPS $0x11, (AX), Y4, Y5
 	VANDPS Y0, Y5, Y0
 	VCMPPS $0x11, 32(AX), Y4, Y5
@@ -10166,11 +10625,12 @@ gate:
 	VANDPS Y2, Y5, Y2
 	VCMPPS $0x11, 32(AX), Y4, Y5
 	VANDPS Y3, Y5, Y3
-	ADDQ   136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -10190,13 +10650,13 @@ masked:
 	VMASKMOVPS Y3, Y4, 32(AX)
 
 next:
-	ADDQ  96(DI), SI
-	ADDQ  104(DI), DX
-	TESTQ R11, R11
-	JZ    count
-	ADDQ  120(DI), R11
-
-count:
+	CMPQ R9, 24(DI)
+	LEAQ 120(R9), R9
+	JNE  block
+	ADDQ 80(DI), SI
+	ADDQ 88(DI), DX
+	ADDQ 104(DI), R11
+	ADDQ 120(DI), R13
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
@@ -10208,17 +10668,22 @@ TEXT ·conv_f32_2x3_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
-	MOVQ 16(DI), R8
-	MOVQ 72(DI), CX
-	LEAQ (R8)(CX*4), R8
-	MOVQ 88(DI), R12
-	MOVQ 24(DI), R9
-	MOVQ 80(DI), R10
+	MOVQ 72(DI), R12
+	MOVQ 64(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Y0
 	VMOVAPS      Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -10227,8 +10692,10 @@ row:
 	VMOVAPS      Y3, Y5
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 	VADDPS       64(AX), Y2, Y2
@@ -10238,10 +10705,8 @@ row:
 	VADDPS       64(AX), Y5, Y5
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -10261,7 +10726,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VXORPS Y6, Y6, Y6
 	VMAXPS Y0, Y6, Y0
@@ -10272,11 +10737,13 @@ store:
 	VMAXPS Y5, Y6, Y5
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VXORPS       Y6, Y6, Y6
 	VBROADCASTSS (AX), Y7
 	VMULPS       Y7, Y0, Y8
@@ -10294,7 +10761,7 @@ more:
 	VBLENDVPS    Y5, Y8, Y5, Y5
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y6
@@ -10316,8 +10783,10 @@ gate:
 	TESTQ  R13, R13
 	JZ     write
 	VXORPS Y6, Y6, Y6
-	MOVQ   R13, AX
-	MOVQ   144(DI), R15
+	MOVQ   8(R9), AX
+	MOVQ   128(DI), R15
+	IMULQ  R15, AX
+	ADDQ   R13, AX
 	VCMPPS $0x11, (AX), Y6, Y7
 	VANDPS Y0, Y7, Y0
 	VCMPPS $0x11, 32(AX), Y6, Y7
@@ -10331,11 +10800,12 @@ gate:
 	VANDPS Y4, Y7, Y4
 	VCMPPS $0x11, 64(AX), Y6, Y7
 	VANDPS Y5, Y7, Y5
-	ADDQ   136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -10359,13 +10829,13 @@ masked:
 	VMASKMOVPS Y5, Y6, 64(AX)
 
 next:
-	ADDQ  96(DI), SI
-	ADDQ  104(DI), DX
-	TESTQ R11, R11
-	JZ    count
-	ADDQ  120(DI), R11
-
-count:
+	CMPQ R9, 24(DI)
+	LEAQ 120(R9), R9
+	JNE  block
+	ADDQ 80(DI), SI
+	ADDQ 88(DI), DX
+	ADDQ 104(DI), R11
+	ADDQ 120(DI), R13
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
@@ -10377,17 +10847,22 @@ TEXT ·conv_f32_2x4_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
-	MOVQ 16(DI), R8
-	MOVQ 72(DI), CX
-	LEAQ (R8)(CX*4), R8
-	MOVQ 88(DI), R12
-	MOVQ 24(DI), R9
-	MOVQ 80(DI), R10
+	MOVQ 72(DI), R12
+	MOVQ 64(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Y0
 	VMOVAPS      Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -10398,8 +10873,10 @@ row:
 	VMOVAPS      Y4, Y7
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 	VADDPS       64(AX), Y2, Y2
@@ -10411,10 +10888,8 @@ row:
 	VADDPS       96(AX), Y7, Y7
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -10437,7 +10912,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VXORPS Y8, Y8, Y8
 	VMAXPS Y0, Y8, Y0
@@ -10450,11 +10925,13 @@ store:
 	VMAXPS Y7, Y8, Y7
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VXORPS       Y8, Y8, Y8
 	VBROADCASTSS (AX), Y9
 	VMULPS       Y9, Y0, Y10
@@ -10476,7 +10953,7 @@ more:
 	VBLENDVPS    Y7, Y10, Y7, Y7
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y8
@@ -10502,8 +10979,10 @@ gate:
 	TESTQ  R13, R13
 	JZ     write
 	VXORPS Y8, Y8, Y8
-	MOVQ   R13, AX
-	MOVQ   144(DI), R15
+	MOVQ   8(R9), AX
+	MOVQ   128(DI), R15
+	IMULQ  R15, AX
+	ADDQ   R13, AX
 	VCMPPS $0x11, (AX), Y8, Y9
 	VANDPS Y0, Y9, Y0
 	VCMPPS $0x11, 32(AX), Y8, Y9
@@ -10521,11 +11000,12 @@ gate:
 	VANDPS Y6, Y9, Y6
 	VCMPPS $0x11, 96(AX), Y8, Y9
 	VANDPS Y7, Y9, Y7
-	ADDQ   136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -10553,13 +11033,13 @@ masked:
 	VMASKMOVPS Y7, Y8, 96(AX)
 
 next:
-	ADDQ  96(DI), SI
-	ADDQ  104(DI), DX
-	TESTQ R11, R11
-	JZ    count
-	ADDQ  120(DI), R11
-
-count:
+	CMPQ R9, 24(DI)
+	LEAQ 120(R9), R9
+	JNE  block
+	ADDQ 80(DI), SI
+	ADDQ 88(DI), DX
+	ADDQ 104(DI), R11
+	ADDQ 120(DI), R13
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
@@ -10571,17 +11051,22 @@ TEXT ·conv_f32_2x5_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
-	MOVQ 16(DI), R8
-	MOVQ 72(DI), CX
-	LEAQ (R8)(CX*4), R8
-	MOVQ 88(DI), R12
-	MOVQ 24(DI), R9
-	MOVQ 80(DI), R10
+	MOVQ 72(DI), R12
+	MOVQ 64(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Y0
 	VMOVAPS      Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -10594,8 +11079,10 @@ row:
 	VMOVAPS      Y5, Y9
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 	VADDPS       64(AX), Y2, Y2
@@ -10609,10 +11096,8 @@ row:
 	VADDPS       128(AX), Y9, Y9
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -10638,7 +11123,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VXORPS Y10, Y10, Y10
 	VMAXPS Y0, Y10, Y0
@@ -10653,11 +11138,13 @@ store:
 	VMAXPS Y9, Y10, Y9
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VXORPS       Y10, Y10, Y10
 	VBROADCASTSS (AX), Y11
 	VMULPS       Y11, Y0, Y12
@@ -10683,7 +11170,7 @@ more:
 	VBLENDVPS    Y9, Y12, Y9, Y9
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y10
@@ -10713,8 +11200,10 @@ gate:
 	TESTQ  R13, R13
 	JZ     write
 	VXORPS Y10, Y10, Y10
-	MOVQ   R13, AX
-	MOVQ   144(DI), R15
+	MOVQ   8(R9), AX
+	MOVQ   128(DI), R15
+	IMULQ  R15, AX
+	ADDQ   R13, AX
 	VCMPPS $0x11, (AX), Y10, Y11
 	VANDPS Y0, Y11, Y0
 	VCMPPS $0x11, 32(AX), Y10, Y11
@@ -10736,11 +11225,12 @@ gate:
 	VANDPS Y8, Y11, Y8
 	VCMPPS $0x11, 128(AX), Y10, Y11
 	VANDPS Y9, Y11, Y9
-	ADDQ   136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -10772,13 +11262,13 @@ masked:
 	VMASKMOVPS Y9, Y10, 128(AX)
 
 next:
-	ADDQ  96(DI), SI
-	ADDQ  104(DI), DX
-	TESTQ R11, R11
-	JZ    count
-	ADDQ  120(DI), R11
-
-count:
+	CMPQ R9, 24(DI)
+	LEAQ 120(R9), R9
+	JNE  block
+	ADDQ 80(DI), SI
+	ADDQ 88(DI), DX
+	ADDQ 104(DI), R11
+	ADDQ 120(DI), R13
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
@@ -10790,17 +11280,22 @@ TEXT ·conv_f32_2x6_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
-	MOVQ 16(DI), R8
-	MOVQ 72(DI), CX
-	LEAQ (R8)(CX*4), R8
-	MOVQ 88(DI), R12
-	MOVQ 24(DI), R9
-	MOVQ 80(DI), R10
+	MOVQ 72(DI), R12
+	MOVQ 64(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Y0
 	VMOVAPS      Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -10815,8 +11310,10 @@ row:
 	VMOVAPS      Y6, Y11
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 	VADDPS       64(AX), Y2, Y2
@@ -10832,10 +11329,8 @@ row:
 	VADDPS       160(AX), Y11, Y11
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -10864,7 +11359,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VXORPS Y12, Y12, Y12
 	VMAXPS Y0, Y12, Y0
@@ -10881,11 +11376,13 @@ store:
 	VMAXPS Y11, Y12, Y11
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VXORPS       Y12, Y12, Y12
 	VBROADCASTSS (AX), Y13
 	VMULPS       Y13, Y0, Y14
@@ -10915,7 +11412,7 @@ more:
 	VBLENDVPS    Y11, Y14, Y11, Y11
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y12
@@ -10949,8 +11446,10 @@ gate:
 	TESTQ  R13, R13
 	JZ     write
 	VXORPS Y12, Y12, Y12
-	MOVQ   R13, AX
-	MOVQ   144(DI), R15
+	MOVQ   8(R9), AX
+	MOVQ   128(DI), R15
+	IMULQ  R15, AX
+	ADDQ   R13, AX
 	VCMPPS $0x11, (AX), Y12, Y13
 	VANDPS Y0, Y13, Y0
 	VCMPPS $0x11, 32(AX), Y12, Y13
@@ -10976,11 +11475,12 @@ gate:
 	VANDPS Y10, Y13, Y10
 	VCMPPS $0x11, 160(AX), Y12, Y13
 	VANDPS Y11, Y13, Y11
-	ADDQ   136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -11016,13 +11516,13 @@ masked:
 	VMASKMOVPS Y11, Y12, 160(AX)
 
 next:
-	ADDQ  96(DI), SI
-	ADDQ  104(DI), DX
-	TESTQ R11, R11
-	JZ    count
-	ADDQ  120(DI), R11
-
-count:
+	CMPQ R9, 24(DI)
+	LEAQ 120(R9), R9
+	JNE  block
+	ADDQ 80(DI), SI
+	ADDQ 88(DI), DX
+	ADDQ 104(DI), R11
+	ADDQ 120(DI), R13
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
@@ -11034,29 +11534,34 @@ TEXT ·conv_f32_1x1_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
-	MOVQ 16(DI), R8
-	MOVQ 72(DI), CX
-	LEAQ (R8)(CX*4), R8
-	MOVQ 88(DI), R12
-	MOVQ 24(DI), R9
-	MOVQ 80(DI), R10
+	MOVQ 72(DI), R12
+	MOVQ 64(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Y0
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Y0, Y0
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -11067,24 +11572,26 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VXORPS Y1, Y1, Y1
 	VMAXPS Y0, Y1, Y0
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VXORPS       Y1, Y1, Y1
 	VBROADCASTSS (AX), Y2
 	VMULPS       Y2, Y0, Y3
 	VBLENDVPS    Y0, Y3, Y0, Y0
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y1
@@ -11096,15 +11603,18 @@ gate:
 	TESTQ  R13, R13
 	JZ     write
 	VXORPS Y1, Y1, Y1
-	MOVQ   R13, AX
-	MOVQ   144(DI), R15
+	MOVQ   8(R9), AX
+	MOVQ   128(DI), R15
+	IMULQ  R15, AX
+	ADDQ   R13, AX
 	VCMPPS $0x11, (AX), Y1, Y2
 	VANDPS Y0, Y2, Y0
-	ADDQ   136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -11116,13 +11626,13 @@ masked:
 	VMASKMOVPS Y0, Y1, (AX)
 
 next:
-	ADDQ  96(DI), SI
-	ADDQ  104(DI), DX
-	TESTQ R11, R11
-	JZ    count
-	ADDQ  120(DI), R11
-
-count:
+	CMPQ R9, 24(DI)
+	LEAQ 120(R9), R9
+	JNE  block
+	ADDQ 80(DI), SI
+	ADDQ 88(DI), DX
+	ADDQ 104(DI), R11
+	ADDQ 120(DI), R13
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
@@ -11134,31 +11644,36 @@ TEXT ·conv_f32_1x2_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
-	MOVQ 16(DI), R8
-	MOVQ 72(DI), CX
-	LEAQ (R8)(CX*4), R8
-	MOVQ 88(DI), R12
-	MOVQ 24(DI), R9
-	MOVQ 80(DI), R10
+	MOVQ 72(DI), R12
+	MOVQ 64(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Y0
 	VMOVAPS      Y0, Y1
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -11170,18 +11685,20 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VXORPS Y2, Y2, Y2
 	VMAXPS Y0, Y2, Y0
 	VMAXPS Y1, Y2, Y1
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VXORPS       Y2, Y2, Y2
 	VBROADCASTSS (AX), Y3
 	VMULPS       Y3, Y0, Y4
@@ -11190,7 +11707,7 @@ more:
 	VBLENDVPS    Y1, Y4, Y1, Y1
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y2
@@ -11204,17 +11721,20 @@ gate:
 	TESTQ  R13, R13
 	JZ     write
 	VXORPS Y2, Y2, Y2
-	MOVQ   R13, AX
-	MOVQ   144(DI), R15
+	MOVQ   8(R9), AX
+	MOVQ   128(DI), R15
+	IMULQ  R15, AX
+	ADDQ   R13, AX
 	VCMPPS $0x11, (AX), Y2, Y3
 	VANDPS Y0, Y3, Y0
 	VCMPPS $0x11, 32(AX), Y2, Y3
 	VANDPS Y1, Y3, Y1
-	ADDQ   136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -11228,13 +11748,13 @@ masked:
 	VMASKMOVPS Y1, Y2, 32(AX)
 
 next:
-	ADDQ  96(DI), SI
-	ADDQ  104(DI), DX
-	TESTQ R11, R11
-	JZ    count
-	ADDQ  120(DI), R11
-
-count:
+	CMPQ R9, 24(DI)
+	LEAQ 120(R9), R9
+	JNE  block
+	ADDQ 80(DI), SI
+	ADDQ 88(DI), DX
+	ADDQ 104(DI), R11
+	ADDQ 120(DI), R13
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
@@ -11246,33 +11766,38 @@ TEXT ·conv_f32_1x3_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
-	MOVQ 16(DI), R8
-	MOVQ 72(DI), CX
-	LEAQ (R8)(CX*4), R8
-	MOVQ 88(DI), R12
-	MOVQ 24(DI), R9
-	MOVQ 80(DI), R10
+	MOVQ 72(DI), R12
+	MOVQ 64(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Y0
 	VMOVAPS      Y0, Y1
 	VMOVAPS      Y0, Y2
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 	VADDPS       64(AX), Y2, Y2
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -11285,7 +11810,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VXORPS Y3, Y3, Y3
 	VMAXPS Y0, Y3, Y0
@@ -11293,11 +11818,13 @@ store:
 	VMAXPS Y2, Y3, Y2
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VXORPS       Y3, Y3, Y3
 	VBROADCASTSS (AX), Y4
 	VMULPS       Y4, Y0, Y5
@@ -11308,7 +11835,7 @@ more:
 	VBLENDVPS    Y2, Y5, Y2, Y2
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y3
@@ -11324,19 +11851,22 @@ gate:
 	TESTQ  R13, R13
 	JZ     write
 	VXORPS Y3, Y3, Y3
-	MOVQ   R13, AX
-	MOVQ   144(DI), R15
+	MOVQ   8(R9), AX
+	MOVQ   128(DI), R15
+	IMULQ  R15, AX
+	ADDQ   R13, AX
 	VCMPPS $0x11, (AX), Y3, Y4
 	VANDPS Y0, Y4, Y0
 	VCMPPS $0x11, 32(AX), Y3, Y4
 	VANDPS Y1, Y4, Y1
 	VCMPPS $0x11, 64(AX), Y3, Y4
 	VANDPS Y2, Y4, Y2
-	ADDQ   136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -11352,13 +11882,13 @@ masked:
 	VMASKMOVPS Y2, Y3, 64(AX)
 
 next:
-	ADDQ  96(DI), SI
-	ADDQ  104(DI), DX
-	TESTQ R11, R11
-	JZ    count
-	ADDQ  120(DI), R11
-
-count:
+	CMPQ R9, 24(DI)
+	LEAQ 120(R9), R9
+	JNE  block
+	ADDQ 80(DI), SI
+	ADDQ 88(DI), DX
+	ADDQ 104(DI), R11
+	ADDQ 120(DI), R13
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
@@ -11370,35 +11900,40 @@ TEXT ·conv_f32_1x4_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
-	MOVQ 16(DI), R8
-	MOVQ 72(DI), CX
-	LEAQ (R8)(CX*4), R8
-	MOVQ 88(DI), R12
-	MOVQ 24(DI), R9
-	MOVQ 80(DI), R10
+	MOVQ 72(DI), R12
+	MOVQ 64(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Y0
 	VMOVAPS      Y0, Y1
 	VMOVAPS      Y0, Y2
 	VMOVAPS      Y0, Y3
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 	VADDPS       64(AX), Y2, Y2
 	VADDPS       96(AX), Y3, Y3
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -11412,7 +11947,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VXORPS Y4, Y4, Y4
 	VMAXPS Y0, Y4, Y0
@@ -11421,11 +11956,13 @@ store:
 	VMAXPS Y3, Y4, Y3
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VXORPS       Y4, Y4, Y4
 	VBROADCASTSS (AX), Y5
 	VMULPS       Y5, Y0, Y6
@@ -11438,7 +11975,7 @@ more:
 	VBLENDVPS    Y3, Y6, Y3, Y3
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y4
@@ -11456,8 +11993,10 @@ gate:
 	TESTQ  R13, R13
 	JZ     write
 	VXORPS Y4, Y4, Y4
-	MOVQ   R13, AX
-	MOVQ   144(DI), R15
+	MOVQ   8(R9), AX
+	MOVQ   128(DI), R15
+	IMULQ  R15, AX
+	ADDQ   R13, AX
 	VCMPPS $0x11, (AX), Y4, Y5
 	VANDPS Y0, Y5, Y0
 	VCMPPS $0x11, 32(AX), Y4, Y5
@@ -11466,11 +12005,12 @@ gate:
 	VANDPS Y2, Y5, Y2
 	VCMPPS $0x11, 96(AX), Y4, Y5
 	VANDPS Y3, Y5, Y3
-	ADDQ   136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -11488,13 +12028,13 @@ masked:
 	VMASKMOVPS Y3, Y4, 96(AX)
 
 next:
-	ADDQ  96(DI), SI
-	ADDQ  104(DI), DX
-	TESTQ R11, R11
-	JZ    count
-	ADDQ  120(DI), R11
-
-count:
+	CMPQ R9, 24(DI)
+	LEAQ 120(R9), R9
+	JNE  block
+	ADDQ 80(DI), SI
+	ADDQ 88(DI), DX
+	ADDQ 104(DI), R11
+	ADDQ 120(DI), R13
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
@@ -11506,17 +12046,22 @@ TEXT ·conv_f32_1x5_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
-	MOVQ 16(DI), R8
-	MOVQ 72(DI), CX
-	LEAQ (R8)(CX*4), R8
-	MOVQ 88(DI), R12
-	MOVQ 24(DI), R9
-	MOVQ 80(DI), R10
+	MOVQ 72(DI), R12
+	MOVQ 64(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Y0
 	VMOVAPS      Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -11524,8 +12069,10 @@ row:
 	VMOVAPS      Y0, Y4
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 	VADDPS       64(AX), Y2, Y2
@@ -11533,10 +12080,8 @@ row:
 	VADDPS       128(AX), Y4, Y4
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -11551,7 +12096,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VXORPS Y5, Y5, Y5
 	VMAXPS Y0, Y5, Y0
@@ -11561,11 +12106,13 @@ store:
 	VMAXPS Y4, Y5, Y4
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VXORPS       Y5, Y5, Y5
 	VBROADCASTSS (AX), Y6
 	VMULPS       Y6, Y0, Y7
@@ -11580,7 +12127,7 @@ more:
 	VBLENDVPS    Y4, Y7, Y4, Y4
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y5
@@ -11600,8 +12147,10 @@ gate:
 	TESTQ  R13, R13
 	JZ     write
 	VXORPS Y5, Y5, Y5
-	MOVQ   R13, AX
-	MOVQ   144(DI), R15
+	MOVQ   8(R9), AX
+	MOVQ   128(DI), R15
+	IMULQ  R15, AX
+	ADDQ   R13, AX
 	VCMPPS $0x11, (AX), Y5, Y6
 	VANDPS Y0, Y6, Y0
 	VCMPPS $0x11, 32(AX), Y5, Y6
@@ -11612,11 +12161,12 @@ gate:
 	VANDPS Y3, Y6, Y3
 	VCMPPS $0x11, 128(AX), Y5, Y6
 	VANDPS Y4, Y6, Y4
-	ADDQ   136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -11636,13 +12186,13 @@ masked:
 	VMASKMOVPS Y4, Y5, 128(AX)
 
 next:
-	ADDQ  96(DI), SI
-	ADDQ  104(DI), DX
-	TESTQ R11, R11
-	JZ    count
-	ADDQ  120(DI), R11
-
-count:
+	CMPQ R9, 24(DI)
+	LEAQ 120(R9), R9
+	JNE  block
+	ADDQ 80(DI), SI
+	ADDQ 88(DI), DX
+	ADDQ 104(DI), R11
+	ADDQ 120(DI), R13
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
@@ -11654,17 +12204,22 @@ TEXT ·conv_f32_1x6_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
-	MOVQ 16(DI), R8
-	MOVQ 72(DI), CX
-	LEAQ (R8)(CX*4), R8
-	MOVQ 88(DI), R12
-	MOVQ 24(DI), R9
-	MOVQ 80(DI), R10
+	MOVQ 72(DI), R12
+	MOVQ 64(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Y0
 	VMOVAPS      Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -11673,8 +12228,10 @@ row:
 	VMOVAPS      Y0, Y5
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 	VADDPS       64(AX), Y2, Y2
@@ -11683,10 +12240,8 @@ row:
 	VADDPS       160(AX), Y5, Y5
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -11702,7 +12257,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VXORPS Y6, Y6, Y6
 	VMAXPS Y0, Y6, Y0
@@ -11713,11 +12268,13 @@ store:
 	VMAXPS Y5, Y6, Y5
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VXORPS       Y6, Y6, Y6
 	VBROADCASTSS (AX), Y7
 	VMULPS       Y7, Y0, Y8
@@ -11734,7 +12291,7 @@ more:
 	VBLENDVPS    Y5, Y8, Y5, Y5
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y6
@@ -11756,8 +12313,10 @@ gate:
 	TESTQ  R13, R13
 	JZ     write
 	VXORPS Y6, Y6, Y6
-	MOVQ   R13, AX
-	MOVQ   144(DI), R15
+	MOVQ   8(R9), AX
+	MOVQ   128(DI), R15
+	IMULQ  R15, AX
+	ADDQ   R13, AX
 	VCMPPS $0x11, (AX), Y6, Y7
 	VANDPS Y0, Y7, Y0
 	VCMPPS $0x11, 32(AX), Y6, Y7
@@ -11770,11 +12329,12 @@ gate:
 	VANDPS Y4, Y7, Y4
 	VCMPPS $0x11, 160(AX), Y6, Y7
 	VANDPS Y5, Y7, Y5
-	ADDQ   136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -11796,13 +12356,13 @@ masked:
 	VMASKMOVPS Y5, Y6, 160(AX)
 
 next:
-	ADDQ  96(DI), SI
-	ADDQ  104(DI), DX
-	TESTQ R11, R11
-	JZ    count
-	ADDQ  120(DI), R11
-
-count:
+	CMPQ R9, 24(DI)
+	LEAQ 120(R9), R9
+	JNE  block
+	ADDQ 80(DI), SI
+	ADDQ 88(DI), DX
+	ADDQ 104(DI), R11
+	ADDQ 120(DI), R13
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
@@ -11814,17 +12374,22 @@ TEXT ·conv_f32_1x7_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
-	MOVQ 16(DI), R8
-	MOVQ 72(DI), CX
-	LEAQ (R8)(CX*4), R8
-	MOVQ 88(DI), R12
-	MOVQ 24(DI), R9
-	MOVQ 80(DI), R10
+	MOVQ 72(DI), R12
+	MOVQ 64(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Y0
 	VMOVAPS      Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -11834,8 +12399,10 @@ row:
 	VMOVAPS      Y0, Y6
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 	VADDPS       64(AX), Y2, Y2
@@ -11845,10 +12412,8 @@ row:
 	VADDPS       192(AX), Y6, Y6
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -11865,7 +12430,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VXORPS Y7, Y7, Y7
 	VMAXPS Y0, Y7, Y0
@@ -11877,11 +12442,13 @@ store:
 	VMAXPS Y6, Y7, Y6
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VXORPS       Y7, Y7, Y7
 	VBROADCASTSS (AX), Y8
 	VMULPS       Y8, Y0, Y9
@@ -11900,7 +12467,7 @@ more:
 	VBLENDVPS    Y6, Y9, Y6, Y6
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y7
@@ -11924,8 +12491,10 @@ gate:
 	TESTQ  R13, R13
 	JZ     write
 	VXORPS Y7, Y7, Y7
-	MOVQ   R13, AX
-	MOVQ   144(DI), R15
+	MOVQ   8(R9), AX
+	MOVQ   128(DI), R15
+	IMULQ  R15, AX
+	ADDQ   R13, AX
 	VCMPPS $0x11, (AX), Y7, Y8
 	VANDPS Y0, Y8, Y0
 	VCMPPS $0x11, 32(AX), Y7, Y8
@@ -11940,11 +12509,12 @@ gate:
 	VANDPS Y5, Y8, Y5
 	VCMPPS $0x11, 192(AX), Y7, Y8
 	VANDPS Y6, Y8, Y6
-	ADDQ   136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -11968,13 +12538,13 @@ masked:
 	VMASKMOVPS Y6, Y7, 192(AX)
 
 next:
-	ADDQ  96(DI), SI
-	ADDQ  104(DI), DX
-	TESTQ R11, R11
-	JZ    count
-	ADDQ  120(DI), R11
-
-count:
+	CMPQ R9, 24(DI)
+	LEAQ 120(R9), R9
+	JNE  block
+	ADDQ 80(DI), SI
+	ADDQ 88(DI), DX
+	ADDQ 104(DI), R11
+	ADDQ 120(DI), R13
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
@@ -11986,17 +12556,22 @@ TEXT ·conv_f32_1x8_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
-	MOVQ 16(DI), R8
-	MOVQ 72(DI), CX
-	LEAQ (R8)(CX*4), R8
-	MOVQ 88(DI), R12
-	MOVQ 24(DI), R9
-	MOVQ 80(DI), R10
+	MOVQ 72(DI), R12
+	MOVQ 64(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Y0
 	VMOVAPS      Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -12007,8 +12582,10 @@ row:
 	VMOVAPS      Y0, Y7
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 	VADDPS       64(AX), Y2, Y2
@@ -12019,10 +12596,8 @@ row:
 	VADDPS       224(AX), Y7, Y7
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -12040,7 +12615,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VXORPS Y8, Y8, Y8
 	VMAXPS Y0, Y8, Y0
@@ -12053,11 +12628,13 @@ store:
 	VMAXPS Y7, Y8, Y7
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VXORPS       Y8, Y8, Y8
 	VBROADCASTSS (AX), Y9
 	VMULPS       Y9, Y0, Y10
@@ -12078,7 +12655,7 @@ more:
 	VBLENDVPS    Y7, Y10, Y7, Y7
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y8
@@ -12104,8 +12681,10 @@ gate:
 	TESTQ  R13, R13
 	JZ     write
 	VXORPS Y8, Y8, Y8
-	MOVQ   R13, AX
-	MOVQ   144(DI), R15
+	MOVQ   8(R9), AX
+	MOVQ   128(DI), R15
+	IMULQ  R15, AX
+	ADDQ   R13, AX
 	VCMPPS $0x11, (AX), Y8, Y9
 	VANDPS Y0, Y9, Y0
 	VCMPPS $0x11, 32(AX), Y8, Y9
@@ -12122,11 +12701,12 @@ gate:
 	VANDPS Y6, Y9, Y6
 	VCMPPS $0x11, 224(AX), Y8, Y9
 	VANDPS Y7, Y9, Y7
-	ADDQ   136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -12152,13 +12732,13 @@ masked:
 	VMASKMOVPS Y7, Y8, 224(AX)
 
 next:
-	ADDQ  96(DI), SI
-	ADDQ  104(DI), DX
-	TESTQ R11, R11
-	JZ    count
-	ADDQ  120(DI), R11
-
-count:
+	CMPQ R9, 24(DI)
+	LEAQ 120(R9), R9
+	JNE  block
+	ADDQ 80(DI), SI
+	ADDQ 88(DI), DX
+	ADDQ 104(DI), R11
+	ADDQ 120(DI), R13
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
@@ -12170,17 +12750,22 @@ TEXT ·conv_f32_1x9_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
-	MOVQ 16(DI), R8
-	MOVQ 72(DI), CX
-	LEAQ (R8)(CX*4), R8
-	MOVQ 88(DI), R12
-	MOVQ 24(DI), R9
-	MOVQ 80(DI), R10
+	MOVQ 72(DI), R12
+	MOVQ 64(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Y0
 	VMOVAPS      Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -12192,8 +12777,10 @@ row:
 	VMOVAPS      Y0, Y8
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 	VADDPS       64(AX), Y2, Y2
@@ -12205,10 +12792,8 @@ row:
 	VADDPS       256(AX), Y8, Y8
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -12227,7 +12812,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VXORPS Y9, Y9, Y9
 	VMAXPS Y0, Y9, Y0
@@ -12241,11 +12826,13 @@ store:
 	VMAXPS Y8, Y9, Y8
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VXORPS       Y9, Y9, Y9
 	VBROADCASTSS (AX), Y10
 	VMULPS       Y10, Y0, Y11
@@ -12268,7 +12855,7 @@ more:
 	VBLENDVPS    Y8, Y11, Y8, Y8
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y9
@@ -12296,8 +12883,10 @@ gate:
 	TESTQ  R13, R13
 	JZ     write
 	VXORPS Y9, Y9, Y9
-	MOVQ   R13, AX
-	MOVQ   144(DI), R15
+	MOVQ   8(R9), AX
+	MOVQ   128(DI), R15
+	IMULQ  R15, AX
+	ADDQ   R13, AX
 	VCMPPS $0x11, (AX), Y9, Y10
 	VANDPS Y0, Y10, Y0
 	VCMPPS $0x11, 32(AX), Y9, Y10
@@ -12316,11 +12905,12 @@ gate:
 	VANDPS Y7, Y10, Y7
 	VCMPPS $0x11, 256(AX), Y9, Y10
 	VANDPS Y8, Y10, Y8
-	ADDQ   136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -12348,13 +12938,13 @@ masked:
 	VMASKMOVPS Y8, Y9, 256(AX)
 
 next:
-	ADDQ  96(DI), SI
-	ADDQ  104(DI), DX
-	TESTQ R11, R11
-	JZ    count
-	ADDQ  120(DI), R11
-
-count:
+	CMPQ R9, 24(DI)
+	LEAQ 120(R9), R9
+	JNE  block
+	ADDQ 80(DI), SI
+	ADDQ 88(DI), DX
+	ADDQ 104(DI), R11
+	ADDQ 120(DI), R13
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
@@ -12366,17 +12956,22 @@ TEXT ·conv_f32_1x10_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
-	MOVQ 16(DI), R8
-	MOVQ 72(DI), CX
-	LEAQ (R8)(CX*4), R8
-	MOVQ 88(DI), R12
-	MOVQ 24(DI), R9
-	MOVQ 80(DI), R10
+	MOVQ 72(DI), R12
+	MOVQ 64(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	LEAQ         (R8)(CX*4), R8
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Y0
 	VMOVAPS      Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -12389,8 +12984,10 @@ row:
 	VMOVAPS      Y0, Y9
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 	VADDPS       64(AX), Y2, Y2
@@ -12403,10 +13000,8 @@ row:
 	VADDPS       288(AX), Y9, Y9
 
 taps:
-	MOVQ 72(DI), CX
 	NEGQ CX
 	JZ   store
-	MOVQ R9, BX
 
 tap:
 	MOVLQSX      (R8)(CX*4), AX
@@ -12426,7 +13021,7 @@ tap:
 	JNZ          tap
 
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VXORPS Y10, Y10, Y10
 	VMAXPS Y0, Y10, Y0
@@ -12441,11 +13036,13 @@ store:
 	VMAXPS Y9, Y10, Y9
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VXORPS       Y10, Y10, Y10
 	VBROADCASTSS (AX), Y11
 	VMULPS       Y11, Y0, Y12
@@ -12470,7 +13067,7 @@ more:
 	VBLENDVPS    Y9, Y12, Y9, Y9
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y10
@@ -12500,8 +13097,10 @@ gate:
 	TESTQ  R13, R13
 	JZ     write
 	VXORPS Y10, Y10, Y10
-	MOVQ   R13, AX
-	MOVQ   144(DI), R15
+	MOVQ   8(R9), AX
+	MOVQ   128(DI), R15
+	IMULQ  R15, AX
+	ADDQ   R13, AX
 	VCMPPS $0x11, (AX), Y10, Y11
 	VANDPS Y0, Y11, Y0
 	VCMPPS $0x11, 32(AX), Y10, Y11
@@ -12522,11 +13121,12 @@ gate:
 	VANDPS Y8, Y11, Y8
 	VCMPPS $0x11, 288(AX), Y10, Y11
 	VANDPS Y9, Y11, Y9
-	ADDQ   136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -12556,13 +13156,13 @@ masked:
 	VMASKMOVPS Y9, Y10, 288(AX)
 
 next:
-	ADDQ  96(DI), SI
-	ADDQ  104(DI), DX
-	TESTQ R11, R11
-	JZ    count
-	ADDQ  120(DI), R11
-
-count:
+	CMPQ R9, 24(DI)
+	LEAQ 120(R9), R9
+	JNE  block
+	ADDQ 80(DI), SI
+	ADDQ 88(DI), DX
+	ADDQ 104(DI), R11
+	ADDQ 120(DI), R13
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
@@ -12574,10 +13174,7 @@ TEXT ·conv_grouped_f32_4x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -12588,15 +13185,25 @@ TEXT ·conv_grouped_f32_4x1_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VBROADCASTSS 4(AX), Z1
 	VBROADCASTSS 8(AX), Z2
 	VBROADCASTSS 12(AX), Z3
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	ADDQ         R15, AX
 	VADDPS       (AX), Z1, Z1
@@ -12606,11 +13213,9 @@ row:
 	VADDPS       (AX), Z3, Z3
 
 taps:
-	MOVQ  72(DI), CX
 	NEGQ  CX
 	JZ    store
-	MOVQ  R9, BX
-	MOVQ  64(DI), R12
+	MOVQ  88(R9), R12
 	MOVQ  R8, R15
 	MOVL  (R12), CX
 	TESTL CX, CX
@@ -12868,7 +13473,7 @@ subset15:
 
 without15:
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z4, Z4, Z4
 	VMAXPS Z0, Z4, Z0
@@ -12877,11 +13482,13 @@ store:
 	VMAXPS Z3, Z4, Z3
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z4, Z4, Z4
 	VBROADCASTSS (AX), Z5
 	VCMPPS       $0x11, Z4, Z0, K2
@@ -12897,7 +13504,7 @@ more:
 	VMULPS       Z5, Z3, K2, Z3
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z4
@@ -12915,8 +13522,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z4, Z4, Z4
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z4, K2
 	VMOVAPS.Z Z0, K2, Z0
 	ADDQ      R15, AX
@@ -12928,11 +13537,12 @@ gate:
 	ADDQ      R15, AX
 	VCMPPS    $0x11, (AX), Z4, K2
 	VMOVAPS.Z Z3, K2, Z3
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, K1, (AX)
 	ADDQ    R15, AX
 	VMOVUPS Z1, K1, (AX)
@@ -12940,15 +13550,15 @@ write:
 	VMOVUPS Z2, K1, (AX)
 	ADDQ    R15, AX
 	VMOVUPS Z3, K1, (AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -12958,10 +13568,7 @@ TEXT ·conv_grouped_f32_4x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -12972,7 +13579,15 @@ TEXT ·conv_grouped_f32_4x2_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VBROADCASTSS 4(AX), Z2
@@ -12983,8 +13598,10 @@ row:
 	VMOVAPS      Z6, Z7
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	ADDQ         R15, AX
@@ -12998,11 +13615,9 @@ row:
 	VADDPS       64(AX), Z7, Z7
 
 taps:
-	MOVQ  72(DI), CX
 	NEGQ  CX
 	JZ    store
-	MOVQ  R9, BX
-	MOVQ  64(DI), R12
+	MOVQ  88(R9), R12
 	MOVQ  R8, R15
 	MOVL  (R12), CX
 	TESTL CX, CX
@@ -13303,7 +13918,7 @@ subset15:
 
 without15:
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
@@ -13316,11 +13931,13 @@ store:
 	VMAXPS Z7, Z8, Z7
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z8, Z8, Z8
 	VBROADCASTSS (AX), Z9
 	VCMPPS       $0x11, Z8, Z0, K2
@@ -13344,7 +13961,7 @@ more:
 	VMULPS       Z9, Z7, K2, Z7
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z8
@@ -13370,8 +13987,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z8, Z8, Z8
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z8, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z8, K2
@@ -13391,11 +14010,12 @@ gate:
 	VMOVAPS.Z Z6, K2, Z6
 	VCMPPS    $0x11, 64(AX), Z8, K2
 	VMOVAPS.Z Z7, K2, Z7
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, K1, 64(AX)
 	ADDQ    R15, AX
@@ -13407,15 +14027,15 @@ write:
 	ADDQ    R15, AX
 	VMOVUPS Z6, (AX)
 	VMOVUPS Z7, K1, 64(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -13425,10 +14045,7 @@ TEXT ·conv_grouped_f32_4x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -13439,7 +14056,15 @@ TEXT ·conv_grouped_f32_4x3_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -13454,8 +14079,10 @@ row:
 	VMOVAPS      Z9, Z11
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -13473,11 +14100,9 @@ row:
 	VADDPS       128(AX), Z11, Z11
 
 taps:
-	MOVQ  72(DI), CX
 	NEGQ  CX
 	JZ    store
-	MOVQ  R9, BX
-	MOVQ  64(DI), R12
+	MOVQ  88(R9), R12
 	MOVQ  R8, R15
 	MOVL  (R12), CX
 	TESTL CX, CX
@@ -13821,7 +14446,7 @@ subset15:
 
 without15:
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z12, Z12, Z12
 	VMAXPS Z0, Z12, Z0
@@ -13838,11 +14463,13 @@ store:
 	VMAXPS Z11, Z12, Z11
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z12, Z12, Z12
 	VBROADCASTSS (AX), Z13
 	VCMPPS       $0x11, Z12, Z0, K2
@@ -13874,7 +14501,7 @@ more:
 	VMULPS       Z13, Z11, K2, Z11
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z12
@@ -13908,8 +14535,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z12, Z12, Z12
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z12, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z12, K2
@@ -13937,11 +14566,12 @@ gate:
 	VMOVAPS.Z Z10, K2, Z10
 	VCMPPS    $0x11, 128(AX), Z12, K2
 	VMOVAPS.Z Z11, K2, Z11
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, K1, 128(AX)
@@ -13957,15 +14587,15 @@ write:
 	VMOVUPS Z9, (AX)
 	VMOVUPS Z10, 64(AX)
 	VMOVUPS Z11, K1, 128(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -13975,10 +14605,7 @@ TEXT ·conv_grouped_f32_4x4_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -13989,7 +14616,15 @@ TEXT ·conv_grouped_f32_4x4_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -14008,8 +14643,10 @@ row:
 	VMOVAPS      Z12, Z15
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -14031,11 +14668,9 @@ row:
 	VADDPS       192(AX), Z15, Z15
 
 taps:
-	MOVQ  72(DI), CX
 	NEGQ  CX
 	JZ    store
-	MOVQ  R9, BX
-	MOVQ  64(DI), R12
+	MOVQ  88(R9), R12
 	MOVQ  R8, R15
 	MOVL  (R12), CX
 	TESTL CX, CX
@@ -14422,7 +15057,7 @@ subset15:
 
 without15:
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z16, Z16, Z16
 	VMAXPS Z0, Z16, Z0
@@ -14443,11 +15078,13 @@ store:
 	VMAXPS Z15, Z16, Z15
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z16, Z16, Z16
 	VBROADCASTSS (AX), Z17
 	VCMPPS       $0x11, Z16, Z0, K2
@@ -14487,7 +15124,7 @@ more:
 	VMULPS       Z17, Z15, K2, Z15
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z16
@@ -14529,8 +15166,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z16, Z16, Z16
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z16, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z16, K2
@@ -14566,11 +15205,12 @@ gate:
 	VMOVAPS.Z Z14, K2, Z14
 	VCMPPS    $0x11, 192(AX), Z16, K2
 	VMOVAPS.Z Z15, K2, Z15
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -14590,15 +15230,15 @@ write:
 	VMOVUPS Z13, 64(AX)
 	VMOVUPS Z14, 128(AX)
 	VMOVUPS Z15, K1, 192(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -14608,10 +15248,7 @@ TEXT ·conv_grouped_f32_4x5_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -14622,7 +15259,15 @@ TEXT ·conv_grouped_f32_4x5_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -14645,8 +15290,10 @@ row:
 	VMOVAPS      Z15, Z19
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -14672,11 +15319,9 @@ row:
 	VADDPS       256(AX), Z19, Z19
 
 taps:
-	MOVQ  72(DI), CX
 	NEGQ  CX
 	JZ    store
-	MOVQ  R9, BX
-	MOVQ  64(DI), R12
+	MOVQ  88(R9), R12
 	MOVQ  R8, R15
 	MOVL  (R12), CX
 	TESTL CX, CX
@@ -15106,7 +15751,7 @@ subset15:
 
 without15:
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z20, Z20, Z20
 	VMAXPS Z0, Z20, Z0
@@ -15131,11 +15776,13 @@ store:
 	VMAXPS Z19, Z20, Z19
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z20, Z20, Z20
 	VBROADCASTSS (AX), Z21
 	VCMPPS       $0x11, Z20, Z0, K2
@@ -15183,7 +15830,7 @@ more:
 	VMULPS       Z21, Z19, K2, Z19
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z20
@@ -15233,8 +15880,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z20, Z20, Z20
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z20, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z20, K2
@@ -15278,11 +15927,12 @@ gate:
 	VMOVAPS.Z Z18, K2, Z18
 	VCMPPS    $0x11, 256(AX), Z20, K2
 	VMOVAPS.Z Z19, K2, Z19
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -15306,15 +15956,15 @@ write:
 	VMOVUPS Z17, 128(AX)
 	VMOVUPS Z18, 192(AX)
 	VMOVUPS Z19, K1, 256(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -15324,10 +15974,7 @@ TEXT ·conv_grouped_f32_4x6_avx512(SB), NOSPLIT, $0-8
 	MOVQ      a+0(FP), DI
 	MOVQ      8(DI), SI
 	MOVQ      (DI), DX
-	MOVQ      16(DI), R8
-	MOVQ      72(DI), CX
-	MOVQ      24(DI), R9
-	MOVQ      80(DI), R10
+	MOVQ      64(DI), R10
 	MOVQ      40(DI), R11
 	MOVQ      48(DI), R13
 	MOVQ      56(DI), AX
@@ -15338,7 +15985,15 @@ TEXT ·conv_grouped_f32_4x6_avx512(SB), NOSPLIT, $0-8
 	VPTESTMD  Z0, Z0, K1
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -15365,8 +16020,10 @@ row:
 	VMOVAPS      Z18, Z23
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Z0, Z0
 	VADDPS       64(AX), Z1, Z1
 	VADDPS       128(AX), Z2, Z2
@@ -15396,11 +16053,9 @@ row:
 	VADDPS       320(AX), Z23, Z23
 
 taps:
-	MOVQ  72(DI), CX
 	NEGQ  CX
 	JZ    store
-	MOVQ  R9, BX
-	MOVQ  64(DI), R12
+	MOVQ  88(R9), R12
 	MOVQ  R8, R15
 	MOVL  (R12), CX
 	TESTL CX, CX
@@ -15873,7 +16528,7 @@ subset15:
 
 without15:
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VPXORD Z24, Z24, Z24
 	VMAXPS Z0, Z24, Z0
@@ -15902,11 +16557,13 @@ store:
 	VMAXPS Z23, Z24, Z23
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VPXORD       Z24, Z24, Z24
 	VBROADCASTSS (AX), Z25
 	VCMPPS       $0x11, Z24, Z0, K2
@@ -15962,7 +16619,7 @@ more:
 	VMULPS       Z25, Z23, K2, Z23
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Z24
@@ -16020,8 +16677,10 @@ gate:
 	TESTQ     R13, R13
 	JZ        write
 	VPXORD    Z24, Z24, Z24
-	MOVQ      R13, AX
-	MOVQ      144(DI), R15
+	MOVQ      8(R9), AX
+	MOVQ      128(DI), R15
+	IMULQ     R15, AX
+	ADDQ      R13, AX
 	VCMPPS    $0x11, (AX), Z24, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VCMPPS    $0x11, 64(AX), Z24, K2
@@ -16073,11 +16732,12 @@ gate:
 	VMOVAPS.Z Z22, K2, Z22
 	VCMPPS    $0x11, 320(AX), Z24, K2
 	VMOVAPS.Z Z23, K2, Z23
-	ADDQ      136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -16105,15 +16765,15 @@ write:
 	VMOVUPS Z21, 192(AX)
 	VMOVUPS Z22, 256(AX)
 	VMOVUPS Z23, K1, 320(AX)
-	ADDQ    96(DI), SI
-	ADDQ    104(DI), DX
-	TESTQ   R11, R11
-	JZ      count
-	ADDQ    120(DI), R11
-
-count:
-	DECQ R10
-	JNZ  row
+	CMPQ    R9, 24(DI)
+	LEAQ    120(R9), R9
+	JNE     block
+	ADDQ    80(DI), SI
+	ADDQ    88(DI), DX
+	ADDQ    104(DI), R11
+	ADDQ    120(DI), R13
+	DECQ    R10
+	JNZ     row
 	VZEROUPPER
 	RET
 
@@ -16123,23 +16783,30 @@ TEXT ·conv_grouped_f32_4x1_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
-	MOVQ 16(DI), R8
-	MOVQ 72(DI), CX
-	MOVQ 24(DI), R9
-	MOVQ 80(DI), R10
+	MOVQ 64(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Y0
 	VBROADCASTSS 4(AX), Y1
 	VBROADCASTSS 8(AX), Y2
 	VBROADCASTSS 12(AX), Y3
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Y0, Y0
 	ADDQ         R15, AX
 	VADDPS       (AX), Y1, Y1
@@ -16149,11 +16816,9 @@ row:
 	VADDPS       (AX), Y3, Y3
 
 taps:
-	MOVQ  72(DI), CX
 	NEGQ  CX
 	JZ    store
-	MOVQ  R9, BX
-	MOVQ  64(DI), R12
+	MOVQ  88(R9), R12
 	MOVQ  R8, R15
 	MOVL  (R12), CX
 	TESTL CX, CX
@@ -16411,7 +17076,7 @@ subset15:
 
 without15:
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VXORPS Y4, Y4, Y4
 	VMAXPS Y0, Y4, Y0
@@ -16420,11 +17085,13 @@ store:
 	VMAXPS Y3, Y4, Y3
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VXORPS       Y4, Y4, Y4
 	VBROADCASTSS (AX), Y5
 	VMULPS       Y5, Y0, Y6
@@ -16440,7 +17107,7 @@ more:
 	VBLENDVPS    Y3, Y6, Y3, Y3
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y4
@@ -16458,8 +17125,10 @@ gate:
 	TESTQ  R13, R13
 	JZ     write
 	VXORPS Y4, Y4, Y4
-	MOVQ   R13, AX
-	MOVQ   144(DI), R15
+	MOVQ   8(R9), AX
+	MOVQ   128(DI), R15
+	IMULQ  R15, AX
+	ADDQ   R13, AX
 	VCMPPS $0x11, (AX), Y4, Y5
 	VANDPS Y0, Y5, Y0
 	ADDQ   R15, AX
@@ -16471,11 +17140,12 @@ gate:
 	ADDQ   R15, AX
 	VCMPPS $0x11, (AX), Y4, Y5
 	VANDPS Y3, Y5, Y3
-	ADDQ   136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -16499,13 +17169,13 @@ masked:
 	VMASKMOVPS Y3, Y4, (AX)
 
 next:
-	ADDQ  96(DI), SI
-	ADDQ  104(DI), DX
-	TESTQ R11, R11
-	JZ    count
-	ADDQ  120(DI), R11
-
-count:
+	CMPQ R9, 24(DI)
+	LEAQ 120(R9), R9
+	JNE  block
+	ADDQ 80(DI), SI
+	ADDQ 88(DI), DX
+	ADDQ 104(DI), R11
+	ADDQ 120(DI), R13
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
@@ -16517,15 +17187,20 @@ TEXT ·conv_grouped_f32_4x2_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
-	MOVQ 16(DI), R8
-	MOVQ 72(DI), CX
-	MOVQ 24(DI), R9
-	MOVQ 80(DI), R10
+	MOVQ 64(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Y0
 	VMOVAPS      Y0, Y1
 	VBROADCASTSS 4(AX), Y2
@@ -16536,8 +17211,10 @@ row:
 	VMOVAPS      Y6, Y7
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 	ADDQ         R15, AX
@@ -16551,11 +17228,9 @@ row:
 	VADDPS       32(AX), Y7, Y7
 
 taps:
-	MOVQ  72(DI), CX
 	NEGQ  CX
 	JZ    store
-	MOVQ  R9, BX
-	MOVQ  64(DI), R12
+	MOVQ  88(R9), R12
 	MOVQ  R8, R15
 	MOVL  (R12), CX
 	TESTL CX, CX
@@ -16856,7 +17531,7 @@ subset15:
 
 without15:
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VXORPS Y8, Y8, Y8
 	VMAXPS Y0, Y8, Y0
@@ -16869,11 +17544,13 @@ store:
 	VMAXPS Y7, Y8, Y7
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VXORPS       Y8, Y8, Y8
 	VBROADCASTSS (AX), Y9
 	VMULPS       Y9, Y0, Y10
@@ -16897,7 +17574,7 @@ more:
 	VBLENDVPS    Y7, Y10, Y7, Y7
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y8
@@ -16923,8 +17600,10 @@ gate:
 	TESTQ  R13, R13
 	JZ     write
 	VXORPS Y8, Y8, Y8
-	MOVQ   R13, AX
-	MOVQ   144(DI), R15
+	MOVQ   8(R9), AX
+	MOVQ   128(DI), R15
+	IMULQ  R15, AX
+	ADDQ   R13, AX
 	VCMPPS $0x11, (AX), Y8, Y9
 	VANDPS Y0, Y9, Y0
 	VCMPPS $0x11, 32(AX), Y8, Y9
@@ -16944,11 +17623,12 @@ gate:
 	VANDPS Y6, Y9, Y6
 	VCMPPS $0x11, 32(AX), Y8, Y9
 	VANDPS Y7, Y9, Y7
-	ADDQ   136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -16980,13 +17660,13 @@ masked:
 	VMASKMOVPS Y7, Y8, 32(AX)
 
 next:
-	ADDQ  96(DI), SI
-	ADDQ  104(DI), DX
-	TESTQ R11, R11
-	JZ    count
-	ADDQ  120(DI), R11
-
-count:
+	CMPQ R9, 24(DI)
+	LEAQ 120(R9), R9
+	JNE  block
+	ADDQ 80(DI), SI
+	ADDQ 88(DI), DX
+	ADDQ 104(DI), R11
+	ADDQ 120(DI), R13
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
@@ -16998,15 +17678,20 @@ TEXT ·conv_grouped_f32_4x3_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 8(DI), SI
 	MOVQ (DI), DX
-	MOVQ 16(DI), R8
-	MOVQ 72(DI), CX
-	MOVQ 24(DI), R9
-	MOVQ 80(DI), R10
+	MOVQ 64(DI), R10
 	MOVQ 40(DI), R11
 	MOVQ 48(DI), R13
 
 row:
-	MOVQ         32(DI), AX
+	MOVQ 16(DI), R9
+
+block:
+	MOVQ         16(R9), R8
+	MOVQ         24(R9), CX
+	MOVQ         40(R9), BX
+	MOVQ         64(R9), AX
+	ADDQ         32(DI), BX
+	ADDQ         32(DI), AX
 	VBROADCASTSS (AX), Y0
 	VMOVAPS      Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -17021,8 +17706,10 @@ row:
 	VMOVAPS      Y9, Y11
 	TESTQ        R11, R11
 	JZ           taps
-	MOVQ         R11, AX
-	MOVQ         128(DI), R15
+	MOVQ         8(R9), AX
+	MOVQ         112(DI), R15
+	IMULQ        R15, AX
+	ADDQ         R11, AX
 	VADDPS       (AX), Y0, Y0
 	VADDPS       32(AX), Y1, Y1
 	VADDPS       64(AX), Y2, Y2
@@ -17040,11 +17727,9 @@ row:
 	VADDPS       64(AX), Y11, Y11
 
 taps:
-	MOVQ  72(DI), CX
 	NEGQ  CX
 	JZ    store
-	MOVQ  R9, BX
-	MOVQ  64(DI), R12
+	MOVQ  88(R9), R12
 	MOVQ  R8, R15
 	MOVL  (R12), CX
 	TESTL CX, CX
@@ -17388,7 +18073,7 @@ subset15:
 
 without15:
 store:
-	CMPQ   168(DI), $0x00
+	CMPQ   152(DI), $0x00
 	JEQ    more
 	VXORPS Y12, Y12, Y12
 	VMAXPS Y0, Y12, Y0
@@ -17405,11 +18090,13 @@ store:
 	VMAXPS Y11, Y12, Y11
 
 more:
-	CMPQ         176(DI), $0x00
+	CMPQ         160(DI), $0x00
 	JEQ          write
-	MOVQ         152(DI), AX
+	MOVQ         136(DI), AX
 	TESTQ        AX, AX
 	JZ           clip
+	MOVQ         8(R9), R15
+	LEAQ         (AX)(R15*4), AX
 	VXORPS       Y12, Y12, Y12
 	VBROADCASTSS (AX), Y13
 	VMULPS       Y13, Y0, Y14
@@ -17441,7 +18128,7 @@ more:
 	VBLENDVPS    Y11, Y14, Y11, Y11
 
 clip:
-	MOVQ         160(DI), AX
+	MOVQ         144(DI), AX
 	TESTQ        AX, AX
 	JZ           gate
 	VBROADCASTSS (AX), Y12
@@ -17475,8 +18162,10 @@ gate:
 	TESTQ  R13, R13
 	JZ     write
 	VXORPS Y12, Y12, Y12
-	MOVQ   R13, AX
-	MOVQ   144(DI), R15
+	MOVQ   8(R9), AX
+	MOVQ   128(DI), R15
+	IMULQ  R15, AX
+	ADDQ   R13, AX
 	VCMPPS $0x11, (AX), Y12, Y13
 	VANDPS Y0, Y13, Y0
 	VCMPPS $0x11, 32(AX), Y12, Y13
@@ -17504,11 +18193,12 @@ gate:
 	VANDPS Y10, Y13, Y10
 	VCMPPS $0x11, 64(AX), Y12, Y13
 	VANDPS Y11, Y13, Y11
-	ADDQ   136(DI), R13
 
 write:
-	MOVQ    DX, AX
-	MOVQ    112(DI), R15
+	MOVQ    8(R9), AX
+	MOVQ    96(DI), R15
+	IMULQ   R15, AX
+	ADDQ    DX, AX
 	MOVQ    56(DI), CX
 	TESTQ   CX, CX
 	JNZ     masked
@@ -17548,13 +18238,13 @@ masked:
 	VMASKMOVPS Y11, Y12, 64(AX)
 
 next:
-	ADDQ  96(DI), SI
-	ADDQ  104(DI), DX
-	TESTQ R11, R11
-	JZ    count
-	ADDQ  120(DI), R11
-
-count:
+	CMPQ R9, 24(DI)
+	LEAQ 120(R9), R9
+	JNE  block
+	ADDQ 80(DI), SI
+	ADDQ 88(DI), DX
+	ADDQ 104(DI), R11
+	ADDQ 120(DI), R13
 	DECQ R10
 	JNZ  row
 	VZEROUPPER

@@ -6,21 +6,19 @@ package kernel
 
 import "unsafe"
 
-// convArgs is one strip of a convolution: b output channels, p
-// vectors of pixels wide. Strides are in bytes.
+// convArgs is one strip of a convolution: for every row b output channels
+// of every block, p vectors of pixels wide. Strides are in bytes.
 type convArgs struct {
-	dst       unsafe.Pointer // first pixel of the strip, first output channel
+	dst       unsafe.Pointer // first pixel of the strip, channel 0, or what channel Out is taken for
 	src       unsafe.Pointer // source pixel that offset 0 means there
-	off       unsafe.Pointer // offsets (int32, floats)
-	w         unsafe.Pointer // weights of the first tap, nil without taps
-	bias      unsafe.Pointer // b biases
-	res       unsafe.Pointer // residual's pixel, nil: none
-	gate      unsafe.Pointer // gate's pixel, nil: none
+	blocks    unsafe.Pointer // the first Block
+	end       unsafe.Pointer // the last Block
+	first     int            // bytes to the first weight and bias that are used of a tap's and a block's
+	res       unsafe.Pointer // residual's pixel, as dst, nil: none
+	gate      unsafe.Pointer // gate's pixel, as dst, nil: none
 	mask      unsafe.Pointer // lanes of each row's last vector that are stored (int32), nil: all
-	groups    unsafe.Pointer // of grouped taps: their numbers (int32) by subset of the channels, from 1 on
-	taps      int
-	rows      int // rows, at least 1
-	wStep     int // from tap to tap of the weights
+	rows      int            // rows, at least 1
+	wStep     int            // from tap to tap of the weights
 	srcRow    int
 	dstRow    int
 	dstPlane  int
@@ -28,7 +26,7 @@ type convArgs struct {
 	resPlane  int
 	gateRow   int
 	gatePlane int
-	slope     unsafe.Pointer // b factors of negative sums, nil: none
+	slope     unsafe.Pointer // factors of negative sums by channel, as dst, nil: none
 	clip      unsafe.Pointer // the lowest and the highest value, nil: none
 	relu      int            // not 0: negative sums become 0
 	more      int            // not 0: there is a slope, clip or gate

@@ -9,10 +9,10 @@ TEXT ·conv_f32_8x1_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -21,7 +21,11 @@ TEXT ·conv_f32_8x1_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VLD1R.P 4(R11), [V1.S4]
 	VLD1R.P 4(R11), [V2.S4]
@@ -31,8 +35,9 @@ row:
 	VLD1R.P 4(R11), [V6.S4]
 	VLD1R.P 4(R11), [V7.S4]
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FMOVQ   0(R11), F8
 	WORD    $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	ADD     R12, R11, R11
@@ -56,14 +61,13 @@ row:
 	ADD     R12, R11, R11
 	FMOVQ   0(R11), F8
 	WORD    $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -82,7 +86,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V8.B16, V8.B16, V8.B16
 	WORD    $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
@@ -95,10 +99,12 @@ store:
 	WORD    $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V8.S4]
 	WORD    $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
 	WORD    $0x4ea0e80a // fcmlt v10.4s, v0.4s, #0.0
@@ -133,7 +139,7 @@ more:
 	VBIT    V10.B16, V9.B16, V7.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V8.S4]
 	VLD1R   (R11), [V9.S4]
@@ -156,8 +162,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FMOVQ   0(R11), F8
 	WORD    $0x4ea0c908 // fcmgt v8.4s, v8.4s, #0.0
 	VAND    V8.B16, V0.B16, V0.B16
@@ -189,12 +196,11 @@ gate:
 	FMOVQ   0(R11), F8
 	WORD    $0x4ea0c908 // fcmgt v8.4s, v8.4s, #0.0
 	VAND    V8.B16, V7.B16, V7.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FMOVQ   F0, 0(R11)
 	ADD     R12, R11, R11
@@ -213,10 +219,17 @@ write:
 	FMOVQ   F7, 0(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -300,10 +313,10 @@ TEXT ·conv_f32_8x2_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -312,7 +325,11 @@ TEXT ·conv_f32_8x2_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VLD1R.P 4(R11), [V2.S4]
@@ -330,8 +347,9 @@ row:
 	VLD1R.P 4(R11), [V14.S4]
 	VMOV    V14.B16, V15.B16
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FLDPQ   0(R11), (F16, F17)
 	WORD    $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
 	WORD    $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
@@ -363,14 +381,13 @@ row:
 	FLDPQ   0(R11), (F16, F17)
 	WORD    $0x4e30d5ce // fadd v14.4s, v14.4s, v16.4s
 	WORD    $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -397,7 +414,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V16.B16, V16.B16, V16.B16
 	WORD    $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
@@ -418,10 +435,12 @@ store:
 	WORD    $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V16.S4]
 	WORD    $0x6e30dc11 // fmul v17.4s, v0.4s, v16.4s
 	WORD    $0x4ea0e812 // fcmlt v18.4s, v0.4s, #0.0
@@ -480,7 +499,7 @@ more:
 	VBIT    V18.B16, V17.B16, V15.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V16.S4]
 	VLD1R   (R11), [V17.S4]
@@ -519,8 +538,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FLDPQ   0(R11), (F16, F17)
 	WORD    $0x4ea0ca10 // fcmgt v16.4s, v16.4s, #0.0
 	VAND    V16.B16, V0.B16, V0.B16
@@ -568,12 +588,11 @@ gate:
 	VAND    V16.B16, V14.B16, V14.B16
 	WORD    $0x4ea0ca31 // fcmgt v17.4s, v17.4s, #0.0
 	VAND    V17.B16, V15.B16, V15.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	ADD     R12, R11, R11
@@ -592,10 +611,17 @@ write:
 	FSTPQ   (F14, F15), 0(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -687,10 +713,10 @@ TEXT ·conv_f32_8x3_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -699,7 +725,11 @@ TEXT ·conv_f32_8x3_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VMOV    V0.B16, V2.B16
@@ -725,8 +755,9 @@ row:
 	VMOV    V21.B16, V22.B16
 	VMOV    V21.B16, V23.B16
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FLDPQ   0(R11), (F24, F25)
 	FMOVQ   32(R11), F26
 	WORD    $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
@@ -774,14 +805,13 @@ row:
 	WORD    $0x4e38d6b5 // fadd v21.4s, v21.4s, v24.4s
 	WORD    $0x4e39d6d6 // fadd v22.4s, v22.4s, v25.4s
 	WORD    $0x4e3ad6f7 // fadd v23.4s, v23.4s, v26.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -817,7 +847,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V24.B16, V24.B16, V24.B16
 	WORD    $0x4e38f400 // fmax v0.4s, v0.4s, v24.4s
@@ -846,10 +876,12 @@ store:
 	WORD    $0x4e38f6f7 // fmax v23.4s, v23.4s, v24.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V24.S4]
 	WORD    $0x6e38dc19 // fmul v25.4s, v0.4s, v24.4s
 	WORD    $0x4ea0e81a // fcmlt v26.4s, v0.4s, #0.0
@@ -932,7 +964,7 @@ more:
 	VBIT    V26.B16, V25.B16, V23.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V24.S4]
 	VLD1R   (R11), [V25.S4]
@@ -987,8 +1019,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FLDPQ   0(R11), (F24, F25)
 	FMOVQ   32(R11), F26
 	WORD    $0x4ea0cb18 // fcmgt v24.4s, v24.4s, #0.0
@@ -1060,12 +1093,11 @@ gate:
 	VAND    V25.B16, V22.B16, V22.B16
 	WORD    $0x4ea0cb5a // fcmgt v26.4s, v26.4s, #0.0
 	VAND    V26.B16, V23.B16, V23.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FMOVQ   F2, 32(R11)
@@ -1092,10 +1124,17 @@ write:
 	FMOVQ   F23, 32(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -1187,10 +1226,10 @@ TEXT ·conv_f32_4x1_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -1199,14 +1238,19 @@ TEXT ·conv_f32_4x1_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VLD1R.P 4(R11), [V1.S4]
 	VLD1R.P 4(R11), [V2.S4]
 	VLD1R.P 4(R11), [V3.S4]
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FMOVQ   0(R11), F4
 	WORD    $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	ADD     R12, R11, R11
@@ -1218,14 +1262,13 @@ row:
 	ADD     R12, R11, R11
 	FMOVQ   0(R11), F4
 	WORD    $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -1240,7 +1283,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V4.B16, V4.B16, V4.B16
 	WORD    $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
@@ -1249,10 +1292,12 @@ store:
 	WORD    $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V4.S4]
 	WORD    $0x6e24dc05 // fmul v5.4s, v0.4s, v4.4s
 	WORD    $0x4ea0e806 // fcmlt v6.4s, v0.4s, #0.0
@@ -1271,7 +1316,7 @@ more:
 	VBIT    V6.B16, V5.B16, V3.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V4.S4]
 	VLD1R   (R11), [V5.S4]
@@ -1286,8 +1331,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FMOVQ   0(R11), F4
 	WORD    $0x4ea0c884 // fcmgt v4.4s, v4.4s, #0.0
 	VAND    V4.B16, V0.B16, V0.B16
@@ -1303,12 +1349,11 @@ gate:
 	FMOVQ   0(R11), F4
 	WORD    $0x4ea0c884 // fcmgt v4.4s, v4.4s, #0.0
 	VAND    V4.B16, V3.B16, V3.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FMOVQ   F0, 0(R11)
 	ADD     R12, R11, R11
@@ -1319,10 +1364,17 @@ write:
 	FMOVQ   F3, 0(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -1370,10 +1422,10 @@ TEXT ·conv_f32_4x2_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -1382,7 +1434,11 @@ TEXT ·conv_f32_4x2_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VLD1R.P 4(R11), [V2.S4]
@@ -1392,8 +1448,9 @@ row:
 	VLD1R.P 4(R11), [V6.S4]
 	VMOV    V6.B16, V7.B16
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FLDPQ   0(R11), (F8, F9)
 	WORD    $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD    $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
@@ -1409,14 +1466,13 @@ row:
 	FLDPQ   0(R11), (F8, F9)
 	WORD    $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
 	WORD    $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -1435,7 +1491,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V8.B16, V8.B16, V8.B16
 	WORD    $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
@@ -1448,10 +1504,12 @@ store:
 	WORD    $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V8.S4]
 	WORD    $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
 	WORD    $0x4ea0e80a // fcmlt v10.4s, v0.4s, #0.0
@@ -1482,7 +1540,7 @@ more:
 	VBIT    V10.B16, V9.B16, V7.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V8.S4]
 	VLD1R   (R11), [V9.S4]
@@ -1505,8 +1563,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FLDPQ   0(R11), (F8, F9)
 	WORD    $0x4ea0c908 // fcmgt v8.4s, v8.4s, #0.0
 	VAND    V8.B16, V0.B16, V0.B16
@@ -1530,12 +1589,11 @@ gate:
 	VAND    V8.B16, V6.B16, V6.B16
 	WORD    $0x4ea0c929 // fcmgt v9.4s, v9.4s, #0.0
 	VAND    V9.B16, V7.B16, V7.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	ADD     R12, R11, R11
@@ -1546,10 +1604,17 @@ write:
 	FSTPQ   (F6, F7), 0(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -1601,10 +1666,10 @@ TEXT ·conv_f32_4x3_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -1613,7 +1678,11 @@ TEXT ·conv_f32_4x3_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VMOV    V0.B16, V2.B16
@@ -1627,8 +1696,9 @@ row:
 	VMOV    V9.B16, V10.B16
 	VMOV    V9.B16, V11.B16
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FLDPQ   0(R11), (F12, F13)
 	FMOVQ   32(R11), F14
 	WORD    $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
@@ -1652,14 +1722,13 @@ row:
 	WORD    $0x4e2cd529 // fadd v9.4s, v9.4s, v12.4s
 	WORD    $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
 	WORD    $0x4e2ed56b // fadd v11.4s, v11.4s, v14.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -1683,7 +1752,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V12.B16, V12.B16, V12.B16
 	WORD    $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
@@ -1700,10 +1769,12 @@ store:
 	WORD    $0x4e2cf56b // fmax v11.4s, v11.4s, v12.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V12.S4]
 	WORD    $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
 	WORD    $0x4ea0e80e // fcmlt v14.4s, v0.4s, #0.0
@@ -1746,7 +1817,7 @@ more:
 	VBIT    V14.B16, V13.B16, V11.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V12.S4]
 	VLD1R   (R11), [V13.S4]
@@ -1777,8 +1848,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FLDPQ   0(R11), (F12, F13)
 	FMOVQ   32(R11), F14
 	WORD    $0x4ea0c98c // fcmgt v12.4s, v12.4s, #0.0
@@ -1814,12 +1886,11 @@ gate:
 	VAND    V13.B16, V10.B16, V10.B16
 	WORD    $0x4ea0c9ce // fcmgt v14.4s, v14.4s, #0.0
 	VAND    V14.B16, V11.B16, V11.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FMOVQ   F2, 32(R11)
@@ -1834,10 +1905,17 @@ write:
 	FMOVQ   F11, 32(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -1889,10 +1967,10 @@ TEXT ·conv_f32_4x4_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -1901,7 +1979,11 @@ TEXT ·conv_f32_4x4_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VMOV    V0.B16, V2.B16
@@ -1919,8 +2001,9 @@ row:
 	VMOV    V12.B16, V14.B16
 	VMOV    V12.B16, V15.B16
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FLDPQ   0(R11), (F16, F17)
 	FLDPQ   32(R11), (F18, F19)
 	WORD    $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
@@ -1948,14 +2031,13 @@ row:
 	WORD    $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
 	WORD    $0x4e32d5ce // fadd v14.4s, v14.4s, v18.4s
 	WORD    $0x4e33d5ef // fadd v15.4s, v15.4s, v19.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -1983,7 +2065,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V16.B16, V16.B16, V16.B16
 	WORD    $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
@@ -2004,10 +2086,12 @@ store:
 	WORD    $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V16.S4]
 	WORD    $0x6e30dc11 // fmul v17.4s, v0.4s, v16.4s
 	WORD    $0x4ea0e812 // fcmlt v18.4s, v0.4s, #0.0
@@ -2062,7 +2146,7 @@ more:
 	VBIT    V18.B16, V17.B16, V15.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V16.S4]
 	VLD1R   (R11), [V17.S4]
@@ -2101,8 +2185,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FLDPQ   0(R11), (F16, F17)
 	FLDPQ   32(R11), (F18, F19)
 	WORD    $0x4ea0ca10 // fcmgt v16.4s, v16.4s, #0.0
@@ -2146,12 +2231,11 @@ gate:
 	VAND    V18.B16, V14.B16, V14.B16
 	WORD    $0x4ea0ca73 // fcmgt v19.4s, v19.4s, #0.0
 	VAND    V19.B16, V15.B16, V15.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -2166,10 +2250,17 @@ write:
 	FSTPQ   (F14, F15), 32(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -2225,10 +2316,10 @@ TEXT ·conv_f32_4x5_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -2237,7 +2328,11 @@ TEXT ·conv_f32_4x5_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VMOV    V0.B16, V2.B16
@@ -2259,8 +2354,9 @@ row:
 	VMOV    V15.B16, V18.B16
 	VMOV    V15.B16, V19.B16
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FLDPQ   0(R11), (F20, F21)
 	FLDPQ   32(R11), (F22, F23)
 	FMOVQ   64(R11), F24
@@ -2296,14 +2392,13 @@ row:
 	WORD    $0x4e36d631 // fadd v17.4s, v17.4s, v22.4s
 	WORD    $0x4e37d652 // fadd v18.4s, v18.4s, v23.4s
 	WORD    $0x4e38d673 // fadd v19.4s, v19.4s, v24.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -2336,7 +2431,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V20.B16, V20.B16, V20.B16
 	WORD    $0x4e34f400 // fmax v0.4s, v0.4s, v20.4s
@@ -2361,10 +2456,12 @@ store:
 	WORD    $0x4e34f673 // fmax v19.4s, v19.4s, v20.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V20.S4]
 	WORD    $0x6e34dc15 // fmul v21.4s, v0.4s, v20.4s
 	WORD    $0x4ea0e816 // fcmlt v22.4s, v0.4s, #0.0
@@ -2431,7 +2528,7 @@ more:
 	VBIT    V22.B16, V21.B16, V19.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V20.S4]
 	VLD1R   (R11), [V21.S4]
@@ -2478,8 +2575,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FLDPQ   0(R11), (F20, F21)
 	FLDPQ   32(R11), (F22, F23)
 	FMOVQ   64(R11), F24
@@ -2535,12 +2633,11 @@ gate:
 	VAND    V23.B16, V18.B16, V18.B16
 	WORD    $0x4ea0cb18 // fcmgt v24.4s, v24.4s, #0.0
 	VAND    V24.B16, V19.B16, V19.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -2559,10 +2656,17 @@ write:
 	FMOVQ   F19, 64(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -2618,10 +2722,10 @@ TEXT ·conv_f32_4x6_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -2630,7 +2734,11 @@ TEXT ·conv_f32_4x6_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VMOV    V0.B16, V2.B16
@@ -2656,8 +2764,9 @@ row:
 	VMOV    V18.B16, V22.B16
 	VMOV    V18.B16, V23.B16
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FLDPQ   0(R11), (F24, F25)
 	FLDPQ   32(R11), (F26, F27)
 	FLDPQ   64(R11), (F28, F29)
@@ -2697,14 +2806,13 @@ row:
 	WORD    $0x4e3bd6b5 // fadd v21.4s, v21.4s, v27.4s
 	WORD    $0x4e3cd6d6 // fadd v22.4s, v22.4s, v28.4s
 	WORD    $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -2741,7 +2849,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V24.B16, V24.B16, V24.B16
 	WORD    $0x4e38f400 // fmax v0.4s, v0.4s, v24.4s
@@ -2770,10 +2878,12 @@ store:
 	WORD    $0x4e38f6f7 // fmax v23.4s, v23.4s, v24.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V24.S4]
 	WORD    $0x6e38dc19 // fmul v25.4s, v0.4s, v24.4s
 	WORD    $0x4ea0e81a // fcmlt v26.4s, v0.4s, #0.0
@@ -2852,7 +2962,7 @@ more:
 	VBIT    V26.B16, V25.B16, V23.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V24.S4]
 	VLD1R   (R11), [V25.S4]
@@ -2907,8 +3017,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FLDPQ   0(R11), (F24, F25)
 	FLDPQ   32(R11), (F26, F27)
 	FLDPQ   64(R11), (F28, F29)
@@ -2972,12 +3083,11 @@ gate:
 	VAND    V28.B16, V22.B16, V22.B16
 	WORD    $0x4ea0cbbd // fcmgt v29.4s, v29.4s, #0.0
 	VAND    V29.B16, V23.B16, V23.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -2996,10 +3106,17 @@ write:
 	FSTPQ   (F22, F23), 64(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -3059,10 +3176,10 @@ TEXT ·conv_f32_2x1_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -3071,25 +3188,29 @@ TEXT ·conv_f32_2x1_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VLD1R.P 4(R11), [V1.S4]
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FMOVQ   0(R11), F2
 	WORD    $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	ADD     R12, R11, R11
 	FMOVQ   0(R11), F2
 	WORD    $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -3102,17 +3223,19 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V2.B16, V2.B16, V2.B16
 	WORD    $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	WORD    $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V2.S4]
 	WORD    $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
 	WORD    $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
@@ -3123,7 +3246,7 @@ more:
 	VBIT    V4.B16, V3.B16, V1.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V2.S4]
 	VLD1R   (R11), [V3.S4]
@@ -3134,8 +3257,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FMOVQ   0(R11), F2
 	WORD    $0x4ea0c842 // fcmgt v2.4s, v2.4s, #0.0
 	VAND    V2.B16, V0.B16, V0.B16
@@ -3143,22 +3267,28 @@ gate:
 	FMOVQ   0(R11), F2
 	WORD    $0x4ea0c842 // fcmgt v2.4s, v2.4s, #0.0
 	VAND    V2.B16, V1.B16, V1.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FMOVQ   F0, 0(R11)
 	ADD     R12, R11, R11
 	FMOVQ   F1, 0(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -3188,10 +3318,10 @@ TEXT ·conv_f32_2x2_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -3200,14 +3330,19 @@ TEXT ·conv_f32_2x2_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VLD1R.P 4(R11), [V2.S4]
 	VMOV    V2.B16, V3.B16
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FLDPQ   0(R11), (F4, F5)
 	WORD    $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD    $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
@@ -3215,14 +3350,13 @@ row:
 	FLDPQ   0(R11), (F4, F5)
 	WORD    $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD    $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -3237,7 +3371,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V4.B16, V4.B16, V4.B16
 	WORD    $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
@@ -3246,10 +3380,12 @@ store:
 	WORD    $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V4.S4]
 	WORD    $0x6e24dc05 // fmul v5.4s, v0.4s, v4.4s
 	WORD    $0x4ea0e806 // fcmlt v6.4s, v0.4s, #0.0
@@ -3266,7 +3402,7 @@ more:
 	VBIT    V6.B16, V5.B16, V3.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V4.S4]
 	VLD1R   (R11), [V5.S4]
@@ -3281,8 +3417,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FLDPQ   0(R11), (F4, F5)
 	WORD    $0x4ea0c884 // fcmgt v4.4s, v4.4s, #0.0
 	VAND    V4.B16, V0.B16, V0.B16
@@ -3294,22 +3431,28 @@ gate:
 	VAND    V4.B16, V2.B16, V2.B16
 	WORD    $0x4ea0c8a5 // fcmgt v5.4s, v5.4s, #0.0
 	VAND    V5.B16, V3.B16, V3.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	ADD     R12, R11, R11
 	FSTPQ   (F2, F3), 0(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -3341,10 +3484,10 @@ TEXT ·conv_f32_2x3_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -3353,7 +3496,11 @@ TEXT ·conv_f32_2x3_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VMOV    V0.B16, V2.B16
@@ -3361,8 +3508,9 @@ row:
 	VMOV    V3.B16, V4.B16
 	VMOV    V3.B16, V5.B16
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FLDPQ   0(R11), (F6, F7)
 	FMOVQ   32(R11), F8
 	WORD    $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
@@ -3374,14 +3522,13 @@ row:
 	WORD    $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
 	WORD    $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
 	WORD    $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -3399,7 +3546,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V6.B16, V6.B16, V6.B16
 	WORD    $0x4e26f400 // fmax v0.4s, v0.4s, v6.4s
@@ -3410,10 +3557,12 @@ store:
 	WORD    $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V6.S4]
 	WORD    $0x6e26dc07 // fmul v7.4s, v0.4s, v6.4s
 	WORD    $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
@@ -3436,7 +3585,7 @@ more:
 	VBIT    V8.B16, V7.B16, V5.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V6.S4]
 	VLD1R   (R11), [V7.S4]
@@ -3455,8 +3604,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FLDPQ   0(R11), (F6, F7)
 	FMOVQ   32(R11), F8
 	WORD    $0x4ea0c8c6 // fcmgt v6.4s, v6.4s, #0.0
@@ -3474,12 +3624,11 @@ gate:
 	VAND    V7.B16, V4.B16, V4.B16
 	WORD    $0x4ea0c908 // fcmgt v8.4s, v8.4s, #0.0
 	VAND    V8.B16, V5.B16, V5.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FMOVQ   F2, 32(R11)
@@ -3488,10 +3637,17 @@ write:
 	FMOVQ   F5, 32(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -3523,10 +3679,10 @@ TEXT ·conv_f32_2x4_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -3535,7 +3691,11 @@ TEXT ·conv_f32_2x4_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VMOV    V0.B16, V2.B16
@@ -3545,8 +3705,9 @@ row:
 	VMOV    V4.B16, V6.B16
 	VMOV    V4.B16, V7.B16
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FLDPQ   0(R11), (F8, F9)
 	FLDPQ   32(R11), (F10, F11)
 	WORD    $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
@@ -3560,14 +3721,13 @@ row:
 	WORD    $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
 	WORD    $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
 	WORD    $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -3587,7 +3747,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V8.B16, V8.B16, V8.B16
 	WORD    $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
@@ -3600,10 +3760,12 @@ store:
 	WORD    $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V8.S4]
 	WORD    $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
 	WORD    $0x4ea0e80a // fcmlt v10.4s, v0.4s, #0.0
@@ -3632,7 +3794,7 @@ more:
 	VBIT    V10.B16, V9.B16, V7.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V8.S4]
 	VLD1R   (R11), [V9.S4]
@@ -3655,8 +3817,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FLDPQ   0(R11), (F8, F9)
 	FLDPQ   32(R11), (F10, F11)
 	WORD    $0x4ea0c908 // fcmgt v8.4s, v8.4s, #0.0
@@ -3678,12 +3841,11 @@ gate:
 	VAND    V10.B16, V6.B16, V6.B16
 	WORD    $0x4ea0c96b // fcmgt v11.4s, v11.4s, #0.0
 	VAND    V11.B16, V7.B16, V7.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -3692,10 +3854,17 @@ write:
 	FSTPQ   (F6, F7), 32(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -3729,10 +3898,10 @@ TEXT ·conv_f32_2x5_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -3741,7 +3910,11 @@ TEXT ·conv_f32_2x5_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VMOV    V0.B16, V2.B16
@@ -3753,8 +3926,9 @@ row:
 	VMOV    V5.B16, V8.B16
 	VMOV    V5.B16, V9.B16
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FLDPQ   0(R11), (F10, F11)
 	FLDPQ   32(R11), (F12, F13)
 	FMOVQ   64(R11), F14
@@ -3772,14 +3946,13 @@ row:
 	WORD    $0x4e2cd4e7 // fadd v7.4s, v7.4s, v12.4s
 	WORD    $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
 	WORD    $0x4e2ed529 // fadd v9.4s, v9.4s, v14.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -3802,7 +3975,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V10.B16, V10.B16, V10.B16
 	WORD    $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
@@ -3817,10 +3990,12 @@ store:
 	WORD    $0x4e2af529 // fmax v9.4s, v9.4s, v10.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V10.S4]
 	WORD    $0x6e2adc0b // fmul v11.4s, v0.4s, v10.4s
 	WORD    $0x4ea0e80c // fcmlt v12.4s, v0.4s, #0.0
@@ -3855,7 +4030,7 @@ more:
 	VBIT    V12.B16, V11.B16, V9.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V10.S4]
 	VLD1R   (R11), [V11.S4]
@@ -3882,8 +4057,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FLDPQ   0(R11), (F10, F11)
 	FLDPQ   32(R11), (F12, F13)
 	FMOVQ   64(R11), F14
@@ -3911,12 +4087,11 @@ gate:
 	VAND    V13.B16, V8.B16, V8.B16
 	WORD    $0x4ea0c9ce // fcmgt v14.4s, v14.4s, #0.0
 	VAND    V14.B16, V9.B16, V9.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -3927,10 +4102,17 @@ write:
 	FMOVQ   F9, 64(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -3964,10 +4146,10 @@ TEXT ·conv_f32_2x6_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -3976,7 +4158,11 @@ TEXT ·conv_f32_2x6_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VMOV    V0.B16, V2.B16
@@ -3990,8 +4176,9 @@ row:
 	VMOV    V6.B16, V10.B16
 	VMOV    V6.B16, V11.B16
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FLDPQ   0(R11), (F12, F13)
 	FLDPQ   32(R11), (F14, F15)
 	FLDPQ   64(R11), (F16, F17)
@@ -4011,14 +4198,13 @@ row:
 	WORD    $0x4e2fd529 // fadd v9.4s, v9.4s, v15.4s
 	WORD    $0x4e30d54a // fadd v10.4s, v10.4s, v16.4s
 	WORD    $0x4e31d56b // fadd v11.4s, v11.4s, v17.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -4043,7 +4229,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V12.B16, V12.B16, V12.B16
 	WORD    $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
@@ -4060,10 +4246,12 @@ store:
 	WORD    $0x4e2cf56b // fmax v11.4s, v11.4s, v12.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V12.S4]
 	WORD    $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
 	WORD    $0x4ea0e80e // fcmlt v14.4s, v0.4s, #0.0
@@ -4104,7 +4292,7 @@ more:
 	VBIT    V14.B16, V13.B16, V11.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V12.S4]
 	VLD1R   (R11), [V13.S4]
@@ -4135,8 +4323,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FLDPQ   0(R11), (F12, F13)
 	FLDPQ   32(R11), (F14, F15)
 	FLDPQ   64(R11), (F16, F17)
@@ -4168,12 +4357,11 @@ gate:
 	VAND    V16.B16, V10.B16, V10.B16
 	WORD    $0x4ea0ca31 // fcmgt v17.4s, v17.4s, #0.0
 	VAND    V17.B16, V11.B16, V11.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -4184,10 +4372,17 @@ write:
 	FSTPQ   (F10, F11), 64(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -4223,10 +4418,10 @@ TEXT ·conv_f32_2x7_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -4235,7 +4430,11 @@ TEXT ·conv_f32_2x7_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VMOV    V0.B16, V2.B16
@@ -4251,8 +4450,9 @@ row:
 	VMOV    V7.B16, V12.B16
 	VMOV    V7.B16, V13.B16
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FLDPQ   0(R11), (F14, F15)
 	FLDPQ   32(R11), (F16, F17)
 	FLDPQ   64(R11), (F18, F19)
@@ -4276,14 +4476,13 @@ row:
 	WORD    $0x4e32d56b // fadd v11.4s, v11.4s, v18.4s
 	WORD    $0x4e33d58c // fadd v12.4s, v12.4s, v19.4s
 	WORD    $0x4e34d5ad // fadd v13.4s, v13.4s, v20.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -4311,7 +4510,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V14.B16, V14.B16, V14.B16
 	WORD    $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
@@ -4330,10 +4529,12 @@ store:
 	WORD    $0x4e2ef5ad // fmax v13.4s, v13.4s, v14.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V14.S4]
 	WORD    $0x6e2edc0f // fmul v15.4s, v0.4s, v14.4s
 	WORD    $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
@@ -4380,7 +4581,7 @@ more:
 	VBIT    V16.B16, V15.B16, V13.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V14.S4]
 	VLD1R   (R11), [V15.S4]
@@ -4415,8 +4616,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FLDPQ   0(R11), (F14, F15)
 	FLDPQ   32(R11), (F16, F17)
 	FLDPQ   64(R11), (F18, F19)
@@ -4454,12 +4656,11 @@ gate:
 	VAND    V19.B16, V12.B16, V12.B16
 	WORD    $0x4ea0ca94 // fcmgt v20.4s, v20.4s, #0.0
 	VAND    V20.B16, V13.B16, V13.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -4472,10 +4673,17 @@ write:
 	FMOVQ   F13, 96(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -4511,10 +4719,10 @@ TEXT ·conv_f32_2x8_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -4523,7 +4731,11 @@ TEXT ·conv_f32_2x8_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VMOV    V0.B16, V2.B16
@@ -4541,8 +4753,9 @@ row:
 	VMOV    V8.B16, V14.B16
 	VMOV    V8.B16, V15.B16
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FLDPQ   0(R11), (F16, F17)
 	FLDPQ   32(R11), (F18, F19)
 	FLDPQ   64(R11), (F20, F21)
@@ -4568,14 +4781,13 @@ row:
 	WORD    $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
 	WORD    $0x4e36d5ce // fadd v14.4s, v14.4s, v22.4s
 	WORD    $0x4e37d5ef // fadd v15.4s, v15.4s, v23.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -4605,7 +4817,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V16.B16, V16.B16, V16.B16
 	WORD    $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
@@ -4626,10 +4838,12 @@ store:
 	WORD    $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V16.S4]
 	WORD    $0x6e30dc11 // fmul v17.4s, v0.4s, v16.4s
 	WORD    $0x4ea0e812 // fcmlt v18.4s, v0.4s, #0.0
@@ -4682,7 +4896,7 @@ more:
 	VBIT    V18.B16, V17.B16, V15.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V16.S4]
 	VLD1R   (R11), [V17.S4]
@@ -4721,8 +4935,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FLDPQ   0(R11), (F16, F17)
 	FLDPQ   32(R11), (F18, F19)
 	FLDPQ   64(R11), (F20, F21)
@@ -4764,12 +4979,11 @@ gate:
 	VAND    V22.B16, V14.B16, V14.B16
 	WORD    $0x4ea0caf7 // fcmgt v23.4s, v23.4s, #0.0
 	VAND    V23.B16, V15.B16, V15.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -4782,10 +4996,17 @@ write:
 	FSTPQ   (F14, F15), 96(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -4823,10 +5044,10 @@ TEXT ·conv_f32_2x9_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -4835,7 +5056,11 @@ TEXT ·conv_f32_2x9_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VMOV    V0.B16, V2.B16
@@ -4855,8 +5080,9 @@ row:
 	VMOV    V9.B16, V16.B16
 	VMOV    V9.B16, V17.B16
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FLDPQ   0(R11), (F18, F19)
 	FLDPQ   32(R11), (F20, F21)
 	FLDPQ   64(R11), (F22, F23)
@@ -4886,14 +5112,13 @@ row:
 	WORD    $0x4e38d5ef // fadd v15.4s, v15.4s, v24.4s
 	WORD    $0x4e39d610 // fadd v16.4s, v16.4s, v25.4s
 	WORD    $0x4e3ad631 // fadd v17.4s, v17.4s, v26.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -4926,7 +5151,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V18.B16, V18.B16, V18.B16
 	WORD    $0x4e32f400 // fmax v0.4s, v0.4s, v18.4s
@@ -4949,10 +5174,12 @@ store:
 	WORD    $0x4e32f631 // fmax v17.4s, v17.4s, v18.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V18.S4]
 	WORD    $0x6e32dc13 // fmul v19.4s, v0.4s, v18.4s
 	WORD    $0x4ea0e814 // fcmlt v20.4s, v0.4s, #0.0
@@ -5011,7 +5238,7 @@ more:
 	VBIT    V20.B16, V19.B16, V17.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V18.S4]
 	VLD1R   (R11), [V19.S4]
@@ -5054,8 +5281,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FLDPQ   0(R11), (F18, F19)
 	FLDPQ   32(R11), (F20, F21)
 	FLDPQ   64(R11), (F22, F23)
@@ -5103,12 +5331,11 @@ gate:
 	VAND    V25.B16, V16.B16, V16.B16
 	WORD    $0x4ea0cb5a // fcmgt v26.4s, v26.4s, #0.0
 	VAND    V26.B16, V17.B16, V17.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -5123,10 +5350,17 @@ write:
 	FMOVQ   F17, 128(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -5164,10 +5398,10 @@ TEXT ·conv_f32_2x10_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -5176,7 +5410,11 @@ TEXT ·conv_f32_2x10_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VMOV    V0.B16, V2.B16
@@ -5198,8 +5436,9 @@ row:
 	VMOV    V10.B16, V18.B16
 	VMOV    V10.B16, V19.B16
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FLDPQ   0(R11), (F20, F21)
 	FLDPQ   32(R11), (F22, F23)
 	FLDPQ   64(R11), (F24, F25)
@@ -5231,14 +5470,13 @@ row:
 	WORD    $0x4e3bd631 // fadd v17.4s, v17.4s, v27.4s
 	WORD    $0x4e3cd652 // fadd v18.4s, v18.4s, v28.4s
 	WORD    $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -5273,7 +5511,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V20.B16, V20.B16, V20.B16
 	WORD    $0x4e34f400 // fmax v0.4s, v0.4s, v20.4s
@@ -5298,10 +5536,12 @@ store:
 	WORD    $0x4e34f673 // fmax v19.4s, v19.4s, v20.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V20.S4]
 	WORD    $0x6e34dc15 // fmul v21.4s, v0.4s, v20.4s
 	WORD    $0x4ea0e816 // fcmlt v22.4s, v0.4s, #0.0
@@ -5366,7 +5606,7 @@ more:
 	VBIT    V22.B16, V21.B16, V19.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V20.S4]
 	VLD1R   (R11), [V21.S4]
@@ -5413,8 +5653,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FLDPQ   0(R11), (F20, F21)
 	FLDPQ   32(R11), (F22, F23)
 	FLDPQ   64(R11), (F24, F25)
@@ -5466,12 +5707,11 @@ gate:
 	VAND    V28.B16, V18.B16, V18.B16
 	WORD    $0x4ea0cbbd // fcmgt v29.4s, v29.4s, #0.0
 	VAND    V29.B16, V19.B16, V19.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -5486,10 +5726,17 @@ write:
 	FSTPQ   (F18, F19), 128(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -5529,10 +5776,10 @@ TEXT ·conv_f32_1x1_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -5541,21 +5788,25 @@ TEXT ·conv_f32_1x1_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FMOVQ   0(R11), F1
 	WORD    $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -5567,23 +5818,25 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V1.B16, V1.B16, V1.B16
 	WORD    $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V1.S4]
 	WORD    $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	WORD    $0x4ea0e803 // fcmlt v3.4s, v0.4s, #0.0
 	VBIT    V3.B16, V2.B16, V0.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V1.S4]
 	VLD1R   (R11), [V2.S4]
@@ -5592,25 +5845,32 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FMOVQ   0(R11), F1
 	WORD    $0x4ea0c821 // fcmgt v1.4s, v1.4s, #0.0
 	VAND    V1.B16, V0.B16, V0.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FMOVQ   F0, 0(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -5631,10 +5891,10 @@ TEXT ·conv_f32_1x2_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -5643,23 +5903,27 @@ TEXT ·conv_f32_1x2_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FLDPQ   0(R11), (F2, F3)
 	WORD    $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD    $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -5672,17 +5936,19 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V2.B16, V2.B16, V2.B16
 	WORD    $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	WORD    $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V2.S4]
 	WORD    $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
 	WORD    $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
@@ -5692,7 +5958,7 @@ more:
 	VBIT    V4.B16, V3.B16, V1.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V2.S4]
 	VLD1R   (R11), [V3.S4]
@@ -5703,27 +5969,34 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FLDPQ   0(R11), (F2, F3)
 	WORD    $0x4ea0c842 // fcmgt v2.4s, v2.4s, #0.0
 	VAND    V2.B16, V0.B16, V0.B16
 	WORD    $0x4ea0c863 // fcmgt v3.4s, v3.4s, #0.0
 	VAND    V3.B16, V1.B16, V1.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -5745,10 +6018,10 @@ TEXT ·conv_f32_1x3_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -5757,26 +6030,30 @@ TEXT ·conv_f32_1x3_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VMOV    V0.B16, V2.B16
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FLDPQ   0(R11), (F3, F4)
 	FMOVQ   32(R11), F5
 	WORD    $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
 	WORD    $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	WORD    $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -5791,7 +6068,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V3.B16, V3.B16, V3.B16
 	WORD    $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
@@ -5799,10 +6076,12 @@ store:
 	WORD    $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V3.S4]
 	WORD    $0x6e23dc04 // fmul v4.4s, v0.4s, v3.4s
 	WORD    $0x4ea0e805 // fcmlt v5.4s, v0.4s, #0.0
@@ -5815,7 +6094,7 @@ more:
 	VBIT    V5.B16, V4.B16, V2.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V3.S4]
 	VLD1R   (R11), [V4.S4]
@@ -5828,8 +6107,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FLDPQ   0(R11), (F3, F4)
 	FMOVQ   32(R11), F5
 	WORD    $0x4ea0c863 // fcmgt v3.4s, v3.4s, #0.0
@@ -5838,21 +6118,27 @@ gate:
 	VAND    V4.B16, V1.B16, V1.B16
 	WORD    $0x4ea0c8a5 // fcmgt v5.4s, v5.4s, #0.0
 	VAND    V5.B16, V2.B16, V2.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FMOVQ   F2, 32(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -5874,10 +6160,10 @@ TEXT ·conv_f32_1x4_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -5886,28 +6172,32 @@ TEXT ·conv_f32_1x4_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VMOV    V0.B16, V2.B16
 	VMOV    V0.B16, V3.B16
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FLDPQ   0(R11), (F4, F5)
 	FLDPQ   32(R11), (F6, F7)
 	WORD    $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD    $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
 	WORD    $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
 	WORD    $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -5923,7 +6213,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V4.B16, V4.B16, V4.B16
 	WORD    $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
@@ -5932,10 +6222,12 @@ store:
 	WORD    $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V4.S4]
 	WORD    $0x6e24dc05 // fmul v5.4s, v0.4s, v4.4s
 	WORD    $0x4ea0e806 // fcmlt v6.4s, v0.4s, #0.0
@@ -5951,7 +6243,7 @@ more:
 	VBIT    V6.B16, V5.B16, V3.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V4.S4]
 	VLD1R   (R11), [V5.S4]
@@ -5966,8 +6258,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FLDPQ   0(R11), (F4, F5)
 	FLDPQ   32(R11), (F6, F7)
 	WORD    $0x4ea0c884 // fcmgt v4.4s, v4.4s, #0.0
@@ -5978,21 +6271,27 @@ gate:
 	VAND    V6.B16, V2.B16, V2.B16
 	WORD    $0x4ea0c8e7 // fcmgt v7.4s, v7.4s, #0.0
 	VAND    V7.B16, V3.B16, V3.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -6015,10 +6314,10 @@ TEXT ·conv_f32_1x5_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -6027,15 +6326,20 @@ TEXT ·conv_f32_1x5_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VMOV    V0.B16, V2.B16
 	VMOV    V0.B16, V3.B16
 	VMOV    V0.B16, V4.B16
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FLDPQ   0(R11), (F5, F6)
 	FLDPQ   32(R11), (F7, F8)
 	FMOVQ   64(R11), F9
@@ -6044,14 +6348,13 @@ row:
 	WORD    $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
 	WORD    $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
 	WORD    $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -6069,7 +6372,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V5.B16, V5.B16, V5.B16
 	WORD    $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -6079,10 +6382,12 @@ store:
 	WORD    $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V5.S4]
 	WORD    $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
 	WORD    $0x4ea0e807 // fcmlt v7.4s, v0.4s, #0.0
@@ -6101,7 +6406,7 @@ more:
 	VBIT    V7.B16, V6.B16, V4.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V5.S4]
 	VLD1R   (R11), [V6.S4]
@@ -6118,8 +6423,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FLDPQ   0(R11), (F5, F6)
 	FLDPQ   32(R11), (F7, F8)
 	FMOVQ   64(R11), F9
@@ -6133,22 +6439,28 @@ gate:
 	VAND    V8.B16, V3.B16, V3.B16
 	WORD    $0x4ea0c929 // fcmgt v9.4s, v9.4s, #0.0
 	VAND    V9.B16, V4.B16, V4.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
 	FMOVQ   F4, 64(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -6171,10 +6483,10 @@ TEXT ·conv_f32_1x6_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -6183,7 +6495,11 @@ TEXT ·conv_f32_1x6_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VMOV    V0.B16, V2.B16
@@ -6191,8 +6507,9 @@ row:
 	VMOV    V0.B16, V4.B16
 	VMOV    V0.B16, V5.B16
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FLDPQ   0(R11), (F6, F7)
 	FLDPQ   32(R11), (F8, F9)
 	FLDPQ   64(R11), (F10, F11)
@@ -6202,14 +6519,13 @@ row:
 	WORD    $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
 	WORD    $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
 	WORD    $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -6228,7 +6544,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V6.B16, V6.B16, V6.B16
 	WORD    $0x4e26f400 // fmax v0.4s, v0.4s, v6.4s
@@ -6239,10 +6555,12 @@ store:
 	WORD    $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V6.S4]
 	WORD    $0x6e26dc07 // fmul v7.4s, v0.4s, v6.4s
 	WORD    $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
@@ -6264,7 +6582,7 @@ more:
 	VBIT    V8.B16, V7.B16, V5.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V6.S4]
 	VLD1R   (R11), [V7.S4]
@@ -6283,8 +6601,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FLDPQ   0(R11), (F6, F7)
 	FLDPQ   32(R11), (F8, F9)
 	FLDPQ   64(R11), (F10, F11)
@@ -6300,22 +6619,28 @@ gate:
 	VAND    V10.B16, V4.B16, V4.B16
 	WORD    $0x4ea0c96b // fcmgt v11.4s, v11.4s, #0.0
 	VAND    V11.B16, V5.B16, V5.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
 	FSTPQ   (F4, F5), 64(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -6339,10 +6664,10 @@ TEXT ·conv_f32_1x7_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -6351,7 +6676,11 @@ TEXT ·conv_f32_1x7_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VMOV    V0.B16, V2.B16
@@ -6360,8 +6689,9 @@ row:
 	VMOV    V0.B16, V5.B16
 	VMOV    V0.B16, V6.B16
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FLDPQ   0(R11), (F7, F8)
 	FLDPQ   32(R11), (F9, F10)
 	FLDPQ   64(R11), (F11, F12)
@@ -6373,14 +6703,13 @@ row:
 	WORD    $0x4e2bd484 // fadd v4.4s, v4.4s, v11.4s
 	WORD    $0x4e2cd4a5 // fadd v5.4s, v5.4s, v12.4s
 	WORD    $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -6401,7 +6730,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V7.B16, V7.B16, V7.B16
 	WORD    $0x4e27f400 // fmax v0.4s, v0.4s, v7.4s
@@ -6413,10 +6742,12 @@ store:
 	WORD    $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V7.S4]
 	WORD    $0x6e27dc08 // fmul v8.4s, v0.4s, v7.4s
 	WORD    $0x4ea0e809 // fcmlt v9.4s, v0.4s, #0.0
@@ -6441,7 +6772,7 @@ more:
 	VBIT    V9.B16, V8.B16, V6.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V7.S4]
 	VLD1R   (R11), [V8.S4]
@@ -6462,8 +6793,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FLDPQ   0(R11), (F7, F8)
 	FLDPQ   32(R11), (F9, F10)
 	FLDPQ   64(R11), (F11, F12)
@@ -6482,12 +6814,11 @@ gate:
 	VAND    V12.B16, V5.B16, V5.B16
 	WORD    $0x4ea0c9ad // fcmgt v13.4s, v13.4s, #0.0
 	VAND    V13.B16, V6.B16, V6.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -6495,10 +6826,17 @@ write:
 	FMOVQ   F6, 96(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -6522,10 +6860,10 @@ TEXT ·conv_f32_1x8_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -6534,7 +6872,11 @@ TEXT ·conv_f32_1x8_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VMOV    V0.B16, V2.B16
@@ -6544,8 +6886,9 @@ row:
 	VMOV    V0.B16, V6.B16
 	VMOV    V0.B16, V7.B16
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FLDPQ   0(R11), (F8, F9)
 	FLDPQ   32(R11), (F10, F11)
 	FLDPQ   64(R11), (F12, F13)
@@ -6558,14 +6901,13 @@ row:
 	WORD    $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	WORD    $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
 	WORD    $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -6587,7 +6929,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V8.B16, V8.B16, V8.B16
 	WORD    $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
@@ -6600,10 +6942,12 @@ store:
 	WORD    $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V8.S4]
 	WORD    $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
 	WORD    $0x4ea0e80a // fcmlt v10.4s, v0.4s, #0.0
@@ -6631,7 +6975,7 @@ more:
 	VBIT    V10.B16, V9.B16, V7.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V8.S4]
 	VLD1R   (R11), [V9.S4]
@@ -6654,8 +6998,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FLDPQ   0(R11), (F8, F9)
 	FLDPQ   32(R11), (F10, F11)
 	FLDPQ   64(R11), (F12, F13)
@@ -6676,12 +7021,11 @@ gate:
 	VAND    V14.B16, V6.B16, V6.B16
 	WORD    $0x4ea0c9ef // fcmgt v15.4s, v15.4s, #0.0
 	VAND    V15.B16, V7.B16, V7.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -6689,10 +7033,17 @@ write:
 	FSTPQ   (F6, F7), 96(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -6717,10 +7068,10 @@ TEXT ·conv_f32_1x9_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -6729,7 +7080,11 @@ TEXT ·conv_f32_1x9_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VMOV    V0.B16, V2.B16
@@ -6740,8 +7095,9 @@ row:
 	VMOV    V0.B16, V7.B16
 	VMOV    V0.B16, V8.B16
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FLDPQ   0(R11), (F9, F10)
 	FLDPQ   32(R11), (F11, F12)
 	FLDPQ   64(R11), (F13, F14)
@@ -6756,14 +7112,13 @@ row:
 	WORD    $0x4e2fd4c6 // fadd v6.4s, v6.4s, v15.4s
 	WORD    $0x4e30d4e7 // fadd v7.4s, v7.4s, v16.4s
 	WORD    $0x4e31d508 // fadd v8.4s, v8.4s, v17.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -6787,7 +7142,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V9.B16, V9.B16, V9.B16
 	WORD    $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
@@ -6801,10 +7156,12 @@ store:
 	WORD    $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V9.S4]
 	WORD    $0x6e29dc0a // fmul v10.4s, v0.4s, v9.4s
 	WORD    $0x4ea0e80b // fcmlt v11.4s, v0.4s, #0.0
@@ -6835,7 +7192,7 @@ more:
 	VBIT    V11.B16, V10.B16, V8.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V9.S4]
 	VLD1R   (R11), [V10.S4]
@@ -6860,8 +7217,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FLDPQ   0(R11), (F9, F10)
 	FLDPQ   32(R11), (F11, F12)
 	FLDPQ   64(R11), (F13, F14)
@@ -6885,12 +7243,11 @@ gate:
 	VAND    V16.B16, V7.B16, V7.B16
 	WORD    $0x4ea0ca31 // fcmgt v17.4s, v17.4s, #0.0
 	VAND    V17.B16, V8.B16, V8.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -6899,10 +7256,17 @@ write:
 	FMOVQ   F8, 128(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -6927,10 +7291,10 @@ TEXT ·conv_f32_1x10_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -6939,7 +7303,11 @@ TEXT ·conv_f32_1x10_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VMOV    V0.B16, V2.B16
@@ -6951,8 +7319,9 @@ row:
 	VMOV    V0.B16, V8.B16
 	VMOV    V0.B16, V9.B16
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FLDPQ   0(R11), (F10, F11)
 	FLDPQ   32(R11), (F12, F13)
 	FLDPQ   64(R11), (F14, F15)
@@ -6968,14 +7337,13 @@ row:
 	WORD    $0x4e31d4e7 // fadd v7.4s, v7.4s, v17.4s
 	WORD    $0x4e32d508 // fadd v8.4s, v8.4s, v18.4s
 	WORD    $0x4e33d529 // fadd v9.4s, v9.4s, v19.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -7000,7 +7368,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V10.B16, V10.B16, V10.B16
 	WORD    $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
@@ -7015,10 +7383,12 @@ store:
 	WORD    $0x4e2af529 // fmax v9.4s, v9.4s, v10.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V10.S4]
 	WORD    $0x6e2adc0b // fmul v11.4s, v0.4s, v10.4s
 	WORD    $0x4ea0e80c // fcmlt v12.4s, v0.4s, #0.0
@@ -7052,7 +7422,7 @@ more:
 	VBIT    V12.B16, V11.B16, V9.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V10.S4]
 	VLD1R   (R11), [V11.S4]
@@ -7079,8 +7449,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FLDPQ   0(R11), (F10, F11)
 	FLDPQ   32(R11), (F12, F13)
 	FLDPQ   64(R11), (F14, F15)
@@ -7106,12 +7477,11 @@ gate:
 	VAND    V18.B16, V8.B16, V8.B16
 	WORD    $0x4ea0ca73 // fcmgt v19.4s, v19.4s, #0.0
 	VAND    V19.B16, V9.B16, V9.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -7120,10 +7490,17 @@ write:
 	FSTPQ   (F8, F9), 128(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -7149,10 +7526,10 @@ TEXT ·conv_f32_1x11_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -7161,7 +7538,11 @@ TEXT ·conv_f32_1x11_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VMOV    V0.B16, V2.B16
@@ -7174,8 +7555,9 @@ row:
 	VMOV    V0.B16, V9.B16
 	VMOV    V0.B16, V10.B16
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FLDPQ   0(R11), (F11, F12)
 	FLDPQ   32(R11), (F13, F14)
 	FLDPQ   64(R11), (F15, F16)
@@ -7193,14 +7575,13 @@ row:
 	WORD    $0x4e33d508 // fadd v8.4s, v8.4s, v19.4s
 	WORD    $0x4e34d529 // fadd v9.4s, v9.4s, v20.4s
 	WORD    $0x4e35d54a // fadd v10.4s, v10.4s, v21.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -7227,7 +7608,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V11.B16, V11.B16, V11.B16
 	WORD    $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
@@ -7243,10 +7624,12 @@ store:
 	WORD    $0x4e2bf54a // fmax v10.4s, v10.4s, v11.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V11.S4]
 	WORD    $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
 	WORD    $0x4ea0e80d // fcmlt v13.4s, v0.4s, #0.0
@@ -7283,7 +7666,7 @@ more:
 	VBIT    V13.B16, V12.B16, V10.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V11.S4]
 	VLD1R   (R11), [V12.S4]
@@ -7312,8 +7695,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FLDPQ   0(R11), (F11, F12)
 	FLDPQ   32(R11), (F13, F14)
 	FLDPQ   64(R11), (F15, F16)
@@ -7342,12 +7726,11 @@ gate:
 	VAND    V20.B16, V9.B16, V9.B16
 	WORD    $0x4ea0cab5 // fcmgt v21.4s, v21.4s, #0.0
 	VAND    V21.B16, V10.B16, V10.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -7357,10 +7740,17 @@ write:
 	FMOVQ   F10, 160(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -7386,10 +7776,10 @@ TEXT ·conv_f32_1x12_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -7398,7 +7788,11 @@ TEXT ·conv_f32_1x12_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VMOV    V0.B16, V2.B16
@@ -7412,8 +7806,9 @@ row:
 	VMOV    V0.B16, V10.B16
 	VMOV    V0.B16, V11.B16
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FLDPQ   0(R11), (F12, F13)
 	FLDPQ   32(R11), (F14, F15)
 	FLDPQ   64(R11), (F16, F17)
@@ -7432,14 +7827,13 @@ row:
 	WORD    $0x4e35d529 // fadd v9.4s, v9.4s, v21.4s
 	WORD    $0x4e36d54a // fadd v10.4s, v10.4s, v22.4s
 	WORD    $0x4e37d56b // fadd v11.4s, v11.4s, v23.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -7467,7 +7861,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V12.B16, V12.B16, V12.B16
 	WORD    $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
@@ -7484,10 +7878,12 @@ store:
 	WORD    $0x4e2cf56b // fmax v11.4s, v11.4s, v12.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V12.S4]
 	WORD    $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
 	WORD    $0x4ea0e80e // fcmlt v14.4s, v0.4s, #0.0
@@ -7527,7 +7923,7 @@ more:
 	VBIT    V14.B16, V13.B16, V11.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V12.S4]
 	VLD1R   (R11), [V13.S4]
@@ -7558,8 +7954,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FLDPQ   0(R11), (F12, F13)
 	FLDPQ   32(R11), (F14, F15)
 	FLDPQ   64(R11), (F16, F17)
@@ -7590,12 +7987,11 @@ gate:
 	VAND    V22.B16, V10.B16, V10.B16
 	WORD    $0x4ea0caf7 // fcmgt v23.4s, v23.4s, #0.0
 	VAND    V23.B16, V11.B16, V11.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -7605,10 +8001,17 @@ write:
 	FSTPQ   (F10, F11), 160(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -7635,10 +8038,10 @@ TEXT ·conv_f32_1x13_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -7647,7 +8050,11 @@ TEXT ·conv_f32_1x13_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VMOV    V0.B16, V2.B16
@@ -7662,8 +8069,9 @@ row:
 	VMOV    V0.B16, V11.B16
 	VMOV    V0.B16, V12.B16
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FLDPQ   0(R11), (F13, F14)
 	FLDPQ   32(R11), (F15, F16)
 	FLDPQ   64(R11), (F17, F18)
@@ -7684,14 +8092,13 @@ row:
 	WORD    $0x4e37d54a // fadd v10.4s, v10.4s, v23.4s
 	WORD    $0x4e38d56b // fadd v11.4s, v11.4s, v24.4s
 	WORD    $0x4e39d58c // fadd v12.4s, v12.4s, v25.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -7721,7 +8128,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V13.B16, V13.B16, V13.B16
 	WORD    $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
@@ -7739,10 +8146,12 @@ store:
 	WORD    $0x4e2df58c // fmax v12.4s, v12.4s, v13.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V13.S4]
 	WORD    $0x6e2ddc0e // fmul v14.4s, v0.4s, v13.4s
 	WORD    $0x4ea0e80f // fcmlt v15.4s, v0.4s, #0.0
@@ -7785,7 +8194,7 @@ more:
 	VBIT    V15.B16, V14.B16, V12.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V13.S4]
 	VLD1R   (R11), [V14.S4]
@@ -7818,8 +8227,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FLDPQ   0(R11), (F13, F14)
 	FLDPQ   32(R11), (F15, F16)
 	FLDPQ   64(R11), (F17, F18)
@@ -7853,12 +8263,11 @@ gate:
 	VAND    V24.B16, V11.B16, V11.B16
 	WORD    $0x4ea0cb39 // fcmgt v25.4s, v25.4s, #0.0
 	VAND    V25.B16, V12.B16, V12.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -7869,10 +8278,17 @@ write:
 	FMOVQ   F12, 192(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -7899,10 +8315,10 @@ TEXT ·conv_f32_1x14_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -7911,7 +8327,11 @@ TEXT ·conv_f32_1x14_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VMOV    V0.B16, V2.B16
@@ -7927,8 +8347,9 @@ row:
 	VMOV    V0.B16, V12.B16
 	VMOV    V0.B16, V13.B16
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FLDPQ   0(R11), (F14, F15)
 	FLDPQ   32(R11), (F16, F17)
 	FLDPQ   64(R11), (F18, F19)
@@ -7950,14 +8371,13 @@ row:
 	WORD    $0x4e39d56b // fadd v11.4s, v11.4s, v25.4s
 	WORD    $0x4e3ad58c // fadd v12.4s, v12.4s, v26.4s
 	WORD    $0x4e3bd5ad // fadd v13.4s, v13.4s, v27.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -7988,7 +8408,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V14.B16, V14.B16, V14.B16
 	WORD    $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
@@ -8007,10 +8427,12 @@ store:
 	WORD    $0x4e2ef5ad // fmax v13.4s, v13.4s, v14.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V14.S4]
 	WORD    $0x6e2edc0f // fmul v15.4s, v0.4s, v14.4s
 	WORD    $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
@@ -8056,7 +8478,7 @@ more:
 	VBIT    V16.B16, V15.B16, V13.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V14.S4]
 	VLD1R   (R11), [V15.S4]
@@ -8091,8 +8513,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FLDPQ   0(R11), (F14, F15)
 	FLDPQ   32(R11), (F16, F17)
 	FLDPQ   64(R11), (F18, F19)
@@ -8128,12 +8551,11 @@ gate:
 	VAND    V26.B16, V12.B16, V12.B16
 	WORD    $0x4ea0cb7b // fcmgt v27.4s, v27.4s, #0.0
 	VAND    V27.B16, V13.B16, V13.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -8144,10 +8566,17 @@ write:
 	FSTPQ   (F12, F13), 192(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -8175,10 +8604,10 @@ TEXT ·conv_f32_1x15_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -8187,7 +8616,11 @@ TEXT ·conv_f32_1x15_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VMOV    V0.B16, V2.B16
@@ -8204,8 +8637,9 @@ row:
 	VMOV    V0.B16, V13.B16
 	VMOV    V0.B16, V14.B16
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FLDPQ   0(R11), (F15, F16)
 	FLDPQ   32(R11), (F17, F18)
 	FLDPQ   64(R11), (F19, F20)
@@ -8229,14 +8663,13 @@ row:
 	WORD    $0x4e3bd58c // fadd v12.4s, v12.4s, v27.4s
 	WORD    $0x4e3cd5ad // fadd v13.4s, v13.4s, v28.4s
 	WORD    $0x4e3dd5ce // fadd v14.4s, v14.4s, v29.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -8269,7 +8702,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V15.B16, V15.B16, V15.B16
 	WORD    $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
@@ -8289,10 +8722,12 @@ store:
 	WORD    $0x4e2ff5ce // fmax v14.4s, v14.4s, v15.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V15.S4]
 	WORD    $0x6e2fdc10 // fmul v16.4s, v0.4s, v15.4s
 	WORD    $0x4ea0e811 // fcmlt v17.4s, v0.4s, #0.0
@@ -8341,7 +8776,7 @@ more:
 	VBIT    V17.B16, V16.B16, V14.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V15.S4]
 	VLD1R   (R11), [V16.S4]
@@ -8378,8 +8813,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FLDPQ   0(R11), (F15, F16)
 	FLDPQ   32(R11), (F17, F18)
 	FLDPQ   64(R11), (F19, F20)
@@ -8418,12 +8854,11 @@ gate:
 	VAND    V28.B16, V13.B16, V13.B16
 	WORD    $0x4ea0cbbd // fcmgt v29.4s, v29.4s, #0.0
 	VAND    V29.B16, V14.B16, V14.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -8435,10 +8870,17 @@ write:
 	FMOVQ   F14, 224(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET
@@ -8466,10 +8908,10 @@ TEXT ·conv_f32_1x16_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    8(R0), R1
 	MOVD    0(R0), R2
-	MOVD    16(R0), R3
-	MOVD    24(R0), R4
-	MOVD    88(R0), R5
-	MOVD    80(R0), R6
+	MOVD    32(R0), R4
+	MOVD    24(R0), R19
+	MOVD    72(R0), R5
+	MOVD    64(R0), R6
 	MOVD    40(R0), R7
 	MOVD    48(R0), R8
 	MOVD    56(R0), R15
@@ -8478,7 +8920,11 @@ TEXT ·conv_f32_1x16_neon(SB), NOSPLIT, $0-8
 	MOVW    8(R15), R17
 
 row:
-	MOVD    32(R0), R11
+	MOVD    16(R0), R3
+
+block:
+	MOVD    64(R3), R11
+	ADD     R4, R11, R11
 	VLD1R.P 4(R11), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VMOV    V0.B16, V2.B16
@@ -8496,8 +8942,9 @@ row:
 	VMOV    V0.B16, V14.B16
 	VMOV    V0.B16, V15.B16
 	CBZ     R7, taps
-	MOVD    R7, R11
-	MOVD    128(R0), R12
+	MOVD    8(R3), R11
+	MOVD    112(R0), R12
+	MADD    R12, R7, R11, R11
 	FLDPQ   0(R11), (F16, F17)
 	FLDPQ   32(R11), (F18, F19)
 	FLDPQ   64(R11), (F20, F21)
@@ -8522,14 +8969,13 @@ row:
 	WORD    $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
 	WORD    $0x4e3ed5ce // fadd v14.4s, v14.4s, v30.4s
 	WORD    $0x4e3fd5ef // fadd v15.4s, v15.4s, v31.4s
-	MOVD    120(R0), R12
-	ADD     R12, R7, R7
 
 taps:
-	MOVD    72(R0), R9
+	MOVD    24(R3), R9
 	CBZ     R9, store
-	MOVD    R3, R13
-	MOVD    R4, R10
+	MOVD    16(R3), R13
+	MOVD    40(R3), R10
+	ADD     R4, R10, R10
 
 tap:
 	MOVW.P  4(R13), R11
@@ -8563,7 +9009,7 @@ tap:
 	CBNZ    R9, tap
 
 store:
-	MOVD    168(R0), R11
+	MOVD    152(R0), R11
 	CBZ     R11, more
 	VEOR    V16.B16, V16.B16, V16.B16
 	WORD    $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
@@ -8584,10 +9030,12 @@ store:
 	WORD    $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
 
 more:
-	MOVD    176(R0), R11
+	MOVD    160(R0), R11
 	CBZ     R11, write
-	MOVD    152(R0), R11
+	MOVD    136(R0), R11
 	CBZ     R11, clip
+	MOVD    8(R3), R12
+	ADD     R12<<2, R11, R11
 	VLD1R.P 4(R11), [V16.S4]
 	WORD    $0x6e30dc11 // fmul v17.4s, v0.4s, v16.4s
 	WORD    $0x4ea0e812 // fcmlt v18.4s, v0.4s, #0.0
@@ -8639,7 +9087,7 @@ more:
 	VBIT    V18.B16, V17.B16, V15.B16
 
 clip:
-	MOVD    160(R0), R11
+	MOVD    144(R0), R11
 	CBZ     R11, gate
 	VLD1R.P 4(R11), [V16.S4]
 	VLD1R   (R11), [V17.S4]
@@ -8678,8 +9126,9 @@ clip:
 
 gate:
 	CBZ     R8, write
-	MOVD    R8, R11
-	MOVD    144(R0), R12
+	MOVD    8(R3), R11
+	MOVD    128(R0), R12
+	MADD    R12, R8, R11, R11
 	FLDPQ   0(R11), (F16, F17)
 	FLDPQ   32(R11), (F18, F19)
 	FLDPQ   64(R11), (F20, F21)
@@ -8720,12 +9169,11 @@ gate:
 	VAND    V30.B16, V14.B16, V14.B16
 	WORD    $0x4ea0cbff // fcmgt v31.4s, v31.4s, #0.0
 	VAND    V31.B16, V15.B16, V15.B16
-	MOVD    136(R0), R12
-	ADD     R12, R8, R8
 
 write:
-	MOVD    R2, R11
-	MOVD    112(R0), R12
+	MOVD    8(R3), R11
+	MOVD    96(R0), R12
+	MADD    R12, R2, R11, R11
 	CBNZ    R15, masked
 	FSTPQ   (F0, F1), 0(R11)
 	FSTPQ   (F2, F3), 32(R11)
@@ -8737,10 +9185,17 @@ write:
 	FSTPQ   (F14, F15), 224(R11)
 
 next:
-	MOVD    96(R0), R12
+	CMP     R19, R3
+	ADD     $120, R3, R3
+	BNE     block
+	MOVD    80(R0), R12
 	ADD     R12, R1, R1
-	MOVD    104(R0), R12
+	MOVD    88(R0), R12
 	ADD     R12, R2, R2
+	MOVD    104(R0), R12
+	ADD     R12, R7, R7
+	MOVD    120(R0), R12
+	ADD     R12, R8, R8
 	SUB     $1, R6, R6
 	CBNZ    R6, row
 	RET

@@ -87,6 +87,7 @@ func (t *convTiles) conv(dst, src *Tensor, blocks []Block, e *Epilogue, y0, y1 i
 			}
 		}
 		most := len(ids) - 1
+		a.wStep = 4 * blocks[0].B
 		k := strips(vectors, most)
 		band := max(bandBytes/(src.C*(most+1)*t.lanes*4), 4)
 		for from := y0; from < y1; from += band {
@@ -99,36 +100,62 @@ func (t *convTiles) conv(dst, src *Tensor, blocks []Block, e *Epilogue, y0, y1 i
 				}
 				x := v0 * t.lanes
 				a.src = at(src, 0, from, x)
-				for bi := range n {
-					b := &blocks[bi]
-					a.taps, a.wStep = len(b.Off), 4*b.B
-					a.off, a.w = unsafe.Pointer(unsafe.SliceData(b.Off)), nil
-					if grouped {
-						a.groups = unsafe.Pointer(b.Groups)
-					}
-					for j := 0; j < b.B; j += high {
-						if a.taps > 0 {
-							a.w = unsafe.Pointer(&b.W[j])
-						}
-						a.bias = unsafe.Pointer(&b.Bias[j])
-						a.dst = at(dst, b.Out+j, from, x)
+				for some := blocks[:n]; len(some) > 0; {
+					m := together(some)
+					a.blocks, a.end = unsafe.Pointer(&some[0]), unsafe.Pointer(&some[m-1])
+					for j := 0; j < blocks[0].B; j += high {
+						a.first = 4 * j
+						a.dst = at(dst, j, from, x)
 						if e.Residual != nil {
-							a.res = at(e.Residual, b.Out+j, from, x)
+							a.res = at(e.Residual, j, from, x)
 						}
 						if e.Slope != nil {
-							a.slope = unsafe.Pointer(&e.Slope[b.Out+j])
+							a.slope = unsafe.Pointer(&e.Slope[j])
 						}
 						if e.Gate != nil {
-							a.gate = at(e.Gate, b.Out+j, from, x)
+							a.gate = at(e.Gate, j, from, x)
 						}
 						runConv(ids[v1-v0], &a)
 					}
+					some = some[m:]
 				}
 			}
 		}
 		blocks = blocks[n:]
 	}
 }
+
+// listBytes is how much of lists a kernel walks for one row of a strip, so that
+// they stay in a first-level cache from row to row.
+const listBytes = 16 << 10
+
+// togetherChannels bounds the channels that are written row by row: each lies in
+// pages of its own.
+const togetherChannels = 32
+
+// together is how many of the first blocks a kernel takes row by row: their source
+// then comes from the first-level cache for all but the first.
+func together(blocks []Block) (n int) {
+	bytes := 0
+	for n < len(blocks) {
+		b := &blocks[n]
+		if bytes += 4 * (len(b.Off) + len(b.W)); n > 0 && (bytes > listBytes || (n+1)*b.B > togetherChannels) {
+			break
+		}
+		n++
+	}
+	return n
+}
+
+// The kernels find the fields of a Block there.
+var (
+	_ [8]struct{}   = [unsafe.Offsetof(Block{}.Out)]struct{}{}
+	_ [16]struct{}  = [unsafe.Offsetof(Block{}.Off)]struct{}{}
+	_ [40]struct{}  = [unsafe.Offsetof(Block{}.W)]struct{}{}
+	_ [64]struct{}  = [unsafe.Offsetof(Block{}.Bias)]struct{}{}
+	_ [88]struct{}  = [unsafe.Offsetof(Block{}.Groups)]struct{}{}
+	_ [120]struct{} = [unsafe.Sizeof(Block{})]struct{}{}
+)
 
 // at is the address of a pixel; the row's vectors from there lie inside Data.
 func at(t *Tensor, c, y, x int) unsafe.Pointer {

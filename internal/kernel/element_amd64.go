@@ -39,8 +39,11 @@ const (
 	id_gate_f32_avx512
 	id_gate_add_f32_avx512
 	id_shuffle2_f32_avx512
+	id_stream2_f32_avx512
 	id_shuffle3_f32_avx512
+	id_stream3_f32_avx512
 	id_shuffle4_f32_avx512
+	id_stream4_f32_avx512
 	id_unshuffle2_f32_avx512
 	id_unshuffle3_f32_avx512
 	id_unshuffle4_f32_avx512
@@ -57,8 +60,11 @@ const (
 	id_gate_f32_avx2
 	id_gate_add_f32_avx2
 	id_shuffle2_f32_avx2
+	id_stream2_f32_avx2
 	id_shuffle3_f32_avx2
+	id_stream3_f32_avx2
 	id_shuffle4_f32_avx2
+	id_stream4_f32_avx2
 	id_unshuffle2_f32_avx2
 	id_unshuffle4_f32_avx2
 )
@@ -78,8 +84,11 @@ var elementVariants = []Variant{
 	{Name: "gate_f32_avx512", Op: OpGate, ISA: "avx512", B: 0, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_gate_f32_avx512},
 	{Name: "gate_add_f32_avx512", Op: OpGate, ISA: "avx512", B: 1, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_gate_add_f32_avx512},
 	{Name: "shuffle2_f32_avx512", Op: OpShuffle, ISA: "avx512", B: 2, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_shuffle2_f32_avx512},
+	{Name: "stream2_f32_avx512", Op: OpStream, ISA: "avx512", B: 2, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_stream2_f32_avx512},
 	{Name: "shuffle3_f32_avx512", Op: OpShuffle, ISA: "avx512", B: 3, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_shuffle3_f32_avx512},
+	{Name: "stream3_f32_avx512", Op: OpStream, ISA: "avx512", B: 3, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_stream3_f32_avx512},
 	{Name: "shuffle4_f32_avx512", Op: OpShuffle, ISA: "avx512", B: 4, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_shuffle4_f32_avx512},
+	{Name: "stream4_f32_avx512", Op: OpStream, ISA: "avx512", B: 4, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_stream4_f32_avx512},
 	{Name: "unshuffle2_f32_avx512", Op: OpUnshuffle, ISA: "avx512", B: 2, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_unshuffle2_f32_avx512},
 	{Name: "unshuffle3_f32_avx512", Op: OpUnshuffle, ISA: "avx512", B: 3, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_unshuffle3_f32_avx512},
 	{Name: "unshuffle4_f32_avx512", Op: OpUnshuffle, ISA: "avx512", B: 4, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_unshuffle4_f32_avx512},
@@ -96,8 +105,11 @@ var elementVariants = []Variant{
 	{Name: "gate_f32_avx2", Op: OpGate, ISA: "avx2", B: 0, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_gate_f32_avx2},
 	{Name: "gate_add_f32_avx2", Op: OpGate, ISA: "avx2", B: 1, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_gate_add_f32_avx2},
 	{Name: "shuffle2_f32_avx2", Op: OpShuffle, ISA: "avx2", B: 2, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_shuffle2_f32_avx2},
+	{Name: "stream2_f32_avx2", Op: OpStream, ISA: "avx2", B: 2, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_stream2_f32_avx2},
 	{Name: "shuffle3_f32_avx2", Op: OpShuffle, ISA: "avx2", B: 3, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_shuffle3_f32_avx2},
+	{Name: "stream3_f32_avx2", Op: OpStream, ISA: "avx2", B: 3, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_stream3_f32_avx2},
 	{Name: "shuffle4_f32_avx2", Op: OpShuffle, ISA: "avx2", B: 4, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_shuffle4_f32_avx2},
+	{Name: "stream4_f32_avx2", Op: OpStream, ISA: "avx2", B: 4, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_stream4_f32_avx2},
 	{Name: "unshuffle2_f32_avx2", Op: OpUnshuffle, ISA: "avx2", B: 2, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_unshuffle2_f32_avx2},
 	{Name: "unshuffle4_f32_avx2", Op: OpUnshuffle, ISA: "avx2", B: 4, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_unshuffle4_f32_avx2},
 }
@@ -132,10 +144,16 @@ func runElement(id int, a *elementArgs) {
 		gate_add_f32_avx512(a)
 	case id_shuffle2_f32_avx512:
 		shuffle2_f32_avx512(a)
+	case id_stream2_f32_avx512:
+		stream2_f32_avx512(a)
 	case id_shuffle3_f32_avx512:
 		shuffle3_f32_avx512(a)
+	case id_stream3_f32_avx512:
+		stream3_f32_avx512(a)
 	case id_shuffle4_f32_avx512:
 		shuffle4_f32_avx512(a)
+	case id_stream4_f32_avx512:
+		stream4_f32_avx512(a)
 	case id_unshuffle2_f32_avx512:
 		unshuffle2_f32_avx512(a)
 	case id_unshuffle3_f32_avx512:
@@ -168,10 +186,16 @@ func runElement(id int, a *elementArgs) {
 		gate_add_f32_avx2(a)
 	case id_shuffle2_f32_avx2:
 		shuffle2_f32_avx2(a)
+	case id_stream2_f32_avx2:
+		stream2_f32_avx2(a)
 	case id_shuffle3_f32_avx2:
 		shuffle3_f32_avx2(a)
+	case id_stream3_f32_avx2:
+		stream3_f32_avx2(a)
 	case id_shuffle4_f32_avx2:
 		shuffle4_f32_avx2(a)
+	case id_stream4_f32_avx2:
+		stream4_f32_avx2(a)
 	case id_unshuffle2_f32_avx2:
 		unshuffle2_f32_avx2(a)
 	case id_unshuffle4_f32_avx2:
@@ -221,10 +245,19 @@ func gate_add_f32_avx512(a *elementArgs)
 func shuffle2_f32_avx512(a *elementArgs)
 
 //go:noescape
+func stream2_f32_avx512(a *elementArgs)
+
+//go:noescape
 func shuffle3_f32_avx512(a *elementArgs)
 
 //go:noescape
+func stream3_f32_avx512(a *elementArgs)
+
+//go:noescape
 func shuffle4_f32_avx512(a *elementArgs)
+
+//go:noescape
+func stream4_f32_avx512(a *elementArgs)
 
 //go:noescape
 func unshuffle2_f32_avx512(a *elementArgs)
@@ -275,10 +308,19 @@ func gate_add_f32_avx2(a *elementArgs)
 func shuffle2_f32_avx2(a *elementArgs)
 
 //go:noescape
+func stream2_f32_avx2(a *elementArgs)
+
+//go:noescape
 func shuffle3_f32_avx2(a *elementArgs)
 
 //go:noescape
+func stream3_f32_avx2(a *elementArgs)
+
+//go:noescape
 func shuffle4_f32_avx2(a *elementArgs)
+
+//go:noescape
+func stream4_f32_avx2(a *elementArgs)
 
 //go:noescape
 func unshuffle2_f32_avx2(a *elementArgs)

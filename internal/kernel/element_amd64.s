@@ -369,6 +369,36 @@ vector:
 	VZEROUPPER
 	RET
 
+// func stream2_f32_avx512(a *elementArgs)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·stream2_f32_avx512(SB), NOSPLIT, $0-8
+	MOVQ    a+0(FP), DI
+	MOVQ    40(DI), AX
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	MOVQ    (DI), DX
+	MOVQ    8(DI), SI
+	MOVQ    16(DI), BX
+	MOVQ    48(DI), CX
+
+vector:
+	VMOVUPS   (SI), Z8
+	VMOVUPS   (BX), Z9
+	VMOVAPS   Z8, Z10
+	VMOVAPS   Z8, Z11
+	VPERMT2PS Z9, Z0, Z10
+	VPERMT2PS Z9, Z1, Z11
+	VMOVNTPS  Z10, (DX)
+	VMOVNTPS  Z11, 64(DX)
+	ADDQ      $+128, DX
+	ADDQ      $+64, SI
+	ADDQ      $+64, BX
+	DECQ      CX
+	JNZ       vector
+	SFENCE
+	VZEROUPPER
+	RET
+
 // func shuffle3_f32_avx512(a *elementArgs)
 // Requires: AVX, AVX512F
 TEXT ·shuffle3_f32_avx512(SB), NOSPLIT, $0-8
@@ -405,6 +435,46 @@ vector:
 	ADDQ      $+64, R8
 	DECQ      CX
 	JNZ       vector
+	VZEROUPPER
+	RET
+
+// func stream3_f32_avx512(a *elementArgs)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·stream3_f32_avx512(SB), NOSPLIT, $0-8
+	MOVQ    a+0(FP), DI
+	MOVQ    40(DI), AX
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	VMOVUPS 128(AX), Z2
+	VMOVUPS 192(AX), Z3
+	VMOVUPS 256(AX), Z4
+	VMOVUPS 320(AX), Z5
+	MOVQ    (DI), DX
+	MOVQ    8(DI), SI
+	MOVQ    16(DI), BX
+	MOVQ    24(DI), R8
+	MOVQ    48(DI), CX
+
+vector:
+	VMOVUPS   (SI), Z8
+	VPERMT2PS (BX), Z0, Z8
+	VPERMT2PS (R8), Z3, Z8
+	VMOVNTPS  Z8, (DX)
+	VMOVUPS   (SI), Z9
+	VPERMT2PS (BX), Z1, Z9
+	VPERMT2PS (R8), Z4, Z9
+	VMOVNTPS  Z9, 64(DX)
+	VMOVUPS   (SI), Z10
+	VPERMT2PS (BX), Z2, Z10
+	VPERMT2PS (R8), Z5, Z10
+	VMOVNTPS  Z10, 128(DX)
+	ADDQ      $+192, DX
+	ADDQ      $+64, SI
+	ADDQ      $+64, BX
+	ADDQ      $+64, R8
+	DECQ      CX
+	JNZ       vector
+	SFENCE
 	VZEROUPPER
 	RET
 
@@ -454,6 +524,56 @@ vector:
 	ADDQ      $+64, R9
 	DECQ      CX
 	JNZ       vector
+	VZEROUPPER
+	RET
+
+// func stream4_f32_avx512(a *elementArgs)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·stream4_f32_avx512(SB), NOSPLIT, $0-8
+	MOVQ    a+0(FP), DI
+	MOVQ    40(DI), AX
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	MOVQ    (DI), DX
+	MOVQ    8(DI), SI
+	MOVQ    16(DI), BX
+	MOVQ    24(DI), R8
+	MOVQ    32(DI), R9
+	MOVQ    48(DI), CX
+
+vector:
+	VMOVUPS   (SI), Z8
+	VMOVUPS   (BX), Z9
+	VMOVUPS   (R8), Z10
+	VMOVUPS   (R9), Z11
+	VMOVAPS   Z8, Z2
+	VMOVAPS   Z8, Z3
+	VPERMT2PS Z10, Z0, Z2
+	VPERMT2PS Z10, Z1, Z3
+	VMOVAPS   Z9, Z4
+	VMOVAPS   Z9, Z5
+	VPERMT2PS Z11, Z0, Z4
+	VPERMT2PS Z11, Z1, Z5
+	VMOVAPS   Z2, Z8
+	VMOVAPS   Z2, Z9
+	VPERMT2PS Z4, Z0, Z8
+	VPERMT2PS Z4, Z1, Z9
+	VMOVAPS   Z3, Z10
+	VMOVAPS   Z3, Z11
+	VPERMT2PS Z5, Z0, Z10
+	VPERMT2PS Z5, Z1, Z11
+	VMOVNTPS  Z8, (DX)
+	VMOVNTPS  Z9, 64(DX)
+	VMOVNTPS  Z10, 128(DX)
+	VMOVNTPS  Z11, 192(DX)
+	ADDQ      $+256, DX
+	ADDQ      $+64, SI
+	ADDQ      $+64, BX
+	ADDQ      $+64, R8
+	ADDQ      $+64, R9
+	DECQ      CX
+	JNZ       vector
+	SFENCE
 	VZEROUPPER
 	RET
 
@@ -931,6 +1051,33 @@ vector:
 	VZEROUPPER
 	RET
 
+// func stream2_f32_avx2(a *elementArgs)
+// Requires: AVX, MMX+
+TEXT ·stream2_f32_avx2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), DI
+	MOVQ (DI), DX
+	MOVQ 8(DI), SI
+	MOVQ 16(DI), BX
+	MOVQ 48(DI), CX
+
+vector:
+	VMOVUPS    (SI), Y8
+	VMOVUPS    (BX), Y9
+	VUNPCKLPS  Y9, Y8, Y14
+	VUNPCKHPS  Y9, Y8, Y15
+	VPERM2F128 $0x20, Y15, Y14, Y10
+	VPERM2F128 $0x31, Y15, Y14, Y11
+	VMOVNTPS   Y10, (DX)
+	VMOVNTPS   Y11, 32(DX)
+	ADDQ       $+64, DX
+	ADDQ       $+32, SI
+	ADDQ       $+32, BX
+	DECQ       CX
+	JNZ        vector
+	SFENCE
+	VZEROUPPER
+	RET
+
 // func shuffle3_f32_avx2(a *elementArgs)
 // Requires: AVX, AVX2
 TEXT ·shuffle3_f32_avx2(SB), NOSPLIT, $0-8
@@ -970,6 +1117,49 @@ vector:
 	ADDQ     $+32, R8
 	DECQ     CX
 	JNZ      vector
+	VZEROUPPER
+	RET
+
+// func stream3_f32_avx2(a *elementArgs)
+// Requires: AVX, AVX2, MMX+
+TEXT ·stream3_f32_avx2(SB), NOSPLIT, $0-8
+	MOVQ    a+0(FP), DI
+	MOVQ    40(DI), AX
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	VMOVUPS 64(AX), Y2
+	MOVQ    (DI), DX
+	MOVQ    8(DI), SI
+	MOVQ    16(DI), BX
+	MOVQ    24(DI), R8
+	MOVQ    48(DI), CX
+
+vector:
+	VPERMPS  (SI), Y0, Y9
+	VPERMPS  (BX), Y0, Y10
+	VPERMPS  (R8), Y0, Y11
+	VBLENDPS $0x92, Y10, Y9, Y9
+	VBLENDPS $0x24, Y11, Y9, Y9
+	VMOVNTPS Y9, (DX)
+	VPERMPS  (SI), Y1, Y9
+	VPERMPS  (BX), Y1, Y10
+	VPERMPS  (R8), Y1, Y11
+	VBLENDPS $0x24, Y10, Y9, Y9
+	VBLENDPS $0x49, Y11, Y9, Y9
+	VMOVNTPS Y9, 32(DX)
+	VPERMPS  (SI), Y2, Y9
+	VPERMPS  (BX), Y2, Y10
+	VPERMPS  (R8), Y2, Y11
+	VBLENDPS $0x49, Y10, Y9, Y9
+	VBLENDPS $0x92, Y11, Y9, Y9
+	VMOVNTPS Y9, 64(DX)
+	ADDQ     $+96, DX
+	ADDQ     $+32, SI
+	ADDQ     $+32, BX
+	ADDQ     $+32, R8
+	DECQ     CX
+	JNZ      vector
+	SFENCE
 	VZEROUPPER
 	RET
 
@@ -1016,6 +1206,53 @@ vector:
 	ADDQ       $+32, R9
 	DECQ       CX
 	JNZ        vector
+	VZEROUPPER
+	RET
+
+// func stream4_f32_avx2(a *elementArgs)
+// Requires: AVX, MMX+
+TEXT ·stream4_f32_avx2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), DI
+	MOVQ (DI), DX
+	MOVQ 8(DI), SI
+	MOVQ 16(DI), BX
+	MOVQ 24(DI), R8
+	MOVQ 32(DI), R9
+	MOVQ 48(DI), CX
+
+vector:
+	VMOVUPS    (SI), Y8
+	VMOVUPS    (BX), Y9
+	VMOVUPS    (R8), Y10
+	VMOVUPS    (R9), Y11
+	VUNPCKLPS  Y10, Y8, Y14
+	VUNPCKHPS  Y10, Y8, Y15
+	VPERM2F128 $0x20, Y15, Y14, Y2
+	VPERM2F128 $0x31, Y15, Y14, Y3
+	VUNPCKLPS  Y11, Y9, Y14
+	VUNPCKHPS  Y11, Y9, Y15
+	VPERM2F128 $0x20, Y15, Y14, Y4
+	VPERM2F128 $0x31, Y15, Y14, Y5
+	VUNPCKLPS  Y4, Y2, Y14
+	VUNPCKHPS  Y4, Y2, Y15
+	VPERM2F128 $0x20, Y15, Y14, Y8
+	VPERM2F128 $0x31, Y15, Y14, Y9
+	VUNPCKLPS  Y5, Y3, Y14
+	VUNPCKHPS  Y5, Y3, Y15
+	VPERM2F128 $0x20, Y15, Y14, Y10
+	VPERM2F128 $0x31, Y15, Y14, Y11
+	VMOVNTPS   Y8, (DX)
+	VMOVNTPS   Y9, 32(DX)
+	VMOVNTPS   Y10, 64(DX)
+	VMOVNTPS   Y11, 96(DX)
+	ADDQ       $+128, DX
+	ADDQ       $+32, SI
+	ADDQ       $+32, BX
+	ADDQ       $+32, R8
+	ADDQ       $+32, R9
+	DECQ       CX
+	JNZ        vector
+	SFENCE
 	VZEROUPPER
 	RET
 

@@ -16,12 +16,13 @@ type elements struct {
 	gateID                     [2][2]int // adds, gates
 	pairID                     [4]int    // by OpPair's numbers
 	shuffleID, unshuffleID     [5]int    // by rows, -1: none
+	streamID                   [5]int    // likewise
 	// Lane numbers that the permutations of so many rows take, nil: none.
 	shuffleIndex, unshuffleIndex [5][]int32
 }
 
 func newElements(variants []Variant) *elements {
-	e := &elements{unshuffleID: [5]int{-1, -1, -1, -1, -1}}
+	e := &elements{unshuffleID: [5]int{-1, -1, -1, -1, -1}, streamID: [5]int{-1, -1, -1, -1, -1}}
 	for _, v := range variants {
 		switch v.Op {
 		case OpAxpy:
@@ -42,6 +43,8 @@ func newElements(variants []Variant) *elements {
 			e.tanhID = v.ID
 		case OpShuffle:
 			e.shuffleID[v.B] = v.ID
+		case OpStream:
+			e.streamID[v.B] = v.ID
 		case OpUnshuffle:
 			e.unshuffleID[v.B] = v.ID
 		}
@@ -220,12 +223,25 @@ func (e *elements) tanh(dst, x []float32) { e.bent(dst, x, 1, 1, 0) }
 func (e *elements) sigmoid(dst, x []float32) { e.bent(dst, x, 0.5, 0.5, 0.5) }
 
 func (e *elements) shuffle(dst []float32, src [4][]float32, n int) {
+	e.weave(e.shuffleID[n], dst, src, n)
+}
+
+func (e *elements) stream(dst []float32, src [4][]float32, n int) {
+	id := e.streamID[n]
+	if id < 0 || uintptr(unsafe.Pointer(unsafe.SliceData(dst)))%uintptr(4*e.lanes) != 0 {
+		id = e.shuffleID[n]
+	}
+	e.weave(id, dst, src, n)
+}
+
+// weave is a shuffle by the kernel of that number.
+func (e *elements) weave(id int, dst []float32, src [4][]float32, n int) {
 	w := len(src[0])
 	whole := w - w%e.lanes
 	if whole > 0 {
 		a := e.woven(dst, &src, n, whole)
 		a.index = unsafe.Pointer(unsafe.SliceData(e.shuffleIndex[n]))
-		runElement(e.shuffleID[n], &a)
+		runElement(id, &a)
 	}
 	for i := range n {
 		src[i] = src[i][whole:w]

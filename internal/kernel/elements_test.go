@@ -240,6 +240,7 @@ func TestSets(t *testing.T) {
 			}
 			for n := 2; n <= 4; n++ {
 				sameShuffle(t, rng, set.Shuffle, n)
+				sameShuffle(t, rng, set.Stream, n)
 				sameUnshuffle(t, rng, set.Unshuffle, n)
 			}
 		})

@@ -6,7 +6,7 @@ import "math"
 var scalar = &Set{
 	Name: "go", Conv: convScalar, WeightGrad: weightGradScalar, Axpy: axpyScalar, Blend: blendScalar,
 	SumSquares: sumSquaresScalar, Gate: gateScalar, Adam: adamScalar, AbsGrad: absGradScalar,
-	Tanh: tanhScalar, Sigmoid: sigmoidScalar, Mul: mulScalar, Sub: subScalar, Max: maxScalar, Shuffle: shuffleScalar, Unshuffle: unshuffleScalar, peak: peakScalar,
+	Tanh: tanhScalar, Sigmoid: sigmoidScalar, Mul: mulScalar, Sub: subScalar, Max: maxScalar, Shuffle: shuffleScalar, Stream: shuffleScalar, Unshuffle: unshuffleScalar, peak: peakScalar,
 	Winograd: (*Winograd).Conv, WinogradGrad: winogradGradScalar, winograd: winogradGo,
 }
 

@@ -94,7 +94,10 @@ type Set struct {
 
 	// Shuffle interleaves n rows of w floats: dst[x*n+i] = src[i][x], n = 2 to 4.
 	Shuffle func(dst []float32, src [4][]float32, n int)
-	// Unshuffle is its inverse: dst[i][x] = src[x*n+i].
+	// Stream is Shuffle past the caches where the processor can, for rows that
+	// nobody reads soon; fast where dst starts on a cache line.
+	Stream func(dst []float32, src [4][]float32, n int)
+	// Unshuffle is Shuffle's inverse: dst[i][x] = src[x*n+i].
 	Unshuffle func(dst [4][]float32, src []float32, n int)
 
 	winograd *winogradSet // nil: none

@@ -25,6 +25,7 @@ const (
 	OpTanh             Op = "tanh"
 	OpPair             Op = "pair"      // B is 1 to multiply, 2 to subtract, 3 for the larger
 	OpShuffle          Op = "shuffle"   // B rows
+	OpStream           Op = "stream"    // B rows
 	OpUnshuffle        Op = "unshuffle" // B rows
 	OpProbe            Op = "probe"     // measures the processor
 )

@@ -33,6 +33,7 @@ var variantTests = map[Op]func(*testing.T, *rand.Rand, Variant){
 	OpWinogradMul:      testWinogradVariant,
 	OpWinogradOut:      testWinogradVariant,
 	OpShuffle:          testShuffleVariant,
+	OpStream:           testStreamVariant,
 	OpUnshuffle:        testUnshuffleVariant,
 	OpProbe:            testProbeVariant,
 }
@@ -206,6 +207,27 @@ func testTanhVariant(t *testing.T, rng *rand.Rand, v Variant) {
 
 func testShuffleVariant(t *testing.T, rng *rand.Rand, v Variant) {
 	sameShuffle(t, rng, newElements(only(v)).shuffle, v.B)
+}
+
+// testStreamVariant weaves into memory that starts on a vector, as streams want,
+// and beside one, where they are shuffles.
+func testStreamVariant(t *testing.T, rng *rand.Rand, v Variant) {
+	stream := newElements(only(v)).stream
+	sameShuffle(t, rng, stream, v.B)
+	sameShuffle(t, rng, func(dst []float32, src [4][]float32, n int) {
+		const guard = 7
+		own := Aligned(len(dst) + Lanes)
+		for i := range own {
+			own[i] = guard
+		}
+		stream(own[:len(dst)], src, n)
+		for _, v := range own[len(dst):] {
+			if v != guard {
+				t.Fatalf("%d floats: written beyond the end", len(dst))
+			}
+		}
+		copy(dst, own)
+	}, v.B)
 }
 
 func testUnshuffleVariant(t *testing.T, rng *rand.Rand, v Variant) {

@@ -9,30 +9,39 @@ import (
 
 var convArgs = &args{
 	name: "convArgs",
-	doc: `is one strip of a convolution: b output channels, p
-// vectors of pixels wide. Strides are in bytes.`,
+	doc: `is one strip of a convolution: for every row b output channels
+// of every block, p vectors of pixels wide. Strides are in bytes.`,
 	fields: []field{
-		{"dst", "unsafe.Pointer", "first pixel of the strip, first output channel"},
+		{"dst", "unsafe.Pointer", "first pixel of the strip, channel 0, or what channel Out is taken for"},
 		{"src", "unsafe.Pointer", "source pixel that offset 0 means there"},
-		{"off", "unsafe.Pointer", "offsets (int32, floats)"},
-		{"w", "unsafe.Pointer", "weights of the first tap, nil without taps"},
-		{"bias", "unsafe.Pointer", "b biases"},
-		{"res", "unsafe.Pointer", "residual's pixel, nil: none"},
-		{"gate", "unsafe.Pointer", "gate's pixel, nil: none"},
+		{"blocks", "unsafe.Pointer", "the first Block"},
+		{"end", "unsafe.Pointer", "the last Block"},
+		{"first", "int", "bytes to the first weight and bias that are used of a tap's and a block's"},
+		{"res", "unsafe.Pointer", "residual's pixel, as dst, nil: none"},
+		{"gate", "unsafe.Pointer", "gate's pixel, as dst, nil: none"},
 		{"mask", "unsafe.Pointer", "lanes of each row's last vector that are stored (int32), nil: all"},
-		{"groups", "unsafe.Pointer", "of grouped taps: their numbers (int32) by subset of the channels, from 1 on"},
-		{"taps", "int", ""},
 		{"rows", "int", "rows, at least 1"},
 		{"wStep", "int", "from tap to tap of the weights"},
 		{"srcRow", "int", ""}, {"dstRow", "int", ""}, {"dstPlane", "int", ""},
 		{"resRow", "int", ""}, {"resPlane", "int", ""},
 		{"gateRow", "int", ""}, {"gatePlane", "int", ""},
-		{"slope", "unsafe.Pointer", "b factors of negative sums, nil: none"},
+		{"slope", "unsafe.Pointer", "factors of negative sums by channel, as dst, nil: none"},
 		{"clip", "unsafe.Pointer", "the lowest and the highest value, nil: none"},
 		{"relu", "int", "not 0: negative sums become 0"},
 		{"more", "int", "not 0: there is a slope, clip or gate"},
 	},
 }
+
+// Where a kernel.Block has its fields; kernel.conv_tiles.go holds it to them.
+const (
+	blockOut    = 8
+	blockOff    = 16
+	blockTaps   = 24
+	blockW      = 40
+	blockBias   = 64
+	blockGroups = 88
+	blockBytes  = 120
+)
 
 // convTiles says how wide a strip of b output channels may be: b*p sums and
 // what a tap needs beside them fit the registers.
@@ -69,18 +78,14 @@ func (f *file) conv(s isa, b, p int, grouped bool) {
 	}
 	f.begin(fmt.Sprintf("%s_f32_%dx%d_%s", name, b, p, s.name), f.row(s, op, b, p))
 	c := f.ctx
-	src, dst, offEnd, w0, wStep := reg.RSI, reg.RDX, reg.R8, reg.R9, reg.R12
+	src, dst, offEnd, block, wStep := reg.RSI, reg.RDX, reg.R8, reg.R9, reg.R12
 	rowsLeft, res, gate := reg.R10, reg.R11, reg.R13
 	i, w, at, step := reg.RCX, reg.RBX, reg.RAX, reg.R15
 	f.load("src", src)
 	f.load("dst", dst)
-	f.load("off", offEnd)
-	f.load("taps", i)
 	if !grouped {
-		c.LEAQ(Mem{Base: offEnd, Index: i, Scale: 4}, offEnd)
 		f.load("wStep", wStep)
 	}
-	f.load("w", w0)
 	f.load("rows", rowsLeft)
 	f.load("res", res)
 	f.load("gate", gate)
@@ -97,8 +102,26 @@ func (f *file) conv(s isa, b, p int, grouped bool) {
 		c.VPTESTMD(s.v(0), s.v(0), reg.K1)
 	}
 
+	// channel brings the place of the block's first channel into at.
+	channel := func(base reg.Register, plane string) {
+		c.MOVQ(mem(block, blockOut), at)
+		f.load(plane, step)
+		c.IMULQ(step, at)
+		c.ADDQ(base, at)
+	}
+
 	c.Label("row")
-	f.load("bias", at)
+	f.load("blocks", block)
+	c.Label("block")
+	c.MOVQ(mem(block, blockOff), offEnd)
+	c.MOVQ(mem(block, blockTaps), i)
+	if !grouped {
+		c.LEAQ(Mem{Base: offEnd, Index: i, Scale: 4}, offEnd)
+	}
+	c.MOVQ(mem(block, blockW), w)
+	c.MOVQ(mem(block, blockBias), at)
+	c.ADDQ(f.args.at(reg.RDI, "first"), w)
+	c.ADDQ(f.args.at(reg.RDI, "first"), at)
 	for j := range b {
 		c.VBROADCASTSS(mem(at, 4*j), acc(j, 0))
 		for k := 1; k < p; k++ {
@@ -107,8 +130,7 @@ func (f *file) conv(s isa, b, p int, grouped bool) {
 	}
 	c.TESTQ(res, res)
 	c.JZ(LabelRef("taps"))
-	c.MOVQ(res, at)
-	f.load("resPlane", step)
+	channel(res, "resPlane")
 	for j := range b {
 		for k := range p {
 			c.VADDPS(mem(at, k*s.bytes), acc(j, k), acc(j, k))
@@ -119,11 +141,10 @@ func (f *file) conv(s isa, b, p int, grouped bool) {
 	}
 
 	c.Label("taps")
-	f.load("taps", i)
 	c.NEGQ(i) // counts up to 0
 	c.JZ(LabelRef("store"))
-	c.MOVQ(w0, w)
 	if grouped {
+		c.MOVQ(mem(block, blockGroups), reg.R12)
 		f.groups(s, b, p, acc, free, src, offEnd, w)
 	} else {
 		c.Label("tap")
@@ -148,12 +169,11 @@ func (f *file) conv(s isa, b, p int, grouped bool) {
 	c.Label("more")
 	c.CMPQ(f.args.at(reg.RDI, "more"), Imm(0))
 	c.JEQ(LabelRef("write"))
-	f.bend(s, b, p, acc, free, at)
+	f.bend(s, b, p, acc, free, at, block, step)
 	c.TESTQ(gate, gate)
 	c.JZ(LabelRef("write"))
 	f.zero(s, zero)
-	c.MOVQ(gate, at)
-	f.load("gatePlane", step)
+	channel(gate, "gatePlane")
 	for j := range b {
 		for k := range p {
 			if s.bytes == 64 {
@@ -168,11 +188,9 @@ func (f *file) conv(s isa, b, p int, grouped bool) {
 			c.ADDQ(step, at)
 		}
 	}
-	c.ADDQ(f.args.at(reg.RDI, "gateRow"), gate)
 
 	c.Label("write")
-	c.MOVQ(dst, at)
-	f.load("dstPlane", step)
+	channel(dst, "dstPlane")
 	write := func(last func(j int)) {
 		for j := range b {
 			for k := range p - 1 {
@@ -198,12 +216,14 @@ func (f *file) conv(s isa, b, p int, grouped bool) {
 		c.Label("next")
 	}
 
+	c.CMPQ(block, f.args.at(reg.RDI, "end"))
+	c.LEAQ(mem(block, blockBytes), block)
+	c.JNE(LabelRef("block"))
 	c.ADDQ(f.args.at(reg.RDI, "srcRow"), src)
 	c.ADDQ(f.args.at(reg.RDI, "dstRow"), dst)
-	c.TESTQ(res, res)
-	c.JZ(LabelRef("count"))
+	// The strides of what is not there are 0.
 	c.ADDQ(f.args.at(reg.RDI, "resRow"), res)
-	c.Label("count")
+	c.ADDQ(f.args.at(reg.RDI, "gateRow"), gate)
 	c.DECQ(rowsLeft)
 	c.JNZ(LabelRef("row"))
 	f.end()
@@ -213,12 +233,14 @@ func (f *file) conv(s isa, b, p int, grouped bool) {
 const less = 0x11
 
 // bend multiplies negative sums by their channel's slope and clips all.
-func (f *file) bend(s isa, b, p int, acc func(j, k int) reg.VecPhysical, free int, at reg.Register) {
+func (f *file) bend(s isa, b, p int, acc func(j, k int) reg.VecPhysical, free int, at, block, out reg.Register) {
 	c := f.ctx
 	low, high := s.v(free), s.v(free+1)
 	f.load("slope", at)
 	c.TESTQ(at, at)
 	c.JZ(LabelRef("clip"))
+	c.MOVQ(mem(block, blockOut), out)
+	c.LEAQ(Mem{Base: at, Index: out, Scale: 4}, at)
 	zero, slope, bent := s.v(free), s.v(free+1), s.v(free+2)
 	f.zero(s, free)
 	for j := range b {
@@ -255,7 +277,6 @@ const groupChannels = 4
 func (f *file) groups(s isa, b, p int, acc func(j, k int) reg.VecPhysical, free int, src, off, w reg.Register) {
 	c := f.ctx
 	i, at, offNow, counts := reg.ECX, reg.RAX, reg.R15, reg.R12
-	f.load("groups", counts)
 	c.MOVQ(off, offNow)
 	for subset := 1; subset < 1<<b; subset++ {
 		var channels []int

@@ -24,9 +24,9 @@ func neonConvFile() *neonFile {
 func (f *neonFile) conv(b, p int) {
 	f.begin(fmt.Sprintf("conv_f32_%dx%d_%s", b, p, neon.name), f.row(neon, "OpConv", b, p))
 	const (
-		src, dst, off, w0, wStep, rowsLeft, res, gate = 1, 2, 3, 4, 5, 6, 7, 8
-		i, w, at, step, offNow                        = 9, 10, 11, 12, 13
-		mask, second, third                           = 15, 16, 17 // the mask's lanes 1 and 2
+		src, dst, block, first, wStep, rowsLeft, res, gate = 1, 2, 3, 4, 5, 6, 7, 8
+		i, w, at, step, offNow                             = 9, 10, 11, 12, 13
+		mask, second, third, end                           = 15, 16, 17, 19 // the mask's lanes 1 and 2
 	)
 	acc := func(j, k int) int { return j*p + k }
 	free := b * p // first register that is no sum
@@ -38,8 +38,8 @@ func (f *neonFile) conv(b, p int) {
 	}
 	f.arg("src", src)
 	f.arg("dst", dst)
-	f.arg("off", off)
-	f.arg("w", w0)
+	f.arg("first", first)
+	f.arg("end", end)
 	f.arg("wStep", wStep)
 	f.arg("rows", rowsLeft)
 	f.arg("res", res)
@@ -49,8 +49,18 @@ func (f *neonFile) conv(b, p int) {
 	f.op("MOVW", "4(R%d), R%d", mask, second)
 	f.op("MOVW", "8(R%d), R%d", mask, third)
 
+	// channel brings the place of the block's first channel into at.
+	channel := func(base int, plane string) {
+		f.op("MOVD", "%d(R%d), R%d", blockOut, block, at)
+		f.arg(plane, step)
+		f.op("MADD", "R%d, R%d, R%d, R%d", step, base, at, at)
+	}
+
 	f.label("row")
-	f.arg("bias", at)
+	f.arg("blocks", block)
+	f.label("block")
+	f.op("MOVD", "%d(R%d), R%d", blockBias, block, at)
+	f.op("ADD", "R%d, R%d, R%d", first, at, at)
 	for j := range b {
 		f.op("VLD1R.P", "4(R%d), [V%d.S4]", at, acc(j, 0))
 		for k := 1; k < p; k++ {
@@ -58,19 +68,17 @@ func (f *neonFile) conv(b, p int) {
 		}
 	}
 	f.op("CBZ", "R%d, taps", res)
-	f.op("MOVD", "R%d, R%d", res, at)
-	f.arg("resPlane", step)
+	channel(res, "resPlane")
 	f.planes(b, at, step, func(j int) {
 		f.pass(p, free, at, func(k, v int) { f.word(fadd(acc(j, k), acc(j, k), v)) })
 	})
-	f.arg("resRow", step)
-	f.op("ADD", "R%d, R%d, R%d", step, res, res)
 
 	f.label("taps")
-	f.arg("taps", i)
+	f.op("MOVD", "%d(R%d), R%d", blockTaps, block, i)
 	f.op("CBZ", "R%d, store", i)
-	f.op("MOVD", "R%d, R%d", off, offNow)
-	f.op("MOVD", "R%d, R%d", w0, w)
+	f.op("MOVD", "%d(R%d), R%d", blockOff, block, offNow)
+	f.op("MOVD", "%d(R%d), R%d", blockW, block, w)
+	f.op("ADD", "R%d, R%d, R%d", first, w, w)
 	f.label("tap")
 	f.op("MOVW.P", "4(R%d), R%d", offNow, at)
 	f.op("ADD", "R%d<<2, R%d, R%d", at, src, at)
@@ -105,30 +113,33 @@ func (f *neonFile) conv(b, p int) {
 	f.label("more")
 	f.arg("more", at)
 	f.op("CBZ", "R%d, write", at)
-	f.bend(b, p, acc, free, at)
+	f.bend(b, p, acc, free, at, block, step)
 	f.op("CBZ", "R%d, write", gate)
-	f.op("MOVD", "R%d, R%d", gate, at)
-	f.arg("gatePlane", step)
+	channel(gate, "gatePlane")
 	f.planes(b, at, step, func(j int) {
 		f.pass(p, free, at, func(k, v int) {
 			f.word(fcmgt0(v, v))
 			f.op("VAND", "V%d.B16, V%d.B16, V%d.B16", v, acc(j, k), acc(j, k))
 		})
 	})
-	f.arg("gateRow", step)
-	f.op("ADD", "R%d, R%d, R%d", step, gate, gate)
 
 	f.label("write")
-	f.op("MOVD", "R%d, R%d", dst, at)
-	f.arg("dstPlane", step)
+	channel(dst, "dstPlane")
 	f.op("CBNZ", "R%d, masked", mask)
 	f.planes(b, at, step, func(j int) { f.stores(at, 0, row(j, p)...) })
 
 	f.label("next")
-	f.arg("srcRow", step)
-	f.op("ADD", "R%d, R%d, R%d", step, src, src)
-	f.arg("dstRow", step)
-	f.op("ADD", "R%d, R%d, R%d", step, dst, dst)
+	f.op("CMP", "R%d, R%d", end, block)
+	f.op("ADD", "$%d, R%d, R%d", blockBytes, block, block)
+	f.op("BNE", "block")
+	// The strides of what is not there are 0.
+	for _, m := range []struct {
+		stride string
+		at     int
+	}{{"srcRow", src}, {"dstRow", dst}, {"resRow", res}, {"gateRow", gate}} {
+		f.arg(m.stride, step)
+		f.op("ADD", "R%d, R%d, R%d", step, m.at, m.at)
+	}
 	f.countDown(rowsLeft, "row")
 	f.end()
 
@@ -148,9 +159,11 @@ func (f *neonFile) conv(b, p int) {
 }
 
 // bend multiplies negative sums by their channel's slope and clips all.
-func (f *neonFile) bend(b, p int, acc func(j, k int) int, free, at int) {
+func (f *neonFile) bend(b, p int, acc func(j, k int) int, free, at, block, out int) {
 	f.arg("slope", at)
 	f.op("CBZ", "R%d, clip", at)
+	f.op("MOVD", "%d(R%d), R%d", blockOut, block, out)
+	f.op("ADD", "R%d<<2, R%d, R%d", out, at, at)
 	for j := range b {
 		f.op("VLD1R.P", "4(R%d), [V%d.S4]", at, free)
 		for k := range p {

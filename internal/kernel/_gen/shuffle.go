@@ -14,7 +14,8 @@ var rowNames = []string{"a", "b", "c", "d"}
 // rows the lane numbers come from a table in Go, elements.go.
 func (f *file) shuffles(s isa) {
 	for n := 2; n <= 4; n++ {
-		f.shuffle(s, n)
+		f.shuffle(s, n, false)
+		f.shuffle(s, n, true)
 	}
 	for n := 2; n <= 4; n++ {
 		if n == 3 && s.bytes == 32 {
@@ -24,13 +25,24 @@ func (f *file) shuffles(s isa) {
 	}
 }
 
-func (f *file) shuffle(s isa, n int) {
-	f.begin(fmt.Sprintf("shuffle%d_f32_%s", n, s.name), f.row(s, "OpShuffle", n, 0))
+// shuffle weaves n rows. A stream goes past the caches.
+func (f *file) shuffle(s isa, n int, stream bool) {
+	name, op := "shuffle", "OpShuffle"
+	if stream {
+		name, op = "stream", "OpStream"
+	}
+	f.begin(fmt.Sprintf("%s%d_f32_%s", name, n, s.name), f.row(s, op, n, 0))
 	c := f.ctx
 	rows := rowNames[:n]
 	f.indices(s, n, false)
 	f.loopBy(append([]string{"dst"}, rows...), by(s, n), func() {
-		out := func(v, k int) { c.VMOVUPS(s.v(v), mem(reg.RDX, k*s.bytes)) }
+		out := func(v, k int) {
+			if stream {
+				c.VMOVNTPS(s.v(v), mem(reg.RDX, k*s.bytes))
+			} else {
+				c.VMOVUPS(s.v(v), mem(reg.RDX, k*s.bytes))
+			}
+		}
 		row := func(i int) Mem { return mem(pointers[rows[i]], 0) }
 		switch {
 		case n == 2:
@@ -76,6 +88,9 @@ func (f *file) shuffle(s isa, n int) {
 			}
 		}
 	})
+	if stream {
+		c.SFENCE() // for who reads it on another core
+	}
 	f.end()
 }
 
