@@ -100,7 +100,6 @@ const (
 	vectorBytes  = 4 * kernel.Lanes
 	nearBytes    = 32 << 10 // of a layer's input between one row of a strip and the next
 	keptBytes    = 1 << 20  // of what a program keeps between bands
-	keptRows     = 12       // about, of every channel that is kept
 	stripVectors = 24
 )
 
@@ -174,7 +173,7 @@ func kernelFeatures(layers []sparse.LayerInfo, w, h, threads, lanes, terms int) 
 			blocks += l.Blocks[size]
 			bytes += l.BlockTaps[size] * (4 + 4<<size)
 		}
-		cold := beyond(keptBytes, float64(l.Resident)*row*keptRows*vectorBytes)
+		cold := beyond(keptBytes, float64(l.Resident)*row*vectorBytes)
 		f[16] = float64(l.In) * vectors
 		f[17] = float64(l.Out) * vectors
 		f[20] = f[16] * cold

@@ -14,7 +14,7 @@ import (
 
 // Version names the runtime's behaviour in time: it changes whenever kernels,
 // cost tables or the schedule change so that measured times no longer hold.
-const Version = "3"
+const Version = "4"
 
 // Bounds of what may be asked for.
 const (
@@ -116,7 +116,7 @@ func finish(c *compiled, o Options) (*Program, error) {
 		resident := 0
 		for i, s := range whole.layers {
 			if !s.local {
-				resident += c.info[i].Out
+				resident += c.info[i].Out * s.mirror
 			}
 		}
 		for i, s := range whole.layers {
@@ -217,7 +217,7 @@ type LayerInfo struct {
 	DenseMACs       int     // multiplications per pixel of the subnet's layer unpruned
 	ReLU, Residual  bool
 	Local           bool    // the output is not kept beyond a band of rows
-	Resident        int     // channels that the whole program keeps beyond a band
+	Resident        int     // rows of single channels that the whole program keeps beyond a band
 	Speedup         float64 // estimated time of the layer unpruned / as compiled
 	Pays            bool    // pruning makes this layer at least 5 % faster, by the same estimate
 	Cost            float64 // estimated time of the layer for one pixel, in that of one multiply-add at the peak rate; 0 where it is no convolution
