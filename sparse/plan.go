@@ -57,6 +57,7 @@ type plan struct {
 type step struct {
 	blocks   []kernel.Block // offsets for this size, where winograd is nil
 	winograd *kernel.Winograd
+	chained  bool // the next layer computes this one by the strip; the output lies in no band
 	local    bool // the output is read only by the same rows of the same band
 	carried  bool // it is read by the same band and, mirror rows of it, by the next one
 	buffer   int  // index into scratch, when local, or carriers, when carried
@@ -112,7 +113,7 @@ func (c *compiled) planFor(w, h int) (*plan, error) {
 }
 
 func (c *compiled) newPlan(w, h int) (*plan, error) {
-	p := &plan{w: w, h: h, planes: c.net.planes, layers: make([]step, len(c.net.layers))}
+	p := &plan{w: w, h: h, planes: c.net.planes, layers: c.steps()}
 	p.transforms(c)
 	if p.planes {
 		if err := p.layPlanes(c); err != nil {
@@ -181,6 +182,11 @@ func BandRows(layers []LayerInfo, w, h, threads int) int {
 		if l.Residual {
 			sum += l.Out
 		}
+		if l.Chained { // what it hands over takes no room
+			sum = l.In
+		} else if i > 0 && layers[i-1].Chained {
+			sum += layers[i-1].In - l.In
+		}
 		channels = max(channels, sum)
 	}
 	rows := cacheBytes / 4 / channels / max(w, 1)
@@ -195,6 +201,17 @@ func BandRows(layers []LayerInfo, w, h, threads int) int {
 // readers need, and for every thread to be a band ahead.
 func (p *plan) assign(net *network, threads int) {
 	all := net.readers()
+	for i := range net.layers {
+		if !p.layers[i].chained {
+			continue
+		}
+		for _, r := range net.layers[i].reads { // they are read when the next layer runs
+			if r.layer >= 0 && !slices.Contains(all[r.layer], i+1) {
+				all[r.layer] = append(all[r.layer], i+1)
+				slices.Sort(all[r.layer])
+			}
+		}
+	}
 	// back is how many rows before its own first one a reader needs of src.
 	back := func(reader, src int) (rows int) {
 		for _, r := range net.layers[reader].reads {
@@ -220,6 +237,7 @@ func (p *plan) assign(net *network, threads int) {
 			}
 		}
 		switch {
+		case s.chained:
 		case s.local:
 			s.buffer = share(&p.scratch, &scratch, all, i, l.out)
 		case s.carried:
@@ -284,7 +302,10 @@ func (p *plan) measure(c *compiled) error {
 		}
 	}
 	for i := range c.net.layers {
-		if s := &p.layers[i]; !p.planes && s.carried {
+		if s := &p.layers[i]; s.chained {
+			channels := c.net.layers[i].out
+			p.bytes += int64(c.threads) * 4 * int64(channels) * int64(kernel.ChainStrip(channels))
+		} else if !p.planes && s.carried {
 			p.bytes += tensor(c.net.layers[i].out, s.mirror, p.border)
 		} else if !p.planes && !s.local {
 			p.bytes += tensor(c.net.layers[i].out, p.height(i), p.border)
@@ -352,6 +373,10 @@ func (p *plan) lower(l *layer, i int, c *compiled) {
 	shape := kernel.Shape{In: perGroup, Kernel: l.kernel}
 	w, h, border := p.source(c.net, l)
 	shape.Row, shape.Plane, _, _ = kernel.Layout(l.in, h, w, border)
+	if i > 0 && p.layers[i-1].chained {
+		shape.Row = kernel.ChainStrip(l.in)
+		shape.Plane = shape.Row
+	}
 	var blocks []kernel.Block
 	cols := perGroup * l.kernel * l.kernel
 	add := func(b kernel.Block, first int) {

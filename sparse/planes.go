@@ -219,7 +219,7 @@ func (f *frame) convolveRows(c *compiled, me *worker, i, y0 int) {
 	}
 	// Rows are skipped; between columns everything is computed and thrown away,
 	// which full vectors make up for.
-	me.fuse(l)
+	me.epilogue = l.fuse()
 	me.strided.Place(me.spare, l.out, 1, (me.dst.W-1)*stride+1, 0)
 	me.src.H, me.src.W = 1, me.strided.W
 	for y := range me.dst.H {

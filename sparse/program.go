@@ -38,6 +38,7 @@ type compiled struct {
 	passes      []Pass             // what was done
 	info        []LayerInfo        // of net's layers
 	cuts        []cut              // of net's layers
+	chained     []bool             // of net's layers: the next one computes it, too; nil: none
 	transformed []*kernel.Winograd // of net's layers, nil where lists are faster
 	half        bool               // weights were rounded to float16, and are written so
 	params      int                // of the subnet or graph as it was given
@@ -103,6 +104,10 @@ func finish(c *compiled, o Options) (*Program, error) {
 		o.Kernels = kernel.Best()
 	}
 	c.set, c.threads, c.maxBytes = o.Kernels, o.Threads, o.MaxBytes
+	if !c.net.planes {
+		layers, dummies := c.net.order()
+		c.pass("order", "channels of %d layers that keep weights in the same places were put side by side, with %d dummies", layers, dummies)
+	}
 	table := tableFor(c.set.Name)
 	for i := range c.net.layers {
 		info, k := table.describe(&c.net.layers[i])
@@ -110,7 +115,8 @@ func finish(c *compiled, o Options) (*Program, error) {
 		c.info, c.cuts = append(c.info, info), append(c.cuts, k)
 	}
 	if !c.net.planes {
-		whole := &plan{rows: 1, bands: 1, layers: make([]step, len(c.net.layers))}
+		c.chain()
+		whole := &plan{rows: 1, bands: 1, layers: c.steps()}
 		whole.shift, _ = c.net.shifts()
 		whole.assign(c.net, 1)
 		resident := 0
@@ -217,6 +223,7 @@ type LayerInfo struct {
 	DenseMACs       int     // multiplications per pixel of the subnet's layer unpruned
 	ReLU, Residual  bool
 	Local           bool    // the output is not kept beyond a band of rows
+	Chained         bool    // the next layer computes this one in strips that stay in the first-level cache; its time is the next layer's
 	Resident        int     // rows of single channels that the whole program keeps beyond a band
 	Speedup         float64 // estimated time of the layer unpruned / as compiled
 	Pays            bool    // pruning makes this layer at least 5 % faster, by the same estimate

@@ -11,13 +11,7 @@ import (
 // layer has a second input. lead is how many rows of the first row of Winograd
 // tiles lie above me.dst.
 func (me *worker) convolve(set *kernel.Set, l *layer, s *step, lead int) {
-	me.fuse(l)
-	if len(l.reads) > 1 {
-		me.epilogue.Residual = &me.add
-		if me.add.C < l.out { // one channel is added to all
-			me.add.C, me.add.Plane = l.out, 0
-		}
-	}
+	me.prepare(l)
 	if s.winograd != nil {
 		s.winograd.Conv(&me.dst, &me.src, &me.epilogue, 0, me.dst.H, lead, me.scratch)
 		return
@@ -25,15 +19,36 @@ func (me *worker) convolve(set *kernel.Set, l *layer, s *step, lead int) {
 	set.Conv(&me.dst, &me.src, s.blocks, &me.epilogue, 0, me.dst.H)
 }
 
-// fuse makes the epilogue of a layer's activation, where kernels have it.
-func (me *worker) fuse(l *layer) {
-	me.epilogue = kernel.Epilogue{ReLU: l.act == space.ActReLU}
+// convolveChain runs layer i from me.src and the next one to me.dst, me.add added
+// where that has a second input.
+func (me *worker) convolveChain(c *compiled, p *plan, i int) {
+	me.prepare(&c.net.layers[i+1])
+	me.chain = c.net.layers[i].fuse()
+	c.set.Chain(&me.dst, &me.out[i], &me.src, p.layers[i].blocks, p.layers[i+1].blocks, &me.chain, &me.epilogue, 0, me.dst.H)
+}
+
+// prepare makes the epilogue of a convolution, which adds me.add where it has a
+// second input.
+func (me *worker) prepare(l *layer) {
+	me.epilogue = l.fuse()
+	if len(l.reads) > 1 {
+		me.epilogue.Residual = &me.add
+		if me.add.C < l.out { // one channel is added to all
+			me.add.C, me.add.Plane = l.out, 0
+		}
+	}
+}
+
+// fuse is the epilogue of a layer's activation, where kernels have it.
+func (l *layer) fuse() kernel.Epilogue {
+	e := kernel.Epilogue{ReLU: l.act == space.ActReLU}
 	switch l.act {
 	case space.ActPReLU:
-		me.epilogue.Slope = l.slope
+		e.Slope = l.slope
 	case space.ActClip:
-		me.epilogue.Clip = &l.clip
+		e.Clip = &l.clip
 	}
+	return e
 }
 
 // fused says whether kernels apply the layer's activation as they store.

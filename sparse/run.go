@@ -43,6 +43,7 @@ type worker struct {
 	gates      []float32     // a row of SiLU's sigmoids
 	spare      []float32     // a row of a strided convolution, over planes
 	strided    kernel.Tensor // of it
+	chain      kernel.Epilogue // of the layer that the next one computes, too
 	taps       []space.Tap   // of the columns of the last resized output, over planes
 	columnsOf  *space.Node
 	columnsFor [2]int          // its widths, in and out
@@ -177,6 +178,8 @@ func newFrame(c *compiled, p *plan) *frame {
 		for j := range net.layers {
 			l, s, t := &net.layers[j], &p.layers[j], &w.out[j]
 			switch {
+			case s.chained:
+				*t = *kernel.ChainTensor(l.out)
 			case s.local:
 				t.Place(scratch[s.buffer], l.out, p.rows, p.w, 0)
 			case s.carried:
@@ -226,6 +229,9 @@ func (f *frame) workBands(c *compiled, me *worker, timed bool) {
 			if s.ring() && !f.await(me, k-s.slots, k-s.slots+s.overlap+1, s.readers) {
 				return
 			}
+			if s.chained {
+				continue // what it reads stays until the next layer is done
+			}
 			start := time.Time{}
 			if timed {
 				start = time.Now()
@@ -269,9 +275,17 @@ func (f *frame) band(c *compiled, me *worker, i, k, y0, y1 int) {
 	me.dst.H = y1 - y0
 	switch l.op {
 	case space.OpConv:
-		f.view(&me.src, me, &l.reads[0], k, y0, y1)
+		from := i
+		if i > 0 && f.plan.layers[i-1].chained {
+			from = i - 1
+		}
+		f.view(&me.src, me, &c.net.layers[from].reads[0], k, y0, y1)
 		if len(l.reads) > 1 {
 			f.view(&me.add, me, &l.reads[1], k, y0, y1)
+		}
+		if from < i {
+			me.convolveChain(c, f.plan, from)
+			break
 		}
 		me.convolve(c.set, l, &f.plan.layers[i], (y0+f.plan.shift[i])%kernel.TileRows)
 	case space.OpConcat:

@@ -64,7 +64,8 @@ func (o *Observation) Quiet() []bool {
 
 // Time runs a w x h picture runs times after two runs of warm-up. frame is wall
 // time; a layer's time is the mean over threads of what they spent in it, so
-// that layers sum up to the frame less waiting, copying and shuffling.
+// that layers sum up to the frame less waiting, copying and shuffling. A chained
+// layer's is in the next one's.
 func (p *Program) Time(w, h, runs int) (frame Timing, layers []Timing, err error) {
 	o, err := p.Observe(w, h, runs)
 	if err != nil {

@@ -52,10 +52,39 @@ func (t *convTiles) conv(dst, src *Tensor, blocks []Block, e *Epilogue, y0, y1 i
 	}
 	checkConv(dst, src, blocks, e, y0, y1, t.lanes)
 	vectors := (dst.W + t.lanes - 1) / t.lanes
-	var mask *int32
-	if rest := dst.W % t.lanes; rest != 0 {
-		mask = &tailMask[Lanes-rest]
+	a, mask := begin(dst, src, e), t.mask(dst.W)
+	for len(blocks) > 0 {
+		r := t.next(blocks)
+		blocks = blocks[len(r.blocks):]
+		if r.ids == nil {
+			convScalar(dst, src, r.blocks, e, y0, y1)
+			continue
+		}
+		most := len(r.ids) - 1
+		k := strips(vectors, most)
+		band := max(bandBytes/(src.C*(most+1)*t.lanes*4), 4)
+		for from := y0; from < y1; from += band {
+			a.rows = min(band, y1-from)
+			for i := range k {
+				v0, v1 := strip(vectors, most, i)
+				a.mask = nil
+				if v1 == vectors {
+					a.mask = mask
+				}
+				x := v0 * t.lanes
+				a.src = at(src, 0, from, x)
+				for some := r.blocks; len(some) > 0; {
+					m := together(some)
+					r.walk(&a, some[:m], v1-v0, dst, e, from, x)
+					some = some[m:]
+				}
+			}
+		}
 	}
+}
+
+// begin fills in what a convolution's strips have in common.
+func begin(dst, src *Tensor, e *Epilogue) convArgs {
 	a := convArgs{srcRow: 4 * src.Row, dstRow: 4 * dst.Row, dstPlane: 4 * dst.Plane}
 	if e.Residual != nil {
 		a.resRow, a.resPlane = 4*e.Residual.Row, 4*e.Residual.Plane
@@ -70,58 +99,57 @@ func (t *convTiles) conv(dst, src *Tensor, blocks []Block, e *Epilogue, y0, y1 i
 	if e.Slope != nil || e.Clip != nil || e.Gate != nil {
 		a.more = 1
 	}
-	// Blocks of one size follow each other in every list that Lower makes.
-	for len(blocks) > 0 {
-		n := 1
-		grouped := blocks[0].Groups != nil
-		for n < len(blocks) && blocks[n].B == blocks[0].B && grouped == (blocks[n].Groups != nil) {
-			n++
+	return a
+}
+
+// mask selects the lanes of the last vector of a row of that width; nil: all.
+func (t *convTiles) mask(width int) unsafe.Pointer {
+	if rest := width % t.lanes; rest != 0 {
+		return unsafe.Pointer(&tailMask[Lanes-rest])
+	}
+	return nil
+}
+
+// sameSize is blocks that the same kernels compute.
+type sameSize struct {
+	blocks []Block
+	ids    []int // by vectors; nil: there are none
+	high   int   // channels of a block that are computed at a time
+}
+
+// next is the first blocks, as far as they are of one size: in every list that
+// Lower makes those follow each other.
+func (t *convTiles) next(blocks []Block) sameSize {
+	n := 1
+	grouped := blocks[0].Groups != nil
+	for n < len(blocks) && blocks[n].B == blocks[0].B && grouped == (blocks[n].Groups != nil) {
+		n++
+	}
+	if grouped {
+		return sameSize{blocks[:n], t.group, GroupChannels}
+	}
+	high := t.high[blocks[0].B]
+	return sameSize{blocks[:n], t.ids[high], high}
+}
+
+// walk computes some of the blocks over a.rows rows of the strip of dst that
+// begins at (y, x); a.src and a.mask are the strip's.
+func (r *sameSize) walk(a *convArgs, blocks []Block, vectors int, dst *Tensor, e *Epilogue, y, x int) {
+	a.wStep = 4 * blocks[0].B
+	a.blocks, a.end = unsafe.Pointer(&blocks[0]), unsafe.Pointer(&blocks[len(blocks)-1])
+	for j := 0; j < blocks[0].B; j += r.high {
+		a.first = 4 * j
+		a.dst = at(dst, j, y, x)
+		if e.Residual != nil {
+			a.res = at(e.Residual, j, y, x)
 		}
-		high := t.high[blocks[0].B]
-		ids := t.ids[high]
-		if grouped {
-			if high, ids = GroupChannels, t.group; ids == nil {
-				convScalar(dst, src, blocks[:n], e, y0, y1)
-				blocks = blocks[n:]
-				continue
-			}
+		if e.Slope != nil {
+			a.slope = unsafe.Pointer(&e.Slope[j])
 		}
-		most := len(ids) - 1
-		a.wStep = 4 * blocks[0].B
-		k := strips(vectors, most)
-		band := max(bandBytes/(src.C*(most+1)*t.lanes*4), 4)
-		for from := y0; from < y1; from += band {
-			a.rows = min(band, y1-from)
-			for i := range k {
-				v0, v1 := strip(vectors, most, i)
-				a.mask = nil
-				if v1 == vectors {
-					a.mask = unsafe.Pointer(mask)
-				}
-				x := v0 * t.lanes
-				a.src = at(src, 0, from, x)
-				for some := blocks[:n]; len(some) > 0; {
-					m := together(some)
-					a.blocks, a.end = unsafe.Pointer(&some[0]), unsafe.Pointer(&some[m-1])
-					for j := 0; j < blocks[0].B; j += high {
-						a.first = 4 * j
-						a.dst = at(dst, j, from, x)
-						if e.Residual != nil {
-							a.res = at(e.Residual, j, from, x)
-						}
-						if e.Slope != nil {
-							a.slope = unsafe.Pointer(&e.Slope[j])
-						}
-						if e.Gate != nil {
-							a.gate = at(e.Gate, j, from, x)
-						}
-						runConv(ids[v1-v0], &a)
-					}
-					some = some[m:]
-				}
-			}
+		if e.Gate != nil {
+			a.gate = at(e.Gate, j, y, x)
 		}
-		blocks = blocks[n:]
+		runConv(r.ids[vectors], a)
 	}
 }
 

@@ -35,7 +35,8 @@ func newSet(isa string) *Set {
 	if s.winograd = newWinograd(own); s.winograd != nil {
 		s.WinogradGrad = s.winograd.grad
 	}
-	s.Conv = newConvTiles(own).conv
+	conv := newConvTiles(own)
+	s.Conv, s.Chain = conv.conv, conv.chain
 	s.WeightGrad = newGradTiles(own).weightGrad
 	return &s
 }

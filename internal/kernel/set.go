@@ -46,6 +46,14 @@ type Set struct {
 	// memory that the caller has anyway.
 	Conv func(dst, src *Tensor, blocks []Block, e *Epilogue, y0, y1 int)
 
+	// Chain computes rows [y0, y1) of dst by two convolutions of 1x1, one after the
+	// other: first from src to mid, second from mid to dst, as two calls of Conv
+	// would, to the bit. mid is one strip of a row: its contents are lost, and
+	// second's offsets are for its strides. What passes from one to the other then
+	// stays in the first-level cache, for ChainStrip's width. e1 has no Residual and
+	// no Gate. Nil: there is no faster way than two calls.
+	Chain func(dst, mid, src *Tensor, first, second []Block, e1, e2 *Epilogue, y0, y1 int)
+
 	// Winograd is Winograd.Conv: a Set whose functions are wrapped has this one
 	// among them.
 	Winograd func(g *Winograd, dst, src *Tensor, e *Epilogue, y0, y1, lead int, scratch []float32)

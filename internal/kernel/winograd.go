@@ -91,20 +91,20 @@ func (g *Winograd) check(dst, src *Tensor, e *Epilogue, y0, y1, lead int, scratc
 		panic(fmt.Sprintf("kernel: Winograd: rows [%d, %d) of (%d, %d, %d) from (%d, %d, %d), lead %d, want (%d, h, w) from (%d, h, w)",
 			y0, y1, dst.C, dst.H, dst.W, src.C, src.H, src.W, lead, g.Out, g.In))
 	}
-	dst.mustHold("Winograd: dst", dst.W)
-	src.mustHold("Winograd: src", src.W)
+	dst.mustHold("Winograd", "dst", dst.W)
+	src.mustHold("Winograd", "src", src.W)
 	if r := e.Residual; r != nil {
 		if r.C != dst.C || r.H != dst.H || r.W != dst.W {
 			panic(fmt.Sprintf("kernel: Winograd: residual of (%d, %d, %d), want (%d, %d, %d)", r.C, r.H, r.W, dst.C, dst.H, dst.W))
 		}
-		r.mustHold("Winograd: residual", r.W)
+		r.mustHold("Winograd", "residual", r.W)
 	}
 	if t := e.Gate; t != nil {
 		if t.C != dst.C || t.H != dst.H || t.W != dst.W || t.Row != dst.Row || t.Plane != dst.Plane {
 			panic(fmt.Sprintf("kernel: Winograd: gate of (%d, %d, %d), rows of %d, planes of %d, want (%d, %d, %d), %d, %d",
 				t.C, t.H, t.W, t.Row, t.Plane, dst.C, dst.H, dst.W, dst.Row, dst.Plane))
 		}
-		t.mustHold("Winograd: gate", t.W)
+		t.mustHold("Winograd", "gate", t.W)
 	}
 	if e.Slope != nil && len(e.Slope) < g.Out {
 		panic(fmt.Sprintf("kernel: Winograd: %d slopes, want %d or none", len(e.Slope), g.Out))

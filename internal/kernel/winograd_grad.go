@@ -34,8 +34,8 @@ func checkWinogradGrad(lanes int, grad, bias []float32, dy, src *Tensor, scratch
 		panic(fmt.Sprintf("kernel: WinogradGrad: (%d, %d, %d) from (%d, %d, %d), %d gradients, %d biases, %d of scratch, want %d",
 			dy.C, dy.H, dy.W, src.C, src.H, src.W, len(grad), len(bias), len(scratch), size))
 	}
-	dy.mustHold("WinogradGrad: dy", roundUp(dy.W, lanes))
-	src.mustHold("WinogradGrad: src", src.W)
+	dy.mustHold("WinogradGrad", "dy", roundUp(dy.W, lanes))
+	src.mustHold("WinogradGrad", "src", src.W)
 	first, last := src.Origin-src.Row-Lanes, src.Origin+(src.C-1)*src.Plane+src.H*src.Row+src.W
 	if first < 0 || last > len(src.Data) {
 		panic(fmt.Sprintf("kernel: WinogradGrad: floats [%d, %d) of a source of %d", first, last, len(src.Data)))
