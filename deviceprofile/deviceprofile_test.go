@@ -109,6 +109,25 @@ func TestPredictWinograd(t *testing.T) {
 	}
 }
 
+// TestPredictChain: two layers that are computed together cost what both cost but
+// for what passes between them, and the second one takes it.
+func TestPredictChain(t *testing.T) {
+	p := priced(false, map[string]float64{"conv1x1 tap_b4": 5, "layer block_b4": 11, "layer read": 2, "layer write": 3,
+		"layer row": 13, "layer strip": 7, "layer hand": 0.5, "layer band": 17, "layer constant": 19}, 1, 0, 0, 0)
+	layers := []sparse.LayerInfo{
+		{In: 8, Out: 24, Kernel: 1, Blocks: [4]int{2: 6}, BlockTaps: [4]int{2: 48}, Chained: true},
+		{In: 24, Out: 4, Kernel: 1, Blocks: [4]int{2: 1}, BlockTaps: [4]int{2: 24}},
+	}
+	const w, h = 100, 2 // 7 vectors in a row, 2 strips
+	const vectors = 7 * h
+	bands := math.Ceil(h / float64(sparse.BandRows(layers, w, h, 1)))
+	want := 5*(48+24)*vectors + 11*7*vectors + 2*8*vectors + 3*4*vectors + 0.5*24*vectors + 7*7*2*h + 2*(17*bands+19)
+	got := p.PredictLayers(layers, w, h)
+	if got[0] != 0 || math.Abs(got[1]-want/1e6) > 1e-12 {
+		t.Errorf("%v ms, want 0 and %v", got, want/1e6)
+	}
+}
+
 // TestLayers: networks compile for every set of kernels that a profile may name,
 // whether this processor has them or not.
 func TestLayers(t *testing.T) {

@@ -39,6 +39,9 @@ func (p *Profile) learn(nets []*timed) {
 				continue
 			}
 			l := &t.layers[j]
+			if l.Chained {
+				continue // its time is the next one's
+			}
 			all = append(all, LayerSample{Kernel: l.Kernel, In: l.In, Out: l.Out, Blocks: slices.Clone(l.Blocks[:]), Taps: slices.Clone(l.BlockTaps[:]),
 				Residual: l.Residual, NS: round(typical(d, quiet), 4), P10NS: round(quantile(d, 0.1), 4), P90NS: round(quantile(d, 0.9), 4), Runs: len(d)})
 		}

@@ -115,7 +115,8 @@ func (p *Profile) Predict(layers []sparse.LayerInfo, w, h, scale int) (ms, low, 
 	return ms, ms * p.Low, ms * p.High
 }
 
-// PredictLayers gives the milliseconds of each layer, waiting not included.
+// PredictLayers gives the milliseconds of each layer, waiting not included; a
+// chained layer's are in the next one's.
 func (p *Profile) PredictLayers(layers []sparse.LayerInfo, w, h int) []float64 {
 	m := p.model()
 	var ms []float64

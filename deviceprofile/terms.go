@@ -123,6 +123,8 @@ func kernelTable(set string) table {
 		{"layer", "spill", "more, for a vector written where a core's cache does not hold all that is kept between bands"},
 		{"layer", "spill_read", "the same, for a vector read or added"},
 		{"layer", "row", "micro-kernels x rows"},
+		{"layer", "strip", "the same x strips, where two layers are computed strip by strip: the second has both layers' counts"},
+		{"layer", "hand", "channels x vectors that pass from one to the other there: written and read in the first level cache"},
 		{"layer", "list", "64 bytes of lists x bands"},
 		{"layer", "band", "bands"},
 		{"layer", "cold", "more, for a band after all else went through the cache"},
@@ -158,6 +160,7 @@ func kernelFeatures(layers []sparse.LayerInfo, w, h, threads, lanes, terms int) 
 	var list [][]float64
 	for i := range layers {
 		l := &layers[i]
+		second := i > 0 && layers[i-1].Chained
 		f := make([]float64, terms)
 		tap := 0
 		if l.Kernel > 1 {
@@ -174,8 +177,12 @@ func kernelFeatures(layers []sparse.LayerInfo, w, h, threads, lanes, terms int) 
 			bytes += l.BlockTaps[size] * (4 + 4<<size)
 		}
 		cold := beyond(keptBytes, float64(l.Resident)*row*vectorBytes)
-		f[16] = float64(l.In) * vectors
-		f[17] = float64(l.Out) * vectors
+		if !second {
+			f[16] = float64(l.In) * vectors
+		}
+		if !l.Chained {
+			f[17] = float64(l.Out) * vectors
+		}
 		f[20] = f[16] * cold
 		if l.Residual {
 			f[18] = f[17]
@@ -185,16 +192,30 @@ func kernelFeatures(layers []sparse.LayerInfo, w, h, threads, lanes, terms int) 
 			f[19] = f[17] * cold
 		}
 		f[21] = float64(blocks) * float64(h)
-		f[22] = float64(bytes) / 64 * bands
-		f[23] = bands
-		f[24] = bands * cold
-		f[25] = 1
+		if second || l.Chained {
+			channels := l.In
+			if l.Chained {
+				channels = l.Out
+				f[23] = float64(l.Out) * vectors
+			}
+			f[21], f[22] = 0, f[21]*math.Ceil(row*kernel.Lanes/float64(kernel.ChainStrip(channels)))
+		}
+		f[24] = float64(bytes) / 64 * bands
+		f[25] = bands
+		f[26] = bands * cold
+		f[27] = 1
 		if l.Method == sparse.MethodWinograd {
 			const points = 36 // of a transformed tile, each a product
-			f[26] = float64(l.In*l.Out) * tiled
-			f[27] = float64(l.In) * tiled
-			f[28] = float64(l.Out) * tiled
-			f[29] = float64(4*points*l.In*l.Out) / 64 * bands
+			f[28] = float64(l.In*l.Out) * tiled
+			f[29] = float64(l.In) * tiled
+			f[30] = float64(l.Out) * tiled
+			f[31] = float64(4*points*l.In*l.Out) / 64 * bands
+		}
+		if second { // they take one time
+			for j, v := range list[i-1] {
+				f[j] += v
+			}
+			list[i-1] = make([]float64, terms)
 		}
 		list = append(list, f)
 	}

@@ -38,13 +38,13 @@ type worker struct {
 	dst        kernel.Tensor   // rows of it, as the kernels see them
 	src, add   kernel.Tensor   // rows of what is read first and second
 	epilogue   kernel.Epilogue
-	rows       [4][]float32  // channel rows to be shuffled
-	scratch    []float32     // for Winograd
-	gates      []float32     // a row of SiLU's sigmoids
-	spare      []float32     // a row of a strided convolution, over planes
-	strided    kernel.Tensor // of it
+	rows       [4][]float32    // channel rows to be shuffled
+	scratch    []float32       // for Winograd
+	gates      []float32       // a row of SiLU's sigmoids
+	spare      []float32       // a row of a strided convolution, over planes
+	strided    kernel.Tensor   // of it
 	chain      kernel.Epilogue // of the layer that the next one computes, too
-	taps       []space.Tap   // of the columns of the last resized output, over planes
+	taps       []space.Tap     // of the columns of the last resized output, over planes
 	columnsOf  *space.Node
 	columnsFor [2]int          // its widths, in and out
 	busy       []time.Duration // in each layer, while timed

@@ -38,7 +38,8 @@ type benchLayer struct {
 	DenseMACs int     `json:"dense_macs"`
 	MedianMS  float64 `json:"median_ms"`
 	P90MS     float64 `json:"p90_ms"`
-	Pays      bool    `json:"pays"` // pruning makes the layer faster
+	Pays      bool    `json:"pays"`              // pruning makes the layer faster
+	Chained   bool    `json:"chained,omitempty"` // computed together with the next layer, whose times are both's
 
 	explained
 }
@@ -108,11 +109,14 @@ func measure(u *upscaler, name string, s size, runs int) (*benchResult, error) {
 	for i, l := range p.Layers() {
 		r.Layers = append(r.Layers, benchLayer{
 			Name: l.Name, In: l.In, Out: l.Out, Kernel: l.Kernel, Tile: l.B, Scheme: l.Scheme, Density: l.Density,
-			MACs: l.MACs * pixels, DenseMACs: l.DenseMACs * pixels, MedianMS: ms(layers[i].Median), P90MS: ms(layers[i].P90), Pays: l.Pays,
+			MACs: l.MACs * pixels, DenseMACs: l.DenseMACs * pixels, MedianMS: ms(layers[i].Median), P90MS: ms(layers[i].P90), Pays: l.Pays, Chained: l.Chained,
 		})
 	}
 	return r, nil
 }
+
+// withNext stands for the time of a chained layer.
+const withNext = "with the next"
 
 func ms(d time.Duration) float64 { return float64(d) / 1e6 }
 
@@ -130,7 +134,11 @@ func (a *app) printBench(r *benchResult) error {
 		case l.Pays:
 			pays = "yes"
 		}
-		fmt.Fprintf(w, "%s\t%d-%d\t%dx%d\t%s\t%.0f%%\t%d\t%.3f\t%.3f\t%s\t\n", l.Name, l.In, l.Out, l.Kernel, l.Kernel, l.Scheme, 100*l.Density, l.Tile, l.MedianMS, l.P90MS, pays)
+		median, p90 := fmt.Sprintf("%.3f", l.MedianMS), fmt.Sprintf("%.3f", l.P90MS)
+		if l.Chained {
+			median, p90 = withNext, ""
+		}
+		fmt.Fprintf(w, "%s\t%d-%d\t%dx%d\t%s\t%.0f%%\t%d\t%s\t%s\t%s\t\n", l.Name, l.In, l.Out, l.Kernel, l.Kernel, l.Scheme, 100*l.Density, l.Tile, median, p90, pays)
 	}
 	if err := w.Flush(); err != nil {
 		return err

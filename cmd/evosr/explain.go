@@ -48,6 +48,7 @@ func (r *benchResult) explain(p *sparse.Program) error {
 		r.Explain.Passes = append(r.Explain.Passes, explainPass(pass))
 	}
 	pixels := float64(r.Width * r.Height)
+	chained := sparse.LayerInfo{} // what the layer before adds to this one's time
 	for i, l := range p.Layers() {
 		to := &r.Layers[i]
 		to.Op, to.Act, to.Method = l.Op, l.Act, l.Method
@@ -56,12 +57,17 @@ func (r *benchResult) explain(p *sparse.Program) error {
 			continue
 		}
 		to.Speedup = l.Speedup
-		to.PredictedMS = 2 * l.Cost * pixels / r.Explain.PeakGFLOPS / 1e6
+		to.Verdict = verdict(&l)
+		if l.Chained {
+			chained = l
+			continue
+		}
+		to.PredictedMS = 2 * (l.Cost + chained.Cost) * pixels / r.Explain.PeakGFLOPS / 1e6
 		if to.MedianMS > 0 {
-			to.GFLOPS = 2 * float64(l.MACs) * pixels / to.MedianMS / 1e6
+			to.GFLOPS = 2 * float64(l.MACs+chained.MACs) * pixels / to.MedianMS / 1e6
 			to.PeakShare = to.GFLOPS / r.Explain.PeakGFLOPS
 		}
-		to.Verdict = verdict(&l)
+		chained = sparse.LayerInfo{}
 	}
 	return nil
 }
@@ -106,6 +112,11 @@ func (a *app) printExplained(r *benchResult) error {
 		kernel := l.Method
 		if l.Method == sparse.MethodLists {
 			kernel = fmt.Sprintf("lists of %d", l.Tile)
+		}
+		if l.Chained {
+			fmt.Fprintf(w, "%s\t%s\t%dx%d\t%s\t%.0f%%\t%s\t%s\t\t\t\t%s\t\n", l.Name, channels, l.Kernel, l.Kernel, l.Scheme, 100*l.Density,
+				withAct(kernel, l.Act), withNext, l.Verdict)
+			continue
 		}
 		fmt.Fprintf(w, "%s\t%s\t%dx%d\t%s\t%.0f%%\t%s\t%.3f\t%.3f\t%.0f\t%.0f%%\t%s\t\n", l.Name, channels, l.Kernel, l.Kernel, l.Scheme, 100*l.Density,
 			withAct(kernel, l.Act), l.MedianMS, l.PredictedMS, l.GFLOPS, 100*l.PeakShare, l.Verdict)
