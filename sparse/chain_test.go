@@ -103,26 +103,23 @@ func TestArrange(t *testing.T) {
 	}
 }
 
-// TestOrder: elimination leaves pieces of blocks; in order they make fewer
-// multiplications, and the network still computes what its definition says.
+// TestOrder: elimination leaves pieces of blocks; side by side they make shorter
+// lists, and the network still computes what its definition says.
 func TestOrder(t *testing.T) {
-	net := wideNet(t, space.Prune{Scheme: space.Block4, Percent: 75}, 6, 6)
-	p := compile(t, net)
-	i := slices.IndexFunc(p.Passes(), func(p Pass) bool { return p.Name == "order" })
-	if i < 0 || p.Passes()[i].Note[:len("channels of 2 layers")] != "channels of 2 layers" {
-		t.Fatalf("passes %v, want an order of 2 layers", p.Passes())
+	block := space.Prune{Scheme: space.Block4, Percent: 75}
+	g := space.Genome{Width: 32, Slots: []space.Gene{{Kind: space.Wide, Expansion: 4, Prune: [3]space.Prune{block, block, {}}}}}
+	net := randomize(general(2, 1).Shape(g), check.Rand(t))
+	small, from := eliminate(net)
+	loose := fromSubnet(small, from)
+	table := tables["avx512"]
+	layers, _ := loose.order(&table)
+	if layers != 1 {
+		t.Fatalf("%d layers are in a new order, want the expansion", layers)
 	}
-	loose := *p.c.net
-	loose.layers = fromSubnet(p.c.subnet, make([]source, len(p.c.subnet.Layers))).layers
-	table := tableFor(p.Kernels())
-	for i, l := range p.c.net.layers {
-		if l.name != "slot1/expand" && l.name != "slot2/expand" {
-			continue
-		}
-		was := table.choose(&loose.layers[i]).cost
-		if now := table.choose(&l).cost; now >= was {
-			t.Errorf("%s: a cost of %.0f, %.0f without an order", l.name, now, was)
-		}
+	i := slices.IndexFunc(loose.layers, func(l layer) bool { return l.name == "slot1/expand" })
+	was := table.choose(&fromSubnet(small, from).layers[i]).cost
+	if now := table.choose(&loose.layers[i]).cost; now >= was {
+		t.Errorf("a cost of %.0f, %.0f without an order", now, was)
 	}
 	const w, h = 37, 11
 	src := picture(check.Rand(t), w*h)

@@ -9,12 +9,12 @@ import (
 // dummy stands in an order for a channel that is zero and that nothing reads.
 const dummy = -1
 
-// order puts output channels that keep weights in the same places side by side:
-// elimination takes single channels, and what is left of the blocks of two
-// neighbours would else share a list that is as long as both. Where only 1x1
-// layers read 1x1 ones, a block that lacks one channel gets a dummy for it, which
-// costs less than the lists of its halves.
-func (n *network) order() (layers, dummies int) {
+// order puts output channels that keep weights in the same places side by side
+// where that makes lists cheaper: elimination takes single channels, and what is
+// left of the blocks of two neighbours would else share a list that is as long as
+// both. Where only 1x1 layers read 1x1 ones, a block that lacks one channel may get
+// a dummy for it, which can cost less than the lists of its halves.
+func (n *network) order(table *costs) (layers, dummies int) {
 	for i, readers := range n.readers() {
 		l := &n.layers[i]
 		if !n.permutable(i, readers) {
@@ -24,8 +24,20 @@ func (n *network) order() (layers, dummies int) {
 		for _, r := range readers {
 			pad = pad && n.layers[r].pointwise()
 		}
-		order := arrange(l, pad)
-		if slices.IsSorted(order) && len(order) == l.out && order[0] == 0 {
+		best, order := *l, []int(nil)
+		cost := table.choose(l).cost
+		for _, with := range []bool{false, true} {
+			if with && !pad {
+				continue
+			}
+			try := *l
+			to := arrange(l, with)
+			try.permute(to)
+			if c := table.choose(&try).cost; c < cost {
+				best, order, cost = try, to, c
+			}
+		}
+		if order == nil {
 			continue
 		}
 		layers++
@@ -33,7 +45,7 @@ func (n *network) order() (layers, dummies int) {
 		for _, r := range readers {
 			n.layers[r].pick(order)
 		}
-		l.permute(order)
+		*l = best
 	}
 	return layers, dummies
 }

@@ -104,11 +104,11 @@ func finish(c *compiled, o Options) (*Program, error) {
 		o.Kernels = kernel.Best()
 	}
 	c.set, c.threads, c.maxBytes = o.Kernels, o.Threads, o.MaxBytes
-	if !c.net.planes {
-		layers, dummies := c.net.order()
-		c.pass("order", "channels of %d layers that keep weights in the same places were put side by side, with %d dummies", layers, dummies)
-	}
 	table := tableFor(c.set.Name)
+	if !c.net.planes {
+		layers, dummies := c.net.order(&table)
+		c.pass("order", "%d layers' channels that keep weights in the same places were put side by side, with %d dummies", layers, dummies)
+	}
 	for i := range c.net.layers {
 		info, k := table.describe(&c.net.layers[i])
 		c.net.perPixel(i, &info)
