@@ -28,10 +28,12 @@ type winogradArgs struct {
 	beside   unsafe.Pointer // In: two vectors of lane numbers (int32), of the tiles before and of those after, and of what lies beyond
 	v        unsafe.Pointer // transformed source: point, channel, vector
 	vStep    int            // from point to point. Dy: of m
+	vChannel int            // In: from channel to channel
 	u        unsafe.Pointer // transformed weights: point, input channel, output channel
 	uStep    int            // from point to point
 	m        unsafe.Pointer // products: point, output channel, vector; points are OpWinogradOut's P vectors apart. Turn: turned. Dy, Grad: point, tile, output channel. Unfilter: gradients
 	mStep    int            // Grad: from point to point
+	mSkip    int            // Out: beside its vectors, from channel to channel
 	offsets  unsafe.Pointer // Turn: of channels (int64, bytes). Grad: of a row's tiles (int32, bytes) in v
 	dst      unsafe.Pointer // Out: first pixel, first channel
 	dstRow   int

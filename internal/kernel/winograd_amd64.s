@@ -13,8 +13,8 @@ TEXT ·winograd_filter_f32_avx512(SB), NOSPLIT, $0-8
 	VBROADCASTSS 4(AX), Z29
 	VBROADCASTSS 8(AX), Z30
 	VBROADCASTSS 12(AX), Z31
-	MOVQ         160(DI), SI
-	MOVQ         168(DI), DX
+	MOVQ         168(DI), SI
+	MOVQ         176(DI), DX
 	MOVQ         112(DI), R8
 	LEAQ         (DX)(DX*2), BX
 	LEAQ         (BX)(BX*1), CX
@@ -245,9 +245,9 @@ TEXT ·winograd_unfilter_f32_avx512(SB), NOSPLIT, $0-8
 	VBROADCASTSS (AX), Z29
 	VBROADCASTSS 4(AX), Z30
 	VBROADCASTSS 8(AX), Z31
-	MOVQ         160(DI), SI
-	MOVQ         168(DI), DX
-	MOVQ         176(DI), BX
+	MOVQ         168(DI), SI
+	MOVQ         176(DI), DX
+	MOVQ         184(DI), BX
 	MOVQ         112(DI), R8
 	LEAQ         (DX)(DX*2), CX
 	ADDQ         CX, CX
@@ -537,8 +537,8 @@ vector:
 TEXT ·winograd_turn_f32_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ (DI), SI
-	MOVQ 192(DI), DX
-	MOVQ 176(DI), BX
+	MOVQ 208(DI), DX
+	MOVQ 184(DI), BX
 	MOVQ 112(DI), CX
 
 vector:
@@ -673,7 +673,7 @@ TEXT ·winograd_dy_f32_avx512(SB), NOSPLIT, $0-8
 	MOVQ         (DI), SI
 	MOVQ         48(DI), DX
 	LEAQ         (DX)(DX*2), BX
-	MOVQ         176(DI), R8
+	MOVQ         184(DI), R8
 	MOVQ         152(DI), R9
 	MOVQ         120(DI), R10
 	MOVQ         112(DI), R11
@@ -903,17 +903,17 @@ TEXT ·winograd_in_f32_avx512(SB), NOSPLIT, $0-8
 
 channel:
 	MOVQ  (DI), AX
-	ADDQ  288(DI), AX
+	ADDQ  304(DI), AX
 	MOVQ  8(DI), BX
-	ADDQ  296(DI), BX
+	ADDQ  312(DI), BX
 	MOVQ  16(DI), CX
-	ADDQ  304(DI), CX
+	ADDQ  320(DI), CX
 	MOVQ  24(DI), DX
-	ADDQ  312(DI), DX
+	ADDQ  328(DI), DX
 	MOVQ  32(DI), SI
-	ADDQ  320(DI), SI
+	ADDQ  336(DI), SI
 	MOVQ  40(DI), R8
-	ADDQ  328(DI), R8
+	ADDQ  344(DI), R8
 	MOVQ  112(DI), R12
 	LEAQ  (R12)(R12*1), R12
 	LEAQ  2(R12)(R12*1), R12
@@ -1057,20 +1057,18 @@ vector:
 	DECQ         R15
 	JNZ          row
 	MOVQ         48(DI), R11
-	ADDQ         R11, 288(DI)
-	MOVQ         56(DI), R11
-	ADDQ         R11, 296(DI)
-	MOVQ         64(DI), R11
 	ADDQ         R11, 304(DI)
-	MOVQ         72(DI), R11
+	MOVQ         56(DI), R11
 	ADDQ         R11, 312(DI)
-	MOVQ         80(DI), R11
+	MOVQ         64(DI), R11
 	ADDQ         R11, 320(DI)
-	MOVQ         88(DI), R11
+	MOVQ         72(DI), R11
 	ADDQ         R11, 328(DI)
-	MOVQ         112(DI), R11
-	IMUL3Q       $0x40, R11, R11
-	ADDQ         R11, R9
+	MOVQ         80(DI), R11
+	ADDQ         R11, 336(DI)
+	MOVQ         88(DI), R11
+	ADDQ         R11, 344(DI)
+	ADDQ         160(DI), R9
 	DECQ         104(DI)
 	JNZ          channel
 	VZEROUPPER
@@ -1081,8 +1079,8 @@ vector:
 TEXT ·winograd_mul_f32_8x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
-	MOVQ 160(DI), BX
-	MOVQ 176(DI), R8
+	MOVQ 168(DI), BX
+	MOVQ 184(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -1144,10 +1142,10 @@ TEXT ·winograd_grad_f32_8x1_avx512(SB), NOSPLIT, $0-8
 	VMOVDQU32 (AX), Z31
 	VPTESTMD  Z31, Z31, K1
 	MOVQ      144(DI), SI
-	MOVQ      160(DI), R13
+	MOVQ      168(DI), R13
 	MOVQ      56(DI), BX
 	LEAQ      (BX)(BX*2), CX
-	MOVQ      192(DI), R10
+	MOVQ      208(DI), R10
 	MOVQ      112(DI), R11
 	LEAQ      (R10)(R11*4), R10
 	MOVQ      $0x00000024, R15
@@ -1162,8 +1160,8 @@ point:
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
 	MOVQ   SI, R8
-	MOVQ   176(DI), DX
-	MOVQ   368(DI), R12
+	MOVQ   184(DI), DX
+	MOVQ   384(DI), R12
 
 row:
 	MOVQ 112(DI), R11
@@ -1220,10 +1218,10 @@ tile:
 	ADDQ         64(DI), AX
 	VADDPS       (AX), Z7, K1, Z7
 	VMOVUPS      Z7, K1, (AX)
-	ADDQ         168(DI), R13
+	ADDQ         176(DI), R13
 	ADDQ         152(DI), SI
-	MOVQ         184(DI), AX
-	ADDQ         AX, 176(DI)
+	MOVQ         192(DI), AX
+	ADDQ         AX, 184(DI)
 	DECQ         R15
 	JNZ          point
 	VZEROUPPER
@@ -1234,8 +1232,8 @@ tile:
 TEXT ·winograd_mul_f32_8x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
-	MOVQ 160(DI), BX
-	MOVQ 176(DI), R8
+	MOVQ 168(DI), BX
+	MOVQ 184(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -1322,10 +1320,10 @@ TEXT ·winograd_grad_f32_8x2_avx512(SB), NOSPLIT, $0-8
 	VMOVDQU32 (AX), Z31
 	VPTESTMD  Z31, Z31, K1
 	MOVQ      144(DI), SI
-	MOVQ      160(DI), R13
+	MOVQ      168(DI), R13
 	MOVQ      56(DI), BX
 	LEAQ      (BX)(BX*2), CX
-	MOVQ      192(DI), R10
+	MOVQ      208(DI), R10
 	MOVQ      112(DI), R11
 	LEAQ      (R10)(R11*4), R10
 	MOVQ      $0x00000024, R15
@@ -1348,8 +1346,8 @@ point:
 	VPXORD Z14, Z14, Z14
 	VPXORD Z15, Z15, Z15
 	MOVQ   SI, R8
-	MOVQ   176(DI), DX
-	MOVQ   368(DI), R12
+	MOVQ   184(DI), DX
+	MOVQ   384(DI), R12
 
 row:
 	MOVQ 112(DI), R11
@@ -1431,10 +1429,10 @@ tile:
 	VMOVUPS      Z14, (AX)
 	VADDPS       64(AX), Z15, K1, Z15
 	VMOVUPS      Z15, K1, 64(AX)
-	ADDQ         168(DI), R13
+	ADDQ         176(DI), R13
 	ADDQ         152(DI), SI
-	MOVQ         184(DI), AX
-	ADDQ         AX, 176(DI)
+	MOVQ         192(DI), AX
+	ADDQ         AX, 184(DI)
 	DECQ         R15
 	JNZ          point
 	VZEROUPPER
@@ -1445,8 +1443,8 @@ tile:
 TEXT ·winograd_mul_f32_8x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
-	MOVQ 160(DI), BX
-	MOVQ 176(DI), R8
+	MOVQ 168(DI), BX
+	MOVQ 184(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -1558,10 +1556,10 @@ TEXT ·winograd_grad_f32_8x3_avx512(SB), NOSPLIT, $0-8
 	VMOVDQU32 (AX), Z31
 	VPTESTMD  Z31, Z31, K1
 	MOVQ      144(DI), SI
-	MOVQ      160(DI), R13
+	MOVQ      168(DI), R13
 	MOVQ      56(DI), BX
 	LEAQ      (BX)(BX*2), CX
-	MOVQ      192(DI), R10
+	MOVQ      208(DI), R10
 	MOVQ      112(DI), R11
 	LEAQ      (R10)(R11*4), R10
 	MOVQ      $0x00000024, R15
@@ -1592,8 +1590,8 @@ point:
 	VPXORD Z22, Z22, Z22
 	VPXORD Z23, Z23, Z23
 	MOVQ   SI, R8
-	MOVQ   176(DI), DX
-	MOVQ   368(DI), R12
+	MOVQ   184(DI), DX
+	MOVQ   384(DI), R12
 
 row:
 	MOVQ 112(DI), R11
@@ -1700,10 +1698,10 @@ tile:
 	VMOVUPS      Z22, 64(AX)
 	VADDPS       128(AX), Z23, K1, Z23
 	VMOVUPS      Z23, K1, 128(AX)
-	ADDQ         168(DI), R13
+	ADDQ         176(DI), R13
 	ADDQ         152(DI), SI
-	MOVQ         184(DI), AX
-	ADDQ         AX, 176(DI)
+	MOVQ         192(DI), AX
+	ADDQ         AX, 184(DI)
 	DECQ         R15
 	JNZ          point
 	VZEROUPPER
@@ -1714,8 +1712,8 @@ tile:
 TEXT ·winograd_mul_f32_4x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
-	MOVQ 160(DI), BX
-	MOVQ 176(DI), R8
+	MOVQ 168(DI), BX
+	MOVQ 184(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -1761,10 +1759,10 @@ TEXT ·winograd_grad_f32_4x1_avx512(SB), NOSPLIT, $0-8
 	VMOVDQU32 (AX), Z31
 	VPTESTMD  Z31, Z31, K1
 	MOVQ      144(DI), SI
-	MOVQ      160(DI), R13
+	MOVQ      168(DI), R13
 	MOVQ      56(DI), BX
 	LEAQ      (BX)(BX*2), CX
-	MOVQ      192(DI), R10
+	MOVQ      208(DI), R10
 	MOVQ      112(DI), R11
 	LEAQ      (R10)(R11*4), R10
 	MOVQ      $0x00000024, R15
@@ -1775,8 +1773,8 @@ point:
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	MOVQ   SI, R8
-	MOVQ   176(DI), DX
-	MOVQ   368(DI), R12
+	MOVQ   184(DI), DX
+	MOVQ   384(DI), R12
 
 row:
 	MOVQ 112(DI), R11
@@ -1812,10 +1810,10 @@ tile:
 	ADDQ         64(DI), AX
 	VADDPS       (AX), Z3, K1, Z3
 	VMOVUPS      Z3, K1, (AX)
-	ADDQ         168(DI), R13
+	ADDQ         176(DI), R13
 	ADDQ         152(DI), SI
-	MOVQ         184(DI), AX
-	ADDQ         AX, 176(DI)
+	MOVQ         192(DI), AX
+	ADDQ         AX, 184(DI)
 	DECQ         R15
 	JNZ          point
 	VZEROUPPER
@@ -1826,8 +1824,8 @@ tile:
 TEXT ·winograd_mul_f32_4x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
-	MOVQ 160(DI), BX
-	MOVQ 176(DI), R8
+	MOVQ 168(DI), BX
+	MOVQ 184(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -1886,10 +1884,10 @@ TEXT ·winograd_grad_f32_4x2_avx512(SB), NOSPLIT, $0-8
 	VMOVDQU32 (AX), Z31
 	VPTESTMD  Z31, Z31, K1
 	MOVQ      144(DI), SI
-	MOVQ      160(DI), R13
+	MOVQ      168(DI), R13
 	MOVQ      56(DI), BX
 	LEAQ      (BX)(BX*2), CX
-	MOVQ      192(DI), R10
+	MOVQ      208(DI), R10
 	MOVQ      112(DI), R11
 	LEAQ      (R10)(R11*4), R10
 	MOVQ      $0x00000024, R15
@@ -1904,8 +1902,8 @@ point:
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
 	MOVQ   SI, R8
-	MOVQ   176(DI), DX
-	MOVQ   368(DI), R12
+	MOVQ   184(DI), DX
+	MOVQ   384(DI), R12
 
 row:
 	MOVQ 112(DI), R11
@@ -1954,10 +1952,10 @@ tile:
 	VMOVUPS      Z6, (AX)
 	VADDPS       64(AX), Z7, K1, Z7
 	VMOVUPS      Z7, K1, 64(AX)
-	ADDQ         168(DI), R13
+	ADDQ         176(DI), R13
 	ADDQ         152(DI), SI
-	MOVQ         184(DI), AX
-	ADDQ         AX, 176(DI)
+	MOVQ         192(DI), AX
+	ADDQ         AX, 184(DI)
 	DECQ         R15
 	JNZ          point
 	VZEROUPPER
@@ -1968,8 +1966,8 @@ tile:
 TEXT ·winograd_mul_f32_4x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
-	MOVQ 160(DI), BX
-	MOVQ 176(DI), R8
+	MOVQ 168(DI), BX
+	MOVQ 184(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -2041,10 +2039,10 @@ TEXT ·winograd_grad_f32_4x3_avx512(SB), NOSPLIT, $0-8
 	VMOVDQU32 (AX), Z31
 	VPTESTMD  Z31, Z31, K1
 	MOVQ      144(DI), SI
-	MOVQ      160(DI), R13
+	MOVQ      168(DI), R13
 	MOVQ      56(DI), BX
 	LEAQ      (BX)(BX*2), CX
-	MOVQ      192(DI), R10
+	MOVQ      208(DI), R10
 	MOVQ      112(DI), R11
 	LEAQ      (R10)(R11*4), R10
 	MOVQ      $0x00000024, R15
@@ -2063,8 +2061,8 @@ point:
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
 	MOVQ   SI, R8
-	MOVQ   176(DI), DX
-	MOVQ   368(DI), R12
+	MOVQ   184(DI), DX
+	MOVQ   384(DI), R12
 
 row:
 	MOVQ 112(DI), R11
@@ -2126,10 +2124,10 @@ tile:
 	VMOVUPS      Z10, 64(AX)
 	VADDPS       128(AX), Z11, K1, Z11
 	VMOVUPS      Z11, K1, 128(AX)
-	ADDQ         168(DI), R13
+	ADDQ         176(DI), R13
 	ADDQ         152(DI), SI
-	MOVQ         184(DI), AX
-	ADDQ         AX, 176(DI)
+	MOVQ         192(DI), AX
+	ADDQ         AX, 184(DI)
 	DECQ         R15
 	JNZ          point
 	VZEROUPPER
@@ -2140,8 +2138,8 @@ tile:
 TEXT ·winograd_mul_f32_2x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
-	MOVQ 160(DI), BX
-	MOVQ 176(DI), R8
+	MOVQ 168(DI), BX
+	MOVQ 184(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -2179,10 +2177,10 @@ TEXT ·winograd_grad_f32_2x1_avx512(SB), NOSPLIT, $0-8
 	VMOVDQU32 (AX), Z31
 	VPTESTMD  Z31, Z31, K1
 	MOVQ      144(DI), SI
-	MOVQ      160(DI), R13
+	MOVQ      168(DI), R13
 	MOVQ      56(DI), BX
 	LEAQ      (BX)(BX*2), CX
-	MOVQ      192(DI), R10
+	MOVQ      208(DI), R10
 	MOVQ      112(DI), R11
 	LEAQ      (R10)(R11*4), R10
 	MOVQ      $0x00000024, R15
@@ -2191,8 +2189,8 @@ point:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	MOVQ   SI, R8
-	MOVQ   176(DI), DX
-	MOVQ   368(DI), R12
+	MOVQ   184(DI), DX
+	MOVQ   384(DI), R12
 
 row:
 	MOVQ 112(DI), R11
@@ -2218,10 +2216,10 @@ tile:
 	ADDQ         64(DI), AX
 	VADDPS       (AX), Z1, K1, Z1
 	VMOVUPS      Z1, K1, (AX)
-	ADDQ         168(DI), R13
+	ADDQ         176(DI), R13
 	ADDQ         152(DI), SI
-	MOVQ         184(DI), AX
-	ADDQ         AX, 176(DI)
+	MOVQ         192(DI), AX
+	ADDQ         AX, 184(DI)
 	DECQ         R15
 	JNZ          point
 	VZEROUPPER
@@ -2232,8 +2230,8 @@ tile:
 TEXT ·winograd_mul_f32_2x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
-	MOVQ 160(DI), BX
-	MOVQ 176(DI), R8
+	MOVQ 168(DI), BX
+	MOVQ 184(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -2278,10 +2276,10 @@ TEXT ·winograd_grad_f32_2x2_avx512(SB), NOSPLIT, $0-8
 	VMOVDQU32 (AX), Z31
 	VPTESTMD  Z31, Z31, K1
 	MOVQ      144(DI), SI
-	MOVQ      160(DI), R13
+	MOVQ      168(DI), R13
 	MOVQ      56(DI), BX
 	LEAQ      (BX)(BX*2), CX
-	MOVQ      192(DI), R10
+	MOVQ      208(DI), R10
 	MOVQ      112(DI), R11
 	LEAQ      (R10)(R11*4), R10
 	MOVQ      $0x00000024, R15
@@ -2292,8 +2290,8 @@ point:
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	MOVQ   SI, R8
-	MOVQ   176(DI), DX
-	MOVQ   368(DI), R12
+	MOVQ   184(DI), DX
+	MOVQ   384(DI), R12
 
 row:
 	MOVQ 112(DI), R11
@@ -2326,10 +2324,10 @@ tile:
 	VMOVUPS      Z2, (AX)
 	VADDPS       64(AX), Z3, K1, Z3
 	VMOVUPS      Z3, K1, 64(AX)
-	ADDQ         168(DI), R13
+	ADDQ         176(DI), R13
 	ADDQ         152(DI), SI
-	MOVQ         184(DI), AX
-	ADDQ         AX, 176(DI)
+	MOVQ         192(DI), AX
+	ADDQ         AX, 184(DI)
 	DECQ         R15
 	JNZ          point
 	VZEROUPPER
@@ -2340,8 +2338,8 @@ tile:
 TEXT ·winograd_mul_f32_2x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
-	MOVQ 160(DI), BX
-	MOVQ 176(DI), R8
+	MOVQ 168(DI), BX
+	MOVQ 184(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -2393,10 +2391,10 @@ TEXT ·winograd_grad_f32_2x3_avx512(SB), NOSPLIT, $0-8
 	VMOVDQU32 (AX), Z31
 	VPTESTMD  Z31, Z31, K1
 	MOVQ      144(DI), SI
-	MOVQ      160(DI), R13
+	MOVQ      168(DI), R13
 	MOVQ      56(DI), BX
 	LEAQ      (BX)(BX*2), CX
-	MOVQ      192(DI), R10
+	MOVQ      208(DI), R10
 	MOVQ      112(DI), R11
 	LEAQ      (R10)(R11*4), R10
 	MOVQ      $0x00000024, R15
@@ -2409,8 +2407,8 @@ point:
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
 	MOVQ   SI, R8
-	MOVQ   176(DI), DX
-	MOVQ   368(DI), R12
+	MOVQ   184(DI), DX
+	MOVQ   384(DI), R12
 
 row:
 	MOVQ 112(DI), R11
@@ -2450,10 +2448,10 @@ tile:
 	VMOVUPS      Z4, 64(AX)
 	VADDPS       128(AX), Z5, K1, Z5
 	VMOVUPS      Z5, K1, 128(AX)
-	ADDQ         168(DI), R13
+	ADDQ         176(DI), R13
 	ADDQ         152(DI), SI
-	MOVQ         184(DI), AX
-	ADDQ         AX, 176(DI)
+	MOVQ         192(DI), AX
+	ADDQ         AX, 184(DI)
 	DECQ         R15
 	JNZ          point
 	VZEROUPPER
@@ -2464,8 +2462,8 @@ tile:
 TEXT ·winograd_mul_f32_1x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
-	MOVQ 160(DI), BX
-	MOVQ 176(DI), R8
+	MOVQ 168(DI), BX
+	MOVQ 184(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -2498,10 +2496,10 @@ TEXT ·winograd_grad_f32_1x1_avx512(SB), NOSPLIT, $0-8
 	VMOVDQU32 (AX), Z31
 	VPTESTMD  Z31, Z31, K1
 	MOVQ      144(DI), SI
-	MOVQ      160(DI), R13
+	MOVQ      168(DI), R13
 	MOVQ      56(DI), BX
 	LEAQ      (BX)(BX*2), CX
-	MOVQ      192(DI), R10
+	MOVQ      208(DI), R10
 	MOVQ      112(DI), R11
 	LEAQ      (R10)(R11*4), R10
 	MOVQ      $0x00000024, R15
@@ -2509,8 +2507,8 @@ TEXT ·winograd_grad_f32_1x1_avx512(SB), NOSPLIT, $0-8
 point:
 	VPXORD Z0, Z0, Z0
 	MOVQ   SI, R8
-	MOVQ   176(DI), DX
-	MOVQ   368(DI), R12
+	MOVQ   184(DI), DX
+	MOVQ   384(DI), R12
 
 row:
 	MOVQ 112(DI), R11
@@ -2531,10 +2529,10 @@ tile:
 	MOVQ         R13, AX
 	VADDPS       (AX), Z0, K1, Z0
 	VMOVUPS      Z0, K1, (AX)
-	ADDQ         168(DI), R13
+	ADDQ         176(DI), R13
 	ADDQ         152(DI), SI
-	MOVQ         184(DI), AX
-	ADDQ         AX, 176(DI)
+	MOVQ         192(DI), AX
+	ADDQ         AX, 184(DI)
 	DECQ         R15
 	JNZ          point
 	VZEROUPPER
@@ -2545,8 +2543,8 @@ tile:
 TEXT ·winograd_mul_f32_1x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
-	MOVQ 160(DI), BX
-	MOVQ 176(DI), R8
+	MOVQ 168(DI), BX
+	MOVQ 184(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -2582,10 +2580,10 @@ TEXT ·winograd_grad_f32_1x2_avx512(SB), NOSPLIT, $0-8
 	VMOVDQU32 (AX), Z31
 	VPTESTMD  Z31, Z31, K1
 	MOVQ      144(DI), SI
-	MOVQ      160(DI), R13
+	MOVQ      168(DI), R13
 	MOVQ      56(DI), BX
 	LEAQ      (BX)(BX*2), CX
-	MOVQ      192(DI), R10
+	MOVQ      208(DI), R10
 	MOVQ      112(DI), R11
 	LEAQ      (R10)(R11*4), R10
 	MOVQ      $0x00000024, R15
@@ -2594,8 +2592,8 @@ point:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	MOVQ   SI, R8
-	MOVQ   176(DI), DX
-	MOVQ   368(DI), R12
+	MOVQ   184(DI), DX
+	MOVQ   384(DI), R12
 
 row:
 	MOVQ 112(DI), R11
@@ -2620,10 +2618,10 @@ tile:
 	VMOVUPS      Z0, (AX)
 	VADDPS       64(AX), Z1, K1, Z1
 	VMOVUPS      Z1, K1, 64(AX)
-	ADDQ         168(DI), R13
+	ADDQ         176(DI), R13
 	ADDQ         152(DI), SI
-	MOVQ         184(DI), AX
-	ADDQ         AX, 176(DI)
+	MOVQ         192(DI), AX
+	ADDQ         AX, 184(DI)
 	DECQ         R15
 	JNZ          point
 	VZEROUPPER
@@ -2634,8 +2632,8 @@ tile:
 TEXT ·winograd_mul_f32_1x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
-	MOVQ 160(DI), BX
-	MOVQ 176(DI), R8
+	MOVQ 168(DI), BX
+	MOVQ 184(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -2674,10 +2672,10 @@ TEXT ·winograd_grad_f32_1x3_avx512(SB), NOSPLIT, $0-8
 	VMOVDQU32 (AX), Z31
 	VPTESTMD  Z31, Z31, K1
 	MOVQ      144(DI), SI
-	MOVQ      160(DI), R13
+	MOVQ      168(DI), R13
 	MOVQ      56(DI), BX
 	LEAQ      (BX)(BX*2), CX
-	MOVQ      192(DI), R10
+	MOVQ      208(DI), R10
 	MOVQ      112(DI), R11
 	LEAQ      (R10)(R11*4), R10
 	MOVQ      $0x00000024, R15
@@ -2687,8 +2685,8 @@ point:
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	MOVQ   SI, R8
-	MOVQ   176(DI), DX
-	MOVQ   368(DI), R12
+	MOVQ   184(DI), DX
+	MOVQ   384(DI), R12
 
 row:
 	MOVQ 112(DI), R11
@@ -2717,10 +2715,10 @@ tile:
 	VMOVUPS      Z1, 64(AX)
 	VADDPS       128(AX), Z2, K1, Z2
 	VMOVUPS      Z2, K1, 128(AX)
-	ADDQ         168(DI), R13
+	ADDQ         176(DI), R13
 	ADDQ         152(DI), SI
-	MOVQ         184(DI), AX
-	ADDQ         AX, 176(DI)
+	MOVQ         192(DI), AX
+	ADDQ         AX, 184(DI)
 	DECQ         R15
 	JNZ          point
 	VZEROUPPER
@@ -2735,9 +2733,9 @@ TEXT ·winograd_out_f32_avx512(SB), NOSPLIT, $0-8
 	VBROADCASTSS 4(AX), Z29
 	VBROADCASTSS 8(AX), Z30
 	VBROADCASTSS 12(AX), Z31
-	MOVQ         176(DI), SI
-	MOVQ         200(DI), DX
-	MOVQ         224(DI), R8
+	MOVQ         184(DI), SI
+	MOVQ         216(DI), DX
+	MOVQ         240(DI), R8
 	MOVQ         104(DI), R12
 	MOVQ         120(DI), R15
 
@@ -2856,12 +2854,12 @@ vector:
 
 rows:
 	MOVQ         R9, AX
-	ADDQ         336(DI), AX
+	ADDQ         352(DI), AX
 	MOVQ         R10, BX
-	ADDQ         344(DI), BX
-	CMPQ         360(DI), $0x00
+	ADDQ         360(DI), BX
+	CMPQ         376(DI), $0x00
 	JGT          skip0
-	CMPQ         368(DI), $0x00
+	CMPQ         384(DI), $0x00
 	JLE          skip0
 	VADDPS       Z2, Z1, Z24
 	VSUBPS       Z2, Z1, Z1
@@ -2882,14 +2880,14 @@ rows:
 	VUNPCKHPD    Z3, Z1, Z26
 	VUNPCKLPD    Z4, Z2, Z24
 	VUNPCKHPD    Z4, Z2, Z5
-	MOVQ         256(DI), CX
-	ADDQ         352(DI), CX
+	MOVQ         272(DI), CX
+	ADDQ         368(DI), CX
 	VBROADCASTSS (CX), Z1
 	VADDPS       Z1, Z0, Z0
 	VADDPS       Z1, Z26, Z26
 	VADDPS       Z1, Z24, Z24
 	VADDPS       Z1, Z5, Z5
-	CMPQ         224(DI), $0x00
+	CMPQ         240(DI), $0x00
 	JEQ          relu0
 	VADDPS       (BX), Z0, K1, Z0
 	VADDPS       64(BX), Z26, K2, Z26
@@ -2897,7 +2895,7 @@ rows:
 	VADDPS       192(BX), Z5, K4, Z5
 
 relu0:
-	CMPQ   280(DI), $0x00
+	CMPQ   296(DI), $0x00
 	JEQ    slope0
 	VPXORD Z1, Z1, Z1
 	VMAXPS Z0, Z1, Z0
@@ -2906,10 +2904,10 @@ relu0:
 	VMAXPS Z5, Z1, Z5
 
 slope0:
-	MOVQ         264(DI), CX
+	MOVQ         280(DI), CX
 	TESTQ        CX, CX
 	JZ           clip0
-	ADDQ         352(DI), CX
+	ADDQ         368(DI), CX
 	VBROADCASTSS (CX), Z2
 	VPXORD       Z1, Z1, Z1
 	VCMPPS       $0x11, Z1, Z0, K5
@@ -2922,7 +2920,7 @@ slope0:
 	VMULPS       Z2, Z5, K5, Z5
 
 clip0:
-	MOVQ         272(DI), CX
+	MOVQ         288(DI), CX
 	TESTQ        CX, CX
 	JZ           write0
 	VBROADCASTSS (CX), Z3
@@ -2937,10 +2935,10 @@ clip0:
 	VMINPS       Z5, Z4, Z5
 
 write0:
-	MOVQ      248(DI), CX
+	MOVQ      264(DI), CX
 	TESTQ     CX, CX
 	JZ        gated0
-	SUBQ      200(DI), CX
+	SUBQ      216(DI), CX
 	ADDQ      AX, CX
 	VPXORD    Z1, Z1, Z1
 	VCMPPS    $0x11, (CX), Z1, K1, K5
@@ -2959,11 +2957,11 @@ gated0:
 	VMOVUPS Z5, K4, 192(AX)
 
 skip0:
-	ADDQ         208(DI), AX
-	ADDQ         232(DI), BX
-	CMPQ         360(DI), $0x01
+	ADDQ         224(DI), AX
+	ADDQ         248(DI), BX
+	CMPQ         376(DI), $0x01
 	JGT          skip1
-	CMPQ         368(DI), $0x01
+	CMPQ         384(DI), $0x01
 	JLE          skip1
 	VADDPS       Z8, Z7, Z24
 	VSUBPS       Z8, Z7, Z7
@@ -2984,14 +2982,14 @@ skip0:
 	VUNPCKHPD    Z9, Z7, Z26
 	VUNPCKLPD    Z10, Z8, Z24
 	VUNPCKHPD    Z10, Z8, Z11
-	MOVQ         256(DI), CX
-	ADDQ         352(DI), CX
+	MOVQ         272(DI), CX
+	ADDQ         368(DI), CX
 	VBROADCASTSS (CX), Z7
 	VADDPS       Z7, Z6, Z6
 	VADDPS       Z7, Z26, Z26
 	VADDPS       Z7, Z24, Z24
 	VADDPS       Z7, Z11, Z11
-	CMPQ         224(DI), $0x00
+	CMPQ         240(DI), $0x00
 	JEQ          relu1
 	VADDPS       (BX), Z6, K1, Z6
 	VADDPS       64(BX), Z26, K2, Z26
@@ -2999,7 +2997,7 @@ skip0:
 	VADDPS       192(BX), Z11, K4, Z11
 
 relu1:
-	CMPQ   280(DI), $0x00
+	CMPQ   296(DI), $0x00
 	JEQ    slope1
 	VPXORD Z7, Z7, Z7
 	VMAXPS Z6, Z7, Z6
@@ -3008,10 +3006,10 @@ relu1:
 	VMAXPS Z11, Z7, Z11
 
 slope1:
-	MOVQ         264(DI), CX
+	MOVQ         280(DI), CX
 	TESTQ        CX, CX
 	JZ           clip1
-	ADDQ         352(DI), CX
+	ADDQ         368(DI), CX
 	VBROADCASTSS (CX), Z8
 	VPXORD       Z7, Z7, Z7
 	VCMPPS       $0x11, Z7, Z6, K5
@@ -3024,7 +3022,7 @@ slope1:
 	VMULPS       Z8, Z11, K5, Z11
 
 clip1:
-	MOVQ         272(DI), CX
+	MOVQ         288(DI), CX
 	TESTQ        CX, CX
 	JZ           write1
 	VBROADCASTSS (CX), Z9
@@ -3039,10 +3037,10 @@ clip1:
 	VMINPS       Z11, Z10, Z11
 
 write1:
-	MOVQ      248(DI), CX
+	MOVQ      264(DI), CX
 	TESTQ     CX, CX
 	JZ        gated1
-	SUBQ      200(DI), CX
+	SUBQ      216(DI), CX
 	ADDQ      AX, CX
 	VPXORD    Z7, Z7, Z7
 	VCMPPS    $0x11, (CX), Z7, K1, K5
@@ -3061,11 +3059,11 @@ gated1:
 	VMOVUPS Z11, K4, 192(AX)
 
 skip1:
-	ADDQ         208(DI), AX
-	ADDQ         232(DI), BX
-	CMPQ         360(DI), $0x02
+	ADDQ         224(DI), AX
+	ADDQ         248(DI), BX
+	CMPQ         376(DI), $0x02
 	JGT          skip2
-	CMPQ         368(DI), $0x02
+	CMPQ         384(DI), $0x02
 	JLE          skip2
 	VADDPS       Z14, Z13, Z24
 	VSUBPS       Z14, Z13, Z13
@@ -3086,14 +3084,14 @@ skip1:
 	VUNPCKHPD    Z15, Z13, Z26
 	VUNPCKLPD    Z16, Z14, Z24
 	VUNPCKHPD    Z16, Z14, Z17
-	MOVQ         256(DI), CX
-	ADDQ         352(DI), CX
+	MOVQ         272(DI), CX
+	ADDQ         368(DI), CX
 	VBROADCASTSS (CX), Z13
 	VADDPS       Z13, Z12, Z12
 	VADDPS       Z13, Z26, Z26
 	VADDPS       Z13, Z24, Z24
 	VADDPS       Z13, Z17, Z17
-	CMPQ         224(DI), $0x00
+	CMPQ         240(DI), $0x00
 	JEQ          relu2
 	VADDPS       (BX), Z12, K1, Z12
 	VADDPS       64(BX), Z26, K2, Z26
@@ -3101,7 +3099,7 @@ skip1:
 	VADDPS       192(BX), Z17, K4, Z17
 
 relu2:
-	CMPQ   280(DI), $0x00
+	CMPQ   296(DI), $0x00
 	JEQ    slope2
 	VPXORD Z13, Z13, Z13
 	VMAXPS Z12, Z13, Z12
@@ -3110,10 +3108,10 @@ relu2:
 	VMAXPS Z17, Z13, Z17
 
 slope2:
-	MOVQ         264(DI), CX
+	MOVQ         280(DI), CX
 	TESTQ        CX, CX
 	JZ           clip2
-	ADDQ         352(DI), CX
+	ADDQ         368(DI), CX
 	VBROADCASTSS (CX), Z14
 	VPXORD       Z13, Z13, Z13
 	VCMPPS       $0x11, Z13, Z12, K5
@@ -3126,7 +3124,7 @@ slope2:
 	VMULPS       Z14, Z17, K5, Z17
 
 clip2:
-	MOVQ         272(DI), CX
+	MOVQ         288(DI), CX
 	TESTQ        CX, CX
 	JZ           write2
 	VBROADCASTSS (CX), Z15
@@ -3141,10 +3139,10 @@ clip2:
 	VMINPS       Z17, Z16, Z17
 
 write2:
-	MOVQ      248(DI), CX
+	MOVQ      264(DI), CX
 	TESTQ     CX, CX
 	JZ        gated2
-	SUBQ      200(DI), CX
+	SUBQ      216(DI), CX
 	ADDQ      AX, CX
 	VPXORD    Z13, Z13, Z13
 	VCMPPS    $0x11, (CX), Z13, K1, K5
@@ -3163,11 +3161,11 @@ gated2:
 	VMOVUPS Z17, K4, 192(AX)
 
 skip2:
-	ADDQ         208(DI), AX
-	ADDQ         232(DI), BX
-	CMPQ         360(DI), $0x03
+	ADDQ         224(DI), AX
+	ADDQ         248(DI), BX
+	CMPQ         376(DI), $0x03
 	JGT          skip3
-	CMPQ         368(DI), $0x03
+	CMPQ         384(DI), $0x03
 	JLE          skip3
 	VADDPS       Z20, Z19, Z24
 	VSUBPS       Z20, Z19, Z19
@@ -3188,14 +3186,14 @@ skip2:
 	VUNPCKHPD    Z21, Z19, Z26
 	VUNPCKLPD    Z22, Z20, Z24
 	VUNPCKHPD    Z22, Z20, Z23
-	MOVQ         256(DI), CX
-	ADDQ         352(DI), CX
+	MOVQ         272(DI), CX
+	ADDQ         368(DI), CX
 	VBROADCASTSS (CX), Z19
 	VADDPS       Z19, Z18, Z18
 	VADDPS       Z19, Z26, Z26
 	VADDPS       Z19, Z24, Z24
 	VADDPS       Z19, Z23, Z23
-	CMPQ         224(DI), $0x00
+	CMPQ         240(DI), $0x00
 	JEQ          relu3
 	VADDPS       (BX), Z18, K1, Z18
 	VADDPS       64(BX), Z26, K2, Z26
@@ -3203,7 +3201,7 @@ skip2:
 	VADDPS       192(BX), Z23, K4, Z23
 
 relu3:
-	CMPQ   280(DI), $0x00
+	CMPQ   296(DI), $0x00
 	JEQ    slope3
 	VPXORD Z19, Z19, Z19
 	VMAXPS Z18, Z19, Z18
@@ -3212,10 +3210,10 @@ relu3:
 	VMAXPS Z23, Z19, Z23
 
 slope3:
-	MOVQ         264(DI), CX
+	MOVQ         280(DI), CX
 	TESTQ        CX, CX
 	JZ           clip3
-	ADDQ         352(DI), CX
+	ADDQ         368(DI), CX
 	VBROADCASTSS (CX), Z20
 	VPXORD       Z19, Z19, Z19
 	VCMPPS       $0x11, Z19, Z18, K5
@@ -3228,7 +3226,7 @@ slope3:
 	VMULPS       Z20, Z23, K5, Z23
 
 clip3:
-	MOVQ         272(DI), CX
+	MOVQ         288(DI), CX
 	TESTQ        CX, CX
 	JZ           write3
 	VBROADCASTSS (CX), Z21
@@ -3243,10 +3241,10 @@ clip3:
 	VMINPS       Z23, Z22, Z23
 
 write3:
-	MOVQ      248(DI), CX
+	MOVQ      264(DI), CX
 	TESTQ     CX, CX
 	JZ        gated3
-	SUBQ      200(DI), CX
+	SUBQ      216(DI), CX
 	ADDQ      AX, CX
 	VPXORD    Z19, Z19, Z19
 	VCMPPS    $0x11, (CX), Z19, K1, K5
@@ -3265,16 +3263,17 @@ gated3:
 	VMOVUPS Z23, K4, 192(AX)
 
 skip3:
-	ADDQ 208(DI), AX
-	ADDQ 232(DI), BX
+	ADDQ 224(DI), AX
+	ADDQ 248(DI), BX
 	ADDQ $+64, SI
 	ADDQ $+256, R9
 	ADDQ $+256, R10
 	DECQ R11
 	JNZ  vector
-	ADDQ 216(DI), DX
-	ADDQ 240(DI), R8
-	ADDQ $0x04, 352(DI)
+	ADDQ 200(DI), SI
+	ADDQ 232(DI), DX
+	ADDQ 256(DI), R8
+	ADDQ $0x04, 368(DI)
 	DECQ R12
 	JNZ  channel
 	VZEROUPPER
@@ -3289,8 +3288,8 @@ TEXT ·winograd_filter_f32_avx2(SB), NOSPLIT, $0-8
 	VBROADCASTSS 4(AX), Y13
 	VBROADCASTSS 8(AX), Y14
 	VBROADCASTSS 12(AX), Y15
-	MOVQ         160(DI), SI
-	MOVQ         168(DI), DX
+	MOVQ         168(DI), SI
+	MOVQ         176(DI), DX
 	MOVQ         112(DI), R8
 	LEAQ         (DX)(DX*2), BX
 	LEAQ         (BX)(BX*1), CX
@@ -3521,9 +3520,9 @@ TEXT ·winograd_unfilter_f32_avx2(SB), NOSPLIT, $0-8
 	VBROADCASTSS (AX), Y13
 	VBROADCASTSS 4(AX), Y14
 	VBROADCASTSS 8(AX), Y15
-	MOVQ         160(DI), SI
-	MOVQ         168(DI), DX
-	MOVQ         176(DI), BX
+	MOVQ         168(DI), SI
+	MOVQ         176(DI), DX
+	MOVQ         184(DI), BX
 	MOVQ         112(DI), R8
 	LEAQ         (DX)(DX*2), CX
 	ADDQ         CX, CX
@@ -3813,8 +3812,8 @@ vector:
 TEXT ·winograd_turn_f32_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ (DI), SI
-	MOVQ 192(DI), DX
-	MOVQ 176(DI), BX
+	MOVQ 208(DI), DX
+	MOVQ 184(DI), BX
 	MOVQ 112(DI), CX
 
 vector:
@@ -3885,7 +3884,7 @@ TEXT ·winograd_dy_f32_avx2(SB), NOSPLIT, $0-8
 	MOVQ         (DI), SI
 	MOVQ         48(DI), DX
 	LEAQ         (DX)(DX*2), BX
-	MOVQ         176(DI), R8
+	MOVQ         184(DI), R8
 	MOVQ         152(DI), R9
 	MOVQ         120(DI), R10
 	MOVQ         112(DI), R11
@@ -4160,17 +4159,17 @@ TEXT ·winograd_in_f32_avx2(SB), NOSPLIT, $0-8
 
 channel:
 	MOVQ  (DI), AX
-	ADDQ  288(DI), AX
+	ADDQ  304(DI), AX
 	MOVQ  8(DI), BX
-	ADDQ  296(DI), BX
+	ADDQ  312(DI), BX
 	MOVQ  16(DI), CX
-	ADDQ  304(DI), CX
+	ADDQ  320(DI), CX
 	MOVQ  24(DI), DX
-	ADDQ  312(DI), DX
+	ADDQ  328(DI), DX
 	MOVQ  32(DI), SI
-	ADDQ  320(DI), SI
+	ADDQ  336(DI), SI
 	MOVQ  40(DI), R8
-	ADDQ  328(DI), R8
+	ADDQ  344(DI), R8
 	MOVQ  112(DI), R12
 	LEAQ  (R12)(R12*1), R12
 	LEAQ  2(R12)(R12*1), R12
@@ -4316,20 +4315,18 @@ vector:
 	DECQ         R15
 	JNZ          row
 	MOVQ         48(DI), R11
-	ADDQ         R11, 288(DI)
-	MOVQ         56(DI), R11
-	ADDQ         R11, 296(DI)
-	MOVQ         64(DI), R11
 	ADDQ         R11, 304(DI)
-	MOVQ         72(DI), R11
+	MOVQ         56(DI), R11
 	ADDQ         R11, 312(DI)
-	MOVQ         80(DI), R11
+	MOVQ         64(DI), R11
 	ADDQ         R11, 320(DI)
-	MOVQ         88(DI), R11
+	MOVQ         72(DI), R11
 	ADDQ         R11, 328(DI)
-	MOVQ         112(DI), R11
-	IMUL3Q       $0x20, R11, R11
-	ADDQ         R11, R9
+	MOVQ         80(DI), R11
+	ADDQ         R11, 336(DI)
+	MOVQ         88(DI), R11
+	ADDQ         R11, 344(DI)
+	ADDQ         160(DI), R9
 	DECQ         104(DI)
 	JNZ          channel
 	VZEROUPPER
@@ -4340,8 +4337,8 @@ vector:
 TEXT ·winograd_mul_f32_4x1_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
-	MOVQ 160(DI), BX
-	MOVQ 176(DI), R8
+	MOVQ 168(DI), BX
+	MOVQ 184(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -4384,10 +4381,10 @@ channel:
 TEXT ·winograd_grad_f32_4x1_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
-	MOVQ 160(DI), R13
+	MOVQ 168(DI), R13
 	MOVQ 56(DI), BX
 	LEAQ (BX)(BX*2), CX
-	MOVQ 192(DI), R10
+	MOVQ 208(DI), R10
 	MOVQ 112(DI), R11
 	LEAQ (R10)(R11*4), R10
 	MOVQ $0x00000024, R15
@@ -4398,8 +4395,8 @@ point:
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	MOVQ   SI, R8
-	MOVQ   176(DI), DX
-	MOVQ   368(DI), R12
+	MOVQ   184(DI), DX
+	MOVQ   384(DI), R12
 
 row:
 	MOVQ 112(DI), R11
@@ -4441,10 +4438,10 @@ tile:
 	VMASKMOVPS   (AX), Y15, Y4
 	VADDPS       Y4, Y3, Y3
 	VMASKMOVPS   Y3, Y15, (AX)
-	ADDQ         168(DI), R13
+	ADDQ         176(DI), R13
 	ADDQ         152(DI), SI
-	MOVQ         184(DI), AX
-	ADDQ         AX, 176(DI)
+	MOVQ         192(DI), AX
+	ADDQ         AX, 184(DI)
 	DECQ         R15
 	JNZ          point
 	VZEROUPPER
@@ -4455,8 +4452,8 @@ tile:
 TEXT ·winograd_mul_f32_4x2_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
-	MOVQ 160(DI), BX
-	MOVQ 176(DI), R8
+	MOVQ 168(DI), BX
+	MOVQ 184(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -4512,10 +4509,10 @@ channel:
 TEXT ·winograd_grad_f32_4x2_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
-	MOVQ 160(DI), R13
+	MOVQ 168(DI), R13
 	MOVQ 56(DI), BX
 	LEAQ (BX)(BX*2), CX
-	MOVQ 192(DI), R10
+	MOVQ 208(DI), R10
 	MOVQ 112(DI), R11
 	LEAQ (R10)(R11*4), R10
 	MOVQ $0x00000024, R15
@@ -4530,8 +4527,8 @@ point:
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 	MOVQ   SI, R8
-	MOVQ   176(DI), DX
-	MOVQ   368(DI), R12
+	MOVQ   184(DI), DX
+	MOVQ   384(DI), R12
 
 row:
 	MOVQ 112(DI), R11
@@ -4586,10 +4583,10 @@ tile:
 	VMASKMOVPS   32(AX), Y15, Y8
 	VADDPS       Y8, Y7, Y7
 	VMASKMOVPS   Y7, Y15, 32(AX)
-	ADDQ         168(DI), R13
+	ADDQ         176(DI), R13
 	ADDQ         152(DI), SI
-	MOVQ         184(DI), AX
-	ADDQ         AX, 176(DI)
+	MOVQ         192(DI), AX
+	ADDQ         AX, 184(DI)
 	DECQ         R15
 	JNZ          point
 	VZEROUPPER
@@ -4600,8 +4597,8 @@ tile:
 TEXT ·winograd_mul_f32_4x3_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
-	MOVQ 160(DI), BX
-	MOVQ 176(DI), R8
+	MOVQ 168(DI), BX
+	MOVQ 184(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -4670,10 +4667,10 @@ channel:
 TEXT ·winograd_grad_f32_4x3_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
-	MOVQ 160(DI), R13
+	MOVQ 168(DI), R13
 	MOVQ 56(DI), BX
 	LEAQ (BX)(BX*2), CX
-	MOVQ 192(DI), R10
+	MOVQ 208(DI), R10
 	MOVQ 112(DI), R11
 	LEAQ (R10)(R11*4), R10
 	MOVQ $0x00000024, R15
@@ -4692,8 +4689,8 @@ point:
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	MOVQ   SI, R8
-	MOVQ   176(DI), DX
-	MOVQ   368(DI), R12
+	MOVQ   184(DI), DX
+	MOVQ   384(DI), R12
 
 row:
 	MOVQ 112(DI), R11
@@ -4761,10 +4758,10 @@ tile:
 	VMASKMOVPS   64(AX), Y15, Y12
 	VADDPS       Y12, Y11, Y11
 	VMASKMOVPS   Y11, Y15, 64(AX)
-	ADDQ         168(DI), R13
+	ADDQ         176(DI), R13
 	ADDQ         152(DI), SI
-	MOVQ         184(DI), AX
-	ADDQ         AX, 176(DI)
+	MOVQ         192(DI), AX
+	ADDQ         AX, 184(DI)
 	DECQ         R15
 	JNZ          point
 	VZEROUPPER
@@ -4775,8 +4772,8 @@ tile:
 TEXT ·winograd_mul_f32_2x1_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
-	MOVQ 160(DI), BX
-	MOVQ 176(DI), R8
+	MOVQ 168(DI), BX
+	MOVQ 184(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -4811,10 +4808,10 @@ channel:
 TEXT ·winograd_grad_f32_2x1_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
-	MOVQ 160(DI), R13
+	MOVQ 168(DI), R13
 	MOVQ 56(DI), BX
 	LEAQ (BX)(BX*2), CX
-	MOVQ 192(DI), R10
+	MOVQ 208(DI), R10
 	MOVQ 112(DI), R11
 	LEAQ (R10)(R11*4), R10
 	MOVQ $0x00000024, R15
@@ -4823,8 +4820,8 @@ point:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	MOVQ   SI, R8
-	MOVQ   176(DI), DX
-	MOVQ   368(DI), R12
+	MOVQ   184(DI), DX
+	MOVQ   384(DI), R12
 
 row:
 	MOVQ 112(DI), R11
@@ -4854,10 +4851,10 @@ tile:
 	VMASKMOVPS   (AX), Y15, Y2
 	VADDPS       Y2, Y1, Y1
 	VMASKMOVPS   Y1, Y15, (AX)
-	ADDQ         168(DI), R13
+	ADDQ         176(DI), R13
 	ADDQ         152(DI), SI
-	MOVQ         184(DI), AX
-	ADDQ         AX, 176(DI)
+	MOVQ         192(DI), AX
+	ADDQ         AX, 184(DI)
 	DECQ         R15
 	JNZ          point
 	VZEROUPPER
@@ -4868,8 +4865,8 @@ tile:
 TEXT ·winograd_mul_f32_2x2_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
-	MOVQ 160(DI), BX
-	MOVQ 176(DI), R8
+	MOVQ 168(DI), BX
+	MOVQ 184(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -4911,10 +4908,10 @@ channel:
 TEXT ·winograd_grad_f32_2x2_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
-	MOVQ 160(DI), R13
+	MOVQ 168(DI), R13
 	MOVQ 56(DI), BX
 	LEAQ (BX)(BX*2), CX
-	MOVQ 192(DI), R10
+	MOVQ 208(DI), R10
 	MOVQ 112(DI), R11
 	LEAQ (R10)(R11*4), R10
 	MOVQ $0x00000024, R15
@@ -4925,8 +4922,8 @@ point:
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	MOVQ   SI, R8
-	MOVQ   176(DI), DX
-	MOVQ   368(DI), R12
+	MOVQ   184(DI), DX
+	MOVQ   384(DI), R12
 
 row:
 	MOVQ 112(DI), R11
@@ -4963,10 +4960,10 @@ tile:
 	VMASKMOVPS   32(AX), Y15, Y4
 	VADDPS       Y4, Y3, Y3
 	VMASKMOVPS   Y3, Y15, 32(AX)
-	ADDQ         168(DI), R13
+	ADDQ         176(DI), R13
 	ADDQ         152(DI), SI
-	MOVQ         184(DI), AX
-	ADDQ         AX, 176(DI)
+	MOVQ         192(DI), AX
+	ADDQ         AX, 184(DI)
 	DECQ         R15
 	JNZ          point
 	VZEROUPPER
@@ -4977,8 +4974,8 @@ tile:
 TEXT ·winograd_mul_f32_2x3_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
-	MOVQ 160(DI), BX
-	MOVQ 176(DI), R8
+	MOVQ 168(DI), BX
+	MOVQ 184(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -5027,10 +5024,10 @@ channel:
 TEXT ·winograd_grad_f32_2x3_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
-	MOVQ 160(DI), R13
+	MOVQ 168(DI), R13
 	MOVQ 56(DI), BX
 	LEAQ (BX)(BX*2), CX
-	MOVQ 192(DI), R10
+	MOVQ 208(DI), R10
 	MOVQ 112(DI), R11
 	LEAQ (R10)(R11*4), R10
 	MOVQ $0x00000024, R15
@@ -5043,8 +5040,8 @@ point:
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
 	MOVQ   SI, R8
-	MOVQ   176(DI), DX
-	MOVQ   368(DI), R12
+	MOVQ   184(DI), DX
+	MOVQ   384(DI), R12
 
 row:
 	MOVQ 112(DI), R11
@@ -5088,10 +5085,10 @@ tile:
 	VMASKMOVPS   64(AX), Y15, Y6
 	VADDPS       Y6, Y5, Y5
 	VMASKMOVPS   Y5, Y15, 64(AX)
-	ADDQ         168(DI), R13
+	ADDQ         176(DI), R13
 	ADDQ         152(DI), SI
-	MOVQ         184(DI), AX
-	ADDQ         AX, 176(DI)
+	MOVQ         192(DI), AX
+	ADDQ         AX, 184(DI)
 	DECQ         R15
 	JNZ          point
 	VZEROUPPER
@@ -5102,8 +5099,8 @@ tile:
 TEXT ·winograd_mul_f32_1x1_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
-	MOVQ 160(DI), BX
-	MOVQ 176(DI), R8
+	MOVQ 168(DI), BX
+	MOVQ 184(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -5133,10 +5130,10 @@ channel:
 TEXT ·winograd_grad_f32_1x1_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
-	MOVQ 160(DI), R13
+	MOVQ 168(DI), R13
 	MOVQ 56(DI), BX
 	LEAQ (BX)(BX*2), CX
-	MOVQ 192(DI), R10
+	MOVQ 208(DI), R10
 	MOVQ 112(DI), R11
 	LEAQ (R10)(R11*4), R10
 	MOVQ $0x00000024, R15
@@ -5144,8 +5141,8 @@ TEXT ·winograd_grad_f32_1x1_avx2(SB), NOSPLIT, $0-8
 point:
 	VXORPS Y0, Y0, Y0
 	MOVQ   SI, R8
-	MOVQ   176(DI), DX
-	MOVQ   368(DI), R12
+	MOVQ   184(DI), DX
+	MOVQ   384(DI), R12
 
 row:
 	MOVQ 112(DI), R11
@@ -5169,10 +5166,10 @@ tile:
 	VMASKMOVPS   (AX), Y15, Y1
 	VADDPS       Y1, Y0, Y0
 	VMASKMOVPS   Y0, Y15, (AX)
-	ADDQ         168(DI), R13
+	ADDQ         176(DI), R13
 	ADDQ         152(DI), SI
-	MOVQ         184(DI), AX
-	ADDQ         AX, 176(DI)
+	MOVQ         192(DI), AX
+	ADDQ         AX, 184(DI)
 	DECQ         R15
 	JNZ          point
 	VZEROUPPER
@@ -5183,8 +5180,8 @@ tile:
 TEXT ·winograd_mul_f32_1x2_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
-	MOVQ 160(DI), BX
-	MOVQ 176(DI), R8
+	MOVQ 168(DI), BX
+	MOVQ 184(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -5217,10 +5214,10 @@ channel:
 TEXT ·winograd_grad_f32_1x2_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
-	MOVQ 160(DI), R13
+	MOVQ 168(DI), R13
 	MOVQ 56(DI), BX
 	LEAQ (BX)(BX*2), CX
-	MOVQ 192(DI), R10
+	MOVQ 208(DI), R10
 	MOVQ 112(DI), R11
 	LEAQ (R10)(R11*4), R10
 	MOVQ $0x00000024, R15
@@ -5229,8 +5226,8 @@ point:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	MOVQ   SI, R8
-	MOVQ   176(DI), DX
-	MOVQ   368(DI), R12
+	MOVQ   184(DI), DX
+	MOVQ   384(DI), R12
 
 row:
 	MOVQ 112(DI), R11
@@ -5258,10 +5255,10 @@ tile:
 	VMASKMOVPS   32(AX), Y15, Y2
 	VADDPS       Y2, Y1, Y1
 	VMASKMOVPS   Y1, Y15, 32(AX)
-	ADDQ         168(DI), R13
+	ADDQ         176(DI), R13
 	ADDQ         152(DI), SI
-	MOVQ         184(DI), AX
-	ADDQ         AX, 176(DI)
+	MOVQ         192(DI), AX
+	ADDQ         AX, 184(DI)
 	DECQ         R15
 	JNZ          point
 	VZEROUPPER
@@ -5272,8 +5269,8 @@ tile:
 TEXT ·winograd_mul_f32_1x3_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
-	MOVQ 160(DI), BX
-	MOVQ 176(DI), R8
+	MOVQ 168(DI), BX
+	MOVQ 184(DI), R8
 	MOVQ 152(DI), R10
 	MOVQ 104(DI), DX
 	MOVQ $0x00000024, R9
@@ -5309,10 +5306,10 @@ channel:
 TEXT ·winograd_grad_f32_1x3_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 144(DI), SI
-	MOVQ 160(DI), R13
+	MOVQ 168(DI), R13
 	MOVQ 56(DI), BX
 	LEAQ (BX)(BX*2), CX
-	MOVQ 192(DI), R10
+	MOVQ 208(DI), R10
 	MOVQ 112(DI), R11
 	LEAQ (R10)(R11*4), R10
 	MOVQ $0x00000024, R15
@@ -5322,8 +5319,8 @@ point:
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	MOVQ   SI, R8
-	MOVQ   176(DI), DX
-	MOVQ   368(DI), R12
+	MOVQ   184(DI), DX
+	MOVQ   384(DI), R12
 
 row:
 	MOVQ 112(DI), R11
@@ -5355,10 +5352,10 @@ tile:
 	VMASKMOVPS   64(AX), Y15, Y3
 	VADDPS       Y3, Y2, Y2
 	VMASKMOVPS   Y2, Y15, 64(AX)
-	ADDQ         168(DI), R13
+	ADDQ         176(DI), R13
 	ADDQ         152(DI), SI
-	MOVQ         184(DI), AX
-	ADDQ         AX, 176(DI)
+	MOVQ         192(DI), AX
+	ADDQ         AX, 184(DI)
 	DECQ         R15
 	JNZ          point
 	VZEROUPPER
@@ -5373,9 +5370,9 @@ TEXT ·winograd_out_f32_avx2(SB), NOSPLIT, $0-8
 	VBROADCASTSS 4(AX), Y13
 	VBROADCASTSS 8(AX), Y14
 	VBROADCASTSS 12(AX), Y15
-	MOVQ         176(DI), SI
-	MOVQ         200(DI), DX
-	MOVQ         224(DI), R8
+	MOVQ         184(DI), SI
+	MOVQ         216(DI), DX
+	MOVQ         240(DI), R8
 	MOVQ         104(DI), R12
 	MOVQ         120(DI), R15
 
@@ -5501,12 +5498,12 @@ vector:
 	VMOVUPS      Y6, 544(R15)
 	VMOVUPS      Y7, 736(R15)
 	MOVQ         R9, AX
-	ADDQ         336(DI), AX
+	ADDQ         352(DI), AX
 	MOVQ         R10, BX
-	ADDQ         344(DI), BX
-	CMPQ         360(DI), $0x00
+	ADDQ         360(DI), BX
+	CMPQ         376(DI), $0x00
 	JGT          skip0
-	CMPQ         368(DI), $0x00
+	CMPQ         384(DI), $0x00
 	JLE          skip0
 	VMOVUPS      (R15), Y0
 	VMOVUPS      32(R15), Y1
@@ -5533,14 +5530,14 @@ vector:
 	VUNPCKHPD    Y3, Y1, Y8
 	VUNPCKLPD    Y4, Y2, Y6
 	VUNPCKHPD    Y4, Y2, Y5
-	MOVQ         256(DI), CX
-	ADDQ         352(DI), CX
+	MOVQ         272(DI), CX
+	ADDQ         368(DI), CX
 	VBROADCASTSS (CX), Y1
 	VADDPS       Y1, Y0, Y0
 	VADDPS       Y1, Y8, Y8
 	VADDPS       Y1, Y6, Y6
 	VADDPS       Y1, Y5, Y5
-	CMPQ         224(DI), $0x00
+	CMPQ         240(DI), $0x00
 	JEQ          relu0
 	TESTQ        R13, R13
 	JNZ          maskedres0
@@ -5565,7 +5562,7 @@ maskedres0:
 	VADDPS     Y2, Y5, Y5
 
 relu0:
-	CMPQ   280(DI), $0x00
+	CMPQ   296(DI), $0x00
 	JEQ    slope0
 	VXORPS Y1, Y1, Y1
 	VMAXPS Y0, Y1, Y0
@@ -5574,10 +5571,10 @@ relu0:
 	VMAXPS Y5, Y1, Y5
 
 slope0:
-	MOVQ         264(DI), CX
+	MOVQ         280(DI), CX
 	TESTQ        CX, CX
 	JZ           clip0
-	ADDQ         352(DI), CX
+	ADDQ         368(DI), CX
 	VBROADCASTSS (CX), Y2
 	VMULPS       Y2, Y0, Y1
 	VBLENDVPS    Y0, Y1, Y0, Y0
@@ -5589,7 +5586,7 @@ slope0:
 	VBLENDVPS    Y5, Y1, Y5, Y5
 
 clip0:
-	MOVQ         272(DI), CX
+	MOVQ         288(DI), CX
 	TESTQ        CX, CX
 	JZ           write0
 	VBROADCASTSS (CX), Y3
@@ -5604,10 +5601,10 @@ clip0:
 	VMINPS       Y5, Y4, Y5
 
 write0:
-	MOVQ   248(DI), CX
+	MOVQ   264(DI), CX
 	TESTQ  CX, CX
 	JZ     gated0
-	SUBQ   200(DI), CX
+	SUBQ   216(DI), CX
 	ADDQ   AX, CX
 	VXORPS Y1, Y1, Y1
 	TESTQ  R13, R13
@@ -5661,11 +5658,11 @@ masked0:
 
 stored0:
 skip0:
-	ADDQ         208(DI), AX
-	ADDQ         232(DI), BX
-	CMPQ         360(DI), $0x01
+	ADDQ         224(DI), AX
+	ADDQ         248(DI), BX
+	CMPQ         376(DI), $0x01
 	JGT          skip1
-	CMPQ         368(DI), $0x01
+	CMPQ         384(DI), $0x01
 	JLE          skip1
 	VMOVUPS      192(R15), Y0
 	VMOVUPS      224(R15), Y1
@@ -5692,14 +5689,14 @@ skip0:
 	VUNPCKHPD    Y3, Y1, Y8
 	VUNPCKLPD    Y4, Y2, Y6
 	VUNPCKHPD    Y4, Y2, Y5
-	MOVQ         256(DI), CX
-	ADDQ         352(DI), CX
+	MOVQ         272(DI), CX
+	ADDQ         368(DI), CX
 	VBROADCASTSS (CX), Y1
 	VADDPS       Y1, Y0, Y0
 	VADDPS       Y1, Y8, Y8
 	VADDPS       Y1, Y6, Y6
 	VADDPS       Y1, Y5, Y5
-	CMPQ         224(DI), $0x00
+	CMPQ         240(DI), $0x00
 	JEQ          relu1
 	TESTQ        R13, R13
 	JNZ          maskedres1
@@ -5724,7 +5721,7 @@ maskedres1:
 	VADDPS     Y2, Y5, Y5
 
 relu1:
-	CMPQ   280(DI), $0x00
+	CMPQ   296(DI), $0x00
 	JEQ    slope1
 	VXORPS Y1, Y1, Y1
 	VMAXPS Y0, Y1, Y0
@@ -5733,10 +5730,10 @@ relu1:
 	VMAXPS Y5, Y1, Y5
 
 slope1:
-	MOVQ         264(DI), CX
+	MOVQ         280(DI), CX
 	TESTQ        CX, CX
 	JZ           clip1
-	ADDQ         352(DI), CX
+	ADDQ         368(DI), CX
 	VBROADCASTSS (CX), Y2
 	VMULPS       Y2, Y0, Y1
 	VBLENDVPS    Y0, Y1, Y0, Y0
@@ -5748,7 +5745,7 @@ slope1:
 	VBLENDVPS    Y5, Y1, Y5, Y5
 
 clip1:
-	MOVQ         272(DI), CX
+	MOVQ         288(DI), CX
 	TESTQ        CX, CX
 	JZ           write1
 	VBROADCASTSS (CX), Y3
@@ -5763,10 +5760,10 @@ clip1:
 	VMINPS       Y5, Y4, Y5
 
 write1:
-	MOVQ   248(DI), CX
+	MOVQ   264(DI), CX
 	TESTQ  CX, CX
 	JZ     gated1
-	SUBQ   200(DI), CX
+	SUBQ   216(DI), CX
 	ADDQ   AX, CX
 	VXORPS Y1, Y1, Y1
 	TESTQ  R13, R13
@@ -5820,11 +5817,11 @@ masked1:
 
 stored1:
 skip1:
-	ADDQ         208(DI), AX
-	ADDQ         232(DI), BX
-	CMPQ         360(DI), $0x02
+	ADDQ         224(DI), AX
+	ADDQ         248(DI), BX
+	CMPQ         376(DI), $0x02
 	JGT          skip2
-	CMPQ         368(DI), $0x02
+	CMPQ         384(DI), $0x02
 	JLE          skip2
 	VMOVUPS      384(R15), Y0
 	VMOVUPS      416(R15), Y1
@@ -5851,14 +5848,14 @@ skip1:
 	VUNPCKHPD    Y3, Y1, Y8
 	VUNPCKLPD    Y4, Y2, Y6
 	VUNPCKHPD    Y4, Y2, Y5
-	MOVQ         256(DI), CX
-	ADDQ         352(DI), CX
+	MOVQ         272(DI), CX
+	ADDQ         368(DI), CX
 	VBROADCASTSS (CX), Y1
 	VADDPS       Y1, Y0, Y0
 	VADDPS       Y1, Y8, Y8
 	VADDPS       Y1, Y6, Y6
 	VADDPS       Y1, Y5, Y5
-	CMPQ         224(DI), $0x00
+	CMPQ         240(DI), $0x00
 	JEQ          relu2
 	TESTQ        R13, R13
 	JNZ          maskedres2
@@ -5883,7 +5880,7 @@ maskedres2:
 	VADDPS     Y2, Y5, Y5
 
 relu2:
-	CMPQ   280(DI), $0x00
+	CMPQ   296(DI), $0x00
 	JEQ    slope2
 	VXORPS Y1, Y1, Y1
 	VMAXPS Y0, Y1, Y0
@@ -5892,10 +5889,10 @@ relu2:
 	VMAXPS Y5, Y1, Y5
 
 slope2:
-	MOVQ         264(DI), CX
+	MOVQ         280(DI), CX
 	TESTQ        CX, CX
 	JZ           clip2
-	ADDQ         352(DI), CX
+	ADDQ         368(DI), CX
 	VBROADCASTSS (CX), Y2
 	VMULPS       Y2, Y0, Y1
 	VBLENDVPS    Y0, Y1, Y0, Y0
@@ -5907,7 +5904,7 @@ slope2:
 	VBLENDVPS    Y5, Y1, Y5, Y5
 
 clip2:
-	MOVQ         272(DI), CX
+	MOVQ         288(DI), CX
 	TESTQ        CX, CX
 	JZ           write2
 	VBROADCASTSS (CX), Y3
@@ -5922,10 +5919,10 @@ clip2:
 	VMINPS       Y5, Y4, Y5
 
 write2:
-	MOVQ   248(DI), CX
+	MOVQ   264(DI), CX
 	TESTQ  CX, CX
 	JZ     gated2
-	SUBQ   200(DI), CX
+	SUBQ   216(DI), CX
 	ADDQ   AX, CX
 	VXORPS Y1, Y1, Y1
 	TESTQ  R13, R13
@@ -5979,11 +5976,11 @@ masked2:
 
 stored2:
 skip2:
-	ADDQ         208(DI), AX
-	ADDQ         232(DI), BX
-	CMPQ         360(DI), $0x03
+	ADDQ         224(DI), AX
+	ADDQ         248(DI), BX
+	CMPQ         376(DI), $0x03
 	JGT          skip3
-	CMPQ         368(DI), $0x03
+	CMPQ         384(DI), $0x03
 	JLE          skip3
 	VMOVUPS      576(R15), Y0
 	VMOVUPS      608(R15), Y1
@@ -6010,14 +6007,14 @@ skip2:
 	VUNPCKHPD    Y3, Y1, Y8
 	VUNPCKLPD    Y4, Y2, Y6
 	VUNPCKHPD    Y4, Y2, Y5
-	MOVQ         256(DI), CX
-	ADDQ         352(DI), CX
+	MOVQ         272(DI), CX
+	ADDQ         368(DI), CX
 	VBROADCASTSS (CX), Y1
 	VADDPS       Y1, Y0, Y0
 	VADDPS       Y1, Y8, Y8
 	VADDPS       Y1, Y6, Y6
 	VADDPS       Y1, Y5, Y5
-	CMPQ         224(DI), $0x00
+	CMPQ         240(DI), $0x00
 	JEQ          relu3
 	TESTQ        R13, R13
 	JNZ          maskedres3
@@ -6042,7 +6039,7 @@ maskedres3:
 	VADDPS     Y2, Y5, Y5
 
 relu3:
-	CMPQ   280(DI), $0x00
+	CMPQ   296(DI), $0x00
 	JEQ    slope3
 	VXORPS Y1, Y1, Y1
 	VMAXPS Y0, Y1, Y0
@@ -6051,10 +6048,10 @@ relu3:
 	VMAXPS Y5, Y1, Y5
 
 slope3:
-	MOVQ         264(DI), CX
+	MOVQ         280(DI), CX
 	TESTQ        CX, CX
 	JZ           clip3
-	ADDQ         352(DI), CX
+	ADDQ         368(DI), CX
 	VBROADCASTSS (CX), Y2
 	VMULPS       Y2, Y0, Y1
 	VBLENDVPS    Y0, Y1, Y0, Y0
@@ -6066,7 +6063,7 @@ slope3:
 	VBLENDVPS    Y5, Y1, Y5, Y5
 
 clip3:
-	MOVQ         272(DI), CX
+	MOVQ         288(DI), CX
 	TESTQ        CX, CX
 	JZ           write3
 	VBROADCASTSS (CX), Y3
@@ -6081,10 +6078,10 @@ clip3:
 	VMINPS       Y5, Y4, Y5
 
 write3:
-	MOVQ   248(DI), CX
+	MOVQ   264(DI), CX
 	TESTQ  CX, CX
 	JZ     gated3
-	SUBQ   200(DI), CX
+	SUBQ   216(DI), CX
 	ADDQ   AX, CX
 	VXORPS Y1, Y1, Y1
 	TESTQ  R13, R13
@@ -6138,8 +6135,8 @@ masked3:
 
 stored3:
 skip3:
-	ADDQ  208(DI), AX
-	ADDQ  232(DI), BX
+	ADDQ  224(DI), AX
+	ADDQ  248(DI), BX
 	ADDQ  $+32, SI
 	ADDQ  $+128, R9
 	ADDQ  $+128, R10
@@ -6150,9 +6147,10 @@ skip3:
 next:
 	DECQ R11
 	JNZ  vector
-	ADDQ 216(DI), DX
-	ADDQ 240(DI), R8
-	ADDQ $0x04, 352(DI)
+	ADDQ 200(DI), SI
+	ADDQ 232(DI), DX
+	ADDQ 256(DI), R8
+	ADDQ $0x04, 368(DI)
 	DECQ R12
 	JNZ  channel
 	VZEROUPPER

@@ -56,7 +56,7 @@ func (t *winogradTiles) gradBand(b *gradBand, u []float32, dy, src *Tensor) {
 	rest := b.scratch[middleFloats+len(v):]
 	a := winogradArgs{
 		middle: unsafe.Pointer(&middle[0]), beside: unsafe.Pointer(&besideTile), numbers: unsafe.Pointer(&winogradIn),
-		vectors: b.vectors, vStep: 4 * vStep, mask: firstLanes(dy.W-b.x+lanes, (4*b.vectors+2)*lanes),
+		vectors: b.vectors, vStep: 4 * vStep, vChannel: 4 * lanes * b.vectors, mask: firstLanes(dy.W-b.x+lanes, (4*b.vectors+2)*lanes),
 	}
 	for r := range rows {
 		a.v, a.channels = unsafe.Pointer(&v[r*tilePoints*vStep]), src.C

@@ -115,43 +115,69 @@ func (t *winogradTiles) conv(g *Winograd, dst, src *Tensor, e *Epilogue, y0, y1,
 	}
 	tiles := (dst.W + TileRows - 1) / TileRows
 	vectors := (tiles + lanes - 1) / lanes
-	k := strips(vectors, t.most)
-	for ty := y0 - lead; ty < y1; ty += TileRows {
-		for i := range k {
+	// A product of few vectors waits for its own sums: rows of tiles that are one
+	// vector wide are multiplied together.
+	rows, most := strips(y1-y0+lead, TileRows), 1
+	if vectors == 1 {
+		most = t.most
+	}
+	for j := range strips(rows, most) {
+		from, to := strip(rows, most, j)
+		for i := range strips(vectors, t.most) {
 			v0, v1 := strip(vectors, t.most, i)
-			n, x := v1-v0, v0*TileRows*lanes
-			a.vectors, a.vStep = n, 4*lanes*(g.In*n+1)
-			a.numbers = unsafe.Pointer(&winogradIn)
-			a.channels = g.In
-			a.mask = firstLanes(dst.W-x+lanes, (4*n+2)*lanes)
-			t.rows(&a, src, ty, x, y0, y1)
-			runWinograd(t.inID, &a)
-
-			a.numbers = unsafe.Pointer(&winogradOut)
-			outMask := firstLanes(dst.W-x, 4*n*lanes)
-			a.first, a.last = max(y0-ty, 0), min(y1-ty, TileRows)
-			top := max(ty, y0)
-			a.lift, a.resLift = (ty-top)*a.dstRow, (ty-top)*a.resRow
-			for out := 0; out < g.Out; {
-				b, u := g.block(out)
-				a.channels, a.u = g.In, unsafe.Pointer(&u[0])
-				runWinograd(t.mul[b][n], &a)
-				a.channels, a.done, a.mask = b, 0, outMask
-				a.bias = unsafe.Pointer(&g.bias[out])
-				if e.Slope != nil {
-					a.slope = unsafe.Pointer(&e.Slope[out])
-				}
-				a.dst = at(dst, out, top, x)
-				if e.Residual != nil {
-					a.res = at(e.Residual, out, top, x)
-				}
-				if e.Gate != nil {
-					a.gate = at(e.Gate, out, top, x)
-				}
-				runWinograd(t.outID, &a)
-				out += b
-			}
+			s := tileStrip{y0: y0, y1: y1, ty: y0 - lead + from*TileRows, rows: to - from, x: v0 * TileRows * lanes, vectors: v1 - v0}
+			t.strip(&a, &s, g, dst, src, e)
 		}
+	}
+}
+
+// tileStrip is rows of tiles, from output row ty on, and the vectors of each from
+// column x on, of a convolution of rows [y0, y1).
+type tileStrip struct{ y0, y1, ty, rows, x, vectors int }
+
+// strip computes all output channels of a strip.
+func (t *winogradTiles) strip(a *winogradArgs, s *tileStrip, g *Winograd, dst, src *Tensor, e *Epilogue) {
+	lanes, n := t.lanes, s.vectors
+	bytes, all := 4*lanes, n*s.rows
+	v, m := a.v, a.m
+	a.vectors, a.vChannel, a.vStep = n, bytes*all, bytes*(g.In*all+1)
+	a.numbers = unsafe.Pointer(&winogradIn)
+	a.mask = firstLanes(dst.W-s.x+lanes, (4*n+2)*lanes)
+	for r := range s.rows {
+		a.v, a.channels = unsafe.Add(v, bytes*n*r), g.In
+		t.rows(a, src, s.ty+r*TileRows, s.x, s.y0, s.y1)
+		runWinograd(t.inID, a)
+	}
+	a.v = v
+
+	a.numbers = unsafe.Pointer(&winogradOut)
+	a.mask = firstLanes(dst.W-s.x, 4*n*lanes)
+	a.mSkip = bytes * (all - n)
+	for out := 0; out < g.Out; {
+		b, u := g.block(out)
+		a.channels, a.u = g.In, unsafe.Pointer(&u[0])
+		runWinograd(t.mul[b][all], a)
+		a.bias = unsafe.Pointer(&g.bias[out])
+		if e.Slope != nil {
+			a.slope = unsafe.Pointer(&e.Slope[out])
+		}
+		for r := range s.rows {
+			ty := s.ty + r*TileRows
+			a.first, a.last = max(s.y0-ty, 0), min(s.y1-ty, TileRows)
+			top := max(ty, s.y0)
+			a.lift, a.resLift = (ty-top)*a.dstRow, (ty-top)*a.resRow
+			a.m, a.channels, a.done = unsafe.Add(m, bytes*n*r), b, 0
+			a.dst = at(dst, out, top, s.x)
+			if e.Residual != nil {
+				a.res = at(e.Residual, out, top, s.x)
+			}
+			if e.Gate != nil {
+				a.gate = at(e.Gate, out, top, s.x)
+			}
+			runWinograd(t.outID, a)
+		}
+		a.m = m
+		out += b
 	}
 }
 

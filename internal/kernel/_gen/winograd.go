@@ -41,10 +41,12 @@ var winogradArgs = &args{
 		{"beside", "unsafe.Pointer", "In: two vectors of lane numbers (int32), of the tiles before and of those after, and of what lies beyond"},
 		{"v", "unsafe.Pointer", "transformed source: point, channel, vector"},
 		{"vStep", "int", "from point to point. Dy: of m"},
+		{"vChannel", "int", "In: from channel to channel"},
 		{"u", "unsafe.Pointer", "transformed weights: point, input channel, output channel"},
 		{"uStep", "int", "from point to point"},
 		{"m", "unsafe.Pointer", "products: point, output channel, vector; points are OpWinogradOut's P vectors apart. Turn: turned. Dy, Grad: point, tile, output channel. Unfilter: gradients"},
 		{"mStep", "int", "Grad: from point to point"},
+		{"mSkip", "int", "Out: beside its vectors, from channel to channel"},
 		{"offsets", "unsafe.Pointer", "Turn: of channels (int64, bytes). Grad: of a row's tiles (int32, bytes) in v"},
 		{"dst", "unsafe.Pointer", "Out: first pixel, first channel"},
 		{"dstRow", "int", ""}, {"dstPlane", "int", ""},
@@ -229,9 +231,7 @@ func (f *file) winogradIn(s isa) {
 		f.load(fmt.Sprintf("step%d", i), at)
 		c.ADDQ(at, f.args.at(reg.RDI, fmt.Sprintf("off%d", i)))
 	}
-	f.load("vectors", at)
-	c.IMUL3Q(Imm(uint64(s.bytes)), at, at)
-	c.ADDQ(at, to)
+	c.ADDQ(f.args.at(reg.RDI, "vChannel"), to)
 	c.DECQ(f.args.at(reg.RDI, "channels"))
 	c.JNZ(LabelRef("channel"))
 	f.end()

@@ -140,6 +140,7 @@ func (f *file) winogradOut(s isa, point int) {
 	}
 	c.DECQ(vectors)
 	c.JNZ(LabelRef("vector"))
+	c.ADDQ(f.args.at(reg.RDI, "mSkip"), m)
 	c.ADDQ(f.args.at(reg.RDI, "dstPlane"), channel)
 	c.ADDQ(f.args.at(reg.RDI, "resPlane"), channelRes)
 	c.ADDQ(Imm(4), f.args.at(reg.RDI, "done"))
