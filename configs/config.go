@@ -68,6 +68,7 @@ type Train struct {
 	Subnets       int     // random subnets a step beside the largest and the smallest
 	LargestPruned int     // of Subnets, those that are the largest network with random prunings
 	SubnetBatch   int     // patches of a step that each network but the largest is trained on; 0: all
+	SubnetWeight  float64 // of the loss of each network but the largest, whose own counts 1, in (0, 1]
 	Distill       float64 // share of the loss against the largest subnet's output, in [0, 1]
 	Checkpoint    int     // steps between checkpoints
 }

@@ -119,6 +119,8 @@ func keys() []key {
 			doc: "random subnets a step beside the largest and the smallest"},
 		{section: "train", name: "subnet_batch", value: "0", lo: 0, hi: 1024, field: func(d *draft) any { return &d.Train.SubnetBatch },
 			doc: "patches that each network but the largest is trained on; 0: all of a step"},
+		{section: "train", name: "subnet_weight", value: "1", lo: 0.001, hi: 1, field: func(d *draft) any { return &d.Train.SubnetWeight },
+			doc: "of the loss of each network but the largest, whose own counts 1"},
 		{section: "train", name: "largest_pruned", value: "0", lo: 0, hi: 64, field: func(d *draft) any { return &d.Train.LargestPruned },
 			doc: "of these, how many are the largest network with random prunings"},
 		{section: "train", name: "distill", value: "0.5", lo: 0, hi: 1, field: func(d *draft) any { return &d.Train.Distill },

@@ -229,7 +229,7 @@ func (e *Estimate) times(ctx context.Context, cfg *configs.Config, m *gauge) err
 func stepTime(ctx context.Context, cfg *configs.Config, m *gauge) (float64, error) {
 	c := &cfg.Train
 	t, err := supernet.NewTrainer(m.net, noise{}, supernet.Options{
-		Steps: max(c.Steps, 1000), Batch: c.Batch, Patch: c.Patch, Subnets: c.Subnets, LargestPruned: c.LargestPruned, SubnetBatch: c.SubnetBatch, Rate: c.Rate, Distill: c.Distill, Seed: 1,
+		Steps: max(c.Steps, 1000), Batch: c.Batch, Patch: c.Patch, Subnets: c.Subnets, LargestPruned: c.LargestPruned, SubnetBatch: c.SubnetBatch, SubnetWeight: c.SubnetWeight, Rate: c.Rate, Distill: c.Distill, Seed: 1,
 	})
 	if err != nil {
 		return 0, err

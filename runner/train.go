@@ -156,7 +156,7 @@ func (r *run) trainNow(ctx context.Context, path string) error {
 		return err
 	}
 	t, err := supernet.NewTrainer(net, set, supernet.Options{
-		Steps: c.Steps, Batch: c.Batch, Patch: c.Patch, Subnets: c.Subnets, LargestPruned: c.LargestPruned, SubnetBatch: c.SubnetBatch, Rate: c.Rate, Distill: c.Distill,
+		Steps: c.Steps, Batch: c.Batch, Patch: c.Patch, Subnets: c.Subnets, LargestPruned: c.LargestPruned, SubnetBatch: c.SubnetBatch, SubnetWeight: c.SubnetWeight, Rate: c.Rate, Distill: c.Distill,
 		Seed: stream(r.cfg.Seed, "training"),
 	})
 	if err != nil {

@@ -28,13 +28,14 @@ type fingerprint struct {
 	Subnets int     `json:"subnets"`
 	Pruned  int     `json:"pruned,omitempty"`
 	Part    int     `json:"subnet_batch,omitempty"`
+	Weight  float64 `json:"subnet_weight,omitempty"`
 	Rate    float64 `json:"rate"`
 	Distill float64 `json:"distill"`
 	Seed    uint64  `json:"seed"`
 }
 
 func (o *Options) fingerprint() fingerprint {
-	return fingerprint{o.Steps, o.Batch, o.Patch, o.Subnets, o.LargestPruned, o.SubnetBatch, o.Rate, o.Distill, o.Seed}
+	return fingerprint{o.Steps, o.Batch, o.Patch, o.Subnets, o.LargestPruned, o.SubnetBatch, o.SubnetWeight, o.Rate, o.Distill, o.Seed}
 }
 
 // Save writes everything that the next steps depend on, atomically: also the

@@ -1,6 +1,7 @@
 package supernet
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -19,6 +20,7 @@ type Options struct {
 	Subnets       int     // random subnets a step, beside the largest and the smallest
 	LargestPruned int     // of Subnets, those that are the largest network with random prunings
 	SubnetBatch   int     // of Batch, what each network but the largest is trained on; 0 means all
+	SubnetWeight  float64 // of the loss of each network but the largest, whose own counts 1; 0 means 1
 	Rate          float64 // peak learning rate of Adam
 	Distill       float64 // share of a subnet's loss against the largest one's output, in [0, 1]
 	Seed          uint64
@@ -56,6 +58,9 @@ func (o *Options) check() error {
 	}
 	if o.SubnetBatch < 0 || o.SubnetBatch > max(0, o.Batch) {
 		bad("patches of a subnet", o.SubnetBatch, fmt.Sprintf("0 to the batch of %d", o.Batch))
+	}
+	if !(o.SubnetWeight >= 0 && o.SubnetWeight <= 1) {
+		bad("weight of a subnet", o.SubnetWeight, "0 to 1")
 	}
 	if !(o.Rate > 0 && o.Rate <= 1) {
 		bad("rate", o.Rate, "above 0 and at most 1")
@@ -128,6 +133,7 @@ func NewTrainer(s *Supernet, src Source, o Options) (*Trainer, error) {
 	}
 	for i, n := range nets[1:] {
 		n.distill = o.Distill
+		n.share = cmp.Or(o.SubnetWeight, 1)
 		if k := o.SubnetBatch; k > 0 {
 			n.first, n.seen = i*k%o.Batch, k
 		}

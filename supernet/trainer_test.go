@@ -121,6 +121,36 @@ func TestSubnetBatch(t *testing.T) {
 	}
 }
 
+// TestSubnetWeight wants the gradient to be the largest's and a part of the others'.
+func TestSubnetWeight(t *testing.T) {
+	gradient := func(weight float64) []float32 {
+		o := options(10)
+		o.SubnetWeight = weight
+		tr := trainer(t, waves{2, 1}, o)
+		tr.engine.patches = tr.feed.take(0, true)
+		tr.engine.gradient()
+		return tr.engine.opt.grad
+	}
+	none, whole, half := gradient(0), gradient(1), gradient(0.5)
+	quarter := gradient(0.25)
+	if !slices.Equal(none, whole) {
+		t.Error("a weight of 0 is not 1")
+	}
+	differ := 0
+	for i := range whole {
+		// It is linear in the weight: from a quarter to a half is half as far as
+		// from a half to all.
+		if d := half[i] - quarter[i]; math.Abs(float64(2*d-(whole[i]-half[i]))) > 1e-6 {
+			t.Fatalf("value %d is %v, %v and %v for a quarter, a half and all", i, quarter[i], half[i], whole[i])
+		} else if d != 0 {
+			differ++
+		}
+	}
+	if differ == 0 {
+		t.Error("the weight changes nothing")
+	}
+}
+
 // TestDraws wants other random subnets in every step, and the same for a seed.
 func TestDraws(t *testing.T) {
 	tr := trainer(t, waves{2, 1}, options(50))
@@ -454,7 +484,7 @@ func meanSquare(t *testing.T, s *Supernet, g space.Genome) float64 {
 }
 
 func TestOptionsAreChecked(t *testing.T) {
-	o := Options{Steps: 0, Batch: 0, Patch: 1, Subnets: -1, SubnetBatch: 1, Rate: math.NaN(), Distill: 2}
+	o := Options{Steps: 0, Batch: 0, Patch: 1, Subnets: -1, SubnetBatch: 1, SubnetWeight: 2, Rate: math.NaN(), Distill: 2}
 	_, err := NewTrainer(New(smallSpace(2, 1), 1), waves{2, 1}, o)
 	if err == nil {
 		t.Fatal("no error")
