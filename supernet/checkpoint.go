@@ -15,6 +15,7 @@ type progress struct {
 	Good     int         `json:"good_updates"` // of the weights that a bad step goes back to
 	Factor   float64     `json:"factor"`
 	Refusals int         `json:"refusals"`
+	Calm     int         `json:"calm"`
 	Losses   []float64   `json:"losses"`
 	Norms    []float64   `json:"norms"`
 }
@@ -44,7 +45,7 @@ func (o *Options) fingerprint() fingerprint {
 func (t *Trainer) Save(path string) error {
 	o := &t.engine.opt
 	text, err := json.Marshal(progress{
-		Options: t.o.fingerprint(), Step: t.step, Updates: o.updates, Good: o.good.updates, Factor: t.factor, Refusals: t.refusals,
+		Options: t.o.fingerprint(), Step: t.step, Updates: o.updates, Good: o.good.updates, Factor: t.factor, Refusals: t.refusals, Calm: t.calm,
 		Losses: o.losses, Norms: o.norms,
 	})
 	if err != nil {
@@ -96,7 +97,7 @@ func (t *Trainer) Restore(path string) error {
 	if want := t.o.fingerprint(); p.Options != want {
 		return bad("options: %+v, want %+v", p.Options, want)
 	}
-	if p.Step < 0 || p.Step > t.steps || p.Updates < 0 || p.Updates > p.Step || p.Good < 0 || p.Good > p.Updates || !(p.Factor > 0 && p.Factor <= 1) ||
+	if p.Step < 0 || p.Step > t.steps || p.Updates < 0 || p.Updates > p.Step || p.Good < 0 || p.Good > p.Updates || !(p.Factor >= leastFactor && p.Factor <= 1) || p.Calm < 0 ||
 		p.Refusals < 0 || p.Refusals >= maxRefusals || len(p.Losses) > history || len(p.Norms) != len(p.Losses) {
 		return bad("training: step %d of %d with %d updates, rate factor %v, %d refusals is no state of a training", p.Step, t.steps, p.Updates, p.Factor, p.Refusals)
 	}
@@ -112,7 +113,7 @@ func (t *Trainer) Restore(path string) error {
 	o.updates, o.good.updates = p.Updates, p.Good
 	o.losses = append(o.losses[:0], p.Losses...)
 	o.norms = append(o.norms[:0], p.Norms...)
-	t.step, t.factor, t.refusals = p.Step, p.Factor, p.Refusals
+	t.step, t.factor, t.refusals, t.calm = p.Step, p.Factor, p.Refusals, p.Calm
 	t.feed.drop()
 	return nil
 }

@@ -10,7 +10,7 @@ type Stats struct {
 	Step       int     // steps done, this one included
 	Loss       float64 // mean absolute error of the largest subnet on this step's patches, in [0, 1]
 	Rate       float64 // learning rate of this step
-	RolledBack bool    // the step was refused: the weights are the last good ones, the rate is halved from now on
+	RolledBack bool    // the step was refused: the weights are the last good ones, the rate is halved for a while
 }
 
 // descent is the part of training that does not know what is trained: patches,
@@ -22,13 +22,18 @@ type descent struct {
 	rate   float64
 
 	step     int     // done
-	factor   float64 // of the rate: halved by every refused step
+	factor   float64 // of the rate: halved by every refused step, doubled again by calm ones
 	refusals int     // in a row
+	calm     int     // good steps since the factor changed
 }
 
 const (
 	snapshotEvery = 50 // steps
 	maxRefusals   = 8  // in a row, until training gives up
+	calmSteps     = 500
+	// leastFactor is where training gives up as well: steps that explode at any
+	// rate have another cause, and a rate of nothing would train nothing.
+	leastFactor = 1. / 256
 )
 
 // schedule is the learning rate of a step: a linear rise over the first
@@ -63,6 +68,9 @@ func (d *descent) advance() (Stats, error) {
 	stats.Step = d.step
 	if good {
 		d.refusals = 0
+		if d.calm++; d.factor < 1 && d.calm >= calmSteps {
+			d.factor, d.calm = 2*d.factor, 0
+		}
 		if d.step%snapshotEvery == 0 && stats.Loss <= 2*usual {
 			e.opt.snapshot()
 		}
@@ -70,7 +78,10 @@ func (d *descent) advance() (Stats, error) {
 	}
 	e.opt.rollback()
 	stats.RolledBack = true
-	d.factor /= 2
+	d.factor, d.calm = d.factor/2, 0
+	if d.factor < leastFactor {
+		return stats, fmt.Errorf("supernet: train: step %d: loss %v: steps explode although the rate is %.2g of what was asked: look at the pictures, or go on from the last checkpoint", d.step, stats.Loss, d.factor)
+	}
 	if d.refusals++; d.refusals == maxRefusals {
 		return stats, fmt.Errorf("supernet: train: step %d: loss %v, and %d steps in a row were no numbers or exploded: lower the rate or look at the pictures", d.step, stats.Loss, maxRefusals)
 	}

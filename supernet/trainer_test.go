@@ -407,6 +407,35 @@ func TestGuard(t *testing.T) {
 	}
 }
 
+// TestGuardRecovers wants a lowered rate to come back after calm steps, and a
+// training that explodes time and again, though never often in a row, to end.
+func TestGuardRecovers(t *testing.T) {
+	const bad = 4
+	steps := bad + calmSteps
+	tr := trainer(t, &poisoned{Source: waves{2, 1}, patches: []int{(bad - 1) * 6}}, options(2*steps))
+	run(t, tr, steps-1)
+	if tr.factor != 0.5 {
+		t.Errorf("a rate factor of %v after %d calm steps, want 0.5", tr.factor, calmSteps-1)
+	}
+	run(t, tr, 1)
+	if tr.factor != 1 {
+		t.Errorf("a rate factor of %v after %d calm steps, want 1", tr.factor, calmSteps)
+	}
+
+	often := &poisoned{Source: waves{2, 1}}
+	for step := 0; step < 40; step += 3 {
+		often.patches = append(often.patches, step*6)
+	}
+	tr = trainer(t, often, options(100))
+	var err error
+	for err == nil {
+		_, err = tr.Step()
+	}
+	if want := 3*8 + 1; tr.step != want || !strings.Contains(err.Error(), "although the rate") {
+		t.Errorf("every third step explodes: %v after %d steps, want an error after %d", err, tr.step, want)
+	}
+}
+
 // TestNoAllocation wants steps that allocate nothing after the first: of the
 // whole sandwich with its random subnets, and of one fixed network.
 func TestNoAllocation(t *testing.T) {
