@@ -19,6 +19,11 @@ const (
 	momentum    = 0.95
 	orthogonals = 5   // iterations of Newton and Schulz
 	muonPace    = 0.5 // root mean square of an update / learning rate
+	// vanished is the norm of a momentum that counts as none: those of live layers
+	// are about 1e-3. A block whose ReLUs are all dead gets no gradient, and what
+	// is left of its momentum must not be made a step of full length, nor a number
+	// that has no inverse.
+	vanished = 1e-7
 )
 
 // Coefficients of the quintic iteration X (a I + b S + c S S), S = X X^T, by
@@ -81,10 +86,7 @@ func (m *muon) update(set *kernel.Set, w, past, g []float32, rate float64) {
 		*at = momentum*past[i] + (1-momentum)*g[i]
 		sum += float64(*at) * float64(*at)
 	})
-	if sum == 0 {
-		return
-	}
-	norm := float32(1 / math.Sqrt(sum))
+	norm := float32(1 / (math.Sqrt(sum) + vanished))
 	for r := range m.rows {
 		row := m.x.At(r, 0)
 		for c := range row {

@@ -77,6 +77,16 @@ func TestMuon(t *testing.T) {
 					t.Fatalf("%s %v: weight %d moved without a gradient", set.Name, size, i)
 				}
 			}
+			// Neither does what is left of a momentum when a block died long ago.
+			for i := range past {
+				past[i] = float32(1e-41 * rng.NormFloat64())
+			}
+			m.update(set, w, past, g, 1)
+			for i := range w {
+				if d := math.Abs(float64(w[i] - was[i])); !(d < 1e-6) {
+					t.Fatalf("%s %v: weight %d moved by %v without a gradient", set.Name, size, i, d)
+				}
+			}
 		}
 	}
 }
