@@ -24,3 +24,27 @@ func ChainTensor(channels int) *Tensor {
 	strip := ChainStrip(channels)
 	return &Tensor{C: channels, H: 1, W: strip, Row: strip, Plane: strip, Data: Aligned(channels * strip)}
 }
+
+// chainScalar is Set.Chain in plain loops.
+func chainScalar(dst, mid, src *Tensor, first, second []Block, e1, e2 *Epilogue, y0, y1 int) {
+	for y := y0; y < y1; y++ {
+		for x := 0; x < dst.W; x += mid.W {
+			width := min(mid.W, dst.W-x)
+			strip := func(t *Tensor) *Tensor {
+				if t == nil {
+					return nil
+				}
+				s := *t
+				s.Origin += y*t.Row + x
+				s.W, s.H = width, 1
+				return &s
+			}
+			between := *mid
+			between.W = width
+			e := *e2
+			e.Residual, e.Gate = strip(e2.Residual), strip(e2.Gate)
+			convScalar(&between, strip(src), first, e1, 0, 1)
+			convScalar(strip(dst), &between, second, &e, 0, 1)
+		}
+	}
+}

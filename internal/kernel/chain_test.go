@@ -79,6 +79,10 @@ func TestChain(t *testing.T) {
 						}
 					}
 					onlyPixels(t, c.second.dst)
+					// The plain loops differ by fused multiply-adds alone.
+					chainScalar(c.second.dst, c.mid, c.first.src, c.blocks[0], c.strip, c.e1, c.e2, y0, y1)
+					check.Close(t, pixels(c.second.dst), want, 1e-4)
+					onlyPixels(t, c.second.dst)
 				}
 			}
 		})

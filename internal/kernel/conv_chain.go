@@ -10,6 +10,10 @@ func (t *convTiles) chain(dst, mid, src *Tensor, first, second []Block, e1, e2 *
 	checkChain(dst, mid, src, first, second, e1, e2, y0, y1, t.lanes)
 	var few [2][6]sameSize // a list has blocks of 1, 2, 4 and 8 channels, and grouped ones
 	to, from := t.sizes(few[0][:0], first), t.sizes(few[1][:0], second)
+	if to == nil || from == nil { // grouped taps, which nobody lowers for such a Set
+		chainScalar(dst, mid, src, first, second, e1, e2, y0, y1)
+		return
+	}
 	a, b, mask := begin(mid, src, e1), begin(dst, mid, e2), t.mask(dst.W)
 	a.rows, b.rows = 1, 1
 	vectors, wide := (dst.W+t.lanes-1)/t.lanes, mid.W/t.lanes
@@ -42,12 +46,12 @@ func (t *convTiles) chain(dst, mid, src *Tensor, first, second []Block, e1, e2 *
 	}
 }
 
-// sizes appends blocks by their sizes; all have kernels.
+// sizes appends blocks by their sizes; nil where some have no kernels.
 func (t *convTiles) sizes(list []sameSize, blocks []Block) []sameSize {
 	for len(blocks) > 0 {
 		r := t.next(blocks)
 		if r.ids == nil {
-			panic("kernel: Chain: grouped taps, for which there are no kernels here")
+			return nil
 		}
 		list, blocks = append(list, r), blocks[len(r.blocks):]
 	}
