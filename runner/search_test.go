@@ -35,7 +35,7 @@ func searched(t *testing.T, dir string) (all []Evaluation, reason string) {
 	return all, reason
 }
 
-// TestModes runs every mode with 1 to 8 workers, and interrupted in the middle:
+// TestModes runs every mode with 1 to 8 workers, and interrupted:
 // the same bytes.
 func TestModes(t *testing.T) {
 	fronts := map[string]string{}
@@ -66,7 +66,7 @@ func TestModes(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "run")
 		ctx, cancel := context.WithCancel(t.Context())
 		err := Run(ctx, smoke(t, short("mode="+mode)), dir, Options{Workers: 3, Report: func(p Progress) {
-			if p.Stage == StageSearch && p.Done > 5 {
+			if p.Stage == StageSearch && p.Done > 0 { // later ones may come too late on a fast machine
 				cancel()
 			}
 		}})
