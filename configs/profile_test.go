@@ -10,7 +10,7 @@ import (
 	"evosr/deviceprofile"
 )
 
-const smokeHead = `# The device profile of smoke.yaml: one core of a server, measured once. It
+const smokeHead = `# The device profile of smoke.yaml: one core of a server, measured once, what is computed in strips and by Winograd set by hand. It
 # names no processor, so that it is foreign on every machine, and every machine
 # predicts the same milliseconds with it. Where a profile gets new fields,
 # EVOSR_WRITE=profile go test -run TestSmokeProfile ./configs measures it anew.

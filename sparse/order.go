@@ -30,8 +30,11 @@ func (n *network) order(table *costs) (layers, dummies int) {
 			if with && !pad {
 				continue
 			}
-			try := *l
 			to := arrange(l, with)
+			if slices.IsSorted(to) { // as they are
+				continue
+			}
+			try := *l
 			try.permute(to)
 			if c := table.choose(&try).cost; c < cost {
 				best, order, cost = try, to, c

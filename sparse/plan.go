@@ -74,6 +74,15 @@ type step struct {
 	plane plane // when layers run over planes
 }
 
+// begins is the layer whose input is read when layer i is computed: the one
+// before, where that is chained.
+func (p *plan) begins(i int) int {
+	if i > 0 && p.layers[i-1].chained {
+		return i - 1
+	}
+	return i
+}
+
 // ring says whether the output lives in one.
 func (s *step) ring() bool { return !s.local && !s.carried }
 
@@ -373,7 +382,7 @@ func (p *plan) lower(l *layer, i int, c *compiled) {
 	shape := kernel.Shape{In: perGroup, Kernel: l.kernel}
 	w, h, border := p.source(c.net, l)
 	shape.Row, shape.Plane, _, _ = kernel.Layout(l.in, h, w, border)
-	if i > 0 && p.layers[i-1].chained {
+	if p.begins(i) < i {
 		shape.Row = kernel.ChainStrip(l.in)
 		shape.Plane = shape.Row
 	}

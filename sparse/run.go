@@ -275,10 +275,7 @@ func (f *frame) band(c *compiled, me *worker, i, k, y0, y1 int) {
 	me.dst.H = y1 - y0
 	switch l.op {
 	case space.OpConv:
-		from := i
-		if i > 0 && f.plan.layers[i-1].chained {
-			from = i - 1
-		}
+		from := f.plan.begins(i)
 		f.view(&me.src, me, &c.net.layers[from].reads[0], k, y0, y1)
 		if len(l.reads) > 1 {
 			f.view(&me.add, me, &l.reads[1], k, y0, y1)

@@ -26,15 +26,18 @@ func randomCouple(t testing.TB, rng *rand.Rand, in, hidden, out, h, w, b int, de
 	c.second.shape.Row, c.second.shape.Plane = c.first.dst.Row, c.first.dst.Plane
 	c.mid = ChainTensor(hidden)
 	c.mid.Data = check.GuardedAligned(t, len(c.mid.Data))
-	for i, l := range []*layer{c.first, c.second} {
-		c.blocks[i] = l.lower(b)
-	}
-	strip := *c.second
-	strip.shape.Row, strip.shape.Plane = c.mid.Row, c.mid.Plane
-	c.strip = strip.lower(b)
+	c.lower(b)
 	c.e1, c.e2 = randomEpilogue(t, rng, c.first), randomEpilogue(t, rng, c.second)
 	c.e1.Residual, c.e1.Gate = nil, nil
 	return c
+}
+
+// lower makes the lists from the layers' weights and masks.
+func (c *couple) lower(b int) {
+	c.blocks = [2][]Block{c.first.lower(b), c.second.lower(b)}
+	strip := *c.second
+	strip.shape.Row, strip.shape.Plane = c.mid.Row, c.mid.Plane
+	c.strip = strip.lower(b)
 }
 
 // lower makes blocks of b channels, grouped taps for 0.
@@ -140,17 +143,16 @@ func BenchmarkChain(b *testing.B) {
 						size = 8
 					}
 					c := randomCouple(b, rng, shape[0], shape[1], shape[2], h, w, size, 1)
-					kept := 0
-					for i, l := range []*layer{c.first, c.second} {
+					for _, l := range []*layer{c.first, c.second} {
 						l.mask = blockMask(rng, l.shape.Out, l.shape.In, density)
-						c.blocks[i] = l.lower(size)
-						for j := range c.blocks[i] {
-							kept += len(c.blocks[i][j].W)
+					}
+					c.lower(size)
+					kept := 0
+					for _, list := range c.blocks {
+						for i := range list {
+							kept += len(list[i].W)
 						}
 					}
-					strip := *c.second
-					strip.shape.Row, strip.shape.Plane = c.mid.Row, c.mid.Plane
-					c.strip = strip.lower(size)
 					c.e1, c.e2 = &Epilogue{ReLU: true}, new(Epilogue)
 					best := [2]time.Duration{math.MaxInt64, math.MaxInt64}
 					peak := set.PeakGFLOPS(20 * time.Millisecond)

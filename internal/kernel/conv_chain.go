@@ -2,6 +2,8 @@
 
 package kernel
 
+import "unsafe"
+
 // chain is Set.Chain.
 func (t *convTiles) chain(dst, mid, src *Tensor, first, second []Block, e1, e2 *Epilogue, y0, y1 int) {
 	if y0 >= y1 {
@@ -18,30 +20,36 @@ func (t *convTiles) chain(dst, mid, src *Tensor, first, second []Block, e1, e2 *
 	a.rows, b.rows = 1, 1
 	vectors, wide := (dst.W+t.lanes-1)/t.lanes, mid.W/t.lanes
 	for y := y0; y < y1; y++ {
-		for s := range strips(vectors, wide) {
-			left, right := strip(vectors, wide, s)
-			for i := range to {
-				r := &to[i]
-				most := len(r.ids) - 1
-				for k := range strips(right-left, most) {
-					v0, v1 := strip(right-left, most, k)
-					a.src = at(src, 0, y, (left+v0)*t.lanes)
-					r.walk(&a, r.blocks, v1-v0, mid, e1, 0, v0*t.lanes)
-				}
+		for i := range strips(vectors, wide) {
+			left, right := strip(vectors, wide, i)
+			end, within, beside := unsafe.Pointer(nil), pixel{mid, 0, 0}, left*t.lanes
+			if right == vectors {
+				end = mask
 			}
-			for i := range from {
-				r := &from[i]
-				most := len(r.ids) - 1
-				for k := range strips(right-left, most) {
-					v0, v1 := strip(right-left, most, k)
-					b.mask = nil
-					if left+v1 == vectors {
-						b.mask = mask
-					}
-					b.src = at(mid, 0, 0, v0*t.lanes)
-					r.walk(&b, r.blocks, v1-v0, dst, e2, y, (left+v0)*t.lanes)
-				}
+			t.across(&a, to, within, pixel{src, y, beside}, right-left, e1, nil)
+			t.across(&b, from, pixel{dst, y, beside}, within, right-left, e2, end)
+		}
+	}
+}
+
+// pixel is where a row of a strip begins.
+type pixel struct {
+	t    *Tensor
+	y, x int
+}
+
+// across computes a row of that many vectors; mask is of the last one's lanes.
+func (t *convTiles) across(a *convArgs, list []sameSize, dst, src pixel, vectors int, e *Epilogue, mask unsafe.Pointer) {
+	for i := range list {
+		r := &list[i]
+		most := len(r.ids) - 1
+		for k := range strips(vectors, most) {
+			v0, v1 := strip(vectors, most, k)
+			if a.mask = nil; v1 == vectors {
+				a.mask = mask
 			}
+			a.src = at(src.t, 0, src.y, src.x+v0*t.lanes)
+			r.walk(a, r.blocks, v1-v0, dst.t, e, dst.y, dst.x+v0*t.lanes)
 		}
 	}
 }
