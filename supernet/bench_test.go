@@ -143,7 +143,7 @@ func pretrainingSpace() *space.Space {
 // BenchmarkPretraining is a step on 8 patches: of the sandwich, and of a space that
 // has nothing but its largest network, dense.
 func BenchmarkPretraining(b *testing.B) {
-	for _, patch := range []int{48, 64} {
+	for _, patch := range []int{32, 48, 64} {
 		for _, alone := range []bool{true, false} {
 			o := Options{Steps: 1 << 20, Batch: 8, Patch: patch, Subnets: 3, LargestPruned: 1, Rate: 1e-3, Distill: 0.5, Threads: 1}
 			sp, name := pretrainingSpace(), "sandwich"

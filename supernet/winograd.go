@@ -25,7 +25,7 @@ func winogradGradCost(in, out, lanes int, filled float64) float64 {
 // relative to the vectors that lists compute; 0 where the Set has no kernels by
 // Winograd.
 func filled(set *kernel.Set, g *geometry) float64 {
-	columns, lanes := set.WinogradColumns(g.w), set.WinogradColumns(1)/kernel.TileRows
+	columns, lanes := set.WinogradColumns(g.w, g.h), set.WinogradColumns(1, 1)/kernel.TileRows
 	if columns == 0 {
 		return 0
 	}
@@ -48,7 +48,7 @@ func winogradPays(set *kernel.Set, g *geometry, l *space.Layer, transpose bool) 
 // winogradGradPays says so of the weight gradient.
 func winogradGradPays(set *kernel.Set, g *geometry, l *space.Layer) bool {
 	_, list := blockSize(l.Prune, false)
-	lanes := set.WinogradColumns(1) / kernel.TileRows
+	lanes := set.WinogradColumns(1, 1) / kernel.TileRows
 	return lanes > 0 && transformable(l) && winogradGradCost(l.In, l.Out, lanes, filled(set, g)) < list
 }
 
@@ -70,7 +70,7 @@ func transformedFloats(sh *shape) int {
 // transform decides what goes by Winograd, where that is faster than a list, and
 // prepares the weights of today for it.
 func (n *net) transform(set *kernel.Set, g *geometry) {
-	if n.room == nil && set.WinogradColumns(g.w) > 0 {
+	if n.room == nil && set.WinogradColumns(g.w, g.h) > 0 {
 		n.room = kernel.Aligned(n.roomSize)
 	}
 	room := n.room

@@ -103,7 +103,7 @@ func TestWinogradPays(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, set := range kernel.Sets() {
 				g := newGeometry(tt.patch, tt.patch, nil)
-				want := tt.want && set.WinogradColumns(1) > 0
+				want := tt.want && set.WinogradColumns(1, 1) > 0
 				for _, transpose := range []bool{false, true} {
 					if got := winogradPays(set, &g, &tt.layer, transpose); got != want {
 						t.Errorf("%s, transposed %v: %v, want %v", set.Name, transpose, got, want)
@@ -129,7 +129,7 @@ func TestWinogradTraining(t *testing.T) {
 	}
 	whole := start(1)
 	run(t, whole, 3)
-	if n := whole.engine.nets[0]; whole.engine.set.WinogradColumns(1) > 0 && (!slices.Contains(n.tiled, true) ||
+	if n := whole.engine.nets[0]; whole.engine.set.WinogradColumns(1, 1) > 0 && (!slices.Contains(n.tiled, true) ||
 		!slices.ContainsFunc(n.ahead, func(g kernel.Winograd) bool { return g.In > 0 })) {
 		t.Fatal("no layer of the largest network goes by Winograd")
 	}

@@ -34,7 +34,7 @@ func newWorker(set *kernel.Set, g geometry, shapes []*shape, colors, outs, patch
 		regs, width = max(regs, sh.regs), max(width, sh.width)
 	}
 	w := &worker{set: set, geo: g, acts: make([]kernel.Tensor, layers), views: make([][]float32, 0, width)}
-	if set.WinogradColumns(g.w) > 0 {
+	if set.WinogradColumns(g.w, g.h) > 0 {
 		size := 0
 		for _, sh := range shapes {
 			size = max(size, scratchFloats(set, sh))

@@ -175,7 +175,7 @@ func testWinogradVariant(t *testing.T, rng *rand.Rand, v Variant) {
 	}
 	for _, w := range edges(vectors, TileRows*v.Lanes) {
 		l := randomLayer(t, rng, 1+rng.IntN(2*high+2), 1+rng.IntN(5), 3, 1+rng.IntN(9), w, 1)
-		sameWinograd(t, rng, set, l)
+		sameWinograd(t, rng, set, l, rng.IntN(TileRows))
 	}
 }
 

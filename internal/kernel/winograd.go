@@ -61,6 +61,16 @@ func (g *Winograd) Columns(width int) int { return g.set.columns(width) }
 
 func (s *winogradSet) columns(width int) int { return roundUp(width, TileRows*s.lanes) }
 
+// pairWidth is the most pixels of a row that fill half a vector of 16 tiles.
+const pairWidth = TileRows * Lanes / 2
+
+// pairs says whether two rows of tiles, one below the other, are computed in one
+// vector: where they fill more than a quarter and at most half of the widest one,
+// and no row is left over.
+func pairs(lanes, width, height int) bool {
+	return lanes == Lanes && pairWidth/2 < width && width <= pairWidth && height%(2*TileRows) == 0
+}
+
 // Scratch is the floats of scratch memory that Conv needs.
 func (g *Winograd) Scratch() int { return g.set.scratch(g.In) }
 
@@ -70,7 +80,7 @@ func (s *winogradSet) scratch(in int) int {
 
 // Conv computes rows [y0, y1) of channels [0, Out) of dst from src, as Set.Conv
 // does; a Gate must have dst's strides. Of src it uses the rows [y0-1, y1] and one
-// pixel on the left; what lies right of a row counts as zero. It may read Lanes
+// pixel on the left, which must be zero; what lies right of a row counts as zero. It may read Lanes
 // floats on the left.
 //
 // Tiles start at row y0-lead, 0 <= lead < TileRows: pixels have the same bits

@@ -57,6 +57,8 @@ type winogradArgs struct {
 	done     int // Out: channels that are done, four bytes each
 	first    int // Out: rows of the tiles that are stored
 	last     int // Grad: rows of tiles
+	jump     int // In, Out: where vectors hold two rows of tiles, from a pixel beside the first row to its place in the second; else 0
+	resJump  int // Out: of res
 }
 
 // The kernels by number, in the order of winogradVariants.

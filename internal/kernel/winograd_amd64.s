@@ -957,6 +957,10 @@ column:
 	JMP          across
 
 tail:
+	CMPQ 392(DI), $0x00
+	JEQ  masked
+	MOVQ $0x00000003, R12
+
 masked:
 	VMOVUPS      (R13)(R11*1), Z6
 	VPTESTMD     Z6, Z6, K1
@@ -991,6 +995,19 @@ masked:
 	ADDQ         $+64, R11
 	DECQ         R12
 	JNZ          masked
+	MOVQ         392(DI), R12
+	TESTQ        R12, R12
+	JZ           across
+	CMPQ         R11, $0xc0
+	JNE          across
+	ADDQ         R12, AX
+	ADDQ         R12, BX
+	ADDQ         R12, CX
+	ADDQ         R12, DX
+	ADDQ         R12, SI
+	ADDQ         R12, R8
+	MOVQ         $0x00000003, R12
+	JMP          masked
 
 across:
 	MOVQ 152(DI), AX
@@ -2889,10 +2906,11 @@ rows:
 	VADDPS       Z1, Z5, Z5
 	CMPQ         240(DI), $0x00
 	JEQ          relu0
+	MOVQ         400(DI), R15
 	VADDPS       (BX), Z0, K1, Z0
 	VADDPS       64(BX), Z26, K2, Z26
-	VADDPS       128(BX), Z24, K3, Z24
-	VADDPS       192(BX), Z5, K4, Z5
+	VADDPS       128(BX)(R15*1), Z24, K3, Z24
+	VADDPS       192(BX)(R15*1), Z5, K4, Z5
 
 relu0:
 	CMPQ   296(DI), $0x00
@@ -2935,6 +2953,7 @@ clip0:
 	VMINPS       Z5, Z4, Z5
 
 write0:
+	MOVQ      392(DI), R15
 	MOVQ      264(DI), CX
 	TESTQ     CX, CX
 	JZ        gated0
@@ -2945,16 +2964,16 @@ write0:
 	VMOVAPS.Z Z0, K5, Z0
 	VCMPPS    $0x11, 64(CX), Z1, K2, K5
 	VMOVAPS.Z Z26, K5, Z26
-	VCMPPS    $0x11, 128(CX), Z1, K3, K5
+	VCMPPS    $0x11, 128(CX)(R15*1), Z1, K3, K5
 	VMOVAPS.Z Z24, K5, Z24
-	VCMPPS    $0x11, 192(CX), Z1, K4, K5
+	VCMPPS    $0x11, 192(CX)(R15*1), Z1, K4, K5
 	VMOVAPS.Z Z5, K5, Z5
 
 gated0:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z26, K2, 64(AX)
-	VMOVUPS Z24, K3, 128(AX)
-	VMOVUPS Z5, K4, 192(AX)
+	VMOVUPS Z24, K3, 128(AX)(R15*1)
+	VMOVUPS Z5, K4, 192(AX)(R15*1)
 
 skip0:
 	ADDQ         224(DI), AX
@@ -2991,10 +3010,11 @@ skip0:
 	VADDPS       Z7, Z11, Z11
 	CMPQ         240(DI), $0x00
 	JEQ          relu1
+	MOVQ         400(DI), R15
 	VADDPS       (BX), Z6, K1, Z6
 	VADDPS       64(BX), Z26, K2, Z26
-	VADDPS       128(BX), Z24, K3, Z24
-	VADDPS       192(BX), Z11, K4, Z11
+	VADDPS       128(BX)(R15*1), Z24, K3, Z24
+	VADDPS       192(BX)(R15*1), Z11, K4, Z11
 
 relu1:
 	CMPQ   296(DI), $0x00
@@ -3037,6 +3057,7 @@ clip1:
 	VMINPS       Z11, Z10, Z11
 
 write1:
+	MOVQ      392(DI), R15
 	MOVQ      264(DI), CX
 	TESTQ     CX, CX
 	JZ        gated1
@@ -3047,16 +3068,16 @@ write1:
 	VMOVAPS.Z Z6, K5, Z6
 	VCMPPS    $0x11, 64(CX), Z7, K2, K5
 	VMOVAPS.Z Z26, K5, Z26
-	VCMPPS    $0x11, 128(CX), Z7, K3, K5
+	VCMPPS    $0x11, 128(CX)(R15*1), Z7, K3, K5
 	VMOVAPS.Z Z24, K5, Z24
-	VCMPPS    $0x11, 192(CX), Z7, K4, K5
+	VCMPPS    $0x11, 192(CX)(R15*1), Z7, K4, K5
 	VMOVAPS.Z Z11, K5, Z11
 
 gated1:
 	VMOVUPS Z6, K1, (AX)
 	VMOVUPS Z26, K2, 64(AX)
-	VMOVUPS Z24, K3, 128(AX)
-	VMOVUPS Z11, K4, 192(AX)
+	VMOVUPS Z24, K3, 128(AX)(R15*1)
+	VMOVUPS Z11, K4, 192(AX)(R15*1)
 
 skip1:
 	ADDQ         224(DI), AX
@@ -3093,10 +3114,11 @@ skip1:
 	VADDPS       Z13, Z17, Z17
 	CMPQ         240(DI), $0x00
 	JEQ          relu2
+	MOVQ         400(DI), R15
 	VADDPS       (BX), Z12, K1, Z12
 	VADDPS       64(BX), Z26, K2, Z26
-	VADDPS       128(BX), Z24, K3, Z24
-	VADDPS       192(BX), Z17, K4, Z17
+	VADDPS       128(BX)(R15*1), Z24, K3, Z24
+	VADDPS       192(BX)(R15*1), Z17, K4, Z17
 
 relu2:
 	CMPQ   296(DI), $0x00
@@ -3139,6 +3161,7 @@ clip2:
 	VMINPS       Z17, Z16, Z17
 
 write2:
+	MOVQ      392(DI), R15
 	MOVQ      264(DI), CX
 	TESTQ     CX, CX
 	JZ        gated2
@@ -3149,16 +3172,16 @@ write2:
 	VMOVAPS.Z Z12, K5, Z12
 	VCMPPS    $0x11, 64(CX), Z13, K2, K5
 	VMOVAPS.Z Z26, K5, Z26
-	VCMPPS    $0x11, 128(CX), Z13, K3, K5
+	VCMPPS    $0x11, 128(CX)(R15*1), Z13, K3, K5
 	VMOVAPS.Z Z24, K5, Z24
-	VCMPPS    $0x11, 192(CX), Z13, K4, K5
+	VCMPPS    $0x11, 192(CX)(R15*1), Z13, K4, K5
 	VMOVAPS.Z Z17, K5, Z17
 
 gated2:
 	VMOVUPS Z12, K1, (AX)
 	VMOVUPS Z26, K2, 64(AX)
-	VMOVUPS Z24, K3, 128(AX)
-	VMOVUPS Z17, K4, 192(AX)
+	VMOVUPS Z24, K3, 128(AX)(R15*1)
+	VMOVUPS Z17, K4, 192(AX)(R15*1)
 
 skip2:
 	ADDQ         224(DI), AX
@@ -3195,10 +3218,11 @@ skip2:
 	VADDPS       Z19, Z23, Z23
 	CMPQ         240(DI), $0x00
 	JEQ          relu3
+	MOVQ         400(DI), R15
 	VADDPS       (BX), Z18, K1, Z18
 	VADDPS       64(BX), Z26, K2, Z26
-	VADDPS       128(BX), Z24, K3, Z24
-	VADDPS       192(BX), Z23, K4, Z23
+	VADDPS       128(BX)(R15*1), Z24, K3, Z24
+	VADDPS       192(BX)(R15*1), Z23, K4, Z23
 
 relu3:
 	CMPQ   296(DI), $0x00
@@ -3241,6 +3265,7 @@ clip3:
 	VMINPS       Z23, Z22, Z23
 
 write3:
+	MOVQ      392(DI), R15
 	MOVQ      264(DI), CX
 	TESTQ     CX, CX
 	JZ        gated3
@@ -3251,16 +3276,16 @@ write3:
 	VMOVAPS.Z Z18, K5, Z18
 	VCMPPS    $0x11, 64(CX), Z19, K2, K5
 	VMOVAPS.Z Z26, K5, Z26
-	VCMPPS    $0x11, 128(CX), Z19, K3, K5
+	VCMPPS    $0x11, 128(CX)(R15*1), Z19, K3, K5
 	VMOVAPS.Z Z24, K5, Z24
-	VCMPPS    $0x11, 192(CX), Z19, K4, K5
+	VCMPPS    $0x11, 192(CX)(R15*1), Z19, K4, K5
 	VMOVAPS.Z Z23, K5, Z23
 
 gated3:
 	VMOVUPS Z18, K1, (AX)
 	VMOVUPS Z26, K2, 64(AX)
-	VMOVUPS Z24, K3, 128(AX)
-	VMOVUPS Z23, K4, 192(AX)
+	VMOVUPS Z24, K3, 128(AX)(R15*1)
+	VMOVUPS Z23, K4, 192(AX)(R15*1)
 
 skip3:
 	ADDQ 224(DI), AX

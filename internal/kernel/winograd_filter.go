@@ -69,11 +69,16 @@ func transformFilter(w []float32) (u [tilePoints]float64) {
 	return u
 }
 
-// WinogradColumns is Winograd.Columns for layers of s. It is 0 where s has no
-// kernels by Winograd or only plain loops, which are slower than direct ones.
-func (s *Set) WinogradColumns(width int) int {
+// WinogradColumns is how many pixels of a row are computed for layers of s of
+// that size: as Winograd.Columns, or half of it where two rows share a vector. It
+// is 0 where s has no kernels by Winograd or only plain loops, which are slower
+// than direct ones.
+func (s *Set) WinogradColumns(width, height int) int {
 	if s.winograd == nil || s.winograd.lanes == 1 {
 		return 0
+	}
+	if pairs(s.winograd.lanes, width, height) {
+		return pairWidth
 	}
 	return s.winograd.columns(width)
 }

@@ -57,6 +57,9 @@ func TestWinogradGrad(t *testing.T) {
 			for _, size := range [][4]int{{24, 48, 48, 48}, {48, 24, 64, 64}, {8, 8, 24, 24}, {5, 3, 13, 20}, {3, 9, 330, 15}, {2, 3, 64, 70}} {
 				sameWinogradGrad(t, rng, set, randomLayer(t, rng, size[1], size[0], 3, size[3], size[2], 1))
 			}
+			for w := pairWidth/2 - 1; w <= pairWidth+1; w++ {
+				sameWinogradGrad(t, rng, set, randomLayer(t, rng, 1+rng.IntN(40), 1+rng.IntN(20), 3, 8*(1+rng.IntN(4)), w, 1))
+			}
 			for range 30 {
 				sameWinogradGrad(t, rng, set, randomLayer(t, rng, 1+rng.IntN(20), 1+rng.IntN(20), 3, 1+rng.IntN(20), 1+rng.IntN(120), 1))
 			}

@@ -17,8 +17,11 @@ func (t *winogradTiles) winogradGrad(g *gradTiles) func(grad, bias []float32, dy
 		for i := range k {
 			v0, v1 := strip(vectors, stripVectors, i)
 			b := gradBand{vectors: v1 - v0, x: v0 * TileRows * t.lanes, scratch: scratch[len(u):]}
-			b.tiles = min(tiles, v1*t.lanes) - v0*t.lanes
-			rows := strips(dy.H, TileRows)
+			b.tiles, b.high = min(tiles, v1*t.lanes)-v0*t.lanes, TileRows
+			if pairs(t.lanes, dy.W, dy.H) {
+				b.tiles, b.high = t.lanes, 2*TileRows
+			}
+			rows := strips(dy.H, b.high)
 			most := max(1, min(gradTilesMost/b.tiles, gradLanesMost/(b.vectors*t.lanes)))
 			for j := range strips(rows, most) {
 				b.first, b.end = strip(rows, most, j)
@@ -38,10 +41,12 @@ func (t *winogradTiles) winogradGrad(g *gradTiles) func(grad, bias []float32, dy
 }
 
 // gradBand is tiles whose transformed values are in memory together: rows
-// [first, end) of tiles, some tiles and the vectors they fill from column x on.
+// [first, end) of tiles, each high pixels, some tiles and the vectors they fill
+// from column x on. Rows of twice a tile's height are two in one vector, their
+// tiles one after the other's.
 type gradBand struct {
-	first, end, x, tiles, vectors int
-	scratch                       []float32
+	first, end, high, x, tiles, vectors int
+	scratch                             []float32
 }
 
 // gradBand adds what a band's tiles give to u, (point, input channel, output
@@ -58,9 +63,12 @@ func (t *winogradTiles) gradBand(b *gradBand, u []float32, dy, src *Tensor) {
 		middle: unsafe.Pointer(&middle[0]), beside: unsafe.Pointer(&besideTile), numbers: unsafe.Pointer(&winogradIn),
 		vectors: b.vectors, vStep: 4 * vStep, vChannel: 4 * lanes * b.vectors, mask: firstLanes(dy.W-b.x+lanes, (4*b.vectors+2)*lanes),
 	}
+	if b.high > TileRows {
+		a.pair(src, src.W)
+	}
 	for r := range rows {
 		a.v, a.channels = unsafe.Pointer(&v[r*tilePoints*vStep]), src.C
-		t.rows(&a, src, (b.first+r)*TileRows, b.x, 0, src.H)
+		t.rows(&a, src, (b.first+r)*b.high, b.x, 0, src.H)
 		runWinograd(t.inID, &a)
 	}
 	groups := strips(dy.C, lanes)
@@ -108,12 +116,12 @@ var tileOffsets = func() (offsets [2][stripVectors * Lanes]int32) {
 // tiles p vectors. Lanes beyond the last channel repeat it.
 func (t *winogradTiles) gradRows(b *gradBand, m, turned []float32, dy *Tensor, channel, mStep, p int) {
 	lanes := t.lanes
-	pixels := roundUp(TileRows*b.tiles, lanes)
+	pixels, parts := roundUp(TileRows*b.tiles, lanes), b.high/TileRows
 	var offsets [Lanes]int
 	for i := range lanes {
 		offsets[i] = 4 * dy.Plane * min(i, dy.C-1-channel)
 	}
-	turn := winogradArgs{offsets: unsafe.Pointer(&offsets), vectors: pixels / lanes}
+	turn := winogradArgs{offsets: unsafe.Pointer(&offsets), vectors: pixels / lanes / parts}
 	a := winogradArgs{
 		row0: unsafe.Pointer(&turned[0]), step0: 4 * pixels * lanes, step1: 4 * p * lanes, vStep: 4 * mStep, vectors: b.tiles,
 		middle: unsafe.Pointer(&b.scratch[0]), numbers: unsafe.Pointer(&winogradOut),
@@ -121,12 +129,14 @@ func (t *winogradTiles) gradRows(b *gradBand, m, turned []float32, dy *Tensor, c
 	for r := b.first; r < b.end; r++ {
 		for y := range TileRows {
 			row := turned[y*pixels*lanes:][:pixels*lanes]
-			if r*TileRows+y >= dy.H {
+			if r*b.high+y >= dy.H {
 				clear(row)
 				continue
 			}
-			turn.row0, turn.m = at(dy, channel, r*TileRows+y, b.x), unsafe.Pointer(&row[0])
-			runWinograd(t.turnID, &turn)
+			for i := range parts {
+				turn.row0, turn.m = at(dy, channel, r*b.high+i*TileRows+y, b.x), unsafe.Pointer(&row[i*pairWidth*lanes])
+				runWinograd(t.turnID, &turn)
+			}
 		}
 		a.m = unsafe.Pointer(&m[(r-b.first)*b.tiles*p*lanes])
 		runWinograd(t.dyID, &a)

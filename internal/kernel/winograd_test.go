@@ -16,7 +16,7 @@ import (
 const winogradClose = 1e-5
 
 // sameWinograd holds a layer by Winograd against the scalar direct one.
-func sameWinograd(t *testing.T, rng *rand.Rand, set *Set, l *layer) {
+func sameWinograd(t *testing.T, rng *rand.Rand, set *Set, l *layer, lead int) {
 	t.Helper()
 	g := set.NewWinograd(l.shape.Out, l.shape.In, l.w, l.bias)
 	e := randomEpilogue(t, rng, l)
@@ -26,7 +26,6 @@ func sameWinograd(t *testing.T, rng *rand.Rand, set *Set, l *layer) {
 	src, side := slices.Clone(l.src.Data), slices.Clone(l.side.Data)
 	want := NewTensor(l.dst.C, l.dst.H, l.dst.W, l.dst.Border)
 	convScalar(want, l.src, Lower(nil, l.shape, l.w, l.bias, nil, 1, false), e, 0, want.H)
-	lead := rng.IntN(TileRows)
 	scratch := check.GuardedAligned(t, g.Scratch())
 	check.Fill(rng, scratch) // whatever a call before left
 	g.Conv(l.dst, l.src, e, 0, want.H, lead, scratch)
@@ -60,9 +59,12 @@ func TestWinograd(t *testing.T) {
 			rng := check.Rand(t)
 			for range 60 {
 				l := randomLayer(t, rng, 1+rng.IntN(24), 1+rng.IntN(9), 3, 1+rng.IntN(14), 1+rng.IntN(120), 1)
-				sameWinograd(t, rng, set, l)
+				sameWinograd(t, rng, set, l, rng.IntN(TileRows))
 			}
-			sameWinograd(t, rng, set, randomLayer(t, rng, 32, 64, 3, 6, 330, 1))
+			sameWinograd(t, rng, set, randomLayer(t, rng, 32, 64, 3, 6, 330, 1), 1)
+			for w := pairWidth/2 - 1; w <= pairWidth+1; w++ { // two rows of tiles in a vector
+				sameWinograd(t, rng, set, randomLayer(t, rng, 1+rng.IntN(24), 1+rng.IntN(9), 3, 8*(1+rng.IntN(4)), w, 1), 0)
+			}
 		})
 	}
 }
@@ -75,11 +77,15 @@ func TestWinogradPadding(t *testing.T) {
 			continue
 		}
 		rng := check.Rand(t)
-		for _, w := range []int{1, 15, 17, 63, 64, 77, 200} {
-			l := randomLayer(t, rng, 9, 2, 3, 7, w, 1)
+		for _, w := range []int{1, 15, 17, 24, 32, 63, 64, 77, 200} {
+			h, lead := 7, 1
+			if w == 24 || w == 32 {
+				h, lead = 8, 0 // two rows of tiles in a vector
+			}
+			l := randomLayer(t, rng, 9, 2, 3, h, w, 1)
 			g := set.NewWinograd(9, 2, l.w, l.bias)
 			scratch := Aligned(g.Scratch())
-			g.Conv(l.dst, l.src, new(Epilogue), 0, 7, 1, scratch)
+			g.Conv(l.dst, l.src, new(Epilogue), 0, h, lead, scratch)
 			want := pixels(l.dst)
 			near := map[int]bool{}
 			for c := range l.src.C {
@@ -94,7 +100,7 @@ func TestWinogradPadding(t *testing.T) {
 					l.src.Data[i] = float32(nan)
 				}
 			}
-			g.Conv(l.dst, l.src, new(Epilogue), 0, 7, 1, scratch)
+			g.Conv(l.dst, l.src, new(Epilogue), 0, h, lead, scratch)
 			check.Close(t, pixels(l.dst), want, 0)
 		}
 	}

@@ -75,6 +75,29 @@ var besideTile = [2 * Lanes]int32{
 	4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 1, 2, 3, 16,
 }
 
+// besidePair is besideTile where the upper half of a vector's tiles is a row of
+// its own: it begins and ends with zeros as the lower does.
+var besidePair = func() [2 * Lanes]int32 {
+	b := besideTile
+	const seventh, eighth = 13, 2 // lanes
+	b[eighth], b[Lanes+seventh] = b[0], b[2*Lanes-1]
+	return b
+}()
+
+// pairMask[w] selects, of two rows of w pixels side by side, what lies left of the
+// first, and the pixels.
+var pairMask = func() (m [pairWidth + 1][6 * Lanes]int32) {
+	for w := range m {
+		for i := range Lanes {
+			m[w][i] = -1
+		}
+		for i := range w {
+			m[w][Lanes+i], m[w][Lanes+pairWidth+i] = -1, -1
+		}
+	}
+	return m
+}()
+
 // stripLanes is how many pixels of a row the widest strip reads.
 const stripLanes = (4*stripVectors + 2) * Lanes
 
@@ -117,7 +140,11 @@ func (t *winogradTiles) conv(g *Winograd, dst, src *Tensor, e *Epilogue, y0, y1,
 	vectors := (tiles + lanes - 1) / lanes
 	// A product of few vectors waits for its own sums: rows of tiles that are one
 	// vector wide are multiplied together.
-	rows, most := strips(y1-y0+lead, TileRows), 1
+	high := TileRows
+	if lead == 0 && pairs(lanes, dst.W, y1-y0) {
+		high = 2 * TileRows
+	}
+	rows, most := strips(y1-y0+lead, high), 1
 	if vectors == 1 {
 		most = t.most
 	}
@@ -125,15 +152,16 @@ func (t *winogradTiles) conv(g *Winograd, dst, src *Tensor, e *Epilogue, y0, y1,
 		from, to := strip(rows, most, j)
 		for i := range strips(vectors, t.most) {
 			v0, v1 := strip(vectors, t.most, i)
-			s := tileStrip{y0: y0, y1: y1, ty: y0 - lead + from*TileRows, rows: to - from, x: v0 * TileRows * lanes, vectors: v1 - v0}
+			s := tileStrip{y0: y0, y1: y1, ty: y0 - lead + from*high, high: high, rows: to - from, x: v0 * TileRows * lanes, vectors: v1 - v0}
 			t.strip(&a, &s, g, dst, src, e)
 		}
 	}
 }
 
-// tileStrip is rows of tiles, from output row ty on, and the vectors of each from
-// column x on, of a convolution of rows [y0, y1).
-type tileStrip struct{ y0, y1, ty, rows, x, vectors int }
+// tileStrip is rows of tiles, from output row ty on, each high pixels, and the
+// vectors of each from column x on, of a convolution of rows [y0, y1). Rows of
+// twice a tile's height are two in one vector.
+type tileStrip struct{ y0, y1, ty, high, rows, x, vectors int }
 
 // strip computes all output channels of a strip.
 func (t *winogradTiles) strip(a *winogradArgs, s *tileStrip, g *Winograd, dst, src *Tensor, e *Epilogue) {
@@ -143,15 +171,25 @@ func (t *winogradTiles) strip(a *winogradArgs, s *tileStrip, g *Winograd, dst, s
 	a.vectors, a.vChannel, a.vStep = n, bytes*all, bytes*(g.In*all+1)
 	a.numbers = unsafe.Pointer(&winogradIn)
 	a.mask = firstLanes(dst.W-s.x+lanes, (4*n+2)*lanes)
+	paired := s.high > TileRows
+	if paired {
+		a.pair(src, dst.W)
+	}
 	for r := range s.rows {
 		a.v, a.channels = unsafe.Add(v, bytes*n*r), g.In
-		t.rows(a, src, s.ty+r*TileRows, s.x, s.y0, s.y1)
+		t.rows(a, src, s.ty+r*s.high, s.x, s.y0, s.y1)
 		runWinograd(t.inID, a)
 	}
 	a.v = v
 
 	a.numbers = unsafe.Pointer(&winogradOut)
 	a.mask = firstLanes(dst.W-s.x, 4*n*lanes)
+	if paired {
+		a.mask, a.jump = unsafe.Pointer(&pairMask[dst.W][Lanes]), pairJump(dst)
+		if e.Residual != nil {
+			a.resJump = pairJump(e.Residual)
+		}
+	}
 	a.mSkip = bytes * (all - n)
 	for out := 0; out < g.Out; {
 		b, u := g.block(out)
@@ -162,7 +200,7 @@ func (t *winogradTiles) strip(a *winogradArgs, s *tileStrip, g *Winograd, dst, s
 			a.slope = unsafe.Pointer(&e.Slope[out])
 		}
 		for r := range s.rows {
-			ty := s.ty + r*TileRows
+			ty := s.ty + r*s.high
 			a.first, a.last = max(s.y0-ty, 0), min(s.y1-ty, TileRows)
 			top := max(ty, s.y0)
 			a.lift, a.resLift = (ty-top)*a.dstRow, (ty-top)*a.resRow
@@ -180,6 +218,15 @@ func (t *winogradTiles) strip(a *winogradArgs, s *tileStrip, g *Winograd, dst, s
 		out += b
 	}
 }
+
+// pair has In read two rows of tiles of w pixels into one vector.
+func (a *winogradArgs) pair(src *Tensor, w int) {
+	a.mask, a.beside, a.jump = unsafe.Pointer(&pairMask[w]), unsafe.Pointer(&besidePair), pairJump(src)
+}
+
+// pairJump is the way, in bytes, from where a row of tiles would go on to the row
+// below.
+func pairJump(t *Tensor) int { return 4 * (TileRows*t.Row - pairWidth) }
 
 // filters is winogradSet's.
 func (t *winogradTiles) filters(u []float32, n int) {

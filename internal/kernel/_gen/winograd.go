@@ -15,6 +15,10 @@ import (
 //
 // Lane 4*l+k of a vector is tile number l+k*lanes/4 of its strip's: what a 4x4
 // transposition within 16-byte lanes gives.
+//
+// Where a row is half an AVX-512 vector of tiles, one vector holds two rows, one
+// below the other: their pixels lie side by side, the second's jump bytes from
+// where they were if the first row went on.
 
 const (
 	points     = 36
@@ -62,6 +66,8 @@ var winogradArgs = &args{
 		{"lift", "int", "Out: from dst to the tiles' first row"}, {"resLift", "int", "of res"},
 		{"done", "int", "Out: channels that are done, four bytes each"},
 		{"first", "int", "Out: rows of the tiles that are stored"}, {"last", "int", "Grad: rows of tiles"},
+		{"jump", "int", "In, Out: where vectors hold two rows of tiles, from a pixel beside the first row to its place in the second; else 0"},
+		{"resJump", "int", "Out: of res"},
 	},
 }
 
@@ -178,6 +184,12 @@ func (f *file) winogradIn(s isa) {
 	columns("column", func(r reg.Register, v reg.VecPhysical) { c.VMOVUPS(Mem{Base: r, Index: at, Scale: 1}, v) })
 	c.JMP(LabelRef("across"))
 	c.Label("tail")
+	const half = 3 // vectors: the one on the left and those of a row's tiles
+	if s.bytes == 64 {
+		c.CMPQ(f.args.at(reg.RDI, "jump"), Imm(0))
+		c.JEQ(LabelRef("masked"))
+		c.MOVQ(U32(half), left)
+	}
 	first := true
 	columns("masked", func(r reg.Register, v reg.VecPhysical) {
 		lanes := s.v(6)
@@ -194,6 +206,19 @@ func (f *file) winogradIn(s isa) {
 			c.VMASKMOVPS(Mem{Base: r, Index: at, Scale: 1}, lanes, v)
 		}
 	})
+
+	if s.bytes == 64 {
+		f.load("jump", left)
+		c.TESTQ(left, left)
+		c.JZ(LabelRef("across"))
+		c.CMPQ(at, Imm(half*uint64(s.bytes)))
+		c.JNE(LabelRef("across"))
+		for _, r := range rows {
+			c.ADDQ(left, r)
+		}
+		c.MOVQ(U32(half), left)
+		c.JMP(LabelRef("masked"))
+	}
 
 	c.Label("across")
 	step, from, near, far, row, rowTo := reg.RAX, reg.RBX, reg.RCX, reg.RDX, reg.RSI, reg.R8

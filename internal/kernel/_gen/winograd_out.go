@@ -152,11 +152,25 @@ func (f *file) winogradOut(s isa, point int) {
 // kmasks are for the four vectors of pixels of a vector of tiles.
 var kmasks = []reg.OpmaskPhysical{reg.K1, reg.K2, reg.K3, reg.K4}
 
+// outJump holds the jump to the second row of tiles in a vector; it is middle's
+// register, which nothing needs there.
+var outJump = reg.R15
+
+// outPixels is vector i of four of a vector of tiles: the upper two may be of a
+// second row.
+func outPixels(s isa, base reg.Register, i int) Mem {
+	m := mem(base, i*s.bytes)
+	if s.bytes == 64 && i > 1 {
+		m.Index, m.Scale = outJump, 1
+	}
+	return m
+}
+
 // winogradStore applies the epilogue to four vectors y of pixels and stores
 // them; x[1] to x[4] are free.
 func (f *file) winogradStore(s isa, label string, y [4]reg.VecPhysical, x [pointsSide]reg.VecPhysical, at, res, a, mask reg.Register) {
 	c := f.ctx
-	to := func(base reg.Register, i int) Mem { return mem(base, i*s.bytes) }
+	to := func(base reg.Register, i int) Mem { return outPixels(s, base, i) }
 	f.load("bias", a)
 	c.ADDQ(f.args.at(reg.RDI, "done"), a)
 	c.VBROADCASTSS(mem(a, 0), x[1])
@@ -166,6 +180,7 @@ func (f *file) winogradStore(s isa, label string, y [4]reg.VecPhysical, x [point
 	c.CMPQ(f.args.at(reg.RDI, "res"), Imm(0))
 	c.JEQ(LabelRef("relu" + label))
 	if s.bytes == 64 {
+		f.load("resJump", outJump)
 		for i := range y {
 			c.VADDPS(to(res, i), y[i], kmasks[i], y[i])
 		}
@@ -227,6 +242,9 @@ func (f *file) winogradStore(s isa, label string, y [4]reg.VecPhysical, x [point
 		c.VMINPS(y[i], high, y[i])
 	}
 	c.Label("write" + label)
+	if s.bytes == 64 {
+		f.load("jump", outJump)
+	}
 	f.winogradGate(s, label, y, x, at, a, mask)
 	if s.bytes == 64 {
 		for i := range y {
@@ -261,7 +279,7 @@ func (f *file) winogradGate(s isa, label string, y [4]reg.VecPhysical, x [points
 	if s.bytes == 64 {
 		c.VPXORD(zero, zero, zero)
 		for i := range y {
-			c.VCMPPS(Imm(less), mem(a, i*s.bytes), zero, kmasks[i], reg.K5)
+			c.VCMPPS(Imm(less), outPixels(s, a, i), zero, kmasks[i], reg.K5)
 			c.VMOVAPS_Z(y[i], reg.K5, y[i])
 		}
 		c.Label("gated" + label)
