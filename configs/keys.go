@@ -168,7 +168,7 @@ func keys() []key {
 			doc: "points of the front that are finished: the knee, the best under each budget, and a spread"},
 		{section: "winners", name: "budgets_ms", value: "[]", lo: 0, hi: 1e9, field: func(d *draft) any { return (*reals)(&d.Winners.BudgetsMS) },
 			doc: "the best under each of these predicted latencies is a winner, milliseconds"},
-		{section: "winners", name: "finetune", value: "400", lo: 0, hi: 100e6, field: func(d *draft) any { return &d.Winners.Finetune },
+		{section: "winners", name: "finetune", value: "1500", lo: 0, hi: 100e6, field: func(d *draft) any { return &d.Winners.Finetune },
 			doc: "fine-tuning steps of a winner, masks fixed; 0: inherited weights"},
 		{section: "winners", name: "measure_runs", value: "30", lo: 3, hi: 10000, field: func(d *draft) any { return &d.Winners.MeasureRuns },
 			doc: "timed frames of a winner"},
