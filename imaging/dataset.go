@@ -77,20 +77,53 @@ func (d *Dataset) Fits(size int) error {
 	return nil
 }
 
-// Patch writes a random patch: a random picture, a random place, one of the
-// eight flips and rotations. lr gets size² values, hr (size*scale)², rows
-// without padding. What it draws depends on rng alone; it allocates nothing. It
-// panics when Fits(size) would fail for the picture drawn.
+// patchPlaces is how many random places a patch is chosen from, by detail: empty
+// sky teaches little. With two, networks are 0.02 dB better after as many steps,
+// with three no more (docs/numbers.md).
+const patchPlaces = 2
+
+// Patch writes a random patch: of two random places in random pictures the one
+// with more detail, in one of the eight flips and rotations. lr gets size²
+// values, hr (size*scale)², rows without padding. What it draws depends on rng
+// alone; it allocates nothing. It panics when Fits(size) would fail for a picture
+// drawn.
 func (d *Dataset) Patch(rng *rand.Rand, size int, lr, hr []float32) {
-	i := rng.IntN(len(d.lr))
-	l, h := &d.lr[i], &d.hr[i]
-	if size < 1 || size > l.w || size > l.h || len(lr) != size*size || len(hr) != len(lr)*d.scale*d.scale {
-		panic(fmt.Sprintf("imaging: Patch: size %d of a %dx%d picture into %d and %d values", size, l.w, l.h, len(lr), len(hr)))
+	var picture, x, y int
+	most := -1
+	for range patchPlaces {
+		i := rng.IntN(len(d.lr))
+		l := &d.lr[i]
+		if size < 1 || size > l.w || size > l.h || len(lr) != size*size || len(hr) != len(lr)*d.scale*d.scale {
+			panic(fmt.Sprintf("imaging: Patch: size %d of a %dx%d picture into %d and %d values", size, l.w, l.h, len(lr), len(hr)))
+		}
+		left, top := rng.IntN(l.w-size+1), rng.IntN(l.h-size+1)
+		if v := l.detail(left, top, size); v > most {
+			most, picture, x, y = v, i, left, top
+		}
 	}
-	x, y := rng.IntN(l.w-size+1), rng.IntN(l.h-size+1)
 	symmetry := rng.IntN(8)
-	d.cut(lr, l, x, y, size, symmetry)
-	d.cut(hr, h, x*d.scale, y*d.scale, size*d.scale, symmetry)
+	d.cut(lr, &d.lr[picture], x, y, size, symmetry)
+	d.cut(hr, &d.hr[picture], x*d.scale, y*d.scale, size*d.scale, symmetry)
+}
+
+// detail is the sum of the absolute differences of neighbours in the size x size
+// pixels at (x, y).
+func (c *codes) detail(x, y, size int) int {
+	sum := 0
+	at := y*c.w + x
+	for row := range size {
+		here := c.pix[at+row*c.w:][:size]
+		below := here
+		if row < size-1 {
+			below = c.pix[at+(row+1)*c.w:][:size]
+		}
+		last := int(here[0])
+		for i, v := range here {
+			sum += max(int(v)-last, last-int(v)) + max(int(below[i])-int(v), int(v)-int(below[i]))
+			last = int(v)
+		}
+	}
+	return sum
 }
 
 // cut writes the size x size pixels at (x0, y0) to dst after a flip: bit 0 of

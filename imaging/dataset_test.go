@@ -116,6 +116,36 @@ func TestPatchFlipsCommute(t *testing.T) {
 	}
 }
 
+// TestPatchDetail: one of two pictures is flat, and is dealt only where both of a
+// patch's places are in it.
+func TestPatchDetail(t *testing.T) {
+	rng := check.Rand(t)
+	flat := NewPlane(24, 24)
+	d, err := NewDataset([]*Plane{flat, numbered(rng, 24, 24)}, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lr, hr := make([]float32, 4*4), make([]float32, 8*8)
+	empty := 0
+	const patches = 2000
+	for range patches {
+		if d.Patch(rng, 4, lr, hr); slices.Max(hr) == 0 {
+			empty++
+		}
+	}
+	if share := float64(empty) / patches; share < 0.2 || share > 0.3 {
+		t.Errorf("%.2f of the patches are flat, want a quarter", share)
+	}
+	// Every difference counts once: a single bright pixel has four.
+	c := codes{3, 3, []uint8{0, 0, 0, 0, 9, 0, 0, 0, 0}}
+	if got := c.detail(0, 0, 3); got != 36 {
+		t.Errorf("detail %d of a pixel of 9, want 36", got)
+	}
+	if got := c.detail(1, 1, 2); got != 18 {
+		t.Errorf("detail %d where the pixel is a corner, want 18", got)
+	}
+}
+
 func TestPatchAllocatesNothing(t *testing.T) {
 	rng := check.Rand(t)
 	d, err := NewDataset([]*Plane{numbered(rng, 64, 64)}, 2)
