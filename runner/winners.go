@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"evosr/configs"
 	"evosr/fitness"
 	"evosr/internal/whole"
 	"evosr/onnx"
@@ -123,8 +124,12 @@ type joinery struct {
 	source  supernet.Source   // nil without fine-tuning
 	lessons *supernet.Lessons // for all winners; nil where none are wanted
 	genomes map[string]Evaluation
-	dense   fitness.Quality // of the largest subnet
-	bicubic fitness.Quality
+	// The best network of the weights that all is from, where it is better than the
+	// largest subnet; else nil.
+	best      *space.Subnet
+	bestScore fitness.Score
+	dense     fitness.Quality // of the largest subnet
+	bicubic   fitness.Quality
 }
 
 func (r *run) newJoinery(ctx context.Context) (*joinery, error) {
@@ -191,6 +196,9 @@ func (j *joinery) teacher(largest *space.Subnet) (*space.Subnet, error) {
 		return largest, nil
 	}
 	best, err := all.Best(notes)
+	if _, ok := configs.PretrainedScale(j.cfg.Train.From, all.Space.Scale); ok {
+		best, _, err = supernet.PretrainedBest(all.Space.Scale)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: train.from: %s: its best network: %w", ErrUsage, j.cfg.Train.From, err)
 	}
@@ -201,6 +209,7 @@ func (j *joinery) teacher(largest *space.Subnet) (*space.Subnet, error) {
 	if score.PSNR <= j.dense.PSNR {
 		return largest, nil
 	}
+	j.best, j.bestScore = best, score
 	return best, j.store.event(StageWinners, "taught by the best network of %s, %.2f dB; the largest of this space has %.2f dB", j.cfg.Train.From, score.PSNR, j.dense.PSNR)
 }
 
@@ -222,7 +231,8 @@ func (j *joinery) finish(ctx context.Context, c choice, tell func(what string, p
 	if err != nil {
 		return "", err
 	}
-	tuned, score, err := j.tune(ctx, c.id, net, inherited, tell)
+	start, from := j.better(net, inherited)
+	tuned, score, err := j.tune(ctx, c.id, start, from, tell)
 	if err != nil {
 		return "", err
 	}
@@ -247,11 +257,20 @@ func (j *joinery) finish(ctx context.Context, c choice, tell func(what string, p
 	return j.export(card, prog)
 }
 
-// tune fine-tunes a winner, distilling from the largest subnet; its score is
-// that of the weights that ship.
-func (j *joinery) tune(ctx context.Context, id string, net *space.Subnet, inherited fitness.Score, tell func(string, float64)) (*space.Subnet, fitness.Score, error) {
+// better is what a winner's fine-tuning starts from: net with the weights that it
+// inherits, or, where it is the best network, that.
+func (j *joinery) better(net *space.Subnet, inherited fitness.Score) (*space.Subnet, fitness.Score) {
+	if j.best != nil && j.best.Genome.String() == net.Genome.String() {
+		return j.best, j.bestScore
+	}
+	return net, inherited
+}
+
+// tune fine-tunes a winner from net, which scores from, distilling from the
+// teacher; its score is that of the weights that ship.
+func (j *joinery) tune(ctx context.Context, id string, net *space.Subnet, from fitness.Score, tell func(string, float64)) (*space.Subnet, fitness.Score, error) {
 	if j.source == nil {
-		return net, inherited, nil
+		return net, from, nil
 	}
 	c := &j.cfg.Train
 	steps := j.cfg.Winners.Finetune
