@@ -195,9 +195,11 @@ func (j *joinery) teacher(largest *space.Subnet) (*space.Subnet, error) {
 	if all.Space.Scale != part.Space.Scale {
 		return largest, nil
 	}
-	best, err := all.Best(notes)
-	if _, ok := configs.PretrainedScale(j.cfg.Train.From, all.Space.Scale); ok {
-		best, _, err = supernet.PretrainedBest(all.Space.Scale)
+	var best *space.Subnet
+	if scale, ok := configs.PretrainedScale(j.cfg.Train.From, j.cfg.Space.Scale); ok {
+		best, _, err = supernet.PretrainedBest(scale)
+	} else {
+		best, err = all.Best(notes)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: train.from: %s: its best network: %w", ErrUsage, j.cfg.Train.From, err)

@@ -71,6 +71,7 @@ func pretrainedBest(name string) (*space.Subnet, map[string]string, error) {
 	return best, meta, notCarried(name, err)
 }
 
+// pretrainedProgram compiles pretrainedBest.
 func pretrainedProgram(name string, o sparse.Options) (*sparse.Program, error) {
 	best, meta, err := pretrainedBest(name)
 	if err != nil {

@@ -138,12 +138,12 @@ func (t *winogradTiles) conv(g *Winograd, dst, src *Tensor, e *Epilogue, y0, y1,
 	}
 	tiles := (dst.W + TileRows - 1) / TileRows
 	vectors := (tiles + lanes - 1) / lanes
-	// A product of few vectors waits for its own sums: rows of tiles that are one
-	// vector wide are multiplied together.
 	high := TileRows
 	if lead == 0 && pairs(lanes, dst.W, y1-y0) {
 		high = 2 * TileRows
 	}
+	// A product of few vectors waits for its own sums: rows of tiles that are one
+	// vector wide are multiplied together.
 	rows, most := strips(y1-y0+lead, high), 1
 	if vectors == 1 {
 		most = t.most
