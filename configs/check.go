@@ -16,6 +16,7 @@ type problem struct {
 const (
 	maxPixels = 1 << 29 // of all procedural pictures: 2 GiB as float32
 	maxBatch  = 1 << 26 // pixels of high resolution in a training step: about 1 GiB
+	maxSplits = 7       // of the space among weights
 	maxFrame  = 1 << 24 // pixels of the latency objective's input
 )
 
@@ -40,6 +41,14 @@ func (c *Config) problems() []problem {
 	}
 	if t.SubnetBatch > t.Batch {
 		bad("train.subnet_batch train.batch", "%d, want at most the patches of a step, %d", t.SubnetBatch, t.Batch)
+	}
+	if len(t.Splits) > maxSplits {
+		bad("train.splits", "%d of them, want at most %d", len(t.Splits), maxSplits)
+	}
+	for i := 1; i < len(t.Splits); i++ {
+		if t.Splits[i] >= t.Splits[i-1] {
+			bad("train.splits", "%v after %v, want descending", t.Splits[i], t.Splits[i-1])
+		}
 	}
 	if side := t.Patch * c.Space.Scale; d.Train == Procedural && side > d.Size {
 		bad("train.patch data.size scale", "%d pixels at scale %d need pictures of at least %d, but data.size is %d", t.Patch, c.Space.Scale, side, d.Size)

@@ -123,6 +123,8 @@ func keys() []key {
 			doc: "of the loss of each network but the largest, whose own counts 1"},
 		{section: "train", name: "largest_pruned", value: "0", lo: 0, hi: 64, field: func(d *draft) any { return &d.Train.LargestPruned },
 			doc: "of these, how many are the largest network with random prunings"},
+		{section: "train", name: "splits", value: "[]", lo: 0.001, hi: 0.999, field: func(d *draft) any { return (*reals)(&d.Train.Splits) },
+			doc: "borders of parts with weights of their own, descending shares of the largest network's multiplications; empty: as from has"},
 		{section: "train", name: "distill", value: "0.5", lo: 0, hi: 1, field: func(d *draft) any { return &d.Train.Distill },
 			doc: "share of the loss taken against the largest subnet's output"},
 		{section: "train", name: "checkpoint", value: "200", lo: 1, hi: 100e6, free: true, field: func(d *draft) any { return &d.Train.Checkpoint },

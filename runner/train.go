@@ -87,10 +87,22 @@ func (r *run) start() (*supernet.Supernet, error) {
 
 func startOf(cfg *configs.Config) (*supernet.Supernet, error) {
 	if cfg.Train.From == "" {
-		return supernet.New(&cfg.Space, stream(cfg.Seed, "supernet")), nil
+		return split(supernet.New(&cfg.Space, stream(cfg.Seed, "supernet")), cfg)
 	}
 	_, part, _, err := named(cfg)
 	return part, err
+}
+
+// split gives the parts of the space that cfg names weights of their own.
+func split(net *supernet.Supernet, cfg *configs.Config) (*supernet.Supernet, error) {
+	if len(cfg.Train.Splits) == 0 {
+		return net, nil
+	}
+	parts, err := net.Split(cfg.Train.Splits)
+	if err != nil {
+		return nil, fmt.Errorf("%w: train.splits: %w", ErrUsage, err)
+	}
+	return parts, nil
 }
 
 // named gives the supernet that train.from names, the part of it that is the
@@ -112,6 +124,9 @@ func named(cfg *configs.Config) (all, part *supernet.Supernet, notes map[string]
 	}
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("%w: train.from: %s: %w", ErrUsage, cfg.Train.From, err)
+	}
+	if part, err = split(part, cfg); err != nil {
+		return nil, nil, nil, err
 	}
 	return all, part, notes, nil
 }
@@ -157,7 +172,7 @@ func (r *run) trainNow(ctx context.Context, path string) error {
 	}
 	t, err := supernet.NewTrainer(net, set, supernet.Options{
 		Steps: c.Steps, Batch: c.Batch, Patch: c.Patch, Subnets: c.Subnets, LargestPruned: c.LargestPruned, SubnetBatch: c.SubnetBatch, SubnetWeight: c.SubnetWeight, Rate: c.Rate, Distill: c.Distill,
-		Seed: stream(r.cfg.Seed, "training"),
+		Elastic: c.From != "", Seed: stream(r.cfg.Seed, "training"),
 	})
 	if err != nil {
 		return err

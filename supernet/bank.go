@@ -1,6 +1,7 @@
 package supernet
 
 import (
+	"fmt"
 	"math"
 
 	"evosr/internal/kernel"
@@ -11,9 +12,19 @@ import (
 // biases from data[b].
 type tensor struct {
 	name       string
+	part       int // of the space, see Supernet.Split
 	out, in, k int
 	w, b       int
 	pace       float64 // learning rate / that of the training
+}
+
+// stored is the tensor's name in a file: as it is in the first part,
+// "part2/slot3/conv" in the second.
+func (t *tensor) stored() string {
+	if t.part == 0 {
+		return t.name
+	}
+	return fmt.Sprintf("part%d/%s", t.part+1, t.name)
 }
 
 // Paces of the tensors that write into the picture itself: Adam moves every

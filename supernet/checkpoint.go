@@ -3,9 +3,10 @@ package supernet
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 )
 
-const formatTraining = "training/3"
+const formatTraining = "training/4"
 
 // progress is the part of a checkpoint that is not tensors.
 type progress struct {
@@ -13,6 +14,8 @@ type progress struct {
 	Step     int         `json:"step"`
 	Updates  int         `json:"updates"`
 	Good     int         `json:"good_updates"` // of the weights that a bad step goes back to
+	Moves    []int       `json:"moves"`        // updates of each tensor
+	GoodOnes []int       `json:"good_moves"`
 	Factor   float64     `json:"factor"`
 	Refusals int         `json:"refusals"`
 	Calm     int         `json:"calm"`
@@ -30,13 +33,14 @@ type fingerprint struct {
 	Pruned  int     `json:"pruned,omitempty"`
 	Part    int     `json:"subnet_batch,omitempty"`
 	Weight  float64 `json:"subnet_weight,omitempty"`
+	Elastic bool    `json:"elastic,omitempty"`
 	Rate    float64 `json:"rate"`
 	Distill float64 `json:"distill"`
 	Seed    uint64  `json:"seed"`
 }
 
 func (o *Options) fingerprint() fingerprint {
-	return fingerprint{o.Steps, o.Batch, o.Patch, o.Subnets, o.LargestPruned, o.SubnetBatch, o.SubnetWeight, o.Rate, o.Distill, o.Seed}
+	return fingerprint{o.Steps, o.Batch, o.Patch, o.Subnets, o.LargestPruned, o.SubnetBatch, o.SubnetWeight, o.Elastic, o.Rate, o.Distill, o.Seed}
 }
 
 // Save writes everything that the next steps depend on, atomically: also the
@@ -45,7 +49,7 @@ func (o *Options) fingerprint() fingerprint {
 func (t *Trainer) Save(path string) error {
 	o := &t.engine.opt
 	text, err := json.Marshal(progress{
-		Options: t.o.fingerprint(), Step: t.step, Updates: o.updates, Good: o.good.updates, Factor: t.factor, Refusals: t.refusals, Calm: t.calm,
+		Options: t.o.fingerprint(), Step: t.step, Updates: o.updates, Good: o.good.updates, Moves: o.moves, GoodOnes: o.good.moves, Factor: t.factor, Refusals: t.refusals, Calm: t.calm,
 		Losses: o.losses, Norms: o.norms,
 	})
 	if err != nil {
@@ -56,7 +60,7 @@ func (t *Trainer) Save(path string) error {
 		tensors = append(tensors, o.bank.stored(part.name, part.data)...)
 	}
 	return writeTensors(path, tensors, map[string]string{
-		metaFormat: formatTraining, metaSpace: string(spaceText(t.net.Space)), metaTraining: string(text),
+		metaFormat: formatTraining, metaSpace: string(spaceText(t.net.Space, t.net.Splits)), metaTraining: string(text),
 	})
 }
 
@@ -87,7 +91,7 @@ func (t *Trainer) Restore(path string) error {
 	if got := meta[metaFormat]; got != formatTraining {
 		return bad("format: %q, want %q", got, formatTraining)
 	}
-	if got, want := meta[metaSpace], string(spaceText(t.net.Space)); got != want {
+	if got, want := meta[metaSpace], string(spaceText(t.net.Space, t.net.Splits)); got != want {
 		return bad("space: %s, want %s", got, want)
 	}
 	var p progress
@@ -102,6 +106,11 @@ func (t *Trainer) Restore(path string) error {
 		return bad("training: step %d of %d with %d updates, rate factor %v, %d refusals is no state of a training", p.Step, t.steps, p.Updates, p.Factor, p.Refusals)
 	}
 	o := &t.engine.opt
+	for _, moves := range [][]int{p.Moves, p.GoodOnes} {
+		if len(moves) != len(o.moves) || slices.ContainsFunc(moves, func(n int) bool { return n < 0 || n > p.Updates }) {
+			return bad("training: %v is no number of updates for each of %d tensors", moves, len(o.moves))
+		}
+	}
 	for _, part := range o.parts() {
 		if err := fits(o.bank.tensors, part.name, tensors); err != nil {
 			return bad("%w", err)
@@ -111,6 +120,8 @@ func (t *Trainer) Restore(path string) error {
 		o.bank.fill(part.name, tensors, part.data)
 	}
 	o.updates, o.good.updates = p.Updates, p.Good
+	copy(o.moves, p.Moves)
+	copy(o.good.moves, p.GoodOnes)
 	o.losses = append(o.losses[:0], p.Losses...)
 	o.norms = append(o.norms[:0], p.Norms...)
 	t.step, t.factor, t.refusals, t.calm = p.Step, p.Factor, p.Refusals, p.Calm

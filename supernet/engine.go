@@ -121,8 +121,12 @@ func (e *engine) gradient() (loss float64) {
 	e.parallel(running, e.shards)
 	e.parallel(gathering, len(e.nets))
 	clear(e.opt.grad)
+	clear(e.opt.reached)
 	for _, n := range e.nets {
 		n.spread(e.set, e.opt.bank.tensors, e.opt.grad)
+		for _, i := range n.refs {
+			e.opt.reached[i] = true
+		}
 	}
 	for _, l := range e.nets[0].losses {
 		loss += l
@@ -168,12 +172,13 @@ type optimizer struct {
 	kernels *kernel.Set
 	bank    *bank
 	grad    []float32
+	reached []bool // by tensor: a network of this step has it
 	state
 	good state // snapshot
 
-	muons      []*muon         // by tensor; nil: by Adam
-	rate, adam float64         // of this step, the second as corrected for Adam
-	spread     func(tasks int) // calls move for every task, in any order
+	muons  []*muon         // by tensor; nil: by Adam
+	rate   float64         // of this step
+	spread func(tasks int) // calls move for every task, in any order
 
 	losses []float64 // of the last steps, for what is usual
 	norms  []float64 // of gradients, alike
@@ -183,7 +188,8 @@ type optimizer struct {
 // state is everything that a step changes but the history of losses.
 type state struct {
 	weights, m, v, average []float32
-	updates                int // steps that made them
+	updates                int   // steps that made them
+	moves                  []int // by tensor, those that moved it
 }
 
 // Adam's constants (arXiv:1412.6980) and the guard's.
@@ -198,10 +204,10 @@ const (
 
 func newOptimizer(set *kernel.Set, b *bank) optimizer {
 	n := len(b.data)
-	o := optimizer{kernels: set, bank: b, grad: kernel.Aligned(n)}
-	o.state = state{weights: b.data, m: kernel.Aligned(n), v: kernel.Aligned(n), average: kernel.Aligned(n)}
+	o := optimizer{kernels: set, bank: b, grad: kernel.Aligned(n), reached: make([]bool, len(b.tensors))}
+	o.state = state{weights: b.data, m: kernel.Aligned(n), v: kernel.Aligned(n), average: kernel.Aligned(n), moves: make([]int, len(b.tensors))}
 	copy(o.average, o.weights)
-	o.good = state{weights: kernel.Aligned(n), m: kernel.Aligned(n), v: kernel.Aligned(n), average: kernel.Aligned(n)}
+	o.good = state{weights: kernel.Aligned(n), m: kernel.Aligned(n), v: kernel.Aligned(n), average: kernel.Aligned(n), moves: make([]int, len(b.tensors))}
 	o.losses, o.norms = make([]float64, 0, history), make([]float64, 0, history)
 	o.median = make([]float64, 0, history)
 	for i := range b.tensors {
@@ -219,6 +225,7 @@ func (s *state) set(from *state) {
 	copy(s.m, from.m)
 	copy(s.v, from.v)
 	copy(s.average, from.average)
+	copy(s.moves, from.moves)
 	s.updates = from.updates
 }
 
@@ -266,11 +273,11 @@ func (o *optimizer) update(loss, rate, keep float64) bool {
 	}
 	o.losses, o.norms = remember(o.losses, loss), remember(o.norms, norm)
 	o.updates++
-	t := float64(o.updates)
-	o.rate, o.adam = rate, rate*math.Sqrt(1-math.Pow(beta2, t))/(1-math.Pow(beta1, t))
+	o.rate = rate
 	o.spread(len(o.bank.tensors))
 	// An average that remembers longer than there were steps would remember the
 	// start.
+	t := float64(o.updates)
 	keep = min(keep, t/(t+10))
 	for i, w := range o.weights {
 		o.average[i] += float32(1-keep) * (w - o.average[i])
@@ -278,8 +285,13 @@ func (o *optimizer) update(loss, rate, keep float64) bool {
 	return true
 }
 
-// move moves one tensor by its gradient.
+// move moves one tensor by its gradient. One that no network of the step has
+// stays: what is left of its momentum is no reason for a step, which by Muon has
+// full length.
 func (o *optimizer) move(i int) {
+	if !o.reached[i] {
+		return
+	}
 	t := &o.bank.tensors[i]
 	a, b := o.bank.span(i)
 	if m := o.muons[i]; m != nil {
@@ -287,5 +299,8 @@ func (o *optimizer) move(i int) {
 		m.update(o.kernels, o.weights[t.w:][:n], o.m[t.w:][:n], o.grad[t.w:][:n], o.rate)
 		a = t.b
 	}
-	o.kernels.Adam(o.weights[a:b], o.m[a:b], o.v[a:b], o.grad[a:b], float32(o.adam*t.pace), beta1, beta2, epsilon)
+	o.moves[i]++
+	n := float64(o.moves[i])
+	rate := o.rate * math.Sqrt(1-math.Pow(beta2, n)) / (1 - math.Pow(beta1, n)) * t.pace
+	o.kernels.Adam(o.weights[a:b], o.m[a:b], o.v[a:b], o.grad[a:b], float32(rate), beta1, beta2, epsilon)
 }

@@ -33,7 +33,7 @@ func (s *Supernet) described(meta map[string]string) map[string]string {
 	if own == nil {
 		own = map[string]string{}
 	}
-	own[metaFormat], own[metaSpace] = formatWeights, string(spaceText(s.Space))
+	own[metaFormat], own[metaSpace] = formatWeights, string(spaceText(s.Space, s.Splits))
 	return own
 }
 
@@ -65,18 +65,18 @@ func Load(path string) (*Supernet, map[string]string, error) {
 	if got := meta[metaFormat]; got != formatWeights && got != "" {
 		return bad(fmt.Errorf("format: %q, want %q", got, formatWeights))
 	}
-	sp, err := parseSpace([]byte(meta[metaSpace]))
+	sp, splits, err := parseSpace([]byte(meta[metaSpace]))
 	if err != nil {
 		return bad(err)
 	}
-	list, index := tensorsOf(sp)
+	list := tensorsOf(sp, len(splits)+1)
 	if err := fits(list, "", tensors); err != nil {
 		return bad(err)
 	}
 	if len(tensors) != 2*len(list) {
 		return bad(fmt.Errorf("tensors: %d, want %d", len(tensors), 2*len(list)))
 	}
-	s := &Supernet{Space: sp, index: index, bank: newBank(list)}
+	s := over(sp, splits, newBank(list))
 	s.bank.fill("", tensors, s.bank.data)
 	delete(meta, metaFormat)
 	delete(meta, metaSpace)
@@ -91,8 +91,8 @@ func (b *bank) stored(prefix string, data []float32) []stored {
 	for i := range b.tensors {
 		t := &b.tensors[i]
 		list = append(list,
-			stored{prefix + t.name + ".weight", []int{t.out, t.in, t.k, t.k}, of.weights(t)},
-			stored{prefix + t.name + ".bias", []int{t.out}, of.bias(t)})
+			stored{prefix + t.stored() + ".weight", []int{t.out, t.in, t.k, t.k}, of.weights(t)},
+			stored{prefix + t.stored() + ".bias", []int{t.out}, of.bias(t)})
 	}
 	return list
 }
@@ -102,7 +102,7 @@ func fits(tensors []tensor, prefix string, file map[string]stored) error {
 	for i := range tensors {
 		t := &tensors[i]
 		for name, want := range map[string][]int{".weight": {t.out, t.in, t.k, t.k}, ".bias": {t.out}} {
-			name = prefix + t.name + name
+			name = prefix + t.stored() + name
 			got, has := file[name]
 			if !has {
 				return fmt.Errorf("tensor %q: missing", name)
@@ -130,6 +130,7 @@ type spaceFile struct {
 	Slots    []slotFile `json:"slots"`
 	Schemes  []string   `json:"schemes"`
 	Percents []int      `json:"percents"`
+	Splits   []int      `json:"splits,omitempty"`
 }
 
 type slotFile struct {
@@ -139,9 +140,10 @@ type slotFile struct {
 	Lean  bool      `json:"lean,omitempty"`
 }
 
-// spaceText writes a space as canonical JSON.
-func spaceText(sp *space.Space) []byte {
-	f := spaceFile{Scale: sp.Scale, Colors: sp.Colors, Widths: sp.Widths, Percents: sp.Percents}
+// spaceText writes a space, and where its shared weights are split, as canonical
+// JSON.
+func spaceText(sp *space.Space, splits []int) []byte {
+	f := spaceFile{Scale: sp.Scale, Colors: sp.Colors, Widths: sp.Widths, Percents: sp.Percents, Splits: splits}
 	for _, s := range sp.Slots {
 		f.Slots = append(f.Slots, slotFile(s))
 	}
@@ -155,26 +157,26 @@ func spaceText(sp *space.Space) []byte {
 	return text
 }
 
-func parseSpace(text []byte) (*space.Space, error) {
+func parseSpace(text []byte) (sp *space.Space, splits []int, err error) {
 	var f spaceFile
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&f); err != nil {
-		return nil, fmt.Errorf("space: %w", err)
+		return nil, nil, fmt.Errorf("space: %w", err)
 	}
-	sp := &space.Space{Scale: f.Scale, Colors: f.Colors, Widths: f.Widths, Percents: f.Percents}
+	sp = &space.Space{Scale: f.Scale, Colors: f.Colors, Widths: f.Widths, Percents: f.Percents}
 	for _, s := range f.Slots {
 		sp.Slots = append(sp.Slots, space.Slot(s))
 	}
 	for _, name := range f.Schemes {
 		s, err := space.ParseScheme(name)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		sp.Schemes = append(sp.Schemes, s)
 	}
 	if err := sp.Validate(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return sp, nil
+	return sp, f.Splits, checkSplits(f.Splits)
 }

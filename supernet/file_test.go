@@ -29,8 +29,8 @@ func TestSaveLoad(t *testing.T) {
 	if !slices.Equal(got.bank.data, s.bank.data) || got.Hash() != s.Hash() {
 		t.Error("weights differ after a round trip")
 	}
-	if !bytes.Equal(spaceText(got.Space), spaceText(s.Space)) {
-		t.Errorf("space %s, want %s", spaceText(got.Space), spaceText(s.Space))
+	if !bytes.Equal(spaceText(got.Space, nil), spaceText(s.Space, nil)) {
+		t.Errorf("space %s, want %s", spaceText(got.Space, nil), spaceText(s.Space, nil))
 	}
 	if want := map[string]string{"note": "a \"quoted\" note"}; !maps.Equal(meta, want) {
 		t.Errorf("metadata %q, want %q", meta, want)
@@ -94,7 +94,7 @@ func TestDamage(t *testing.T) {
 	load := func(data []byte) error {
 		tensors, meta, err := decodeTensors(data)
 		if err == nil && meta[metaFormat] == formatWeights {
-			_, err = parseSpace([]byte(meta[metaSpace]))
+			_, _, err = parseSpace([]byte(meta[metaSpace]))
 			if err == nil && len(tensors) == 0 {
 				t.Fatal("no tensors and no error")
 			}
@@ -212,8 +212,8 @@ func FuzzDecode(f *testing.F) {
 				t.Fatalf("tensor %q: %d values for shape %v", name, len(s.data), s.shape)
 			}
 		}
-		if sp, err := parseSpace([]byte(meta[metaSpace])); err == nil {
-			list, _ := tensorsOf(sp)
+		if sp, splits, err := parseSpace([]byte(meta[metaSpace])); err == nil {
+			list := tensorsOf(sp, len(splits)+1)
 			_ = fits(list, "", tensors)
 		}
 	})

@@ -21,9 +21,10 @@ func (s *Supernet) Slice(sp *space.Space) (*Supernet, error) {
 	if err := covers(s.Space, sp); err != nil {
 		return nil, err
 	}
-	c := empty(sp)
+	splits := s.within(sp)
+	c := empty(sp, splits)
 	for i := range c.bank.tensors {
-		c.inherit(i, s)
+		c.inherit(i, s, len(s.Splits)-len(splits))
 	}
 	return c, nil
 }
@@ -41,20 +42,23 @@ func (s *Supernet) Rescale(sp *space.Space, seed uint64) (*Supernet, error) {
 	if err := covers(&like, sp); err != nil {
 		return nil, err
 	}
-	c := New(sp, seed)
+	fresh, splits := New(sp, seed), s.within(sp)
+	c := empty(sp, splits)
 	for i := range c.bank.tensors {
-		if name := c.bank.tensors[i].name; name != "skip" && name != "tail" {
-			c.inherit(i, s)
+		if name := c.bank.tensors[i].name; name == "skip" || name == "tail" {
+			c.inherit(i, fresh, -c.bank.tensors[i].part)
+		} else {
+			c.inherit(i, s, len(s.Splits)-len(splits))
 		}
 	}
 	return c, nil
 }
 
-// inherit cuts tensor i out of that of the same name in from.
-func (s *Supernet) inherit(i int, from *Supernet) {
+// inherit cuts tensor i out of that of the same name in from, so many parts on.
+func (s *Supernet) inherit(i int, from *Supernet, parts int) {
 	t := &s.bank.tensors[i]
 	l := space.Layer{In: t.in, Out: t.out, Kernel: t.k, Weights: s.bank.weights(t), Bias: s.bank.bias(t)}
-	from.bank.tensors[from.index[t.name]].cut(&l, from.bank.data)
+	from.bank.tensors[from.index[ref{t.part + parts, t.name}]].cut(&l, from.bank.data)
 }
 
 // covers reports what small offers and large does not.

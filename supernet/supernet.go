@@ -16,15 +16,22 @@ import (
 // Supernet is the shared weights of every network of a space. It is safe for
 // concurrent use: nothing here changes it, a Trainer works on a copy.
 type Supernet struct {
-	Space *space.Space
-	bank  *bank
-	index map[string]int // tensor by name, such as "slot3/wide/expand"
+	Space  *space.Space
+	Splits []int // between parts of the space with weights of their own; see Split
+	bank   *bank
+	index  map[ref]int
+}
+
+// ref names a shared tensor: "slot3/wide/expand" of a part.
+type ref struct {
+	part int
+	name string
 }
 
 // New makes an untrained supernet: a bicubic upscaler up to a small noise. The
 // space must be valid (Validate).
 func New(sp *space.Space, seed uint64) *Supernet {
-	s := empty(sp)
+	s := empty(sp, nil)
 	for i := range s.bank.tensors {
 		s.initialise(&s.bank.tensors[i], rand.New(rand.NewPCG(seed, uint64(i))))
 	}
@@ -32,20 +39,28 @@ func New(sp *space.Space, seed uint64) *Supernet {
 }
 
 // empty makes a supernet of zeros.
-func empty(sp *space.Space) *Supernet {
-	tensors, index := tensorsOf(sp)
-	return &Supernet{Space: sp, bank: newBank(tensors), index: index}
+func empty(sp *space.Space, splits []int) *Supernet {
+	return over(sp, splits, newBank(tensorsOf(sp, len(splits)+1)))
 }
 
-// tensorsOf lists the shared tensors of a space, and where each name is.
-func tensorsOf(sp *space.Space) ([]tensor, map[string]int) {
+// over makes a supernet of a bank of tensorsOf's tensors.
+func over(sp *space.Space, splits []int, b *bank) *Supernet {
+	s := &Supernet{Space: sp, Splits: splits, bank: b, index: map[ref]int{}}
+	for i := range b.tensors {
+		s.index[ref{b.tensors[i].part, b.tensors[i].name}] = i
+	}
+	return s
+}
+
+// tensorsOf lists the shared tensors of a space in so many parts.
+func tensorsOf(sp *space.Space, parts int) []tensor {
 	var tensors []tensor
-	index := map[string]int{}
+	seen := map[string]bool{}
 	add := func(g space.Genome) {
 		for _, l := range sp.Shape(g).Layers {
 			name := tensorName(l.Name, g)
-			if _, has := index[name]; !has {
-				index[name] = len(tensors)
+			if !seen[name] {
+				seen[name] = true
 				tensors = append(tensors, tensor{name: name, out: l.Out, in: l.In, k: l.Kernel})
 			}
 		}
@@ -68,7 +83,14 @@ func tensorsOf(sp *space.Space) ([]tensor, map[string]int) {
 			fill(space.Gene{Kind: space.Lean})
 		}
 	}
-	return tensors, index
+	one := len(tensors)
+	for part := 1; part < parts; part++ {
+		for _, t := range tensors[:one] {
+			t.part = part
+			tensors = append(tensors, t)
+		}
+	}
+	return tensors
 }
 
 // tensorName names the shared tensor of a genome's layer: "slot3/conv" of a
@@ -88,8 +110,9 @@ func tensorName(layer string, g space.Genome) string {
 // refs gives the tensor of every layer of a genome's shape.
 func (s *Supernet) refs(net *space.Subnet) []int {
 	refs := make([]int, len(net.Layers))
+	part := s.part(net)
 	for i := range net.Layers {
-		refs[i] = s.index[tensorName(net.Layers[i].Name, net.Genome)]
+		refs[i] = s.index[ref{part, tensorName(net.Layers[i].Name, net.Genome)}]
 	}
 	return refs
 }
@@ -212,11 +235,11 @@ func (s *Supernet) Weights() int {
 // Hash is a content hash of the space and all weights: 64 hexadecimal digits.
 func (s *Supernet) Hash() string {
 	h := sha256.New()
-	h.Write(spaceText(s.Space))
+	h.Write(spaceText(s.Space, s.Splits))
 	buf := make([]byte, 0, 1<<16)
 	for i := range s.bank.tensors {
 		t := &s.bank.tensors[i]
-		h.Write([]byte(t.name))
+		h.Write([]byte(t.stored()))
 		for _, part := range [][]float32{s.bank.weights(t), s.bank.bias(t)} {
 			buf = appendFloats(buf[:0], part)
 			h.Write(buf)
@@ -227,7 +250,7 @@ func (s *Supernet) Hash() string {
 
 // clone returns a supernet over a copy of data, laid out as s's own.
 func (s *Supernet) clone(data []float32) *Supernet {
-	c := empty(s.Space)
+	c := empty(s.Space, s.Splits)
 	copy(c.bank.data, data)
 	return c
 }

@@ -71,7 +71,7 @@ func TestExtract(t *testing.T) {
 		}
 		for i := range net.Layers {
 			l := &net.Layers[i]
-			tens := &s.bank.tensors[s.index[tensorName(l.Name, g)]]
+			tens := &s.bank.tensors[s.index[ref{0, tensorName(l.Name, g)}]]
 			kk := l.Kernel * l.Kernel
 			for o := range l.Out {
 				gone := l.Prune.Scheme == space.Filter && !slices.Contains(l.Mask[o*l.In*kk:(o+1)*l.In*kk], 1)

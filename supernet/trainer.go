@@ -22,6 +22,7 @@ type Options struct {
 	SubnetBatch   int     // of Batch, what each network but the largest is trained on; 0 means all
 	SubnetWeight  float64 // of the loss of each network but the largest, whose own counts 1; 0 means 1
 	Rate          float64 // peak learning rate of Adam
+	Elastic       bool    // the weights have been trained pruned: from the first step as far as the genomes say
 	Distill       float64 // share of a subnet's loss against the largest one's output, in [0, 1]
 	Seed          uint64
 	Threads       int         // 0 means GOMAXPROCS; it never changes the result
@@ -81,7 +82,7 @@ type Trainer struct {
 	o   Options
 	descent
 	largest, smallest *shape
-	pool, pruned      []*shape // what random subnets come from, and those of the largest's architecture
+	turns             []pools // the parts of the space that have any
 }
 
 const (
@@ -95,6 +96,9 @@ const (
 	// has one block for all its slots.
 	denseEvery   = 3
 	uniformEvery = 4
+	// poolTries is how many times as many are drawn for parts of the space that
+	// hold few of them.
+	poolTries = 20
 	// rampPart is the part of the steps over which pruning grows to what the
 	// genomes say.
 	rampPart = 0.3
@@ -110,25 +114,27 @@ func NewTrainer(s *Supernet, src Source, o Options) (*Trainer, error) {
 	t.largest, t.smallest = t.shapeOf(largest), t.shapeOf(smallest)
 	all := []*shape{t.largest, t.smallest}
 	rng := rand.New(rand.NewPCG(o.Seed, streamPool))
+	pool, pruned := make([][]*shape, len(s.Splits)+1), make([][]*shape, len(s.Splits)+1)
 	if o.Subnets > o.LargestPruned {
-		for i := range poolSize {
-			t.pool = append(t.pool, t.shapeOf(draw(s.Space, rng, i)))
-		}
+		pool = t.drawn(func(i int) space.Genome { return draw(s.Space, rng, i) })
 	}
 	if o.LargestPruned > 0 {
-		for range poolSize {
-			t.pruned = append(t.pruned, t.shapeOf(s.Space.RandomPrunes(largest, rng)))
-		}
+		pruned = t.drawn(func(int) space.Genome { return s.Space.RandomPrunes(largest, rng) })
 	}
-	all = append(append(all, t.pool...), t.pruned...)
+	for i := range pool {
+		if len(pool[i])+len(pruned[i]) > 0 {
+			t.turns = append(t.turns, pools{pool[i], pruned[i]})
+		}
+		all = append(append(all, pool[i]...), pruned[i]...)
+	}
 	shards := shardsOf(o.Batch)
 	nets := []*net{newNet(all[:1], shards)}
 	nets[0].fixed = true
 	// A space of one network is trained as one.
 	if smallest.String() != largest.String() {
 		nets = append(nets, newNet(all[1:2], shards))
-		for i := range o.Subnets {
-			nets = append(nets, newNet(t.poolOf(i), shards))
+		for range o.Subnets {
+			nets = append(nets, newNet(all[2:], shards))
 		}
 	}
 	for i, n := range nets[1:] {
@@ -146,6 +152,24 @@ func NewTrainer(s *Supernet, src Source, o Options) (*Trainer, error) {
 		steps: o.Steps, rate: o.Rate, factor: 1,
 	}
 	return t, nil
+}
+
+// drawn plans poolSize genomes that next draws, in equal numbers for every part
+// of the space, fewer where there are few.
+func (t *Trainer) drawn(next func(i int) space.Genome) [][]*shape {
+	parts := make([][]*shape, len(t.net.Splits)+1)
+	size, full := (poolSize+len(parts)-1)/len(parts), 0
+	for i := 0; i < poolTries*poolSize && full < len(parts); i++ {
+		net := t.net.Space.Shape(next(i))
+		part := &parts[t.net.part(net)]
+		if len(*part) == size {
+			continue
+		}
+		if *part = append(*part, newShape(net.Layers, t.net.refs(net))); len(*part) == size {
+			full++
+		}
+	}
+	return parts
 }
 
 // draw gives the i-th genome of the pool.
@@ -174,12 +198,19 @@ func draw(sp *space.Space, rng *rand.Rand, i int) space.Genome {
 	return same
 }
 
-// poolOf is what random subnet i of a step comes from.
-func (t *Trainer) poolOf(i int) []*shape {
-	if i < t.o.LargestPruned {
-		return t.pruned
+// pools are the networks that random subnets of one part of the space come from:
+// any, and those of the largest one's architecture. One of them may be empty.
+type pools struct{ any, pruned []*shape }
+
+// poolOf is what random subnet i of a step comes from. All are of one part of the
+// space, the parts in turn: a part gains more from a step with many patches now
+// and then than from few patches in every step (docs/numbers.md, "Training").
+func (t *Trainer) poolOf(i, step int) []*shape {
+	p := t.turns[step%len(t.turns)]
+	if len(p.any) == 0 || i < t.o.LargestPruned && len(p.pruned) > 0 {
+		return p.pruned
 	}
-	return t.pool
+	return p.any
 }
 
 func (t *Trainer) shapeOf(g space.Genome) *shape {
@@ -195,10 +226,13 @@ func (t *Trainer) prepare(i int) {
 		sh = t.smallest
 	case i > 1:
 		draw := mix(mix(t.o.Seed, streamDraws), uint64(t.step)*maxSubnets+uint64(i-2))
-		pool := t.poolOf(i - 2)
+		pool := t.poolOf(i-2, t.step)
 		sh = pool[draw%uint64(len(pool))]
 	}
-	ramp := math.Min(1, float64(t.step+1)/(rampPart*float64(t.o.Steps)))
+	ramp := 1.0
+	if !t.o.Elastic {
+		ramp = math.Min(1, float64(t.step+1)/(rampPart*float64(t.o.Steps)))
+	}
 	t.engine.nets[i].take(sh, t.net.bank.tensors, t.net.bank.data, ramp, nil)
 }
 

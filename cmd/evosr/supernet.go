@@ -12,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"evosr/onnx"
+	"evosr/runner"
 	"evosr/space"
 	"evosr/sparse"
 	"evosr/supernet"
@@ -118,12 +120,12 @@ func openSupernet(name string) (*supernet.Supernet, map[string]string, error) {
 func (a *app) supernetCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "supernet",
-		Short: "The shared weights: show, export, import, rank",
+		Short: "The shared weights: show, extract, export, import, rank",
 		Long: "SUPERNET is a file of weights (.safetensors, or the compact .evon), a run directory,\n" +
 			"or pretrained:xN. The layout of the files is in docs/formats.md, so that other\n" +
 			"programs can train one.",
 	}
-	c.AddCommand(a.supernetShowCmd(), a.supernetExportCmd(), a.supernetImportCmd(), a.supernetRankCmd())
+	c.AddCommand(a.supernetShowCmd(), a.supernetExtractCmd(), a.supernetExportCmd(), a.supernetImportCmd(), a.supernetRankCmd())
 	return c
 }
 
@@ -199,6 +201,44 @@ func (a *app) supernetShowCmd() *cobra.Command {
 		},
 	}
 	return a.jsonFlag(c)
+}
+
+func (a *app) supernetExtractCmd() *cobra.Command {
+	var out, genome string
+	c := &cobra.Command{
+		Use:   "extract SUPERNET -o FILE.onnx",
+		Short: "Cut a network out, with the weights that it inherits",
+		Long: "Writes the network of a genome as an ONNX file, as a search scores it: inherited\n" +
+			"weights, pruned by what the genome says, nothing fine-tuned.",
+		Example: "  evosr supernet extract pretrained:x2 -o best.onnx\n" +
+			"  evosr supernet extract pretrained:x2 --genome 'w16;head;plain2=block4@75,block4@75;plain1;skip;skip;skip;skip;skip;skip;tail' -o net.onnx",
+		Args: arguments("SUPERNET"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if out == "" {
+				return usagef("-o is missing: want the file to write")
+			}
+			net, meta, err := openSupernet(args[0])
+			if err != nil {
+				return err
+			}
+			if genome != "" {
+				meta[supernet.NoteGenome] = genome
+			}
+			sub, err := net.Best(meta)
+			if err != nil {
+				return usagef("--genome: %w", err)
+			}
+			notes := map[string]string{"evosr_version": runner.Version, "genome": sub.Genome.String(), "supernet_hash": net.Hash()}
+			if err := writeWhole(out, func(w io.Writer) error { return onnx.Export(w, sub, onnx.ExportOptions{Meta: notes}) }); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(a.out, "%s: %d parameters\n", out, sub.Params())
+			return err
+		},
+	}
+	c.Flags().StringVarP(&out, "output", "o", "", "file to write")
+	c.Flags().StringVar(&genome, "genome", "", "the network; empty: the supernet's best dense one")
+	return c
 }
 
 func (a *app) supernetExportCmd() *cobra.Command {

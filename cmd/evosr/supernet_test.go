@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -84,6 +85,9 @@ func TestSupernetRefuses(t *testing.T) {
 		{"show empty", exitUsage, "no run directory"},
 		{"show pretrained:x5", exitUsage, "want pretrained:x2, pretrained:x3 or pretrained:x4"},
 		{"export a.safetensors", exitUsage, "-o is missing"},
+		{"extract a.safetensors", exitUsage, "-o is missing"},
+		{"extract a.safetensors -o b --genome w99;head;tail", exitUsage, "--genome"},
+		{"extract none.safetensors -o b", exitData, "no such file"},
 		{"import a.safetensors -o b --note steps", exitUsage, `"steps", want KEY=VALUE`},
 		{"import a.safetensors -o b --note genome=w99;head;tail", exitUsage, "its best network"},
 		{"export a.safetensors -o none/b", exitData, "no folder"},
@@ -151,6 +155,22 @@ func TestTrain(t *testing.T) {
 	unmarshal(t, ok(t, dir, "supernet", "show", filepath.Join("runs", "next"), "--json").stdout, &b)
 	if a.Hash != b.Hash {
 		t.Errorf("taken as they are the weights have hash %s, want %s", b.Hash, a.Hash)
+	}
+	// Cut out, a network is the one that the supernet names, or that of a genome.
+	writePNG(t, filepath.Join(dir, "a.png"), testColour(24, 20, false))
+	genome := a.Best[:strings.Index(a.Best, ";")] + ";head" + strings.Repeat(";skip", a.Slots) + ";tail"
+	best, small := filepath.Join(dir, "best.onnx"), filepath.Join(dir, "small.onnx")
+	if got := ok(t, dir, "supernet", "extract", "run", "-o", best).stdout; !strings.Contains(got, fmt.Sprintf("%d parameters", a.Params)) {
+		t.Errorf("extract prints %s, want %d parameters", got, a.Params)
+	}
+	ok(t, dir, "supernet", "extract", "run", "--genome", genome, "-o", small)
+	for _, net := range []string{best, small} {
+		ok(t, dir, "upscale", "-m", net, "a.png", "b.png")
+	}
+	large, errLarge := os.Stat(best)
+	little, errLittle := os.Stat(small)
+	if errLarge != nil || errLittle != nil || large.Size() <= little.Size() {
+		t.Errorf("the best network's file is no larger than the smallest's (%v, %v)", errLarge, errLittle)
 	}
 	if r := evosr(t, dir, nil, "train", "none.yaml"); r.code != exitUsage {
 		t.Errorf("exit %d, %s", r.code, r.stderr)
