@@ -13,7 +13,6 @@ import (
 	"testing"
 
 	"evosr/configs"
-	"evosr/fitness"
 	"evosr/space"
 	"evosr/supernet"
 )
@@ -250,30 +249,4 @@ func TestFrom(t *testing.T) {
 		t.Fatal(err)
 	}
 	refuse(from(t, file, 3), file)
-}
-
-// TestBetterStart: only the best network itself starts from its own weights.
-func TestBetterStart(t *testing.T) {
-	base := smoke(t, "")
-	extract := func(g space.Genome) *space.Subnet {
-		t.Helper()
-		net, err := supernet.New(&base.Space, 9).Extract(g)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return net
-	}
-	inherited, own := fitness.Score{LatencyMS: 1}, fitness.Score{LatencyMS: 2}
-	largest, smallest := extract(base.Space.Largest()), extract(base.Space.Smallest())
-	j := &joinery{best: extract(base.Space.Largest()), bestScore: own}
-	if net, score := j.better(largest, inherited); net != j.best || score.LatencyMS != own.LatencyMS {
-		t.Errorf("the best network starts from what it inherits")
-	}
-	if net, score := j.better(smallest, inherited); net != smallest || score.LatencyMS != inherited.LatencyMS {
-		t.Errorf("another network starts from the best one's weights")
-	}
-	j.best = nil
-	if net, score := j.better(largest, inherited); net != largest || score.LatencyMS != inherited.LatencyMS {
-		t.Errorf("without a better one, a network starts from something else")
-	}
 }

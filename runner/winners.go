@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"evosr/configs"
 	"evosr/fitness"
 	"evosr/internal/whole"
 	"evosr/onnx"
@@ -124,12 +123,8 @@ type joinery struct {
 	source  supernet.Source   // nil without fine-tuning
 	lessons *supernet.Lessons // for all winners; nil where none are wanted
 	genomes map[string]Evaluation
-	// The best network of the weights that all is from, where it is better than the
-	// largest subnet; else nil.
-	best      *space.Subnet
-	bestScore fitness.Score
-	dense     fitness.Quality // of the largest subnet
-	bicubic   fitness.Quality
+	dense   fitness.Quality // of the largest subnet
+	bicubic fitness.Quality
 }
 
 func (r *run) newJoinery(ctx context.Context) (*joinery, error) {
@@ -195,12 +190,7 @@ func (j *joinery) teacher(largest *space.Subnet) (*space.Subnet, error) {
 	if all.Space.Scale != part.Space.Scale {
 		return largest, nil
 	}
-	var best *space.Subnet
-	if scale, ok := configs.PretrainedScale(j.cfg.Train.From, j.cfg.Space.Scale); ok {
-		best, _, err = supernet.PretrainedBest(scale)
-	} else {
-		best, err = all.Best(notes)
-	}
+	best, err := all.Best(notes)
 	if err != nil {
 		return nil, fmt.Errorf("%w: train.from: %s: its best network: %w", ErrUsage, j.cfg.Train.From, err)
 	}
@@ -211,7 +201,6 @@ func (j *joinery) teacher(largest *space.Subnet) (*space.Subnet, error) {
 	if score.PSNR <= j.dense.PSNR {
 		return largest, nil
 	}
-	j.best, j.bestScore = best, score
 	return best, j.store.event(StageWinners, "taught by the best network of %s, %.2f dB; the largest of this space has %.2f dB", j.cfg.Train.From, score.PSNR, j.dense.PSNR)
 }
 
@@ -233,8 +222,7 @@ func (j *joinery) finish(ctx context.Context, c choice, tell func(what string, p
 	if err != nil {
 		return "", err
 	}
-	start, from := j.better(net, inherited)
-	tuned, score, err := j.tune(ctx, c.id, start, from, tell)
+	tuned, score, err := j.tune(ctx, c.id, net, inherited, tell)
 	if err != nil {
 		return "", err
 	}
@@ -257,15 +245,6 @@ func (j *joinery) finish(ctx context.Context, c choice, tell func(what string, p
 	}
 	tell("exporting", 0.97)
 	return j.export(card, prog)
-}
-
-// better is what a winner's fine-tuning starts from: net with the weights that it
-// inherits, or, where it is the best network, that.
-func (j *joinery) better(net *space.Subnet, inherited fitness.Score) (*space.Subnet, fitness.Score) {
-	if j.best != nil && j.best.Genome.String() == net.Genome.String() {
-		return j.best, j.bestScore
-	}
-	return net, inherited
 }
 
 // tune fine-tunes a winner from net, which scores from, distilling from the

@@ -228,20 +228,13 @@ func TestPretrained(t *testing.T) {
 				t.Errorf("x%d: layer %s of its best network is pruned", scale, best.Layers[i].Name)
 			}
 		}
-		finished, notes, err := PretrainedBest(scale)
-		if err != nil || finished.Scale != scale || finished.Genome.String() != best.Genome.String() {
-			t.Errorf("x%d: finished is %v of scale %d, %v, want %v", scale, finished.Genome, finished.Scale, err, best.Genome)
-		}
 		for _, key := range []string{"data", "steps", "hours", "tool"} {
-			if meta[key] == "" || notes[key] == "" {
+			if meta[key] == "" {
 				t.Errorf("x%d: the metadata do not say %q", scale, key)
 			}
 		}
 	}
 	if _, _, err := Pretrained(7); !errors.Is(err, ErrNotPretrained) {
-		t.Errorf("x7: %v", err)
-	}
-	if _, _, err := PretrainedBest(7); !errors.Is(err, ErrNotPretrained) {
 		t.Errorf("x7: %v", err)
 	}
 }

@@ -9,9 +9,7 @@ import (
 	"evosr/space"
 )
 
-// pretrainedFiles holds xN.evon for every scale N that there are weights for, and
-// xN-best.evon where its best dense network was trained on alone: the supernet of
-// a space of that network only.
+// pretrainedFiles holds xN.evon for every scale N that there are weights for.
 //
 //go:embed pretrained
 var pretrainedFiles embed.FS
@@ -26,26 +24,7 @@ var ErrNotPretrained = errors.New("supernet: this build has no pretrained weight
 // Pretrained gives the embedded supernet of a scale, and what is known of it:
 // data, steps, hours, tool. Where there is none the error is ErrNotPretrained.
 func Pretrained(scale int) (*Supernet, map[string]string, error) {
-	return embedded(fmt.Sprintf("x%d", scale), scale)
-}
-
-// PretrainedBest gives the best dense network of the embedded supernet of a scale,
-// and what is known of it: with weights of its own, where those that it inherits
-// were trained on for it alone. Where there is no supernet the error is
-// ErrNotPretrained.
-func PretrainedBest(scale int) (*space.Subnet, map[string]string, error) {
-	s, meta, err := embedded(fmt.Sprintf("x%d-best", scale), scale)
-	if errors.Is(err, ErrNotPretrained) {
-		s, meta, err = Pretrained(scale)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	best, err := s.Best(meta)
-	return best, meta, err
-}
-
-func embedded(name string, scale int) (*Supernet, map[string]string, error) {
+	name := fmt.Sprintf("x%d", scale)
 	file, err := pretrainedFiles.ReadFile("pretrained/" + name + ".evon")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, fmt.Errorf("%w for %s", ErrNotPretrained, name)

@@ -14,68 +14,33 @@ import (
 
 	"evosr/onnx"
 	"evosr/runner"
-	"evosr/space"
 	"evosr/sparse"
 	"evosr/supernet"
 )
 
-// pretrained begins the names of the networks that the binary carries; inherited
-// ends those with the weights of the supernet.
-const (
-	pretrained = "pretrained:"
-	inherited  = "-inherited"
-)
-
-// pretrainedScale is that of a name such as pretrained:x2.
-func pretrainedScale(name string) (int, error) {
-	scale := slices.Index([]string{"x2", "x3", "x4"}, strings.TrimPrefix(name, pretrained)) + 2
-	if scale < 2 {
-		return 0, usagef("%s, want %sx2, %sx3 or %sx4", name, pretrained, pretrained, pretrained)
-	}
-	return scale, nil
-}
-
-// notCarried says that the binary has no weights of a name, where that is err.
-func notCarried(name string, err error) error {
-	if errors.Is(err, supernet.ErrNotPretrained) {
-		return usagef("%s: this version carries no weights for it; give a file", name)
-	}
-	return err
-}
+// pretrained begins the names of the networks that the binary carries.
+const pretrained = "pretrained:"
 
 // pretrainedNet gives the embedded supernet of a name such as pretrained:x2.
 func pretrainedNet(name string) (*supernet.Supernet, map[string]string, error) {
-	scale, err := pretrainedScale(name)
-	if err != nil {
-		return nil, nil, err
+	scale := slices.Index([]string{"x2", "x3", "x4"}, strings.TrimPrefix(name, pretrained)) + 2
+	if scale < 2 {
+		return nil, nil, usagef("%s, want %sx2, %sx3 or %sx4", name, pretrained, pretrained, pretrained)
 	}
 	net, meta, err := supernet.Pretrained(scale)
-	return net, meta, notCarried(name, err)
+	if errors.Is(err, supernet.ErrNotPretrained) {
+		return nil, nil, usagef("%s: this version carries no weights for it; give a file", name)
+	}
+	return net, meta, err
 }
 
-// pretrainedBest gives the best dense network of an embedded supernet: as it was
-// trained on alone, or, by a name such as pretrained:x2-inherited, as it is in the
-// supernet.
-func pretrainedBest(name string) (*space.Subnet, map[string]string, error) {
-	if own, ok := strings.CutSuffix(name, inherited); ok {
-		net, meta, err := pretrainedNet(own)
-		if err != nil {
-			return nil, nil, err
-		}
-		best, err := net.Best(meta)
-		return best, meta, err
-	}
-	scale, err := pretrainedScale(name)
-	if err != nil {
-		return nil, nil, err
-	}
-	best, meta, err := supernet.PretrainedBest(scale)
-	return best, meta, notCarried(name, err)
-}
-
-// pretrainedProgram compiles pretrainedBest.
+// pretrainedProgram compiles the best dense network of an embedded supernet.
 func pretrainedProgram(name string, o sparse.Options) (*sparse.Program, error) {
-	best, meta, err := pretrainedBest(name)
+	net, meta, err := pretrainedNet(name)
+	if err != nil {
+		return nil, err
+	}
+	best, err := net.Best(meta)
 	if err != nil {
 		return nil, err
 	}
@@ -137,13 +102,13 @@ type supernetJSON struct {
 	Slots    int               `json:"slots"`
 	Schemes  []string          `json:"schemes"`
 	Percents []int             `json:"percents"`
+	Splits   []int             `json:"splits"`  // borders of parts with weights of their own, multiplications of one pixel
 	Weights  int               `json:"weights"` // shared, biases included
 	Best     string            `json:"best"`    // genome of the best dense network
 	Params   int               `json:"params"`  // its weights and biases
 	MACs     int               `json:"macs"`    // its multiplications, one pixel of low resolution
 	Hash     string            `json:"hash"`
 	Meta     map[string]string `json:"meta"`
-	Finished map[string]string `json:"finished,omitempty"` // of the best network's own weights, where a carried supernet has them
 }
 
 func (a *app) supernetShowCmd() *cobra.Command {
@@ -163,16 +128,7 @@ func (a *app) supernetShowCmd() *cobra.Command {
 			}
 			sp := net.Space
 			macs, _ := best.MACs()
-			s := supernetJSON{sp.Scale, sp.Colors, sp.Widths, len(sp.Slots), []string{}, sp.Percents, net.Weights(), best.Genome.String(), best.Params(), macs, net.Hash(), meta, nil}
-			if strings.HasPrefix(args[0], pretrained) {
-				_, notes, err := pretrainedBest(args[0])
-				if err != nil {
-					return err
-				}
-				if !maps.Equal(notes, meta) {
-					s.Finished = notes
-				}
-			}
+			s := supernetJSON{sp.Scale, sp.Colors, sp.Widths, len(sp.Slots), []string{}, sp.Percents, append([]int{}, net.Splits...), net.Weights(), best.Genome.String(), best.Params(), macs, net.Hash(), meta}
 			for _, x := range sp.Schemes {
 				s.Schemes = append(s.Schemes, x.String())
 			}
@@ -185,17 +141,14 @@ func (a *app) supernetShowCmd() *cobra.Command {
 			fmt.Fprintf(w, "slots\t%d\n", s.Slots)
 			fmt.Fprintf(w, "schemes\t%s\n", strings.Join(s.Schemes, " "))
 			fmt.Fprintf(w, "ratios\t%v %%\n", s.Percents)
+			if n := len(s.Splits); n > 0 {
+				fmt.Fprintf(w, "parts\t%d, split at %v multiplications a pixel\n", n+1, s.Splits)
+			}
 			fmt.Fprintf(w, "weights\t%d\n", s.Weights)
 			fmt.Fprintf(w, "best\t%s\n\t%d parameters, %d multiplications a pixel\n", s.Best, s.Params, s.MACs)
 			fmt.Fprintf(w, "hash\t%s\n", s.Hash)
 			for _, k := range slices.Sorted(maps.Keys(meta)) {
 				fmt.Fprintf(w, "%s\t%s\n", k, meta[k])
-			}
-			if s.Finished != nil {
-				fmt.Fprintf(w, "\nthe best network, trained on alone (%s%s: as it is in the supernet)\n", args[0], inherited)
-			}
-			for _, k := range slices.Sorted(maps.Keys(s.Finished)) {
-				fmt.Fprintf(w, "%s\t%s\n", k, s.Finished[k])
 			}
 			return w.Flush()
 		},

@@ -110,14 +110,12 @@ func TestPretrainedModel(t *testing.T) {
 	writePNG(t, filepath.Join(dir, "a.png"), testColour(24, 20, false))
 	for scale, name := range map[int]string{2: "pretrained:x2", 3: "pretrained:x3", 4: "pretrained:x4"} {
 		_, _, err := supernet.Pretrained(scale)
-		for _, name := range []string{name, name + inherited} {
-			r := evosr(t, dir, nil, "upscale", "-m", name, "a.png", "b.png")
-			switch {
-			case err != nil && (r.code != exitUsage || !strings.Contains(r.stderr, "carries no weights")):
-				t.Errorf("%s: exit %d, %s, want a sentence", name, r.code, r.stderr)
-			case err == nil && r.code != 0:
-				t.Errorf("%s: exit %d, %s", name, r.code, r.stderr)
-			}
+		r := evosr(t, dir, nil, "upscale", "-m", name, "a.png", "b.png")
+		switch {
+		case err != nil && (r.code != exitUsage || !strings.Contains(r.stderr, "carries no weights")):
+			t.Errorf("%s: exit %d, %s, want a sentence", name, r.code, r.stderr)
+		case err == nil && r.code != 0:
+			t.Errorf("%s: exit %d, %s", name, r.code, r.stderr)
 		}
 	}
 	if r := evosr(t, dir, nil, "eval", "pretrained:huge", "--images", "."); r.code != exitUsage || !strings.Contains(r.stderr, "pretrained:x2") {
