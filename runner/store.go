@@ -60,6 +60,7 @@ const (
 	metaValidation   = "data.validation"  // content hash
 	metaProfile      = "profile.yaml"     // text
 	metaSupernet     = "supernet.hash"    //
+	metaTeacher      = "train.from whole" // hash of all weights that the teacher of the winners is among
 	metaFrom         = "train.from"       // hash of the weights that training began with, "" for none
 	metaReference    = "search.reference" // JSON, in the order and sign of the objectives
 	metaSearchEnd    = "search.end"       // why the search ended

@@ -131,19 +131,16 @@ func named(cfg *configs.Config) (all, part *supernet.Supernet, notes map[string]
 	return all, part, notes, nil
 }
 
-// sameStart holds the weights that training starts from against those that the
-// run was begun with.
-func (r *run) sameStart(net *supernet.Supernet) error {
-	if r.cfg.Train.From == "" {
-		return nil // they follow from the config
-	}
-	was, err := r.store.meta(metaFrom)
+// sameFrom holds weights of train.from against those that the run was begun with:
+// what training starts from (metaFrom), and all, of which some teach (metaTeacher).
+func (r *run) sameFrom(what string, net *supernet.Supernet) error {
+	was, err := r.store.meta(what)
 	if err != nil {
 		return err
 	}
 	switch now := net.Hash(); {
 	case was == "":
-		return r.store.setMeta(metaFrom, now)
+		return r.store.setMeta(what, now)
 	case was != now:
 		return fmt.Errorf("%w: the weights of train.from, %s, are not those that %s was begun with; want the same weights, or another directory", ErrIntegrity, r.cfg.Train.From, r.dir)
 	}
@@ -156,8 +153,10 @@ func (r *run) trainNow(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	if err := r.sameStart(net); err != nil {
-		return err
+	if c.From != "" { // else they follow from the config
+		if err := r.sameFrom(metaFrom, net); err != nil {
+			return err
+		}
 	}
 	notes := map[string]string{noteConfig: r.cfg.Hash(), noteSteps: fmt.Sprint(c.Steps), noteFrom: c.From}
 	if c.Steps == 0 {

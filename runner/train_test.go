@@ -203,6 +203,23 @@ func TestFrom(t *testing.T) {
 		t.Errorf("%d teachers from the larger space, whose best network has %v dB and this space's %v", n, b, a)
 	}
 
+	// A file with the same weights for this space and another teacher is another.
+	larger := large
+	larger.Slots = append(slices.Clone(large.Slots), space.Slot{Skip: true, Lean: true})
+	other, err := supernet.New(&larger, 9).Slice(&base.Space)
+	if err != nil || other.Hash() != want.Hash() {
+		t.Fatalf("the larger space's weights for this one differ, %v", err)
+	}
+	if err := errors.Join(supernet.New(&larger, 9).Save(file, nil), os.RemoveAll(filepath.Join(dir, dirWinners))); err != nil {
+		t.Fatal(err)
+	}
+	if err := Run(t.Context(), tuned, dir, Options{}); !errors.Is(err, ErrIntegrity) || !strings.Contains(err.Error(), "train.from") {
+		t.Errorf("another teacher: %v", err)
+	}
+	if err := net.Save(file, nil); err != nil {
+		t.Fatal(err)
+	}
+
 	// Trained on, they start where the file ends.
 	dir = filepath.Join(t.TempDir(), "run")
 	if err := Train(t.Context(), from(t, file, 4), dir, Options{}); err != nil {
@@ -230,17 +247,17 @@ func TestFrom(t *testing.T) {
 		}
 	}
 	// Weights of another scale are trained on, never used as they are.
-	other := large
-	other.Scale = 3
+	x3 := large
+	x3.Scale = 3
 	elsewhere := filepath.Join(t.TempDir(), "x3.safetensors")
-	if err := supernet.New(&other, 1).Save(elsewhere, nil); err != nil {
+	if err := supernet.New(&x3, 1).Save(elsewhere, nil); err != nil {
 		t.Fatal(err)
 	}
 	rescaled := from(t, elsewhere, 4)
 	rescaled.Winners.Finetune = 3
 	mustRun(t, rescaled, filepath.Join(t.TempDir(), "run"), Options{})
 
-	if err := supernet.New(&other, 1).Save(file, nil); err != nil {
+	if err := supernet.New(&x3, 1).Save(file, nil); err != nil {
 		t.Fatal(err)
 	}
 	refuse(from(t, file, 0), "train.from", file, "scale 3, want scale 2", "train.steps")

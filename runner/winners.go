@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -184,7 +185,7 @@ func (j *joinery) teacher(largest *space.Subnet) (*space.Subnet, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := j.sameStart(part); err != nil {
+	if err := errors.Join(j.sameFrom(metaFrom, part), j.sameFrom(metaTeacher, all)); err != nil {
 		return nil, err
 	}
 	if all.Space.Scale != part.Space.Scale {

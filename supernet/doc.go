@@ -8,9 +8,12 @@
 // interpolation and everything else adds nearly nothing to it, so that a new
 // Supernet is a bicubic upscaler.
 //
+// Where Supernet.Split divides the space, networks of unlike cost share no
+// weights: each part has all tensors of its own.
+//
 // Training follows the sandwich rule of Yu & Huang, "Universally Slimmable
 // Networks" (ICCV 2019, arXiv:1903.05134): each step trains the largest, the
-// smallest and some random subnets, here with random pruning masks too, so that
+// smallest and some random subnets of one part after the other, here with random pruning masks too, so that
 // a pruned subnet works with the weights it inherits.
 //
 // Neither allocates per step: a step is a static plan of convolutions, their

@@ -55,12 +55,20 @@ def hidden(kind, width, expansion):
     return round4(expansion * width), 0
 
 
+def prefix(space, load):
+    """What the tensor names of a network begin with in a supernet whose space is
+    split: load is its multiplications of one low-resolution pixel, counted as if
+    every pruned layer kept exactly what its ratio leaves."""
+    part = sum(load <= border for border in space.get("splits", []))
+    return f"part{part + 1}/" if part else ""
+
+
 def forward(get, space, width, slots, lr):
     """Runs the dense network of a trunk width and a list of slots, each
     (kind, expansion), on lr, (batch, colors, height, width) of code/255.
 
-    get(name) gives a parameter, such as "slot3/wide/expand.weight"; a network
-    takes the first channels of each.
+    get(name) gives a parameter, such as "slot3/wide/expand.weight", of the part
+    that the network is in (prefix); a network takes the first channels of each.
     """
     import torch.nn.functional as F
 
