@@ -182,16 +182,19 @@ func TestCraftedCompact(t *testing.T) {
 // input is the content, for no mutation would meet the checksum.
 func FuzzCompact(f *testing.F) {
 	sp := &space.Space{Scale: 2, Colors: 1, Widths: []int{4}, Slots: []space.Slot{{Lean: true}}}
-	text := spaceText(sp, nil)
-	n := 0
-	for _, part := range New(sp, 1).bank.stored("", New(sp, 1).bank.data) {
-		n += len(part.data)
+	for _, splits := range [][]int{nil, {200, 100}} {
+		text := spaceText(sp, splits)
+		n := empty(sp, splits).Weights()
+		content := binary.LittleEndian.AppendUint32(nil, uint32(len(text)))
+		content = append(content, text...)
+		content = binary.LittleEndian.AppendUint32(content, 0)
+		content = binary.LittleEndian.AppendUint32(content, uint32(n))
+		content = append(content, make([]byte, 2*n)...)
+		if _, _, err := DecodeCompact(packed(f, content)); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(content)
 	}
-	content := binary.LittleEndian.AppendUint32(nil, uint32(len(text)))
-	content = append(content, text...)
-	content = binary.LittleEndian.AppendUint32(content, 0)
-	content = binary.LittleEndian.AppendUint32(content, uint32(n))
-	f.Add(append(content, make([]byte, 2*n)...))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, content []byte) {
 		s, _, err := DecodeCompact(packed(t, content))

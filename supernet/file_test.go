@@ -78,7 +78,7 @@ func tinyFile(t testing.TB) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "tiny.safetensors")
 	sp := &space.Space{Scale: 2, Colors: 1, Widths: []int{4}, Slots: []space.Slot{{Lean: true}}}
-	if err := New(sp, 1).Save(path, nil); err != nil {
+	if err := split(t, New(sp, 1)).Save(path, nil); err != nil {
 		t.Fatal(err)
 	}
 	file, err := os.ReadFile(path)
