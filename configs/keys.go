@@ -125,6 +125,8 @@ func keys() []key {
 			doc: "of these, how many are the largest network with random prunings"},
 		{section: "train", name: "splits", value: "[]", lo: 0.001, hi: 0.999, field: func(d *draft) any { return (*reals)(&d.Train.Splits) },
 			doc: "borders of parts with weights of their own, descending shares of the largest network's multiplications; empty: as from has"},
+		{section: "train", name: "parts", value: "[]", lo: 1, hi: maxSplits + 1, field: func(d *draft) any { return (*wholes)(&d.Train.Parts) },
+			doc: "of these parts, from 1, those that are trained; empty: all"},
 		{section: "train", name: "distill", value: "0.5", lo: 0, hi: 1, field: func(d *draft) any { return &d.Train.Distill },
 			doc: "share of the loss taken against the largest subnet's output"},
 		{section: "train", name: "checkpoint", value: "200", lo: 1, hi: 100e6, free: true, field: func(d *draft) any { return &d.Train.Checkpoint },

@@ -95,14 +95,18 @@ func startOf(cfg *configs.Config) (*supernet.Supernet, error) {
 
 // split gives the parts of the space that cfg names weights of their own.
 func split(net *supernet.Supernet, cfg *configs.Config) (*supernet.Supernet, error) {
-	if len(cfg.Train.Splits) == 0 {
-		return net, nil
+	if len(cfg.Train.Splits) > 0 {
+		var err error
+		if net, err = net.Split(cfg.Train.Splits); err != nil {
+			return nil, fmt.Errorf("%w: train.splits: %w", ErrUsage, err)
+		}
 	}
-	parts, err := net.Split(cfg.Train.Splits)
-	if err != nil {
-		return nil, fmt.Errorf("%w: train.splits: %w", ErrUsage, err)
+	for _, part := range cfg.Train.Parts {
+		if n := len(net.Splits) + 1; part > n {
+			return nil, fmt.Errorf("%w: train.parts: %d, want at most %d, the parts that the weights have", ErrUsage, part, n)
+		}
 	}
-	return parts, nil
+	return net, nil
 }
 
 // named gives the supernet that train.from names, the part of it that is the
@@ -171,7 +175,7 @@ func (r *run) trainNow(ctx context.Context, path string) error {
 	}
 	t, err := supernet.NewTrainer(net, set, supernet.Options{
 		Steps: c.Steps, Batch: c.Batch, Patch: c.Patch, Subnets: c.Subnets, LargestPruned: c.LargestPruned, SubnetBatch: c.SubnetBatch, SubnetWeight: c.SubnetWeight, Rate: c.Rate, Distill: c.Distill,
-		Elastic: c.From != "", Seed: stream(r.cfg.Seed, "training"),
+		Parts: c.Parts, Elastic: c.From != "", Seed: stream(r.cfg.Seed, "training"),
 	})
 	if err != nil {
 		return err

@@ -33,14 +33,22 @@ type fingerprint struct {
 	Pruned  int     `json:"pruned,omitempty"`
 	Part    int     `json:"subnet_batch,omitempty"`
 	Weight  float64 `json:"subnet_weight,omitempty"`
+	Parts   string  `json:"parts,omitempty"` // comparable
 	Elastic bool    `json:"elastic,omitempty"`
 	Rate    float64 `json:"rate"`
 	Distill float64 `json:"distill"`
 	Seed    uint64  `json:"seed"`
 }
 
+func (o *Options) parts() string {
+	if len(o.Parts) == 0 {
+		return ""
+	}
+	return fmt.Sprint(o.Parts)
+}
+
 func (o *Options) fingerprint() fingerprint {
-	return fingerprint{o.Steps, o.Batch, o.Patch, o.Subnets, o.LargestPruned, o.SubnetBatch, o.SubnetWeight, o.Elastic, o.Rate, o.Distill, o.Seed}
+	return fingerprint{o.Steps, o.Batch, o.Patch, o.Subnets, o.LargestPruned, o.SubnetBatch, o.SubnetWeight, o.parts(), o.Elastic, o.Rate, o.Distill, o.Seed}
 }
 
 // Save writes everything that the next steps depend on, atomically: also the

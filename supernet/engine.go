@@ -107,7 +107,9 @@ func (e *engine) drain(w *worker) {
 		case running:
 			e.runShard(w, task)
 		case gathering:
-			e.nets[task].gather(e.set)
+			if n := e.nets[task]; n.trained {
+				n.gather(e.set)
+			}
 		case moving:
 			e.opt.move(task)
 		}
@@ -123,6 +125,9 @@ func (e *engine) gradient() (loss float64) {
 	clear(e.opt.grad)
 	clear(e.opt.reached)
 	for _, n := range e.nets {
+		if !n.trained {
+			continue
+		}
 		n.spread(e.set, e.opt.bank.tensors, e.opt.grad)
 		for _, i := range n.refs {
 			e.opt.reached[i] = true
@@ -161,7 +166,9 @@ func (e *engine) runShard(w *worker, shard int) {
 				copy(body(w.taught[p]), body(out))
 			}
 			n.losses[shard] += w.loss(n, p, scale)
-			w.backward(n, p, partial)
+			if n.trained {
+				w.backward(n, p, partial)
+			}
 		}
 	}
 }

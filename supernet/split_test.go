@@ -230,7 +230,7 @@ func TestSplitTraining(t *testing.T) {
 		t.Fatalf("%d parts have networks, want all", len(whole.turns))
 	}
 	for i, p := range whole.turns {
-		if len(p.any) != poolSize/4 || i < 2 && len(p.pruned) != poolSize/4 {
+		if i > 0 && len(p.any) != poolSize || i < 2 && len(p.pruned) != poolSize {
 			t.Errorf("part %d: %d networks and %d pruned largest, want as many of every part", i+1, len(p.any), len(p.pruned))
 		}
 	}
@@ -238,6 +238,19 @@ func TestSplitTraining(t *testing.T) {
 	if got := moved(whole); got != [4]bool{true, true, true, true} {
 		t.Errorf("parts %v moved, want all", got)
 	}
+	o.Parts = []int{2, 3}
+	some := train(s)
+	run(t, some, 12)
+	if got := moved(some); got != [4]bool{false, true, true, false} {
+		t.Errorf("of parts 2 and 3, %v moved", got)
+	}
+	for _, parts := range [][]int{{0}, {5}} {
+		o.Parts = parts
+		if _, err := NewTrainer(s, waves{2, 1}, o); err == nil {
+			t.Errorf("parts %v: no error", parts)
+		}
+	}
+	o.Parts = nil
 	path := filepath.Join(t.TempDir(), "training.safetensors")
 	first, again := train(s), train(s)
 	run(t, first, 5)
