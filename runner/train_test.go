@@ -246,6 +246,19 @@ func TestFrom(t *testing.T) {
 			t.Errorf("the run directory is there: %v", err)
 		}
 	}
+	// Parts are split off, and no others can be trained.
+	parted := from(t, file, 4)
+	parted.Train.Splits, parted.Train.Parts = []float64{0.5}, []int{2}
+	dir = filepath.Join(t.TempDir(), "run")
+	if err := Train(t.Context(), parted, dir, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if got, _, err = supernet.Load(filepath.Join(dir, fileSupernet)); err != nil || len(got.Splits) != 1 || got.Weights() != 2*want.Weights() {
+		t.Errorf("split in two, the supernet has splits %v: %v", got.Splits, err)
+	}
+	parted.Train.Parts = []int{3}
+	refuse(parted, "train.parts", "3, want at most 2")
+
 	// Weights of another scale are trained on, never used as they are.
 	x3 := large
 	x3.Scale = 3
