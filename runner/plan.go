@@ -180,7 +180,7 @@ const trial = time.Second
 
 // times tries every kind of work a few times on this machine.
 func (e *Estimate) times(ctx context.Context, cfg *configs.Config, m *gauge) error {
-	step, err := stepTime(ctx, cfg, m)
+	step, err := stepTime(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -226,13 +226,16 @@ func (e *Estimate) times(ctx context.Context, cfg *configs.Config, m *gauge) err
 }
 
 // stepTime is one training step, in seconds: the mean of a few after the first.
-func stepTime(ctx context.Context, cfg *configs.Config, m *gauge) (float64, error) {
-	c := &cfg.Train
-	t, err := supernet.NewTrainer(m.net, noise{}, supernet.Options{
-		Steps: max(c.Steps, 1000), Batch: c.Batch, Patch: c.Patch, Subnets: c.Subnets, LargestPruned: c.LargestPruned, SubnetBatch: c.SubnetBatch, SubnetWeight: c.SubnetWeight, Rate: c.Rate, Distill: c.Distill, Seed: 1,
-	})
+func stepTime(ctx context.Context, cfg *configs.Config) (float64, error) {
+	net, err := startOf(cfg)
 	if err != nil {
 		return 0, err
+	}
+	o := trainerOptions(cfg)
+	o.Steps = max(o.Steps, 1000)
+	t, err := supernet.NewTrainer(net, noise{}, o)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrUsage, err)
 	}
 	if _, err := t.Step(); err != nil {
 		return 0, err

@@ -93,7 +93,8 @@ func startOf(cfg *configs.Config) (*supernet.Supernet, error) {
 	return part, err
 }
 
-// split gives the parts of the space that cfg names weights of their own.
+// split gives the parts of the space that cfg names weights of their own, and wants
+// those that it trains among them.
 func split(net *supernet.Supernet, cfg *configs.Config) (*supernet.Supernet, error) {
 	if len(cfg.Train.Splits) > 0 {
 		var err error
@@ -101,12 +102,19 @@ func split(net *supernet.Supernet, cfg *configs.Config) (*supernet.Supernet, err
 			return nil, fmt.Errorf("%w: train.splits: %w", ErrUsage, err)
 		}
 	}
-	for _, part := range cfg.Train.Parts {
-		if n := len(net.Splits) + 1; part > n {
-			return nil, fmt.Errorf("%w: train.parts: %d, want at most %d, the parts that the weights have", ErrUsage, part, n)
-		}
+	if err := net.CheckParts(cfg.Train.Parts); err != nil {
+		return nil, fmt.Errorf("%w: train.parts: %w", ErrUsage, err)
 	}
 	return net, nil
+}
+
+// trainerOptions is the training that cfg asks for.
+func trainerOptions(cfg *configs.Config) supernet.Options {
+	c := &cfg.Train
+	return supernet.Options{
+		Steps: c.Steps, Batch: c.Batch, Patch: c.Patch, Subnets: c.Subnets, LargestPruned: c.LargestPruned, SubnetBatch: c.SubnetBatch, SubnetWeight: c.SubnetWeight, Rate: c.Rate, Distill: c.Distill,
+		Parts: c.Parts, Elastic: c.From != "", Seed: stream(cfg.Seed, "training"),
+	}
 }
 
 // named gives the supernet that train.from names, the part of it that is the
@@ -173,12 +181,9 @@ func (r *run) trainNow(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	t, err := supernet.NewTrainer(net, set, supernet.Options{
-		Steps: c.Steps, Batch: c.Batch, Patch: c.Patch, Subnets: c.Subnets, LargestPruned: c.LargestPruned, SubnetBatch: c.SubnetBatch, SubnetWeight: c.SubnetWeight, Rate: c.Rate, Distill: c.Distill,
-		Parts: c.Parts, Elastic: c.From != "", Seed: stream(r.cfg.Seed, "training"),
-	})
+	t, err := supernet.NewTrainer(net, set, trainerOptions(r.cfg))
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", ErrUsage, err)
 	}
 	r.begin = nil // the trainer has its own copy
 	checkpoint := filepath.Join(r.dir, fileCheckpoint)

@@ -53,6 +53,17 @@ func checkSplits(splits []int) error {
 	return nil
 }
 
+// CheckParts reports the first of some parts of the space, from 1, that s does not
+// have.
+func (s *Supernet) CheckParts(parts []int) error {
+	for _, part := range parts {
+		if n := len(s.Splits) + 1; part < 1 || part > n {
+			return fmt.Errorf("supernet: parts: %d, want at most %d, the parts that the weights have", part, n)
+		}
+	}
+	return nil
+}
+
 // load is what a network costs by its genome, without its weights: the
 // multiplications of a low-resolution pixel that its ratios leave.
 func load(net *space.Subnet) int {

@@ -107,7 +107,7 @@ const (
 
 // NewTrainer plans the training of a copy of s.
 func NewTrainer(s *Supernet, src Source, o Options) (*Trainer, error) {
-	if err := o.check(); err != nil {
+	if err := errors.Join(o.check(), s.CheckParts(o.Parts)); err != nil {
 		return nil, err
 	}
 	t := &Trainer{net: s.clone(s.bank.data), o: o}
@@ -122,17 +122,12 @@ func NewTrainer(s *Supernet, src Source, o Options) (*Trainer, error) {
 	if o.LargestPruned > 0 {
 		pruned = t.drawn(func(int) space.Genome { return s.Space.RandomPrunes(largest, rng) })
 	}
-	for _, part := range o.Parts {
-		if part < 1 || part > len(pool) {
-			return nil, fmt.Errorf("supernet: train: part %d, want 1 to %d", part, len(pool))
-		}
-	}
 	trained := func(part int) bool { return len(o.Parts) == 0 || slices.Contains(o.Parts, part+1) }
 	for i := range pool {
 		if len(pool[i])+len(pruned[i]) > 0 && trained(i) {
 			t.turns = append(t.turns, pools{pool[i], pruned[i]})
+			all = append(append(all, pool[i]...), pruned[i]...)
 		}
-		all = append(append(all, pool[i]...), pruned[i]...)
 	}
 	shards := shardsOf(o.Batch)
 	nets := []*net{newNet(all[:1], shards)}

@@ -82,6 +82,14 @@ func openSupernet(name string) (*supernet.Supernet, map[string]string, error) {
 	return net, meta, nil
 }
 
+// openSupernetFor is openSupernet for a command that writes the file out.
+func openSupernetFor(out, name string) (*supernet.Supernet, map[string]string, error) {
+	if out == "" {
+		return nil, nil, usagef("-o is missing: want the file to write")
+	}
+	return openSupernet(name)
+}
+
 func (a *app) supernetCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "supernet",
@@ -167,19 +175,17 @@ func (a *app) supernetExtractCmd() *cobra.Command {
 			"  evosr supernet extract pretrained:x2 --genome 'w16;head;plain2=block4@75,block4@75;plain1;skip;skip;skip;skip;skip;skip;tail' -o net.onnx",
 		Args: arguments("SUPERNET"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if out == "" {
-				return usagef("-o is missing: want the file to write")
-			}
-			net, meta, err := openSupernet(args[0])
+			net, meta, err := openSupernetFor(out, args[0])
 			if err != nil {
 				return err
 			}
+			what := "its best network"
 			if genome != "" {
-				meta[supernet.NoteGenome] = genome
+				meta[supernet.NoteGenome], what = genome, "--genome"
 			}
 			sub, err := net.Best(meta)
 			if err != nil {
-				return usagef("--genome: %w", err)
+				return usagef("%s: %w", what, err)
 			}
 			notes := map[string]string{"evosr_version": runner.Version, "genome": sub.Genome.String(), "supernet_hash": net.Hash()}
 			if err := writeWhole(out, func(w io.Writer) error { return onnx.Export(w, sub, onnx.ExportOptions{Meta: notes}) }); err != nil {
@@ -202,10 +208,7 @@ func (a *app) supernetExportCmd() *cobra.Command {
 		Example: "  evosr supernet export pretrained:x2 -o x2.safetensors",
 		Args:    arguments("SUPERNET"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if out == "" {
-				return usagef("-o is missing: want the file to write")
-			}
-			net, meta, err := openSupernet(args[0])
+			net, meta, err := openSupernetFor(out, args[0])
 			if err != nil {
 				return err
 			}
@@ -234,10 +237,7 @@ func (a *app) supernetImportCmd() *cobra.Command {
 			"  evosr supernet import trained.safetensors --pretrained --note steps=100000 -o x2.evon",
 		Args: arguments("FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if out == "" {
-				return usagef("-o is missing: want the file to write")
-			}
-			net, meta, err := openSupernet(args[0])
+			net, meta, err := openSupernetFor(out, args[0])
 			if err != nil {
 				return err
 			}
