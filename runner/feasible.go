@@ -138,7 +138,7 @@ func (m *gauge) least(by func(Extreme) [2]float64) (Extreme, error) {
 		}
 	}
 	for _, p := range options {
-		if err := try(uniform(sp, best, p)); err != nil {
+		if err := try(sp.Uniform(best, p)); err != nil {
 			return first, err
 		}
 	}
@@ -172,22 +172,6 @@ func prunings(g space.Genome) []func(*space.Genome) *space.Prune {
 		}
 	}
 	return list
-}
-
-// uniform prunes every convolution by p where the space allows it, and leaves
-// it dense elsewhere.
-func uniform(sp *space.Space, g space.Genome, p space.Prune) space.Genome {
-	g = g.Clone()
-	for _, place := range prunings(g) {
-		*place(&g) = space.Prune{}
-	}
-	for _, place := range prunings(g) {
-		*place(&g) = p
-		if sp.Check(g) != nil {
-			*place(&g) = space.Prune{}
-		}
-	}
-	return g
 }
 
 // slack is by how much the latency budget must be missed before anything is

@@ -38,7 +38,7 @@ func starts(sp *space.Space, n int) []space.Genome {
 							g.Slots[slot] = space.Gene{}
 						}
 					}
-					if g = uniform(sp, g, p); sp.Check(g) == nil && !seen[g.String()] {
+					if g = sp.Uniform(g, p); sp.Check(g) == nil && !seen[g.String()] {
 						seen[g.String()] = true
 						all = append(all, g)
 					}

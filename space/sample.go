@@ -23,6 +23,11 @@ func (sp *Space) prunable(kernel int, block bool) []Scheme {
 	return list
 }
 
+// allows says whether a convolution may be pruned by p.
+func (sp *Space) allows(p Prune, kernel int, block bool) bool {
+	return slices.Contains(sp.prunable(kernel, block), p.Scheme) && slices.Contains(sp.Percents, p.Percent)
+}
+
 // Check reports why g does not belong to the space, or nil.
 func (sp *Space) Check(g Genome) error {
 	if !slices.Contains(sp.Widths, g.Width) {
@@ -35,7 +40,7 @@ func (sp *Space) Check(g Genome) error {
 		if p == (Prune{}) {
 			return nil
 		}
-		if !slices.Contains(sp.prunable(kernel, block), p.Scheme) || !slices.Contains(sp.Percents, p.Percent) {
+		if !sp.allows(p, kernel, block) {
 			return fmt.Errorf("space: genome: %s: %v@%d is not in the space", where, p.Scheme, p.Percent)
 		}
 		return nil
@@ -197,6 +202,31 @@ func (sp *Space) RandomPrunes(g Genome, rng *rand.Rand) Genome {
 			g.Slots[i].Prune[j] = sp.randomPrune(rng, k, true, force)
 		}
 	}
+	return g
+}
+
+// Uniform prunes every convolution of g by p where the space allows it, and
+// leaves it dense elsewhere.
+func (sp *Space) Uniform(g Genome, p Prune) Genome {
+	g = g.Clone()
+	convolutions(&g, func(q *Prune, kernel int, block bool) {
+		*q = Prune{}
+		if sp.allows(p, kernel, block) {
+			*q = p
+		}
+	})
+	return g
+}
+
+// OneScheme gives every pruned convolution of g the scheme where the space
+// allows it, and leaves the ratios as they are.
+func (sp *Space) OneScheme(g Genome, scheme Scheme) Genome {
+	g = g.Clone()
+	convolutions(&g, func(q *Prune, kernel int, block bool) {
+		if p := (Prune{scheme, q.Percent}); sp.allows(p, kernel, block) {
+			*q = p
+		}
+	})
 	return g
 }
 

@@ -28,6 +28,8 @@ func TestGenomesStayInTheirSpace(t *testing.T) {
 		for name, g := range map[string]Genome{
 			"random": a, "crossover": sp.Crossover(a, b, rng), "mutant": sp.Mutate(a, rng),
 			"largest": sp.Largest(), "smallest": sp.Smallest(),
+			"one scheme": sp.OneScheme(a, rapid.SampledFrom(Schemes()).Draw(t, "scheme")),
+			"uniform":    sp.Uniform(a, Prune{rapid.SampledFrom(Schemes()).Draw(t, "scheme"), 50}),
 		} {
 			if err := sp.Check(g); err != nil {
 				t.Fatalf("%s %v: %v", name, g, err)
@@ -52,6 +54,32 @@ func TestGenomesStayInTheirSpace(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestUniform wants all convolutions pruned alike, and one scheme to leave ratios
+// and dense convolutions as they are; what a convolution cannot have it goes
+// without: 1x1 ones patterns, head and tail a pruning of filters.
+func TestUniform(t *testing.T) {
+	sp := wideSpace(2, 1)
+	g, err := ParseGenome("w8;head=block4@25;plain2=pattern@75,block4@50;wide2=unstructured@25,block2@50,filter@25;skip;skip;tail")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := g.String()
+	for _, c := range [][2]string{
+		{sp.Uniform(g, Prune{Block8, 85}).String(), "w8;head=block8@85;plain2=block8@85,block8@85;wide2=block8@85,block8@85,block8@85;skip;skip;tail=block8@85"},
+		{sp.Uniform(g, Prune{Filter, 50}).String(), "w8;head;plain2=filter@50,filter@50;wide2=filter@50,filter@50,filter@50;skip;skip;tail"},
+		{sp.Uniform(g, Prune{}).String(), "w8;head;plain2;wide2;skip;skip;tail"},
+		{sp.OneScheme(g, Block8).String(), "w8;head=block8@25;plain2=block8@75,block8@50;wide2=block8@25,block8@50,block8@25;skip;skip;tail"},
+		{sp.OneScheme(g, Pattern).String(), "w8;head=pattern@25;plain2=pattern@75,pattern@50;wide2=unstructured@25,block2@50,pattern@25;skip;skip;tail"},
+	} {
+		if c[0] != c[1] {
+			t.Errorf("%s, want %s", c[0], c[1])
+		}
+	}
+	if g.String() != before {
+		t.Errorf("%s became %s", before, g)
+	}
 }
 
 func TestMutateMovesAndSpares(t *testing.T) {

@@ -97,6 +97,9 @@ const (
 	// has one block for all its slots.
 	denseEvery   = 3
 	uniformEvery = 4
+	// Nor do they ever give all layers one scheme, as people and searches do: one of
+	// schemeEvery has one, and every other of those one ratio too.
+	schemeEvery = 3
 	// poolTries is how many times as many are drawn for parts of the space that
 	// hold few of them.
 	poolTries = 20
@@ -120,7 +123,7 @@ func NewTrainer(s *Supernet, src Source, o Options) (*Trainer, error) {
 		pool = t.drawn(func(i int) space.Genome { return draw(s.Space, rng, i) })
 	}
 	if o.LargestPruned > 0 {
-		pruned = t.drawn(func(int) space.Genome { return s.Space.RandomPrunes(largest, rng) })
+		pruned = t.drawn(func(i int) space.Genome { return alike(s.Space, s.Space.RandomPrunes(largest, rng), rng, i) })
 	}
 	trained := func(part int) bool { return len(o.Parts) == 0 || slices.Contains(o.Parts, part+1) }
 	for i := range pool {
@@ -191,6 +194,7 @@ func draw(sp *space.Space, rng *rand.Rand, i int) space.Genome {
 			g.Slots[j].Prune = [3]space.Prune{}
 		}
 	}
+	g = alike(sp, g, rng, i)
 	used := func(gene space.Gene) bool { return gene.Kind != space.Skip }
 	first := slices.IndexFunc(g.Slots, used)
 	if i%uniformEvery != 0 || first < 0 {
@@ -206,6 +210,19 @@ func draw(sp *space.Space, rng *rand.Rand, i int) space.Genome {
 		return g // slots differ in what they may hold
 	}
 	return same
+}
+
+// alike gives the i-th genome of a pool one scheme in all its pruned layers, or
+// one pruning in all layers, or leaves it as it is.
+func alike(sp *space.Space, g space.Genome, rng *rand.Rand, i int) space.Genome {
+	if i%schemeEvery != 1 || len(sp.Schemes) == 0 || len(sp.Percents) == 0 {
+		return g
+	}
+	p := space.Prune{Scheme: sp.Schemes[rng.IntN(len(sp.Schemes))], Percent: sp.Percents[rng.IntN(len(sp.Percents))]}
+	if i/schemeEvery%2 == 0 {
+		return sp.OneScheme(g, p.Scheme)
+	}
+	return sp.Uniform(g, p)
 }
 
 // pools are the networks that random subnets of one part of the space come from:

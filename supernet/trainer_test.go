@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -176,12 +177,13 @@ func TestDraws(t *testing.T) {
 	}
 }
 
-// TestPool wants legal genomes, some without any pruning and some of one block.
+// TestPool wants legal genomes, some without any pruning, some of one block and
+// some of one scheme or one pruning.
 func TestPool(t *testing.T) {
 	rng := check.Rand(t)
 	sp := smallSpace(2, 1)
 	sp.Slots[1] = sp.Slots[0]
-	dense, uniform := 0, 0
+	dense, uniform, schemes, prunings := 0, 0, 0, 0
 	for i := range 240 {
 		g := draw(sp, rng, i)
 		if err := sp.Check(g); err != nil {
@@ -199,9 +201,22 @@ func TestPool(t *testing.T) {
 		if len(genes) == 1 {
 			uniform++
 		}
+		used, ratios := map[string]bool{}, map[string]bool{}
+		for _, part := range regexp.MustCompile(`[a-z0-9]+@[0-9]+`).FindAllString(g.String(), -1) {
+			scheme, ratio, _ := strings.Cut(part, "@")
+			used[scheme], ratios[ratio] = true, true
+		}
+		if len(used) == 1 && len(genes) > 1 {
+			if schemes++; len(ratios) == 1 {
+				prunings++
+			}
+		}
 	}
 	if dense < 80 || uniform < 40 {
 		t.Errorf("of 240 genomes %d are dense and %d of one block, want at least 80 and 40", dense, uniform)
+	}
+	if prunings < 15 || schemes < prunings+10 {
+		t.Errorf("of 240 genomes %d have one scheme and %d one pruning, want more", schemes, prunings)
 	}
 }
 
