@@ -105,9 +105,6 @@ func (m *Masker) pattern(dst []uint8, w []float32, out, in int, part float64) in
 	blocks := (out + 3) / 4
 	n := blocks * in
 	m.grow(n)
-	if cap(m.kinds) < n {
-		m.kinds = make([]int8, n)
-	}
 	m.kinds = m.kinds[:n]
 	for g := range n {
 		block, ci := g/in, g%in
@@ -168,10 +165,16 @@ func (m *Masker) pattern(dst []uint8, w []float32, out, in int, part float64) in
 	return count(dst)
 }
 
-func (m *Masker) grow(n int) {
+// Reserve makes room for masks of convolutions of up to n weights, so that Mask
+// does not allocate.
+func (m *Masker) Reserve(n int) {
 	if cap(m.norm) < n {
-		m.norm, m.order = make([]float32, n), make([]int32, n)
+		m.norm, m.order, m.kinds = make([]float32, n), make([]int32, n), make([]int8, n)
 	}
+}
+
+func (m *Masker) grow(n int) {
+	m.Reserve(n)
 	m.norm, m.order = m.norm[:n], m.order[:n]
 	for i := range m.order {
 		m.order[i] = int32(i)

@@ -77,7 +77,7 @@ type net struct {
 
 // newNet allocates for any of the shapes.
 func newNet(shapes []*shape, shards int) *net {
-	layers, size, channels, room, partial := 0, 0, 0, 0, 0
+	layers, size, channels, room, partial, layer := 0, 0, 0, 0, 0, 0
 	for _, sh := range shapes {
 		n, c, p := 0, 0, 0
 		for i := range sh.layers {
@@ -85,6 +85,7 @@ func newNet(shapes []*shape, shards int) *net {
 			n += l.Size() + l.Out
 			p += lines(l.Size() + l.Out)
 			c += l.Out + l.In
+			layer = max(layer, l.Size())
 		}
 		layers, size, channels = max(layers, len(sh.layers)), max(size, n), max(channels, c)
 		room, partial = max(room, transformedFloats(sh)), max(partial, p)
@@ -97,6 +98,7 @@ func newNet(shapes []*shape, shards int) *net {
 		values: make([]float32, 2*size+channels), blocks: make([]kernel.Block, channels),
 		losses: make([]float64, shards), views: make([][]float32, 0, channels), starts: make([]int, 0, layers+1), trained: true, share: 1,
 	}
+	n.masker.Reserve(layer)
 	for range shards {
 		n.partials = append(n.partials, kernel.Aligned(partial))
 	}
