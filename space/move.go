@@ -145,7 +145,7 @@ func (sp *Space) Neighbour(g Genome, rng *rand.Rand) Genome {
 			return gene != was
 		})
 	}
-	return take(g, moves, rng)
+	return sp.Normal(take(g, moves, rng))
 }
 
 // Shrink makes a network cheaper by one move: a convolution is pruned a step
@@ -175,5 +175,5 @@ func (sp *Space) Shrink(g Genome, far bool, rng *rand.Rand) Genome {
 	if next.String() == g.String() {
 		next = take(g, second, rng)
 	}
-	return next
+	return sp.Normal(next)
 }

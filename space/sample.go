@@ -156,7 +156,30 @@ func (sp *Space) Random(rng *rand.Rand) Genome {
 		}
 		g.Slots = append(g.Slots, gene)
 	}
+	return sp.Normal(g)
+}
+
+// Normal gives a network its one name: where all slots offer the same, its blocks
+// are in the first ones and the skipped slots behind. A block's shared weights
+// then always follow those of the slot before, which makes them much better
+// (docs/numbers.md), and no search looks at one network under several names.
+func (sp *Space) Normal(g Genome) Genome {
+	gap := slices.IndexFunc(g.Slots, func(gene Gene) bool { return gene.Kind == Skip })
+	if gap < 0 || !slices.ContainsFunc(g.Slots[gap:], func(gene Gene) bool { return gene.Kind != Skip }) || !sp.alike() {
+		return g
+	}
+	g = g.Clone()
+	blocks := slices.DeleteFunc(g.Slots, func(gene Gene) bool { return gene.Kind == Skip })
+	g.Slots = append(blocks, make([]Gene, len(g.Slots)-len(blocks))...)
 	return g
+}
+
+// alike says whether all slots offer the same.
+func (sp *Space) alike() bool {
+	first := sp.Slots[0]
+	return !slices.ContainsFunc(sp.Slots, func(s Slot) bool {
+		return s.Skip != first.Skip || s.Lean != first.Lean || !slices.Equal(s.Wide, first.Wide) || !slices.Equal(s.Plain, first.Plain)
+	})
 }
 
 func (sp *Space) randomBlock(rng *rand.Rand, slot int, skip bool) Gene {
@@ -262,7 +285,7 @@ func (sp *Space) Crossover(a, b Genome, rng *rand.Rand) Genome {
 			child.Slots[i] = b.Slots[i]
 		}
 	}
-	return child
+	return sp.Normal(child)
 }
 
 // Mutate changes at least one gene where the space leaves a choice: ratios
@@ -302,7 +325,7 @@ func (sp *Space) mutateGenes(g Genome, rng *rand.Rand) Genome {
 		if rng.Float64() < 0.2 {
 			g = sp.shiftPercents(g, rng)
 		}
-		if g.String() != was {
+		if g = sp.Normal(g); g.String() != was {
 			break
 		}
 	}

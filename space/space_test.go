@@ -27,12 +27,16 @@ func TestGenomesStayInTheirSpace(t *testing.T) {
 		a, b := sp.Random(rng), sp.Random(rng)
 		for name, g := range map[string]Genome{
 			"random": a, "crossover": sp.Crossover(a, b, rng), "mutant": sp.Mutate(a, rng),
+			"neighbour": sp.Neighbour(a, rng), "shrunk": sp.Shrink(a, true, rng),
 			"largest": sp.Largest(), "smallest": sp.Smallest(),
 			"one scheme": sp.OneScheme(a, rapid.SampledFrom(Schemes()).Draw(t, "scheme")),
 			"uniform":    sp.Uniform(a, Prune{rapid.SampledFrom(Schemes()).Draw(t, "scheme"), 50}),
 		} {
 			if err := sp.Check(g); err != nil {
 				t.Fatalf("%s %v: %v", name, g, err)
+			}
+			if normal := sp.Normal(g); normal.String() != g.String() {
+				t.Fatalf("%s %v: its normal name is %v", name, g, normal)
 			}
 			back, err := ParseGenome(g.String())
 			if err != nil {
@@ -79,6 +83,26 @@ func TestUniform(t *testing.T) {
 	}
 	if g.String() != before {
 		t.Errorf("%s became %s", before, g)
+	}
+}
+
+// TestNormal wants skips behind the blocks, in their order, where slots are alike.
+func TestNormal(t *testing.T) {
+	sp := wideSpace(2, 1)
+	g, err := ParseGenome("w8;head;skip;plain2=block8@50,dense;skip;lean;tail")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := g.String()
+	if got, want := sp.Normal(g).String(), "w8;head;plain2=block8@50,dense;lean;skip;skip;tail"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if g.String() != text {
+		t.Errorf("%s became %s", text, g)
+	}
+	sp.Slots[3].Plain = []float64{1}
+	if got := sp.Normal(g); got.String() != text {
+		t.Errorf("where slots differ %s became %s", text, got)
 	}
 }
 

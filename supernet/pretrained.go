@@ -40,7 +40,7 @@ func Pretrained(scale int) (*Supernet, map[string]string, error) {
 }
 
 // Best cuts out the network that a supernet's metadata names as its best, the
-// largest where they name none.
+// largest where they name none, under its normal name (space.Space.Normal).
 func (s *Supernet) Best(meta map[string]string) (*space.Subnet, error) {
 	text, has := meta[NoteGenome]
 	if !has {
@@ -50,5 +50,5 @@ func (s *Supernet) Best(meta map[string]string) (*space.Subnet, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.Extract(g)
+	return s.Extract(s.Space.Normal(g))
 }

@@ -148,3 +148,34 @@ func TestSliceRefuses(t *testing.T) {
 		t.Errorf("a space that prunes nothing: %v", err)
 	}
 }
+
+// TestBest wants the network that the notes name, its blocks in the first slots.
+func TestBest(t *testing.T) {
+	s := noisy(broadSpace(), 5)
+	best := func(genome string) string {
+		meta := map[string]string{}
+		if genome != "" {
+			meta[NoteGenome] = genome
+		}
+		net, err := s.Best(meta)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return net.Genome.String()
+	}
+	for genome, want := range map[string]string{
+		"":                               s.Space.Largest().String(),
+		"w8;head;lean;skip;skip;tail":    "w8;head;lean;skip;skip;tail",
+		"w12;head;skip;wide3;lean;tail":  "w12;head;wide3;lean;skip;tail",
+		"w12;head;skip;skip;plain2;tail": "w12;head;plain2;skip;skip;tail",
+	} {
+		if got := best(genome); got != want {
+			t.Errorf("%q: %s, want %s", genome, got, want)
+		}
+	}
+	for _, genome := range []string{"w12;head;skip;lean;tail", "w99;head;lean;skip;skip;tail", "lean"} {
+		if _, err := s.Best(map[string]string{NoteGenome: genome}); err == nil {
+			t.Errorf("%q: no error", genome)
+		}
+	}
+}

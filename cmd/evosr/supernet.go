@@ -170,7 +170,8 @@ func (a *app) supernetExtractCmd() *cobra.Command {
 		Use:   "extract SUPERNET -o FILE.onnx",
 		Short: "Cut a network out, with the weights that it inherits",
 		Long: "Writes the network of a genome as an ONNX file, as a search scores it: inherited\n" +
-			"weights, pruned by what the genome says, nothing fine-tuned.",
+			"weights, pruned by what the genome says, nothing fine-tuned. Where all slots are\n" +
+			"alike, skipped ones are moved behind the others.",
 		Example: "  evosr supernet extract pretrained:x2 -o best.onnx\n" +
 			"  evosr supernet extract pretrained:x2 --genome 'w16;head;plain2=block4@75,block4@75;plain1;skip;skip;skip;skip;skip;skip;tail' -o net.onnx",
 		Args: arguments("SUPERNET"),
