@@ -105,7 +105,6 @@ func (m *Masker) pattern(dst []uint8, w []float32, out, in int, part float64) in
 	blocks := (out + 3) / 4
 	n := blocks * in
 	m.grow(n)
-	m.kinds = m.kinds[:n]
 	for g := range n {
 		block, ci := g/in, g%in
 		var at [9]float32 // squared norm by position
@@ -175,7 +174,7 @@ func (m *Masker) Reserve(n int) {
 
 func (m *Masker) grow(n int) {
 	m.Reserve(n)
-	m.norm, m.order = m.norm[:n], m.order[:n]
+	m.norm, m.order, m.kinds = m.norm[:n], m.order[:n], m.kinds[:n]
 	for i := range m.order {
 		m.order[i] = int32(i)
 	}

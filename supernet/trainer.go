@@ -189,10 +189,7 @@ func (t *Trainer) drawn(next func(i int) space.Genome) [][]*shape {
 func draw(sp *space.Space, rng *rand.Rand, i int) space.Genome {
 	g := sp.Random(rng)
 	if i%denseEvery == 0 {
-		g.Head, g.Tail = space.Prune{}, space.Prune{}
-		for j := range g.Slots {
-			g.Slots[j].Prune = [3]space.Prune{}
-		}
+		g = sp.Uniform(g, space.Prune{})
 	}
 	g = alike(sp, g, rng, i)
 	used := func(gene space.Gene) bool { return gene.Kind != space.Skip }

@@ -186,6 +186,7 @@ func TestPool(t *testing.T) {
 	for range 3 {
 		sp.Slots = append(sp.Slots, sp.Slots[2])
 	}
+	pruning := regexp.MustCompile(`[a-z0-9]+@[0-9]+`)
 	dense, uniform, schemes, prunings := 0, 0, 0, 0
 	for i := range 240 {
 		g := draw(sp, rng, i)
@@ -205,7 +206,7 @@ func TestPool(t *testing.T) {
 			uniform++
 		}
 		used, ratios := map[string]bool{}, map[string]bool{}
-		for _, part := range regexp.MustCompile(`[a-z0-9]+@[0-9]+`).FindAllString(g.String(), -1) {
+		for _, part := range pruning.FindAllString(g.String(), -1) {
 			scheme, ratio, _ := strings.Cut(part, "@")
 			used[scheme], ratios[ratio] = true, true
 		}
