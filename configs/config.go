@@ -107,7 +107,8 @@ type Search struct {
 	Stall       int      // evaluations without growing hypervolume that end the search; 0 for never
 	MaxMinutes  float64  // of searching; 0 for no end
 	Screen      bool     // score on a few crops first
-	Finetune    int      // steps that a network is trained alone before it is scored; 0 for inherited weights
+	Refit       int      // patches that a network's last layer is refitted to before it is scored; 0 for inherited weights
+	Finetune    int      // steps that a network is trained alone before it is scored; 0 for none
 	Lag         int      // child i is bred from results before i-Lag
 }
 

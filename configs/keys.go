@@ -163,8 +163,10 @@ func keys() []key {
 			doc: "end the search after so many minutes of it; the front then depends on the clock; 0: never"},
 		{section: "search", name: "screen", value: "true", field: func(d *draft) any { return &d.Search.Screen },
 			doc: "score on a few crops first, and on all only what may still enter the front"},
+		{section: "search", name: "refit", value: "64", lo: 0, hi: 4096, field: func(d *draft) any { return &d.Search.Refit },
+			doc: "training patches that a network's last layer is refitted to, in closed form, before it is scored; 0: inherited weights as they are"},
 		{section: "search", name: "finetune", value: "0", lo: 0, hi: 1e6, field: func(d *draft) any { return &d.Search.Finetune },
-			doc: "steps that a network is trained alone before it is scored; 0: inherited weights, which do where they rank truly (evosr supernet rank)"},
+			doc: "steps that a network is trained alone before it is scored; 0: none, which does where weights rank truly (evosr supernet rank)"},
 		{section: "search", name: "lag", value: "8", lo: 1, hi: 1024, field: func(d *draft) any { return &d.Search.Lag },
 			doc: "child i is bred from the results before i-lag, so that workers need not wait"},
 

@@ -76,7 +76,7 @@ space:
   ratios: [0.29, 0.57, 95e-2]
 train: {from: w.safetensors, steps: 7, batch: 2, patch: 9, rate: 1e-3, subnets: 4, subnet_weight: 0.25, largest_pruned: 2, splits: [0.5, 2e-1], parts: [3], distill: 0, checkpoint: 1}
 device: {profile: ../p.yaml, width: 64, height: 48, allow_stale: true}
-search: {mode: random, population: 5, evaluations: 9, objectives: [ssim, params, macs], budget_ms: 2.5, max_params: 99, lag: 2, finetune: 6,
+search: {mode: random, population: 5, evaluations: 9, objectives: [ssim, params, macs], budget_ms: 2.5, max_params: 99, lag: 2, finetune: 6, refit: 12,
   seed: 8, max_memory_mb: 1.5, stall: 70, max_minutes: 0.5, screen: false}
 winners: {count: 2, budgets_ms: [1, 2.5], finetune: 0, measure_runs: 4}
 `))
@@ -98,7 +98,7 @@ winners: {count: 2, budgets_ms: [1, 2.5], finetune: 0, measure_runs: 4}
 			Schemes: []space.Scheme{space.Pattern}, Percents: []int{29, 57, 95}},
 		Train:  Train{From: filepath.Join(here, "a", "w.safetensors"), Steps: 7, Batch: 2, Patch: 9, Rate: 1e-3, Subnets: 4, LargestPruned: 2, SubnetWeight: 0.25, Splits: []float64{0.5, 0.2}, Parts: []int{3}, Checkpoint: 1},
 		Device: Device{Profile: filepath.Join(here, "p.yaml"), Width: 64, Height: 48, AllowStale: true},
-		Search: Search{Mode: "random", Population: 5, Evaluations: 9, Objectives: []string{"ssim", "params", "macs"}, BudgetMS: 2.5, MaxParams: 99, Lag: 2, Finetune: 6,
+		Search: Search{Mode: "random", Population: 5, Evaluations: 9, Objectives: []string{"ssim", "params", "macs"}, BudgetMS: 2.5, MaxParams: 99, Lag: 2, Refit: 12, Finetune: 6,
 			Seed: 8, MaxMemoryMB: 1.5, Stall: 70, MaxMinutes: 0.5},
 		Winners: Winners{Count: 2, BudgetsMS: []float64{1, 2.5}, MeasureRuns: 4},
 	}

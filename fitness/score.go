@@ -17,7 +17,7 @@ import (
 )
 
 // Score is what the search sees of a genome: quality on the validation
-// pictures with inherited weights, predicted latency on the device.
+// pictures with inherited weights, tuned or not, predicted latency on the device.
 type Score struct {
 	Quality
 	Estimated   bool    `json:"estimated,omitempty"` // Quality is of some of the pictures, put on the scale of all

@@ -116,7 +116,7 @@ func newWinner(m *material, i int, c runner.Card) winner {
 		psnr float64
 		ssim float64
 	}{
-		{"Bicubic", c.Bicubic.PSNR, c.Bicubic.SSIM}, {"Inherited weights", c.Inherited.PSNR, c.Inherited.SSIM},
+		{"Bicubic", c.Bicubic.PSNR, c.Bicubic.SSIM}, {"As searched", c.Inherited.PSNR, c.Inherited.SSIM},
 		{"Fine-tuned", c.Finetuned.PSNR, c.Finetuned.SSIM}, {"Largest network, dense", c.Dense.PSNR, c.Dense.SSIM},
 	} {
 		row := qualityRow{Name: q.name, PSNR: decibel(q.psnr), SSIM: ssim(q.ssim), Gain: signed(q.psnr - c.Bicubic.PSNR), Main: q.name == "Fine-tuned"}

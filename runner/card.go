@@ -18,7 +18,7 @@ type Card struct {
 	Config  string `json:"config_hash"`
 
 	Metric    string          `json:"metric"`    // definition of the qualities
-	Inherited fitness.Quality `json:"inherited"` // weights of the supernet
+	Inherited fitness.Quality `json:"inherited"` // weights of the supernet, refitted as in the search
 	Finetuned fitness.Quality `json:"finetuned"` // the weights that ship
 	Dense     fitness.Quality `json:"dense"`     // largest dense subnet, inherited
 	Bicubic   fitness.Quality `json:"bicubic"`

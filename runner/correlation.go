@@ -19,6 +19,7 @@ func correlations(list []Ranked, truth func(Ranked) float64) map[string]Correlat
 	out := map[string]Correlation{}
 	for name, f := range map[string]func(Ranked) float64{
 		"inherited": func(n Ranked) float64 { return n.Inherited },
+		"refitted":  func(n Ranked) float64 { return n.Refitted },
 		"params":    func(n Ranked) float64 { return float64(n.Params) },
 		"macs":      func(n Ranked) float64 { return float64(n.MACs) },
 	} {

@@ -265,7 +265,7 @@ type Front struct {
 	Points     []Point  `json:"points"`
 }
 
-// Point is one network of the front, scored with inherited weights.
+// Point is one network of the front, with the weights that the search scored.
 type Point struct {
 	ID        string  `json:"id"`
 	Genome    string  `json:"genome"`

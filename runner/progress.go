@@ -14,8 +14,9 @@ type reporter struct {
 	mu    sync.Mutex
 	to    func(Progress)
 	stage string
-	first time.Time // of this stage in this call
+	first time.Time // of what is counted in this call
 	from  float64   // Done at first
+	total float64   // of what is counted
 	last  time.Time
 }
 
@@ -30,8 +31,8 @@ func (r *reporter) tell(stage, message string, done, total, hypervolume float64)
 	if stage != r.stage {
 		r.stage, r.first, r.from, r.last = stage, now, done, time.Time{}
 	}
-	if done < r.from { // a stage counts one thing after the other
-		r.first, r.from = now, done
+	if done < r.from || total != r.total { // a stage counts one thing after the other
+		r.first, r.from, r.total = now, done, total
 	}
 	if now.Sub(r.last) < reportEvery && done < total {
 		return

@@ -40,7 +40,8 @@ type Ranked struct {
 	Params    int     `json:"params"`     // kept weights and biases
 	MACs      int     `json:"macs"`       // kept multiplications, one pixel of low resolution
 	Inherited float64 `json:"inherited_psnr_db"`
-	Short     float64 `json:"short_psnr_db"` // after a fine-tuning of Short steps, masks fixed
+	Refitted  float64 `json:"refitted_psnr_db"` // as search.refit says: what a search sees
+	Short     float64 `json:"short_psnr_db"`    // after a fine-tuning of Short steps, masks fixed
 	Long      float64 `json:"long_psnr_db"`
 }
 
@@ -59,15 +60,16 @@ type Ranking struct {
 	Profile    string   `json:"profile"`
 
 	// Against the PSNR after the fine-tunings, by what orders the networks:
-	// "inherited", "params" or "macs".
+	// "inherited", "refitted", "params" or "macs".
 	Short map[string]Correlation `json:"short"`
 	Long  map[string]Correlation `json:"long"`
 }
 
 // Rank draws networks of a supernet over the whole range of latencies and holds
-// the order that inherited weights give them, on the validation crops of cfg,
-// against the order after each was fine-tuned alone, without a teacher. Latency
-// only spreads the draw: a profile of another machine will do.
+// the order that inherited weights give them, as they are and refitted, on the
+// validation crops of cfg, against the order after each was fine-tuned alone,
+// without a teacher, from the weights as they are. Latency only spreads the draw:
+// a profile of another machine will do.
 func Rank(ctx context.Context, net *supernet.Supernet, cfg *configs.Config, profile *deviceprofile.Profile, o RankOptions) (*Ranking, error) {
 	if o.Genomes < 2 || o.Short < 1 || o.Long < o.Short {
 		return nil, fmt.Errorf("%w: rank: %d networks, %d and %d steps, want at least 2 and rising steps", ErrUsage, o.Genomes, o.Short, o.Long)
@@ -106,6 +108,7 @@ type ranking struct {
 	o     RankOptions
 	probe *probe
 	set   supernet.Source
+	refit func(*space.Subnet) (*space.Subnet, error)
 	key   string             // of everything but the network and the steps
 	known map[string]float64 // PSNR by genome and steps
 	done  int                // steps, those of the journal included
@@ -202,6 +205,9 @@ func (k *ranking) prepare(ctx context.Context) error {
 	if k.set, err = k.deal(ctx, StageData); err != nil {
 		return err
 	}
+	if k.refit, err = refitOf(k.cfg, k.set); err != nil {
+		return err
+	}
 	k.probe = newProbe(k.net.Space, p.val)
 	c := &k.cfg.Train
 	k.key = fmt.Sprintf("%.16s %.16s %.16s batch %d patch %d rate %v seed %d", k.net.Hash(), p.trainSum, p.valSum, c.Batch, c.Patch, c.Rate, k.cfg.Seed)
@@ -276,7 +282,17 @@ func (k *ranking) network(ctx context.Context, x *Ranked, i int) error {
 	if err != nil {
 		return err
 	}
-	if x.Inherited, err = k.probe.score(k.net, g); err != nil {
+	net, err := k.net.Extract(g)
+	if err != nil {
+		return err
+	}
+	if x.Inherited, err = k.probe.subnet(net); err != nil {
+		return err
+	}
+	if net, err = k.refit(net); err != nil {
+		return err
+	}
+	if x.Refitted, err = k.probe.subnet(net); err != nil {
 		return err
 	}
 	for _, part := range []struct {

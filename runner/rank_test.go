@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"evosr/configs"
+	"evosr/space"
 	"evosr/supernet"
 )
 
@@ -72,12 +73,12 @@ func TestRank(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(want.Networks) != 5 || !(want.Spread > 2) || len(want.Short) != 3 || len(want.Long) != 3 {
+	if len(want.Networks) != 5 || !(want.Spread > 2) || len(want.Short) != 4 || len(want.Long) != 4 {
 		t.Errorf("%+v", want)
 	}
 	for _, n := range want.Networks {
-		if n.Short == n.Inherited || n.Long == n.Short || !(n.Long > 15) || n.Params == 0 || n.MACs == 0 {
-			t.Errorf("%+v, want three different qualities", n)
+		if n.Short == n.Inherited || n.Long == n.Short || n.Refitted == n.Inherited || !(n.Long > 15) || n.Params == 0 || n.MACs == 0 {
+			t.Errorf("%+v, want four different qualities", n)
 		}
 	}
 
@@ -110,6 +111,25 @@ func TestRank(t *testing.T) {
 	if after, _ := os.ReadFile(o.Journal); string(after) != string(before) {
 		t.Errorf("the journal grew by %q", strings.TrimPrefix(string(after), string(before)))
 	}
+	// A network refitted alone is the one that was ranked.
+	g, err := space.ParseGenome(want.Networks[2].Genome)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sub, err := net.Extract(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sub, err = Refit(t.Context(), sub, cfg, nil); err != nil {
+		t.Fatal(err)
+	}
+	val, err := drawValidation(t.Context(), cfg, func(int, int) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if db, err := newProbe(&cfg.Space, val).subnet(sub); err != nil || db != want.Networks[2].Refitted {
+		t.Errorf("refitted alone %v dB, %v, ranked with %v", db, err, want.Networks[2].Refitted)
+	}
 	// Other weights know nothing of it.
 	k := &ranking{run: run{cfg: cfg, net: supernet.New(&cfg.Space, 2), profile: profile}, o: o}
 	if err := k.prepare(t.Context()); err != nil || len(k.known) != 0 {
@@ -120,23 +140,24 @@ func TestRank(t *testing.T) {
 	}
 }
 
-// TestSearchFinetune trains every network a little before it is scored, and
-// wants another front than with inherited weights, the same at any number of
+// TestSearchFinetune refits every network and trains it a little before it is
+// scored, and wants another front than without either, the same at any number of
 // workers and after an interruption.
 func TestSearchFinetune(t *testing.T) {
-	config := func(steps int) *configs.Config {
+	config := func(refit, steps int) *configs.Config {
 		c := smoke(t, "steps=20\nfinetune=0")
-		c.Search.Finetune, c.Search.Evaluations, c.Data.Pictures, c.Train.Batch = steps, 60, 4, 2
+		c.Search.Refit, c.Search.Finetune, c.Search.Evaluations, c.Data.Pictures, c.Train.Batch = refit, steps, 60, 4, 2
 		return c
 	}
-	inherited := mustRun(t, config(0), filepath.Join(t.TempDir(), "run"), Options{})
-	want := mustRun(t, config(3), filepath.Join(t.TempDir(), "run"), Options{Workers: 1})
-	if string(want) == string(inherited) {
-		t.Error("the same front as with inherited weights")
+	inherited := mustRun(t, config(0, 0), filepath.Join(t.TempDir(), "run"), Options{})
+	refitted := mustRun(t, config(4, 0), filepath.Join(t.TempDir(), "run"), Options{})
+	want := mustRun(t, config(4, 3), filepath.Join(t.TempDir(), "run"), Options{Workers: 1})
+	if string(refitted) == string(inherited) || string(want) == string(refitted) {
+		t.Error("the same front as with inherited weights, or as with refitted ones alone")
 	}
 	dir := filepath.Join(t.TempDir(), "run")
 	ctx, stop := context.WithCancel(t.Context())
-	err := Run(ctx, config(3), dir, Options{Workers: 3, Report: func(p Progress) {
+	err := Run(ctx, config(4, 3), dir, Options{Workers: 3, Report: func(p Progress) {
 		if p.Stage == StageSearch && p.Done > 10 {
 			stop()
 		}
@@ -144,7 +165,7 @@ func TestSearchFinetune(t *testing.T) {
 	if err != nil && !errors.Is(err, ErrInterrupted) { // a fast machine may be done
 		t.Error(err)
 	}
-	if got := mustRun(t, config(3), dir, Options{Workers: 2}); string(got) != string(want) {
+	if got := mustRun(t, config(4, 3), dir, Options{Workers: 2}); string(got) != string(want) {
 		t.Errorf("continued with other workers the front is\n%s\nwant\n%s", got, want)
 	}
 }

@@ -128,7 +128,15 @@ func cards(t *testing.T, d *Dir) {
 	if err != nil || len(list) != 2 {
 		t.Fatalf("%d winners, %v", len(list), err)
 	}
+	front, err := d.Front()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range list {
+		i := slices.IndexFunc(front.Points, func(p Point) bool { return p.ID == c.ID })
+		if i < 0 || front.Points[i].PSNR != c.Inherited.PSNR {
+			t.Errorf("%s begins with %v dB, which is not what the search scored", c.ID, c.Inherited.PSNR)
+		}
 		var onDisk Card
 		text, err := os.ReadFile(d.File(c.ID, fileCard))
 		if err != nil {

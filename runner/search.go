@@ -49,22 +49,32 @@ func (r *run) scorer(cache fitness.Cache) (*fitness.Scorer, error) {
 	return fitness.NewScorer(r.net, r.pictures.val, r.profile, r.scoring(cache))
 }
 
-// searchScorer is the scorer of the search, which may train every network for
-// some steps of its own before it is scored.
+// searchScorer is the scorer of the search, which may refit every network and
+// train it for some steps of its own before it is scored.
 func (r *run) searchScorer(ctx context.Context, cache fitness.Cache) (*fitness.Scorer, error) {
 	o := r.scoring(cache)
-	if steps := r.cfg.Search.Finetune; steps > 0 {
-		set, err := r.dataset(ctx, StageSearch)
-		if err != nil {
-			return nil, err
+	steps := r.cfg.Search.Finetune
+	if r.cfg.Search.Refit == 0 && steps == 0 {
+		return fitness.NewScorer(r.net, r.pictures.val, r.profile, o)
+	}
+	set, err := r.dataset(ctx, StageSearch)
+	if err != nil {
+		return nil, err
+	}
+	refit, err := refitOf(r.cfg, set)
+	if err != nil {
+		return nil, err
+	}
+	c := &r.cfg.Train
+	o.Tuned = fmt.Sprintf("refit to %d patches, %d steps, batch %d, patch %d, rate %v, seed %d, pictures %s", r.cfg.Search.Refit, steps, c.Batch, c.Patch, c.Rate, r.cfg.Seed, r.pictures.trainSum)
+	o.Tune = func(ctx context.Context, g space.Genome, net *space.Subnet) (*space.Subnet, error) {
+		net, err := refit(net)
+		if err != nil || steps == 0 {
+			return net, err
 		}
-		c := &r.cfg.Train
-		o.Tuned = fmt.Sprintf("%d steps, batch %d, patch %d, rate %v, seed %d, pictures %s", steps, c.Batch, c.Patch, c.Rate, r.cfg.Seed, r.pictures.trainSum)
-		o.Tune = func(ctx context.Context, g space.Genome, net *space.Subnet) (*space.Subnet, error) {
-			return supernet.FineTune(ctx, net, nil, set, nil, supernet.FineTuneOptions{
-				Steps: steps, Batch: c.Batch, Patch: c.Patch, Rate: c.Rate, Seed: stream(r.cfg.Seed, "search "+g.ID()), Threads: 1,
-			})
-		}
+		return supernet.FineTune(ctx, net, nil, set, nil, supernet.FineTuneOptions{
+			Steps: steps, Batch: c.Batch, Patch: c.Patch, Rate: c.Rate, Seed: stream(r.cfg.Seed, "search "+g.ID()), Threads: 1,
+		})
 	}
 	return fitness.NewScorer(r.net, r.pictures.val, r.profile, o)
 }

@@ -121,7 +121,8 @@ func (r *run) sound(c choice) (bool, error) {
 type joinery struct {
 	*run
 	scorer  *fitness.Scorer
-	source  supernet.Source   // nil without fine-tuning
+	source  supernet.Source // nil without fine-tuning
+	refit   func(*space.Subnet) (*space.Subnet, error)
 	lessons *supernet.Lessons // for all winners; nil where none are wanted
 	genomes map[string]Evaluation
 	dense   fitness.Quality // of the largest subnet
@@ -150,15 +151,22 @@ func (r *run) newJoinery(ctx context.Context) (*joinery, error) {
 		return nil, err
 	}
 	j.dense = score.Quality
-	set, err := fitness.Evaluate(ctx, nil, r.pictures.val, r.cfg.Space.Scale)
+	bicubic, err := fitness.Evaluate(ctx, nil, r.pictures.val, r.cfg.Space.Scale)
 	if err != nil {
 		return nil, err
 	}
-	j.bicubic = set.Mean
-	if r.cfg.Winners.Finetune > 0 {
-		if j.source, err = r.dataset(ctx, StageWinners); err != nil {
+	j.bicubic = bicubic.Mean
+	var set supernet.Source
+	if r.cfg.Winners.Finetune > 0 || r.cfg.Search.Refit > 0 {
+		if set, err = r.dataset(ctx, StageWinners); err != nil {
 			return nil, err
 		}
+	}
+	if j.refit, err = refitOf(r.cfg, set); err != nil {
+		return nil, err
+	}
+	if r.cfg.Winners.Finetune > 0 {
+		j.source = set
 		if c := &r.cfg.Train; c.Distill > 0 {
 			teacher, err := j.teacher(largest)
 			if err != nil {
@@ -217,6 +225,9 @@ func (j *joinery) finish(ctx context.Context, c choice, tell func(what string, p
 	}
 	net, err := j.net.Extract(g)
 	if err != nil {
+		return "", err
+	}
+	if net, err = j.refit(net); err != nil {
 		return "", err
 	}
 	inherited, err := j.scorer.Subnet(net)

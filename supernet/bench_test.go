@@ -168,3 +168,48 @@ func BenchmarkPretraining(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkRefit is the refit of a network to 64 patches of 32x32, beside one step
+// of fine-tuning it on 8 of them, on one thread.
+func BenchmarkRefit(b *testing.B) {
+	for _, text := range []string{
+		"w8;head;plain2;plain2;skip;skip;skip;skip;skip;skip;tail",
+		"w24;head=block4@75;plain2=block4@75,block4@75;plain2=block4@75,block4@75;plain2;skip;skip;skip;skip;skip;tail=unstructured@50",
+		"w24;head;plain2;plain2;plain2;plain2;plain2;plain2;plain2;plain2;tail",
+	} {
+		sp := pretrainingSpace()
+		g, err := space.ParseGenome(text)
+		if err != nil {
+			b.Fatal(err)
+		}
+		net, err := noisy(sp, 1).Extract(g)
+		if err != nil {
+			b.Fatal(err)
+		}
+		src := &cached{from: waves{sp.Scale, 1}}
+		f, err := NewRefit(src, sp.Scale, 1, RefitOptions{Count: 64, Patch: 32})
+		if err != nil {
+			b.Fatal(err)
+		}
+		_, macs := net.MACs()
+		b.Run(fmt.Sprintf("%d/refit", macs), func(b *testing.B) {
+			for b.Loop() {
+				if _, err := f.Net(net); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(fmt.Sprintf("%d/step", macs), func(b *testing.B) {
+			t, err := newTuner(net, nil, src, FineTuneOptions{Steps: 1 << 30, Batch: 8, Patch: 32, Threads: 1, Rate: 1e-3})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer t.feed.drop()
+			for b.Loop() {
+				if _, err := t.advance(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

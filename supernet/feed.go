@@ -125,6 +125,7 @@ const (
 	streamPool
 	streamDraws
 	streamLessons
+	streamRefit
 )
 
 // mix hashes two numbers into one (SplitMix64, Steele et al. 2014).

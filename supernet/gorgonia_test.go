@@ -102,8 +102,8 @@ func padded(src []float32, planes, w, h, pad int) []float32 {
 	return dst
 }
 
-// floats copies a Gorgonia value.
-func floats(t testing.TB, v gorgonia.Value) []float32 {
+// copied is a Gorgonia value.
+func copied(t testing.TB, v gorgonia.Value) []float32 {
 	t.Helper()
 	switch data := v.Data().(type) {
 	case []float32:
@@ -160,9 +160,9 @@ func TestGorgonia(t *testing.T) {
 					got = append(got, out.At(c, y)...)
 				}
 			}
-			check.Close(t, got, floats(t, oracle.out), 1e-5)
+			check.Close(t, got, copied(t, oracle.out), 1e-5)
 			loss := r.w.loss(r.net, 0, 1/float64(outs*w*h))
-			if want := float64(floats(t, oracle.cost)[0]); math.Abs(loss-want) > 1e-5*want {
+			if want := float64(copied(t, oracle.cost)[0]); math.Abs(loss-want) > 1e-5*want {
 				t.Errorf("loss %v, want %v", loss, want)
 			}
 			var d, want []float32
@@ -178,7 +178,7 @@ func TestGorgonia(t *testing.T) {
 					t.Fatal(err)
 				}
 				l := &sub.Layers[i/2]
-				for j, x := range floats(t, grad) {
+				for j, x := range copied(t, grad) {
 					if i%2 == 0 && l.Mask != nil && l.Mask[j] == 0 || i%2 == 1 && pruned(l, j) {
 						x = 0 // our masked weights do not move
 					}

@@ -98,7 +98,8 @@ const (
 	denseEvery   = 3
 	uniformEvery = 4
 	// Nor do they ever give all layers one scheme, as people and searches do: one of
-	// schemeEvery has one, and every other of those one ratio too.
+	// schemeEvery has one, and every other of those one ratio too. Of the prunings of
+	// the largest network, which people and goals ask for, every other is of that kind.
 	schemeEvery = 3
 	// poolTries is how many times as many are drawn for parts of the space that
 	// hold few of them.
@@ -123,7 +124,12 @@ func NewTrainer(s *Supernet, src Source, o Options) (*Trainer, error) {
 		pool = t.drawn(func(i int) space.Genome { return draw(s.Space, rng, i) })
 	}
 	if o.LargestPruned > 0 {
-		pruned = t.drawn(func(i int) space.Genome { return alike(s.Space, s.Space.RandomPrunes(largest, rng), rng, i) })
+		pruned = t.drawn(func(i int) space.Genome {
+			if g := s.Space.RandomPrunes(largest, rng); i%2 == 0 {
+				return alike(s.Space, g, rng, i/2)
+			}
+			return evenly(s.Space, largest, rng)
+		})
 	}
 	trained := func(part int) bool { return len(o.Parts) == 0 || slices.Contains(o.Parts, part+1) }
 	for i := range pool {
@@ -215,11 +221,18 @@ func alike(sp *space.Space, g space.Genome, rng *rand.Rand, i int) space.Genome 
 	if i%schemeEvery != 1 || len(sp.Schemes) == 0 || len(sp.Percents) == 0 {
 		return g
 	}
-	p := space.Prune{Scheme: sp.Schemes[rng.IntN(len(sp.Schemes))], Percent: sp.Percents[rng.IntN(len(sp.Percents))]}
 	if i/schemeEvery%2 == 0 {
-		return sp.OneScheme(g, p.Scheme)
+		return sp.OneScheme(g, sp.Schemes[rng.IntN(len(sp.Schemes))])
 	}
-	return sp.Uniform(g, p)
+	return evenly(sp, g, rng)
+}
+
+// evenly prunes all layers of g alike.
+func evenly(sp *space.Space, g space.Genome, rng *rand.Rand) space.Genome {
+	if len(sp.Schemes) == 0 || len(sp.Percents) == 0 {
+		return g
+	}
+	return sp.Uniform(g, space.Prune{Scheme: sp.Schemes[rng.IntN(len(sp.Schemes))], Percent: sp.Percents[rng.IntN(len(sp.Percents))]})
 }
 
 // pools are the networks that random subnets of one part of the space come from:

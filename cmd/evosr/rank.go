@@ -27,7 +27,8 @@ func (a *app) supernetRankCmd() *cobra.Command {
 		Short: "Whether inherited weights put networks in the right order",
 		Long: "Draws networks over the whole range of latencies, scores each with inherited weights and\n" +
 			"after a short and a long fine-tuning of its own, and prints how well the first order\n" +
-			"agrees with the others (Kendall's tau-b, Spearman), beside counting parameters and\n" +
+			"agrees with the others (Kendall's tau-b, Spearman), with the weights as they are and\n" +
+			"with the last layer refitted as in a search, beside counting parameters and\n" +
 			"multiplications. Results are kept in a journal as they are done; the same command goes on\n" +
 			"from it.\n\n" +
 			"A run brings its pictures and settings; for another SUPERNET they are those of --config.",
@@ -39,7 +40,7 @@ func (a *app) supernetRankCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			cfg, profile, from, err := a.rankedOn(args[0], config, net)
+			cfg, profile, from, err := rankedOn(args[0], config, net)
 			if err != nil {
 				return err
 			}
@@ -82,26 +83,13 @@ func (a *app) supernetRankCmd() *cobra.Command {
 
 // rankedOn gives the config and the profile that go with a supernet, and where
 // the profile is from.
-func (a *app) rankedOn(name, config string, net *supernet.Supernet) (*configs.Config, *deviceprofile.Profile, string, error) {
-	var cfg *configs.Config
-	if info, err := os.Stat(name); config == "" && err == nil && info.IsDir() {
-		d, err := openRun(name)
-		if err != nil {
-			return nil, nil, "", err
-		}
-		defer d.Close()
-		if p, err := d.Profile(); err == nil {
-			return d.Config(), p, name, nil
-		}
-		cfg = d.Config()
-	} else {
-		if config == "" {
-			config = "quickstart"
-		}
-		if cfg, err = loadConfig(config); err != nil {
-			return nil, nil, "", err
-		}
-		cfg.Space.Scale = net.Space.Scale
+func rankedOn(name, config string, net *supernet.Supernet) (*configs.Config, *deviceprofile.Profile, string, error) {
+	cfg, own, err := configOf(name, config, net)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	if own != nil {
+		return cfg, own, name, nil
 	}
 	from := cfg.Device.Profile
 	if from == "" {
@@ -114,6 +102,33 @@ func (a *app) rankedOn(name, config string, net *supernet.Supernet) (*configs.Co
 	return cfg, p, from, nil
 }
 
+// configOf gives the config that goes with a supernet: that of its run, with the
+// profile of that if there is one, or the one that the user names, for the
+// supernet's scale.
+func configOf(name, config string, net *supernet.Supernet) (*configs.Config, *deviceprofile.Profile, error) {
+	if info, err := os.Stat(name); config == "" && err == nil && info.IsDir() {
+		d, err := openRun(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		defer d.Close()
+		p, err := d.Profile()
+		if err != nil {
+			p = nil // not measured yet
+		}
+		return d.Config(), p, nil
+	}
+	if config == "" {
+		config = "quickstart"
+	}
+	cfg, err := loadConfig(config)
+	if err != nil {
+		return nil, nil, err
+	}
+	cfg.Space.Scale = net.Space.Scale
+	return cfg, nil, nil
+}
+
 // journalOf is where results of a supernet go unless told otherwise.
 func journalOf(name string) string {
 	if info, err := os.Stat(name); err == nil && info.IsDir() {
@@ -124,9 +139,9 @@ func journalOf(name string) string {
 
 func (a *app) printRanking(r *runner.Ranking) error {
 	w := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(w, "ms\tparameters\tM multiplications\tinherited dB\tafter %d\tafter %d\t\n", r.ShortSteps, r.LongSteps)
+	fmt.Fprintf(w, "ms\tparameters\tM multiplications\tinherited dB\trefitted\tafter %d\tafter %d\t\n", r.ShortSteps, r.LongSteps)
 	for _, n := range r.Networks {
-		fmt.Fprintf(w, "%.3g\t%d\t%.4f\t%.2f\t%.2f\t%.2f\t\n", n.LatencyMS, n.Params, float64(n.MACs)/1e6, n.Inherited, n.Short, n.Long)
+		fmt.Fprintf(w, "%.3g\t%d\t%.4f\t%.2f\t%.2f\t%.2f\t%.2f\t\n", n.LatencyMS, n.Params, float64(n.MACs)/1e6, n.Inherited, n.Refitted, n.Short, n.Long)
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -134,7 +149,7 @@ func (a *app) printRanking(r *runner.Ranking) error {
 	fmt.Fprintf(a.out, "\n%d networks, the slowest %.1f times the fastest (%s)\n\n", len(r.Networks), r.Spread, r.Profile)
 	fmt.Fprintf(w, "against the order after\t%d steps\t\t%d steps\t\t\n", r.ShortSteps, r.LongSteps)
 	fmt.Fprintf(w, "\ttau\tSpearman\ttau\tSpearman\t\n")
-	for _, row := range [][2]string{{"inherited weights", "inherited"}, {"parameters", "params"}, {"multiplications", "macs"}} {
+	for _, row := range [][2]string{{"inherited weights", "inherited"}, {"last layer refitted", "refitted"}, {"parameters", "params"}, {"multiplications", "macs"}} {
 		s, l := r.Short[row[1]], r.Long[row[1]]
 		fmt.Fprintf(w, "%s\t%.3f\t%.3f\t%.3f\t%.3f\t\n", row[0], s.Kendall, s.Spearman, l.Kendall, l.Spearman)
 	}

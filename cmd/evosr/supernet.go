@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 
 	"evosr/onnx"
 	"evosr/runner"
+	"evosr/space"
 	"evosr/sparse"
 	"evosr/supernet"
 )
@@ -165,17 +167,20 @@ func (a *app) supernetShowCmd() *cobra.Command {
 }
 
 func (a *app) supernetExtractCmd() *cobra.Command {
-	var out, genome string
+	var out, genome, config string
+	var refit bool
 	c := &cobra.Command{
 		Use:   "extract SUPERNET -o FILE.onnx",
 		Short: "Cut a network out, with the weights that it inherits",
-		Long: "Writes the network of a genome as an ONNX file, as a search scores it: inherited\n" +
-			"weights, pruned by what the genome says, nothing fine-tuned. Where all slots are\n" +
-			"alike, skipped ones are moved behind the others.",
+		Long: "Writes the network of a genome as an ONNX file: inherited weights, pruned by what the\n" +
+			"genome says, nothing fine-tuned. Where all slots are alike, skipped ones are moved\n" +
+			"behind the others. With --refit it is what a search scores: the last layer is refitted\n" +
+			"to pictures, in closed form. These and how many are a run's own; for another SUPERNET\n" +
+			"they are those of --config.",
 		Example: "  evosr supernet extract pretrained:x2 -o best.onnx\n" +
-			"  evosr supernet extract pretrained:x2 --genome 'w16;head;plain2=block4@75,block4@75;plain1;skip;skip;skip;skip;skip;skip;tail' -o net.onnx",
+			"  evosr supernet extract pretrained:x2 --genome 'w16;head;plain2=block4@75,block4@75;plain1;skip;skip;skip;skip;skip;skip;tail' -o net.onnx --refit",
 		Args: arguments("SUPERNET"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			net, meta, err := openSupernetFor(out, args[0])
 			if err != nil {
 				return err
@@ -188,6 +193,14 @@ func (a *app) supernetExtractCmd() *cobra.Command {
 			if err != nil {
 				return usagef("%s: %w", what, err)
 			}
+			switch {
+			case refit:
+				if sub, err = a.refit(c.Context(), sub, args[0], config, net); err != nil {
+					return err
+				}
+			case config != "":
+				return usagef("--config says how to --refit, which is not asked for")
+			}
 			notes := map[string]string{"evosr_version": runner.Version, "genome": sub.Genome.String(), "supernet_hash": net.Hash()}
 			if err := writeWhole(out, func(w io.Writer) error { return onnx.Export(w, sub, onnx.ExportOptions{Meta: notes}) }); err != nil {
 				return err
@@ -198,7 +211,20 @@ func (a *app) supernetExtractCmd() *cobra.Command {
 	}
 	c.Flags().StringVarP(&out, "output", "o", "", "file to write")
 	c.Flags().StringVar(&genome, "genome", "", "the network; empty: the supernet's best dense one")
+	c.Flags().BoolVar(&refit, "refit", false, "refit the last layer as a search does")
+	c.Flags().StringVar(&config, "config", "", "config whose data.train and search.refit count (default the run's, or quickstart)")
 	return c
+}
+
+// refit refits a network of a supernet as a search of its config does.
+func (a *app) refit(ctx context.Context, sub *space.Subnet, name, config string, net *supernet.Supernet) (*space.Subnet, error) {
+	cfg, _, err := configOf(name, config, net)
+	if err != nil {
+		return nil, err
+	}
+	m := a.meter()
+	defer m.close()
+	return runner.Refit(ctx, sub, cfg, func(p runner.Progress) { m.set(beatOf(p)) })
 }
 
 func (a *app) supernetExportCmd() *cobra.Command {

@@ -88,6 +88,8 @@ func TestSupernetRefuses(t *testing.T) {
 		{"extract a.safetensors", exitUsage, "-o is missing"},
 		{"extract a.safetensors -o b --genome w99;head;tail", exitUsage, "--genome"},
 		{"extract none.safetensors -o b", exitData, "no such file"},
+		{"extract a.safetensors -o b --config quickstart", exitUsage, "not asked for"},
+		{"extract a.safetensors -o b --refit --config none.yaml", exitUsage, "none.yaml"},
 		{"import a.safetensors -o b --note steps", exitUsage, `"steps", want KEY=VALUE`},
 		{"import a.safetensors -o b --note genome=w99;head;tail", exitUsage, "its best network"},
 		{"export a.safetensors -o none/b", exitData, "no folder"},
@@ -162,7 +164,16 @@ func TestTrain(t *testing.T) {
 		t.Errorf("extract prints %s, want %d parameters", got, a.Params)
 	}
 	ok(t, dir, "supernet", "extract", "run", "--genome", genome, "-o", small)
-	for _, net := range []string{best, small} {
+	plain, err := os.ReadFile(small)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refitted := filepath.Join(dir, "refitted.onnx")
+	ok(t, dir, "supernet", "extract", "run", "--genome", genome, "--refit", "-o", refitted)
+	if fitted, err := os.ReadFile(refitted); err != nil || len(fitted) != len(plain) || bytes.Equal(fitted, plain) {
+		t.Errorf("refitted: %d bytes, %v, want other weights in %d", len(fitted), err, len(plain))
+	}
+	for _, net := range []string{best, small, refitted} {
 		ok(t, dir, "upscale", "-m", net, "a.png", "b.png")
 	}
 	large, errLarge := os.Stat(best)

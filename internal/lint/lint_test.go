@@ -48,6 +48,7 @@ var doors = map[string]string{
 	"gopkg.in/yaml.v3":              "configs",
 	"github.com/MaxHalford/eaopt":   "evolve",
 	"gorgonia.org/":                 "supernet",
+	"gonum.org/":                    "supernet",
 	"go4.org/unsafe":                "supernet",
 	"github.com/owulveryck/onnx-go": "onnx/opinion",
 	"google.golang.org/protobuf":    "onnx",

@@ -1,0 +1,60 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+
+	"evosr/configs"
+	"evosr/space"
+	"evosr/supernet"
+)
+
+// refitOf refits networks as cfg says, to patches of set; where it says 0, they
+// stay as they are.
+func refitOf(cfg *configs.Config, set supernet.Source) (func(*space.Subnet) (*space.Subnet, error), error) {
+	if cfg.Search.Refit == 0 {
+		return func(net *space.Subnet) (*space.Subnet, error) { return net, nil }, nil
+	}
+	f, err := supernet.NewRefit(set, cfg.Space.Scale, cfg.Space.Colors, supernet.RefitOptions{
+		Count: cfg.Search.Refit, Patch: cfg.Train.Patch, Seed: stream(cfg.Seed, "refit")})
+	if err != nil {
+		return nil, err
+	}
+	return f.Net, nil
+}
+
+// Refit refits a network as a search of cfg does before it scores it: its last
+// layer, to search.refit patches of data.train. report may be nil.
+func Refit(ctx context.Context, net *space.Subnet, cfg *configs.Config, report func(Progress)) (*space.Subnet, error) {
+	if cfg.Search.Refit == 0 {
+		return nil, fmt.Errorf("%w: search.refit: 0, want the patches to refit to", ErrUsage)
+	}
+	if net.Scale != cfg.Space.Scale || net.Colors != cfg.Space.Colors {
+		return nil, fmt.Errorf("%w: scale: %d, want %d, the network's", ErrUsage, cfg.Space.Scale, net.Scale)
+	}
+	r := &run{cfg: cfg, report: reporter{to: report}}
+	tell := func(what string, done, total int) {
+		r.report.tell(StageData, what, float64(done), float64(total), 0)
+	}
+	photos := *cfg
+	photos.Data.Validation = configs.Procedural // is not read
+	var err error
+	if r.pictures, err = loadFolders(ctx, &photos, tell); err != nil {
+		return nil, err
+	}
+	if r.pictures.train == nil {
+		draw := func(done, total int) { tell("drawing training pictures", done, total) }
+		if r.pictures.train, err = drawTraining(ctx, cfg, draw); err != nil {
+			return nil, err
+		}
+	}
+	set, err := r.deal(ctx, StageData)
+	if err != nil {
+		return nil, err
+	}
+	refit, err := refitOf(cfg, set)
+	if err != nil {
+		return nil, err
+	}
+	return refit(net)
+}

@@ -1,0 +1,193 @@
+package supernet
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"evosr/internal/check"
+	"evosr/space"
+)
+
+// follows is a Source of pictures that a network makes out of others.
+type follows struct {
+	waves
+	net *space.Subnet
+}
+
+func (s follows) Patch(rng *rand.Rand, size int, lr, hr []float32) {
+	s.waves.Patch(rng, size, lr, hr)
+	for i, v := range Reference(s.net, lr, size, size) {
+		hr[i] = float32(v)
+	}
+}
+
+// missing is the mean squared error of a network over a source.
+func missing(net *space.Subnet, src Source, size int) float64 {
+	rng := rand.New(rand.NewPCG(9, 9))
+	lr, hr := make([]float32, net.Colors*size*size), make([]float32, net.Colors*size*size*net.Scale*net.Scale)
+	sum, n := 0.0, 0
+	for range 8 {
+		src.Patch(rng, size, lr, hr)
+		for i, v := range Reference(net, lr, size, size) {
+			d := float64(v) - float64(hr[i])
+			sum += d * d
+			n++
+		}
+	}
+	return sum / float64(n)
+}
+
+// TestRefit damages the last layer of networks and wants it mended, on pictures
+// that it was not refitted to, whatever the masks, and nothing else touched.
+func TestRefit(t *testing.T) {
+	for _, tt := range []struct{ scale, colors int }{{2, 1}, {3, 1}, {2, 3}} {
+		sp := smallSpace(tt.scale, tt.colors)
+		for _, p := range []space.Prune{{}, {Scheme: space.Block2, Percent: 50}, {Scheme: space.Unstructured, Percent: 50}} {
+			g := sp.Random(check.Rand(t))
+			g.Tail = p
+			net, err := noisy(sp, 2).Extract(g)
+			if err != nil {
+				t.Fatal(err)
+			}
+			src := follows{waves{tt.scale, tt.colors}, net}
+			const patch = 12
+			f, err := NewRefit(src, tt.scale, tt.colors, RefitOptions{Count: 128, Patch: patch, Seed: 4})
+			if err != nil {
+				t.Fatal(err)
+			}
+			hurt := *net
+			hurt.Layers = slices.Clone(net.Layers)
+			last := &hurt.Layers[len(hurt.Layers)-1]
+			last.Weights, last.Bias = slices.Clone(last.Weights), slices.Clone(last.Bias)
+			for i := range last.Weights {
+				last.Weights[i] *= 0.6
+			}
+			for o := range last.Bias {
+				last.Bias[o] += 0.1
+			}
+			was := slices.Clone(last.Weights)
+			got, err := f.Net(&hurt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if before, after := missing(&hurt, src, patch), missing(got, src, patch); !(after < before/8) {
+				t.Errorf("scale %d, %d colors, tail %v: squared error %.3g, %.3g refitted, want an eighth", tt.scale, tt.colors, p, before, after)
+			}
+			if !slices.Equal(last.Weights, was) {
+				t.Error("the network that was given is changed")
+			}
+			at := len(got.Layers) - 1
+			for i, w := range got.Layers[at].Weights {
+				if m := got.Layers[at].Mask; m != nil && m[i] == 0 && w != 0 {
+					t.Fatalf("pruned weight %d has come back", i)
+				}
+			}
+			for i := range got.Layers[:at] {
+				if !slices.Equal(got.Layers[i].Weights, net.Layers[i].Weights) || !slices.Equal(got.Layers[i].Bias, net.Layers[i].Bias) {
+					t.Fatalf("layer %d is changed", i)
+				}
+			}
+			if err := got.Validate(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// TestRefitHarmless wants a network that is as good as it can be to stay, and one
+// without a living input to its last layer to stay finite.
+func TestRefitHarmless(t *testing.T) {
+	sp := smallSpace(2, 1)
+	net, err := noisy(sp, 2).Extract(sp.Largest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := follows{waves{2, 1}, net}
+	f, err := NewRefit(src, 2, 1, RefitOptions{Count: 16, Patch: 10, Seed: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := f.Net(net)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after := missing(got, src, 10); after > 1e-9 {
+		t.Errorf("squared error %v after a refit to the network's own pictures", after)
+	}
+	for i := range net.Layers[:len(net.Layers)-1] {
+		clear(net.Layers[i].Weights)
+		clear(net.Layers[i].Bias)
+	}
+	if got, err = f.Net(net); err != nil {
+		t.Fatal(err)
+	}
+	last := got.Layers[len(got.Layers)-1]
+	for _, x := range append(slices.Clone(last.Weights), last.Bias...) {
+		if x != x || x > 100 || x < -100 {
+			t.Fatalf("a weight of %v", x)
+		}
+	}
+}
+
+// TestRefitAgain wants the same result from calls at once.
+func TestRefitAgain(t *testing.T) {
+	sp := smallSpace(2, 1)
+	net, err := noisy(sp, 2).Extract(sp.Largest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := NewRefit(waves{2, 1}, 2, 1, RefitOptions{Count: 9, Patch: 9, Seed: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all [4]*space.Subnet
+	var wg sync.WaitGroup
+	for i := range all {
+		wg.Go(func() { all[i], _ = f.Net(net) })
+	}
+	wg.Wait()
+	at := len(net.Layers) - 1
+	if all[0] == nil || slices.Equal(all[0].Layers[at].Weights, net.Layers[at].Weights) {
+		t.Fatal("nothing is refitted")
+	}
+	for _, n := range all[1:] {
+		if n == nil || !slices.Equal(n.Layers[at].Weights, all[0].Layers[at].Weights) || !slices.Equal(n.Layers[at].Bias, all[0].Layers[at].Bias) {
+			t.Fatal("calls at once give different weights")
+		}
+	}
+}
+
+func TestRefitRefuses(t *testing.T) {
+	sp := smallSpace(2, 1)
+	net, err := noisy(sp, 2).Extract(sp.Smallest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, o := range map[string]RefitOptions{
+		"count: 0":    {Count: 0, Patch: 16},
+		"count: 5000": {Count: 5000, Patch: 16},
+		"patch: 1":    {Count: 8, Patch: 1},
+	} {
+		if _, err := NewRefit(waves{2, 1}, 2, 1, o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: %v, want %q", o, err, want)
+		}
+	}
+	f, err := NewRefit(waves{3, 1}, 3, 1, RefitOptions{Count: 2, Patch: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Net(net); err == nil || !strings.Contains(err.Error(), "scale 2") {
+		t.Errorf("%v, want the scale named", err)
+	}
+	f, err = NewRefit(waves{2, 1}, 2, 1, RefitOptions{Count: 2, Patch: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	net.Layers[0].Bias = nil
+	if _, err := f.Net(net); err == nil {
+		t.Error("a broken network is refitted")
+	}
+}
