@@ -253,13 +253,17 @@ func stepTime(ctx context.Context, cfg *configs.Config) (float64, error) {
 	return time.Since(start).Seconds() / float64(n), nil
 }
 
-// scoreTime is what scoring a genome takes one core, in seconds: compiling it
-// and upscaling every validation crop, for a few random genomes.
+// scoreTime is what scoring a genome takes one core, in seconds: refitting and
+// compiling it and upscaling every validation crop, for a few random genomes.
 func scoreTime(ctx context.Context, cfg *configs.Config, m *gauge) (float64, error) {
 	side := cfg.Data.ValidationSize / cfg.Space.Scale
 	src := make([]float32, side*side)
 	dst := make([]float32, len(src)*cfg.Space.Scale*cfg.Space.Scale)
 	rng := rand.New(rand.NewPCG(stream(cfg.Seed, "plan"), 1))
+	refit, err := refitOf(cfg, noise{})
+	if err != nil {
+		return 0, err
+	}
 	spent, n := 0.0, 0
 	for begun := time.Now(); n < sampled && (n == 0 || time.Since(begun) < trial); n++ {
 		if err := ctx.Err(); err != nil {
@@ -268,6 +272,9 @@ func scoreTime(ctx context.Context, cfg *configs.Config, m *gauge) (float64, err
 		start := time.Now()
 		net, err := m.net.Extract(cfg.Space.Random(rng))
 		if err != nil {
+			return 0, err
+		}
+		if net, err = refit(net); err != nil {
 			return 0, err
 		}
 		prog, err := sparse.Compile(net, sparse.Options{Threads: 1})

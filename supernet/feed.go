@@ -1,6 +1,7 @@
 package supernet
 
 import (
+	"fmt"
 	"math/rand/v2"
 
 	"evosr/internal/relay"
@@ -12,6 +13,28 @@ import (
 // goroutine at a time.
 type Source interface {
 	Patch(rng *rand.Rand, size int, lr, hr []float32)
+}
+
+// patchesOf draws so many patches, one after another.
+func patchesOf(src Source, rng *rand.Rand, count, patch, colors, scale int) (lr, hr []float32) {
+	low := colors * patch * patch
+	high := low * scale * scale
+	lr, hr = make([]float32, count*low), make([]float32, count*high)
+	for i := range count {
+		src.Patch(rng, patch, lr[i*low:(i+1)*low], hr[i*high:(i+1)*high])
+	}
+	return lr, hr
+}
+
+// checkPatches reports what is wrong with a number of patches and their side.
+func checkPatches(what string, count, most, patch int) error {
+	switch {
+	case count < 1 || count > most:
+		return fmt.Errorf("supernet: %s: count: %d, want 1 to %d", what, count, most)
+	case patch < minPatch || patch > maxPatch:
+		return fmt.Errorf("supernet: %s: patch: %d, want %d to %d pixels", what, patch, minPatch, maxPatch)
+	}
+	return nil
 }
 
 // feed fetches the patches of the next step while this one is computed. What a

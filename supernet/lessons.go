@@ -47,14 +47,8 @@ func LessonsFor(steps, batch int) int {
 
 // Teach makes lessons. When ctx ends, its error is returned.
 func Teach(ctx context.Context, teacher *space.Subnet, src Source, o LessonOptions) (*Lessons, error) {
-	bad := func(what string, got any, want string) (*Lessons, error) {
-		return nil, fmt.Errorf("supernet: lessons: %s: %v, want %s", what, got, want)
-	}
-	switch {
-	case o.Count < 1 || o.Count > maxLessons:
-		return bad("count", o.Count, fmt.Sprintf("1 to %d", maxLessons))
-	case o.Patch < minPatch || o.Patch > maxPatch:
-		return bad("patch", o.Patch, fmt.Sprintf("%d to %d pixels", minPatch, maxPatch))
+	if err := checkPatches("lessons", o.Count, maxLessons, o.Patch); err != nil {
+		return nil, err
 	}
 	if err := teacher.Validate(); err != nil {
 		return nil, fmt.Errorf("supernet: lessons: teacher: %w", err)
@@ -67,12 +61,8 @@ func Teach(ctx context.Context, teacher *space.Subnet, src Source, o LessonOptio
 	}
 	low := teacher.Colors * o.Patch * o.Patch
 	high := low * teacher.Scale * teacher.Scale
-	l := &Lessons{scale: teacher.Scale, colors: teacher.Colors, patch: o.Patch, count: o.Count,
-		lr: make([]float32, o.Count*low), hr: make([]float32, o.Count*high), taught: make([]float32, o.Count*high)}
-	rng := rand.New(rand.NewPCG(mix(o.Seed, streamLessons), 0))
-	for i := range o.Count {
-		src.Patch(rng, o.Patch, l.lr[i*low:(i+1)*low], l.hr[i*high:(i+1)*high])
-	}
+	l := &Lessons{scale: teacher.Scale, colors: teacher.Colors, patch: o.Patch, count: o.Count, taught: make([]float32, o.Count*high)}
+	l.lr, l.hr = patchesOf(src, rand.New(rand.NewPCG(mix(o.Seed, streamLessons), 0)), o.Count, o.Patch, l.colors, l.scale)
 
 	b, sh, masks := bankOf(teacher)
 	shapes := []*shape{sh}

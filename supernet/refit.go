@@ -43,26 +43,14 @@ const (
 
 // NewRefit draws the patches from src, which it does not keep.
 func NewRefit(src Source, scale, colors int, o RefitOptions) (*Refit, error) {
-	bad := func(what string, got any, want string) (*Refit, error) {
-		return nil, fmt.Errorf("supernet: refit: %s: %v, want %s", what, got, want)
+	if err := checkPatches("refit", o.Count, maxRefit, o.Patch); err != nil {
+		return nil, err
 	}
-	switch {
-	case o.Count < 1 || o.Count > maxRefit:
-		return bad("count", o.Count, fmt.Sprintf("1 to %d", maxRefit))
-	case o.Patch < minPatch || o.Patch > maxPatch:
-		return bad("patch", o.Patch, fmt.Sprintf("%d to %d pixels", minPatch, maxPatch))
-	}
-	low := colors * o.Patch * o.Patch
-	high := low * scale * scale
-	r := &Refit{scale: scale, colors: colors, patch: o.Patch, count: o.Count, kernels: o.Kernels,
-		lr: make([]float32, o.Count*low), hr: make([]float32, o.Count*high)}
+	r := &Refit{scale: scale, colors: colors, patch: o.Patch, count: o.Count, kernels: o.Kernels}
 	if r.kernels == nil {
 		r.kernels = kernel.Best()
 	}
-	rng := rand.New(rand.NewPCG(mix(o.Seed, streamRefit), 0))
-	for i := range o.Count {
-		src.Patch(rng, o.Patch, r.lr[i*low:(i+1)*low], r.hr[i*high:(i+1)*high])
-	}
+	r.lr, r.hr = patchesOf(src, rand.New(rand.NewPCG(mix(o.Seed, streamRefit), 0)), o.Count, o.Patch, colors, scale)
 	return r, nil
 }
 
@@ -86,12 +74,14 @@ func (r *Refit) Net(net *space.Subnet) (*space.Subnet, error) {
 	last.Weights, last.Bias = slices.Clone(last.Weights), slices.Clone(last.Bias)
 	halves := r.moments(net)
 	all := halves[0].plus(halves[1])
-	one, other := halves[0].steps(last), halves[1].steps(last)
-	gain0, norm0 := halves[1].gain(one)
-	gain1, norm1 := halves[0].gain(other)
+	gain, cost := 0.0, 0.0
+	for i, half := range halves {
+		g, c := halves[1-i].gain(half.steps(last))
+		gain, cost = gain+g, cost+c
+	}
 	holds := 0.0
-	if norm := norm0 + norm1; norm > 0 {
-		holds = min(max((gain0+gain1)/norm, 0), 1)
+	if cost > 0 {
+		holds = min(max(gain/cost, 0), 1)
 	}
 	taps := all.taps - 1
 	for o, step := range all.steps(last) {
@@ -274,10 +264,10 @@ func (m *moments) steps(l *space.Layer) [][]float64 {
 		steps[o] = make([]float64, m.taps)
 		if i == 0 || !slices.Equal(mask(o), mask(order[i-1])) {
 			kept = m.kept(mask(o))
-			sound = chol.Factorize(m.among(kept))
+			sound = len(kept) > 0 && chol.Factorize(m.among(kept))
 		}
 		if !sound {
-			continue
+			continue // nothing is known
 		}
 		lack := mat.NewVecDense(len(kept), nil)
 		for j, at := range kept {
