@@ -64,13 +64,7 @@ func Teach(ctx context.Context, teacher *space.Subnet, src Source, o LessonOptio
 	l := &Lessons{scale: teacher.Scale, colors: teacher.Colors, patch: o.Patch, count: o.Count, taught: make([]float32, o.Count*high)}
 	l.lr, l.hr = patchesOf(src, rand.New(rand.NewPCG(mix(o.Seed, streamLessons), 0)), o.Count, o.Patch, l.colors, l.scale)
 
-	b, sh, masks := bankOf(teacher)
-	shapes := []*shape{sh}
-	geo := newGeometry(o.Patch, o.Patch, shapes)
-	master := newNet(shapes, 1)
-	master.trained = false
-	master.take(sh, b.tensors, b.data, 1, masks)
-	master.lower(o.Kernels, &geo)
+	master, geo, shapes := frozen(teacher, o.Patch, o.Kernels)
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	var lost relay.Catcher

@@ -75,6 +75,19 @@ type net struct {
 	first, seen int
 }
 
+// frozen is a network that only runs, on patches of a side; workers for it need its
+// geometry and shapes.
+func frozen(sub *space.Subnet, patch int, set *kernel.Set) (*net, geometry, []*shape) {
+	b, sh, masks := bankOf(sub)
+	shapes := []*shape{sh}
+	geo := newGeometry(patch, patch, shapes)
+	n := newNet(shapes, 1)
+	n.trained = false
+	n.take(sh, b.tensors, b.data, 1, masks)
+	n.lower(set, &geo)
+	return n, geo, shapes
+}
+
 // newNet allocates for any of the shapes.
 func newNet(shapes []*shape, shards int) *net {
 	layers, size, channels, room, partial, layer := 0, 0, 0, 0, 0, 0

@@ -123,13 +123,7 @@ func (m *moments) plus(n *moments) *moments {
 
 // moments runs net over all patches, every other one for each half.
 func (r *Refit) moments(net *space.Subnet) (halves [2]*moments) {
-	b, sh, masks := bankOf(net)
-	shapes := []*shape{sh}
-	geo := newGeometry(r.patch, r.patch, shapes)
-	n := newNet(shapes, 1)
-	n.trained = false
-	n.take(sh, b.tensors, b.data, 1, masks)
-	n.lower(r.kernels, &geo)
+	n, geo, shapes := frozen(net, r.patch, r.kernels)
 	outs := r.colors * r.scale * r.scale
 	w := newWorker(r.kernels, geo, shapes, r.colors, outs, 1)
 	w.place(n)
