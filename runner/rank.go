@@ -195,13 +195,12 @@ func (k *ranking) prepare(ctx context.Context) error {
 		}
 		p.valSum = sumPairs(p.val)
 	}
+	k.pictures = p
 	if p.train == nil {
-		if p.train, err = drawTraining(ctx, k.cfg, tell("drawing training pictures")); err != nil {
+		if err := k.drawTrain(ctx, StageData); err != nil {
 			return err
 		}
-		p.trainSum = sum(p.train)
 	}
-	k.pictures = p
 	if k.set, err = k.deal(ctx, StageData); err != nil {
 		return err
 	}

@@ -43,8 +43,7 @@ func Refit(ctx context.Context, net *space.Subnet, cfg *configs.Config, report f
 		return nil, err
 	}
 	if r.pictures.train == nil {
-		draw := func(done, total int) { tell("drawing training pictures", done, total) }
-		if r.pictures.train, err = drawTraining(ctx, cfg, draw); err != nil {
+		if err := r.drawTrain(ctx, StageData); err != nil {
 			return nil, err
 		}
 	}

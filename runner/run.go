@@ -341,21 +341,27 @@ func (r *run) dataset(ctx context.Context, stage string) (*imaging.Dataset, erro
 }
 
 func (r *run) newDataset(ctx context.Context, stage string) (*imaging.Dataset, error) {
-	p := r.pictures
-	if p.train == nil {
-		var err error
-		p.train, err = drawTraining(ctx, r.cfg, func(done, total int) {
-			r.report.tell(stage, "drawing training pictures", float64(done), float64(total), 0)
-		})
-		if err != nil {
+	if r.pictures.train == nil {
+		if err := r.drawTrain(ctx, stage); err != nil {
 			return nil, err
 		}
-		p.trainSum = sum(p.train)
-		if err := r.sameData(metaTrainData, "training", p.trainSum); err != nil {
+		if err := r.sameData(metaTrainData, "training", r.pictures.trainSum); err != nil {
 			return nil, err
 		}
 	}
 	return r.deal(ctx, stage)
+}
+
+// drawTrain draws the procedural training pictures.
+func (r *run) drawTrain(ctx context.Context, stage string) (err error) {
+	p := r.pictures
+	p.train, err = drawTraining(ctx, r.cfg, func(done, total int) {
+		r.report.tell(stage, "drawing training pictures", float64(done), float64(total), 0)
+	})
+	if err == nil {
+		p.trainSum = sum(p.train)
+	}
+	return err
 }
 
 // deal makes the training pictures that are there into a set of patches.
