@@ -12,5 +12,6 @@ require (
 
 require (
 	golang.org/x/image v0.45.0 // indirect
+	gonum.org/v1/gonum v0.11.0 // indirect
 	google.golang.org/protobuf v1.36.11 // indirect
 )
