@@ -16,7 +16,7 @@ type problem struct {
 const (
 	maxPixels = 1 << 29 // of all procedural pictures: 2 GiB as float32
 	maxBatch  = 1 << 26 // pixels of high resolution in a training step: about 1 GiB
-	maxSplits = 7       // of the space among weights
+	maxParts  = 8       // of the space, with weights of their own
 	maxFrame  = 1 << 24 // pixels of the latency objective's input
 )
 
@@ -42,12 +42,17 @@ func (c *Config) problems() []problem {
 	if t.SubnetBatch > t.Batch {
 		bad("train.subnet_batch train.batch", "%d, want at most the patches of a step, %d", t.SubnetBatch, t.Batch)
 	}
-	if len(t.Splits) > maxSplits {
-		bad("train.splits", "%d of them, want at most %d", len(t.Splits), maxSplits)
+	if n := len(t.Splits) + 1 + len(t.Apart); n > maxParts {
+		bad("train.splits train.apart", "%d parts, want at most %d", n, maxParts)
 	}
 	for i := 1; i < len(t.Splits); i++ {
 		if t.Splits[i] >= t.Splits[i-1] {
 			bad("train.splits", "%v after %v, want descending", t.Splits[i], t.Splits[i-1])
+		}
+	}
+	for i := 1; i < len(t.Apart); i++ {
+		if t.Apart[i] <= t.Apart[i-1] {
+			bad("train.apart", "%v after %v, want ascending", t.Apart[i], t.Apart[i-1])
 		}
 	}
 	if side := t.Patch * c.Space.Scale; d.Train == Procedural && side > d.Size {

@@ -70,7 +70,8 @@ type Train struct {
 	SubnetBatch   int       // patches of a step that each network but the largest is trained on; 0: all
 	SubnetWeight  float64   // of the loss of each network but the largest, whose own counts 1, in (0, 1]
 	Splits        []float64 // borders of parts with weights of their own, descending shares of the largest network's multiplications; none: as From has
-	Parts         []int     // those of them, from 1, that are trained; none: all
+	Apart         []int     // of the parts by cost, from 1, ascending, those whose pruned networks are a part for themselves, behind the others; none: as From has, or none where Splits are given
+	Parts         []int     // those of all these, from 1, that are trained; none: all
 	Distill       float64   // share of the loss against the largest subnet's output, in [0, 1]
 	Checkpoint    int       // steps between checkpoints
 }

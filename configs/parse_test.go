@@ -74,7 +74,7 @@ space:
     - {}
   schemes: [pattern]
   ratios: [0.29, 0.57, 95e-2]
-train: {from: w.safetensors, steps: 7, batch: 2, patch: 9, rate: 1e-3, subnets: 4, subnet_weight: 0.25, largest_pruned: 2, splits: [0.5, 2e-1], parts: [3], distill: 0, checkpoint: 1}
+train: {from: w.safetensors, steps: 7, batch: 2, patch: 9, rate: 1e-3, subnets: 4, subnet_weight: 0.25, largest_pruned: 2, splits: [0.5, 2e-1], apart: [1, 3], parts: [3], distill: 0, checkpoint: 1}
 device: {profile: ../p.yaml, width: 64, height: 48, allow_stale: true}
 search: {mode: random, population: 5, evaluations: 9, objectives: [ssim, params, macs], budget_ms: 2.5, max_params: 99, lag: 2, finetune: 6, refit: 12,
   seed: 8, max_memory_mb: 1.5, stall: 70, max_minutes: 0.5, screen: false}
@@ -96,7 +96,7 @@ winners: {count: 2, budgets_ms: [1, 2.5], finetune: 0, measure_runs: 4}
 				{Skip: true, Wide: []float64{1.5, 2}, Plain: []float64{}},
 			},
 			Schemes: []space.Scheme{space.Pattern}, Percents: []int{29, 57, 95}},
-		Train:  Train{From: filepath.Join(here, "a", "w.safetensors"), Steps: 7, Batch: 2, Patch: 9, Rate: 1e-3, Subnets: 4, LargestPruned: 2, SubnetWeight: 0.25, Splits: []float64{0.5, 0.2}, Parts: []int{3}, Checkpoint: 1},
+		Train:  Train{From: filepath.Join(here, "a", "w.safetensors"), Steps: 7, Batch: 2, Patch: 9, Rate: 1e-3, Subnets: 4, LargestPruned: 2, SubnetWeight: 0.25, Splits: []float64{0.5, 0.2}, Apart: []int{1, 3}, Parts: []int{3}, Checkpoint: 1},
 		Device: Device{Profile: filepath.Join(here, "p.yaml"), Width: 64, Height: 48, AllowStale: true},
 		Search: Search{Mode: "random", Population: 5, Evaluations: 9, Objectives: []string{"ssim", "params", "macs"}, BudgetMS: 2.5, MaxParams: 99, Lag: 2, Refit: 12, Finetune: 6,
 			Seed: 8, MaxMemoryMB: 1.5, Stall: 70, MaxMinutes: 0.5},
@@ -194,7 +194,9 @@ func TestFaults(t *testing.T) {
 		{"mode", "search: {mode: stagd}", []string{`search.mode: "stagd", want joint, staged, local, regularised or random`}},
 		{"splits not descending", "train: {splits: [0.2, 0.5]}", []string{`1:17: train.splits: 0.5 after 0.2, want descending`}},
 		{"split at all", "train: {splits: [1]}", []string{`train.splits: 1, want a number from 0.001 to 0.999`}},
-		{"too many splits", "train: {splits: [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2]}", []string{`train.splits: 8 of them, want at most 7`}},
+		{"too many splits", "train: {splits: [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2]}", []string{`train.splits: 9 parts, want at most 8`}},
+		{"too many parts", "train: {splits: [0.9, 0.8, 0.7, 0.6, 0.5, 0.4], apart: [1, 2]}", []string{`1:17: train.splits: 9 parts, want at most 8`}},
+		{"apart not ascending", "train: {apart: [3, 2]}", []string{`1:16: train.apart: 2 after 3, want ascending`}},
 		{"staged without ratios", "search: {mode: staged}\nspace: {ratios: []}", []string{`1:16: search.mode: staged without ratios`}},
 		{"colors", "colors: 3", []string{`colors: 3, want 1`}},
 		{"memory", "data: {pictures: 60000, size: 4096}", []string{`data.pictures: 60000 pictures of 4096x4096`}},

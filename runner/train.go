@@ -96,13 +96,13 @@ func startOf(cfg *configs.Config) (*supernet.Supernet, error) {
 // split gives the parts of the space that cfg names weights of their own, and wants
 // those that it trains among them.
 func split(net *supernet.Supernet, cfg *configs.Config) (*supernet.Supernet, error) {
-	if len(cfg.Train.Splits) > 0 {
+	if len(cfg.Train.Splits)+len(cfg.Train.Apart) > 0 {
 		var err error
-		if net, err = net.Split(cfg.Train.Splits); err != nil {
-			return nil, fmt.Errorf("%w: train.splits: %w", ErrUsage, err)
+		if net, err = net.Split(cfg.Train.Splits, cfg.Train.Apart); err != nil {
+			return nil, fmt.Errorf("%w: train.splits train.apart: %w", ErrUsage, err)
 		}
 	}
-	if err := net.CheckParts(cfg.Train.Parts); err != nil {
+	if err := net.Parts.Check(cfg.Train.Parts); err != nil {
 		return nil, fmt.Errorf("%w: train.parts: %w", ErrUsage, err)
 	}
 	return net, nil

@@ -253,11 +253,13 @@ func TestFrom(t *testing.T) {
 	if err := Train(t.Context(), parted, dir, Options{}); err != nil {
 		t.Fatal(err)
 	}
-	if got, _, err = supernet.Load(filepath.Join(dir, fileSupernet)); err != nil || len(got.Splits) != 1 || got.Weights() != 2*want.Weights() {
-		t.Errorf("split in two, the supernet has splits %v: %v", got.Splits, err)
+	if got, _, err = supernet.Load(filepath.Join(dir, fileSupernet)); err != nil || len(got.Parts.Splits) != 1 || got.Weights() != 2*want.Weights() {
+		t.Errorf("split in two, the supernet has splits %v: %v", got.Parts.Splits, err)
 	}
-	parted.Train.Parts = []int{3}
-	refuse(parted, "train.parts", "3, want at most 2")
+	parted.Train.Apart, parted.Train.Parts = []int{1}, []int{4}
+	refuse(parted, "train.parts", "4, want at most 3")
+	parted.Train.Apart = []int{3}
+	refuse(parted, "train.apart", "3], want them ascending and at most 2")
 
 	// Weights of another scale are trained on, never used as they are.
 	x3 := large

@@ -68,7 +68,7 @@ func (t *Trainer) Save(path string) error {
 		tensors = append(tensors, o.bank.stored(part.name, part.data)...)
 	}
 	return writeTensors(path, tensors, map[string]string{
-		metaFormat: formatTraining, metaSpace: string(spaceText(t.net.Space, t.net.Splits)), metaTraining: string(text),
+		metaFormat: formatTraining, metaSpace: string(spaceText(t.net.Space, t.net.Parts)), metaTraining: string(text),
 	})
 }
 
@@ -99,7 +99,7 @@ func (t *Trainer) Restore(path string) error {
 	if got := meta[metaFormat]; got != formatTraining {
 		return bad("format: %q, want %q", got, formatTraining)
 	}
-	if got, want := meta[metaSpace], string(spaceText(t.net.Space, t.net.Splits)); got != want {
+	if got, want := meta[metaSpace], string(spaceText(t.net.Space, t.net.Parts)); got != want {
 		return bad("space: %s, want %s", got, want)
 	}
 	var p progress

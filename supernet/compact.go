@@ -51,7 +51,7 @@ func (s *Supernet) EncodeCompact(w io.Writer, meta map[string]string) error {
 	text := func(b []byte, s string) []byte {
 		return append(binary.LittleEndian.AppendUint32(b, uint32(len(s))), s...)
 	}
-	content := text(nil, string(spaceText(s.Space, s.Splits)))
+	content := text(nil, string(spaceText(s.Space, s.Parts)))
 	if len(meta) > maxNotes {
 		return bad("metadata: %d entries, want at most %d", len(meta), maxNotes)
 	}
@@ -131,7 +131,7 @@ func decodeCompact(file []byte) (*Supernet, map[string]string, error) {
 		return nil, nil, fmt.Errorf("content: %d bytes behind its end", left.Len())
 	}
 	r := &compactReader{content}
-	sp, splits, err := parseSpace([]byte(r.text()))
+	sp, parts, err := parseSpace([]byte(r.text()))
 	if r.rest == nil {
 		return nil, nil, errShort
 	}
@@ -147,7 +147,7 @@ func decodeCompact(file []byte) (*Supernet, map[string]string, error) {
 		return nil, nil, fmt.Errorf("values: %d bytes for %d, want two for each", len(r.rest), n)
 	}
 	// Nothing of the space's size is allocated before the values are there.
-	list := tensorsOf(sp, len(splits)+1)
+	list := tensorsOf(sp, parts.Count())
 	want := int64(0)
 	for i := range list {
 		t := &list[i]
@@ -156,7 +156,7 @@ func decodeCompact(file []byte) (*Supernet, map[string]string, error) {
 	if int64(n) != want {
 		return nil, nil, fmt.Errorf("values: %d, want %d for the space", n, want)
 	}
-	s := over(sp, splits, newBank(list))
+	s := over(sp, parts, newBank(list))
 	upper, lower := r.rest[:n], r.rest[n:]
 	for _, t := range s.bank.stored("", s.bank.data) {
 		for i := range t.data {

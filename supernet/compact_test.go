@@ -50,8 +50,8 @@ func TestCompact(t *testing.T) {
 		if !maps.Equal(metaA, meta) || !maps.Equal(metaB, meta) {
 			t.Errorf("metadata %q and %q, want %q", metaA, metaB, meta)
 		}
-		if a.Hash() != b.Hash() || !bytes.Equal(spaceText(a.Space, nil), spaceText(sp, nil)) {
-			t.Errorf("space %s, want %s", spaceText(a.Space, nil), spaceText(sp, nil))
+		if a.Hash() != b.Hash() || !bytes.Equal(spaceText(a.Space, Parts{}), spaceText(sp, Parts{})) {
+			t.Errorf("space %s, want %s", spaceText(a.Space, Parts{}), spaceText(sp, Parts{}))
 		}
 		for i, v := range s.bank.data {
 			if want := half.From(half.Of(v)); a.bank.data[i] != want {
@@ -135,9 +135,9 @@ func TestCraftedCompact(t *testing.T) {
 		return b
 	}
 	join := func(parts ...[]byte) []byte { return slices.Concat(parts...) }
-	sp := spaceText(&space.Space{Scale: 2, Colors: 1, Widths: []int{4}, Slots: []space.Slot{{Lean: true}}}, nil)
+	sp := spaceText(&space.Space{Scale: 2, Colors: 1, Widths: []int{4}, Slots: []space.Slot{{Lean: true}}}, Parts{})
 	begin := join(u32(uint32(len(sp))), sp)
-	huge := spaceText(&space.Space{Scale: 2, Colors: 1, Widths: []int{256}, Slots: slices.Repeat([]space.Slot{{Plain: []float64{16}}}, 16)}, nil)
+	huge := spaceText(&space.Space{Scale: 2, Colors: 1, Widths: []int{256}, Slots: slices.Repeat([]space.Slot{{Plain: []float64{16}}}, 16)}, Parts{})
 	tests := []struct {
 		name string
 		file []byte
@@ -171,7 +171,7 @@ func TestCraftedCompact(t *testing.T) {
 	for _, part := range s.bank.stored("", s.bank.data) {
 		n += len(part.data)
 	}
-	text := spaceText(s.Space, nil)
+	text := spaceText(s.Space, Parts{})
 	content := join(u32(uint32(len(text))), text, u32(0, uint32(n)), bytes.Repeat([]byte{0x7e}, n), make([]byte, n))
 	if _, _, err := DecodeCompact(packed(t, content)); err == nil || !strings.Contains(err.Error(), "skip.weight") {
 		t.Errorf("not a number: error %v, want one that names the tensor", err)
@@ -182,9 +182,9 @@ func TestCraftedCompact(t *testing.T) {
 // input is the content, for no mutation would meet the checksum.
 func FuzzCompact(f *testing.F) {
 	sp := &space.Space{Scale: 2, Colors: 1, Widths: []int{4}, Slots: []space.Slot{{Lean: true}}}
-	for _, splits := range [][]int{nil, {200, 100}} {
-		text := spaceText(sp, splits)
-		n := empty(sp, splits).Weights()
+	for _, parts := range []Parts{{}, {[]int{200, 100}, nil}, {[]int{200}, []int{2}}} {
+		text := spaceText(sp, parts)
+		n := empty(sp, parts).Weights()
 		content := binary.LittleEndian.AppendUint32(nil, uint32(len(text)))
 		content = append(content, text...)
 		content = binary.LittleEndian.AppendUint32(content, 0)
@@ -248,7 +248,7 @@ func TestHalfFile(t *testing.T) {
 	sp := smallSpace(2, 1)
 	s := noisy(sp, 2)
 	var header strings.Builder
-	quoted := strings.ReplaceAll(string(spaceText(sp, nil)), `"`, `\"`)
+	quoted := strings.ReplaceAll(string(spaceText(sp, Parts{})), `"`, `\"`)
 	header.WriteString(`{"__metadata__":{"evosr.space":"` + quoted + `","by":"another"}`)
 	var data []byte
 	for _, part := range s.bank.stored("", s.bank.data) {

@@ -33,7 +33,7 @@ func (s *Supernet) described(meta map[string]string) map[string]string {
 	if own == nil {
 		own = map[string]string{}
 	}
-	own[metaFormat], own[metaSpace] = formatWeights, string(spaceText(s.Space, s.Splits))
+	own[metaFormat], own[metaSpace] = formatWeights, string(spaceText(s.Space, s.Parts))
 	return own
 }
 
@@ -65,18 +65,18 @@ func Load(path string) (*Supernet, map[string]string, error) {
 	if got := meta[metaFormat]; got != formatWeights && got != "" {
 		return bad(fmt.Errorf("format: %q, want %q", got, formatWeights))
 	}
-	sp, splits, err := parseSpace([]byte(meta[metaSpace]))
+	sp, parts, err := parseSpace([]byte(meta[metaSpace]))
 	if err != nil {
 		return bad(err)
 	}
-	list := tensorsOf(sp, len(splits)+1)
+	list := tensorsOf(sp, parts.Count())
 	if err := fits(list, "", tensors); err != nil {
 		return bad(err)
 	}
 	if len(tensors) != 2*len(list) {
 		return bad(fmt.Errorf("tensors: %d, want %d", len(tensors), 2*len(list)))
 	}
-	s := over(sp, splits, newBank(list))
+	s := over(sp, parts, newBank(list))
 	s.bank.fill("", tensors, s.bank.data)
 	delete(meta, metaFormat)
 	delete(meta, metaSpace)
@@ -131,6 +131,7 @@ type spaceFile struct {
 	Schemes  []string   `json:"schemes"`
 	Percents []int      `json:"percents"`
 	Splits   []int      `json:"splits,omitempty"`
+	Apart    []int      `json:"apart,omitempty"`
 }
 
 type slotFile struct {
@@ -142,8 +143,8 @@ type slotFile struct {
 
 // spaceText writes a space, and where its shared weights are split, as canonical
 // JSON.
-func spaceText(sp *space.Space, splits []int) []byte {
-	f := spaceFile{Scale: sp.Scale, Colors: sp.Colors, Widths: sp.Widths, Percents: sp.Percents, Splits: splits}
+func spaceText(sp *space.Space, parts Parts) []byte {
+	f := spaceFile{Scale: sp.Scale, Colors: sp.Colors, Widths: sp.Widths, Percents: sp.Percents, Splits: parts.Splits, Apart: parts.Apart}
 	for _, s := range sp.Slots {
 		f.Slots = append(f.Slots, slotFile(s))
 	}
@@ -157,12 +158,12 @@ func spaceText(sp *space.Space, splits []int) []byte {
 	return text
 }
 
-func parseSpace(text []byte) (sp *space.Space, splits []int, err error) {
+func parseSpace(text []byte) (sp *space.Space, parts Parts, err error) {
 	var f spaceFile
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&f); err != nil {
-		return nil, nil, fmt.Errorf("space: %w", err)
+		return nil, parts, fmt.Errorf("space: %w", err)
 	}
 	sp = &space.Space{Scale: f.Scale, Colors: f.Colors, Widths: f.Widths, Percents: f.Percents}
 	for _, s := range f.Slots {
@@ -171,12 +172,13 @@ func parseSpace(text []byte) (sp *space.Space, splits []int, err error) {
 	for _, name := range f.Schemes {
 		s, err := space.ParseScheme(name)
 		if err != nil {
-			return nil, nil, err
+			return nil, parts, err
 		}
 		sp.Schemes = append(sp.Schemes, s)
 	}
 	if err := sp.Validate(); err != nil {
-		return nil, nil, err
+		return nil, parts, err
 	}
-	return sp, f.Splits, checkSplits(f.Splits)
+	parts = Parts{f.Splits, f.Apart}
+	return sp, parts, parts.valid()
 }

@@ -29,8 +29,8 @@ func TestSaveLoad(t *testing.T) {
 	if !slices.Equal(got.bank.data, s.bank.data) || got.Hash() != s.Hash() {
 		t.Error("weights differ after a round trip")
 	}
-	if !bytes.Equal(spaceText(got.Space, nil), spaceText(s.Space, nil)) {
-		t.Errorf("space %s, want %s", spaceText(got.Space, nil), spaceText(s.Space, nil))
+	if !bytes.Equal(spaceText(got.Space, Parts{}), spaceText(s.Space, Parts{})) {
+		t.Errorf("space %s, want %s", spaceText(got.Space, Parts{}), spaceText(s.Space, Parts{}))
 	}
 	if want := map[string]string{"note": "a \"quoted\" note"}; !maps.Equal(meta, want) {
 		t.Errorf("metadata %q, want %q", meta, want)
@@ -212,8 +212,8 @@ func FuzzDecode(f *testing.F) {
 				t.Fatalf("tensor %q: %d values for shape %v", name, len(s.data), s.shape)
 			}
 		}
-		if sp, splits, err := parseSpace([]byte(meta[metaSpace])); err == nil {
-			list := tensorsOf(sp, len(splits)+1)
+		if sp, parts, err := parseSpace([]byte(meta[metaSpace])); err == nil {
+			list := tensorsOf(sp, parts.Count())
 			_ = fits(list, "", tensors)
 		}
 	})

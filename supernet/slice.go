@@ -21,10 +21,9 @@ func (s *Supernet) Slice(sp *space.Space) (*Supernet, error) {
 	if err := covers(s.Space, sp); err != nil {
 		return nil, err
 	}
-	splits := s.within(sp)
-	c := empty(sp, splits)
+	c := empty(sp, s.within(sp))
 	for i := range c.bank.tensors {
-		c.inherit(i, s, len(s.Splits)-len(splits))
+		c.inherit(i, s, c.origin(i, s))
 	}
 	return c, nil
 }
@@ -42,23 +41,22 @@ func (s *Supernet) Rescale(sp *space.Space, seed uint64) (*Supernet, error) {
 	if err := covers(&like, sp); err != nil {
 		return nil, err
 	}
-	fresh, splits := New(sp, seed), s.within(sp)
-	c := empty(sp, splits)
+	fresh, c := New(sp, seed), empty(sp, s.within(sp))
 	for i := range c.bank.tensors {
 		if name := c.bank.tensors[i].name; name == "skip" || name == "tail" {
-			c.inherit(i, fresh, -c.bank.tensors[i].part)
+			c.inherit(i, fresh, 0)
 		} else {
-			c.inherit(i, s, len(s.Splits)-len(splits))
+			c.inherit(i, s, c.origin(i, s))
 		}
 	}
 	return c, nil
 }
 
-// inherit cuts tensor i out of that of the same name in from, so many parts on.
-func (s *Supernet) inherit(i int, from *Supernet, parts int) {
+// inherit cuts tensor i out of that of the same name in a part of from.
+func (s *Supernet) inherit(i int, from *Supernet, part int) {
 	t := &s.bank.tensors[i]
 	l := space.Layer{In: t.in, Out: t.out, Kernel: t.k, Weights: s.bank.weights(t), Bias: s.bank.bias(t)}
-	from.bank.tensors[from.index[ref{t.part + parts, t.name}]].cut(&l, from.bank.data)
+	from.bank.tensors[from.index[ref{part, t.name}]].cut(&l, from.bank.data)
 }
 
 // covers reports what small offers and large does not.

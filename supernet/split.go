@@ -10,92 +10,148 @@ import (
 // maxParts is how many parts a space may be split into.
 const maxParts = 8
 
-// Split gives s with weights of their own for parts of the space: every network
-// takes its numbers from the part that its multiplications fall into, so that
-// what helps large networks does not harm small and pruned ones, nor the other
-// way round ("few-shot" supernets, Zhao et al. 2021, arXiv:2006.06863, which split
-// by operation). shares are the borders, descending, of the multiplications of
-// the largest network: 0.7 and 0.3 make three parts, the first of the networks
-// with more than 0.7 of them. Each begins as what s has for its largest networks.
-func (s *Supernet) Split(shares []float64) (*Supernet, error) {
-	most := load(s.Space.Shape(s.Space.Largest()))
-	var splits []int
-	for _, x := range shares {
-		if !(x > 0 && x < 1) {
-			return nil, fmt.Errorf("supernet: split: share %v, want above 0 and below 1", x)
-		}
-		splits = append(splits, int(x*float64(most)))
-	}
-	if err := checkSplits(splits); err != nil {
-		return nil, err
-	}
-	c := empty(s.Space, splits)
-	for i := range c.bank.tensors {
-		part, from := c.bank.tensors[i].part, 0
-		if part > 0 {
-			from = s.partOf(splits[part-1])
-		}
-		c.inherit(i, s, from-part)
-	}
-	return c, nil
+// Parts are the parts of a space that have shared weights of their own. Every
+// network takes its numbers from the part that it falls into, so that what helps
+// large networks does not harm small and pruned ones, nor the other way round
+// ("few-shot" supernets, Zhao et al. 2021, arXiv:2006.06863, which split by
+// operation). The zero value is one part.
+//
+// Parts have numbers from 1: first those by cost, the largest networks' first,
+// then those of Apart, in its order.
+type Parts struct {
+	Splits []int // borders between parts by cost, descending, multiplications of a pixel that the ratios of a genome leave
+	Apart  []int // of the parts by cost, ascending, those whose pruned networks are a part for themselves: at least a quarter of their multiplications is pruned
 }
 
-// checkSplits reports why Supernet.Splits cannot be these.
-func checkSplits(splits []int) error {
-	if len(splits) >= maxParts {
-		return fmt.Errorf("supernet: splits: %d, want at most %d", len(splits), maxParts-1)
-	}
-	for i, x := range splits {
-		if x < 1 || i > 0 && x >= splits[i-1] {
-			return fmt.Errorf("supernet: splits: %v, want them descending and at least 1", splits)
-		}
-	}
-	return nil
-}
+// Count is the number of parts.
+func (p Parts) Count() int { return len(p.Splits) + 1 + len(p.Apart) }
 
-// CheckParts reports the first of some parts of the space, from 1, that s does not
-// have.
-func (s *Supernet) CheckParts(parts []int) error {
+// Check reports the first of some parts, by number, that p does not have.
+func (p Parts) Check(parts []int) error {
 	for _, part := range parts {
-		if n := len(s.Splits) + 1; part < 1 || part > n {
+		if n := p.Count(); part < 1 || part > n {
 			return fmt.Errorf("supernet: parts: %d, want at most %d, the parts that the weights have", part, n)
 		}
 	}
 	return nil
 }
 
+// valid reports why p cannot be.
+func (p Parts) valid() error {
+	for i, x := range p.Splits {
+		if x < 1 || i > 0 && x >= p.Splits[i-1] {
+			return fmt.Errorf("supernet: splits: %v, want them descending and at least 1", p.Splits)
+		}
+	}
+	for i, x := range p.Apart {
+		if n := len(p.Splits) + 1; x < 1 || x > n || i > 0 && x <= p.Apart[i-1] {
+			return fmt.Errorf("supernet: apart: %v, want them ascending and at most %d, the parts by cost", p.Apart, n)
+		}
+	}
+	if n := p.Count(); n > maxParts {
+		return fmt.Errorf("supernet: splits and apart: %d parts, want at most %d", n, maxParts)
+	}
+	return nil
+}
+
+// at is the part, from 0, of networks of a load.
+func (p Parts) at(load int, pruned bool) int {
+	i := slices.IndexFunc(p.Splits, func(border int) bool { return load > border })
+	if i < 0 {
+		i = len(p.Splits)
+	}
+	if j := slices.Index(p.Apart, i+1); pruned && j >= 0 {
+		return len(p.Splits) + 1 + j
+	}
+	return i
+}
+
+// heaviest is the load of the heaviest networks of a part, from 0, and whether
+// they are pruned; most is the largest network's.
+func (p Parts) heaviest(part, most int) (load int, pruned bool) {
+	if n := len(p.Splits) + 1; part >= n {
+		part, pruned = p.Apart[part-n]-1, true
+	}
+	if part == 0 {
+		return most, pruned
+	}
+	return p.Splits[part-1], pruned
+}
+
+// below is the parts that networks of at most a load can be of.
+func (p Parts) below(load int) Parts {
+	first := p.at(load, false)
+	b := Parts{Splits: p.Splits[first:]}
+	for _, x := range p.Apart {
+		if x > first {
+			b.Apart = append(b.Apart, x-first)
+		}
+	}
+	return b
+}
+
+// Split gives s with weights of their own for parts of the space. shares are the
+// borders by cost, descending, of the multiplications of the largest network: 0.7
+// and 0.3 make three parts, the first of the networks with more than 0.7 of them;
+// none are those that s has. apart is Parts.Apart. Each part begins as what s has
+// for the heaviest networks of it.
+func (s *Supernet) Split(shares []float64, apart []int) (*Supernet, error) {
+	most := load(s.Space.Shape(s.Space.Largest()))
+	parts := Parts{s.Parts.Splits, apart}
+	if len(shares) > 0 {
+		parts.Splits = nil
+	}
+	for _, x := range shares {
+		if !(x > 0 && x < 1) {
+			return nil, fmt.Errorf("supernet: split: share %v, want above 0 and below 1", x)
+		}
+		parts.Splits = append(parts.Splits, int(x*float64(most)))
+	}
+	if err := parts.valid(); err != nil {
+		return nil, err
+	}
+	c := empty(s.Space, parts)
+	for i := range c.bank.tensors {
+		c.inherit(i, s, c.origin(i, s))
+	}
+	return c, nil
+}
+
+// origin is the part of from that what tensor i is used for is of there.
+func (s *Supernet) origin(i int, from *Supernet) int {
+	return from.Parts.at(s.Parts.heaviest(s.bank.tensors[i].part, load(s.Space.Shape(s.Space.Largest()))))
+}
+
 // load is what a network costs by its genome, without its weights: the
 // multiplications of a low-resolution pixel that its ratios leave.
 func load(net *space.Subnet) int {
-	n := 0
+	n, _ := loads(net)
+	return n
+}
+
+// loads is load, and what it were if nothing was pruned.
+func loads(net *space.Subnet) (kept, dense int) {
 	for i := range net.Layers {
 		l := &net.Layers[i]
-		kept := 100
+		percent := 100
 		if l.Prune.Scheme != space.Dense {
-			kept -= l.Prune.Percent
+			percent -= l.Prune.Percent
 		}
-		n += l.Size() * kept
+		kept, dense = kept+l.Size()*percent, dense+l.Size()
 	}
-	return n / 100
+	return kept / 100, dense
 }
 
 // part is the part of the space that a network belongs to, from 0.
 func (s *Supernet) part(net *space.Subnet) int {
-	if len(s.Splits) == 0 {
+	if s.Parts.Count() == 1 {
 		return 0
 	}
-	return s.partOf(load(net))
+	kept, dense := loads(net)
+	return s.Parts.at(kept, 4*kept <= 3*dense)
 }
 
-func (s *Supernet) partOf(load int) int {
-	if i := slices.IndexFunc(s.Splits, func(border int) bool { return load > border }); i >= 0 {
-		return i
-	}
-	return len(s.Splits)
-}
-
-// within is the borders that networks of sp, a part of s's space, can lie on both
-// sides of: those below its largest one.
-func (s *Supernet) within(sp *space.Space) []int {
-	return s.Splits[s.partOf(load(sp.Shape(sp.Largest()))):]
+// within is the parts that networks of sp, a part of s's space, can be of.
+func (s *Supernet) within(sp *space.Space) Parts {
+	return s.Parts.below(load(sp.Shape(sp.Largest())))
 }

@@ -16,7 +16,7 @@ var splitAt = []float64{0.6, 0.25, 0.08}
 
 func split(t testing.TB, s *Supernet) *Supernet {
 	t.Helper()
-	c, err := s.Split(splitAt)
+	c, err := s.Split(splitAt, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestSplit(t *testing.T) {
 		t.Errorf("the genomes are of parts %v, want all four", seen)
 	}
 	// Split again, each new part begins as the one that it was in.
-	again, err := d.Split([]float64{0.5, 0.05})
+	again, err := d.Split([]float64{0.5, 0.05}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestSplit(t *testing.T) {
 		}
 	}
 	for _, bad := range [][]float64{{0.5, 0.5}, {0.2, 0.5}, {1}, {0}, {-1}, {0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2}} {
-		if _, err := s.Split(bad); err == nil {
+		if _, err := s.Split(bad, nil); err == nil {
 			t.Errorf("split at %v: no error", bad)
 		}
 	}
@@ -136,8 +136,8 @@ func TestSplitSlice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Splits) == 0 || len(c.Splits) >= len(s.Splits) {
-		t.Errorf("splits %v of %v, want fewer and some", c.Splits, s.Splits)
+	if len(c.Parts.Splits) == 0 || len(c.Parts.Splits) >= len(s.Parts.Splits) {
+		t.Errorf("splits %v of %v, want fewer and some", c.Parts.Splits, s.Parts.Splits)
 	}
 	rng := check.Rand(t)
 	for i := range 60 {
@@ -170,6 +170,93 @@ func TestSplitSlice(t *testing.T) {
 	}
 }
 
+// TestApart gives the pruned networks of two of four parts weights of their own.
+func TestApart(t *testing.T) {
+	sp := broadSpace()
+	d := distinct(t, sp)
+	c, err := d.Split(nil, []int{2, 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range c.bank.tensors {
+		x := &c.bank.tensors[i]
+		if x.part < 4 {
+			continue
+		}
+		// They begin as the part that they were of.
+		if y := c.bank.weights(&c.bank.tensors[c.index[ref{x.part - 3, x.name}]]); !slices.Equal(c.bank.weights(x), y) {
+			t.Fatalf("%s is not what the part has", x.stored())
+		}
+		for j := range c.bank.weights(x) {
+			c.bank.weights(x)[j]++
+		}
+	}
+	rng := check.Rand(t)
+	seen := map[bool]int{}
+	for range 300 {
+		g := sp.Random(rng)
+		a, b := extract(t, d, g), extract(t, c, g)
+		kept, dense := loads(a)
+		part := d.part(a)
+		apart := (part == 1 || part == 2) && float64(kept) <= 0.75*float64(dense)
+		want := a.Layers[0].Weights[0]
+		if apart {
+			want++
+		}
+		if got := b.Layers[0].Weights[0]; got != want {
+			t.Fatalf("%s, part %d, %.2f left: weight %v, want %v", g, part+1, float64(kept)/float64(dense), got, want)
+		}
+		seen[apart]++
+	}
+	if seen[true] < 20 || seen[false] < 20 {
+		t.Errorf("apart and not: %v, want some of each", seen)
+	}
+
+	// A smaller space has the numbers of the parts that it still has.
+	small := *sp
+	small.Widths = sp.Widths[:1]
+	cut, err := c.Slice(&small)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := cut.Parts.Count(); n < 2 || n >= c.Parts.Count() || len(cut.Parts.Apart) == 0 {
+		t.Errorf("cut out, it has parts %v", cut.Parts)
+	}
+	for range 100 {
+		if g := small.Random(rng); !sameNet(extract(t, cut, g), extract(t, c, g)) {
+			t.Fatalf("%s differs from what it is in the larger space", g)
+		}
+	}
+
+	path := filepath.Join(t.TempDir(), "w.safetensors")
+	if err := c.Save(path, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got, _, err := Load(path); err != nil || got.Hash() != c.Hash() || !slices.Equal(got.Parts.Apart, []int{2, 3}) {
+		t.Errorf("loaded, it differs: %v", err)
+	}
+
+	o := options(8)
+	o.Subnets, o.LargestPruned, o.Parts = 2, 1, []int{6}
+	tr, err := NewTrainer(c, waves{2, 1}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(tr.feed.drop)
+	run(t, tr, 8)
+	for i := range tr.net.bank.tensors {
+		x := &tr.net.bank.tensors[i]
+		if x.name == "tail" && slices.Equal(tr.net.bank.weights(x), c.bank.weights(x)) == (x.part == 5) {
+			t.Errorf("part %d: trained alone, only the sixth should move", x.part+1)
+		}
+	}
+	for _, bad := range [][]int{{0}, {5}, {3, 2}, {1, 2, 3, 4, 5}} {
+		if _, err := d.Split(nil, bad); err == nil {
+			t.Errorf("apart %v: no error", bad)
+		}
+	}
+}
+
 // TestSplitFiles writes and reads a split supernet in both forms, and wants
 // splits that are none refused.
 func TestSplitFiles(t *testing.T) {
@@ -179,7 +266,7 @@ func TestSplitFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, _, err := Load(path)
-	if err != nil || got.Hash() != s.Hash() || !slices.Equal(got.Splits, s.Splits) {
+	if err != nil || got.Hash() != s.Hash() || !slices.Equal(got.Parts.Splits, s.Parts.Splits) {
 		t.Errorf("loaded, it differs: %v", err)
 	}
 	small, _, err := DecodeCompact(compacted(t, s, nil))
@@ -189,9 +276,12 @@ func TestSplitFiles(t *testing.T) {
 	if want := compacted(t, small, nil); !bytes.Equal(want, compacted(t, s, nil)) || small.part(extract(t, s, s.Space.Smallest())) != 3 {
 		t.Error("the compact form differs")
 	}
-	for _, splits := range [][]int{{3, 3}, {3, 5}, {0}, {9, 8, 7, 6, 5, 4, 3, 2}} {
-		if _, _, err := parseSpace(spaceText(s.Space, splits)); err == nil || !strings.Contains(err.Error(), "splits") {
-			t.Errorf("splits %v: error %v", splits, err)
+	for _, bad := range []Parts{
+		{Splits: []int{3, 3}}, {Splits: []int{3, 5}}, {Splits: []int{0}}, {Splits: []int{9, 8, 7, 6, 5, 4, 3, 2}},
+		{[]int{5}, []int{0}}, {[]int{5}, []int{3}}, {[]int{5}, []int{2, 2}}, {[]int{5}, []int{2, 1}}, {[]int{9, 8, 7, 6, 5, 4}, []int{1, 2}},
+	} {
+		if _, _, err := parseSpace(spaceText(s.Space, bad)); err == nil || !strings.Contains(err.Error(), "splits") && !strings.Contains(err.Error(), "apart") {
+			t.Errorf("parts %v: error %v", bad, err)
 		}
 	}
 }

@@ -111,7 +111,7 @@ const (
 
 // NewTrainer plans the training of a copy of s.
 func NewTrainer(s *Supernet, src Source, o Options) (*Trainer, error) {
-	if err := errors.Join(o.check(), s.CheckParts(o.Parts)); err != nil {
+	if err := errors.Join(o.check(), s.Parts.Check(o.Parts)); err != nil {
 		return nil, err
 	}
 	t := &Trainer{net: s.clone(s.bank.data), o: o}
@@ -119,7 +119,7 @@ func NewTrainer(s *Supernet, src Source, o Options) (*Trainer, error) {
 	t.largest, t.smallest = t.shapeOf(largest), t.shapeOf(smallest)
 	all := []*shape{t.largest, t.smallest}
 	rng := rand.New(rand.NewPCG(o.Seed, streamPool))
-	pool, pruned := make([][]*shape, len(s.Splits)+1), make([][]*shape, len(s.Splits)+1)
+	pool, pruned := make([][]*shape, s.Parts.Count()), make([][]*shape, s.Parts.Count())
 	if o.Subnets > o.LargestPruned {
 		pool = t.drawn(func(i int) space.Genome { return draw(s.Space, rng, i) })
 	}
@@ -152,7 +152,7 @@ func NewTrainer(s *Supernet, src Source, o Options) (*Trainer, error) {
 		}
 	}
 	if len(nets) > 1 {
-		nets[1].trained = trained(len(s.Splits))
+		nets[1].trained = trained(s.part(s.Space.Shape(smallest)))
 	}
 	for i, n := range nets[1:] {
 		n.distill = o.Distill
@@ -176,7 +176,7 @@ func NewTrainer(s *Supernet, src Source, o Options) (*Trainer, error) {
 // 30,000 steps, networks of the two lowest parts that were not among them had lost
 // up to 2.5 dB.
 func (t *Trainer) drawn(next func(i int) space.Genome) [][]*shape {
-	parts := make([][]*shape, len(t.net.Splits)+1)
+	parts := make([][]*shape, t.net.Parts.Count())
 	full := 0
 	for i := 0; i < poolTries*poolSize && full < len(parts); i++ {
 		net := t.net.Space.Shape(next(i))

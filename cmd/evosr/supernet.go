@@ -113,6 +113,7 @@ type supernetJSON struct {
 	Schemes  []string          `json:"schemes"`
 	Percents []int             `json:"percents"`
 	Splits   []int             `json:"splits"`  // borders of parts with weights of their own, multiplications of one pixel
+	Apart    []int             `json:"apart"`   // of these parts, those whose pruned networks are a part for themselves, from 1
 	Weights  int               `json:"weights"` // shared, biases included
 	Best     string            `json:"best"`    // genome of the best dense network
 	Params   int               `json:"params"`  // its weights and biases
@@ -138,7 +139,7 @@ func (a *app) supernetShowCmd() *cobra.Command {
 			}
 			sp := net.Space
 			macs, _ := best.MACs()
-			s := supernetJSON{sp.Scale, sp.Colors, sp.Widths, len(sp.Slots), []string{}, sp.Percents, append([]int{}, net.Splits...), net.Weights(), best.Genome.String(), best.Params(), macs, net.Hash(), meta}
+			s := supernetJSON{sp.Scale, sp.Colors, sp.Widths, len(sp.Slots), []string{}, sp.Percents, append([]int{}, net.Parts.Splits...), append([]int{}, net.Parts.Apart...), net.Weights(), best.Genome.String(), best.Params(), macs, net.Hash(), meta}
 			for _, x := range sp.Schemes {
 				s.Schemes = append(s.Schemes, x.String())
 			}
@@ -151,8 +152,11 @@ func (a *app) supernetShowCmd() *cobra.Command {
 			fmt.Fprintf(w, "slots\t%d\n", s.Slots)
 			fmt.Fprintf(w, "schemes\t%s\n", strings.Join(s.Schemes, " "))
 			fmt.Fprintf(w, "ratios\t%v %%\n", s.Percents)
-			if n := len(s.Splits); n > 0 {
-				fmt.Fprintf(w, "parts\t%d, split at %v multiplications a pixel\n", n+1, s.Splits)
+			if n := net.Parts.Count(); n > 1 {
+				fmt.Fprintf(w, "parts\t%d, split at %v multiplications a pixel\n", n, s.Splits)
+			}
+			for i, x := range s.Apart {
+				fmt.Fprintf(w, "\tpart %d is what is pruned of part %d\n", len(s.Splits)+2+i, x)
 			}
 			fmt.Fprintf(w, "weights\t%d\n", s.Weights)
 			fmt.Fprintf(w, "best\t%s\n\t%d parameters, %d multiplications a pixel\n", s.Best, s.Params, s.MACs)
