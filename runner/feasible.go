@@ -144,10 +144,10 @@ func (m *gauge) least(by func(Extreme) [2]float64) (Extreme, error) {
 	}
 	for range 4 { // rounds; the first finds nearly everything
 		before := lowest
-		for _, place := range prunings(best) {
+		for k := range best.Prunings() {
 			for _, p := range options {
 				g := best.Clone()
-				*place(&g) = p
+				*g.Prunings()[k] = p
 				if err := try(g); err != nil {
 					return first, err
 				}
@@ -158,20 +158,6 @@ func (m *gauge) least(by func(Extreme) [2]float64) (Extreme, error) {
 		}
 	}
 	return m.of(best)
-}
-
-// prunings gives access to every pruning of a genome, its clones included.
-func prunings(g space.Genome) []func(*space.Genome) *space.Prune {
-	list := []func(*space.Genome) *space.Prune{
-		func(g *space.Genome) *space.Prune { return &g.Head },
-		func(g *space.Genome) *space.Prune { return &g.Tail },
-	}
-	for i, s := range g.Slots {
-		for j := range s.Kind.Convs() {
-			list = append(list, func(g *space.Genome) *space.Prune { return &g.Slots[i].Prune[j] })
-		}
-	}
-	return list
 }
 
 // slack is by how much the latency budget must be missed before anything is

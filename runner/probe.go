@@ -43,7 +43,7 @@ func evenly(sp *space.Space, g space.Genome, percent int) (space.Genome, bool) {
 	any := false
 	// set takes the first scheme that a convolution may have.
 	set := func(p *space.Prune) {
-		for _, scheme := range []space.Scheme{space.Block4, space.Block8, space.Block2, space.Unstructured, space.Pattern, space.Filter} {
+		for _, scheme := range usual {
 			if *p = (space.Prune{Scheme: scheme, Percent: at}); sp.Check(g) == nil {
 				any = true
 				return
@@ -51,13 +51,9 @@ func evenly(sp *space.Space, g space.Genome, percent int) (space.Genome, bool) {
 		}
 		*p = space.Prune{}
 	}
-	set(&g.Head)
-	for i := range g.Slots {
-		for j := range g.Slots[i].Kind.Convs() {
-			set(&g.Slots[i].Prune[j])
-		}
+	for _, p := range g.Prunings() {
+		set(p)
 	}
-	set(&g.Tail)
 	return g, any
 }
 

@@ -7,13 +7,16 @@ import (
 	"evosr/space"
 )
 
+// usual are the schemes in the order in which one is taken to stand for all.
+var usual = []space.Scheme{space.Block4, space.Block8, space.Block2, space.Unstructured, space.Pattern, space.Filter}
+
 // starts gives at most n known-good designs: the ends of the space, and, spread
 // evenly, networks of one kind of block throughout at every width, at full and
 // half depth, dense and pruned by one scheme.
 func starts(sp *space.Space, n int) []space.Genome {
 	ends := []space.Genome{sp.Largest(), sp.Smallest()}
 	scheme := space.Dense
-	for _, s := range []space.Scheme{space.Block4, space.Block8, space.Block2, space.Unstructured, space.Pattern, space.Filter} {
+	for _, s := range usual {
 		if slices.Contains(sp.Schemes, s) {
 			scheme = s
 			break

@@ -49,6 +49,13 @@ func convolutions(g *Genome, visit func(p *Prune, kernel int, block bool)) {
 	visit(&g.Tail, 3, false)
 }
 
+// Prunings are those of g's convolutions, in their order, to be read and written.
+func (g *Genome) Prunings() []*Prune {
+	var list []*Prune
+	convolutions(g, func(p *Prune, _ int, _ bool) { list = append(list, p) })
+	return list
+}
+
 // prunings gives a move for every convolution, by d steps.
 func (sp *Space) prunings(g Genome, d int, rng *rand.Rand) []move {
 	var list []move
