@@ -16,7 +16,7 @@ type problem struct {
 const (
 	maxPixels = 1 << 29 // of all procedural pictures: 2 GiB as float32
 	maxBatch  = 1 << 26 // pixels of high resolution in a training step: about 1 GiB
-	maxParts  = 8       // of the space, with weights of their own
+	maxParts  = 10      // of the space, with weights of their own
 	maxFrame  = 1 << 24 // pixels of the latency objective's input
 )
 

@@ -8,7 +8,7 @@ import (
 )
 
 // maxParts is how many parts a space may be split into.
-const maxParts = 8
+const maxParts = 10
 
 // Parts are the parts of a space that have shared weights of their own. Every
 // network takes its numbers from the part that it falls into, so that what helps

@@ -100,7 +100,7 @@ func TestSplit(t *testing.T) {
 			t.Fatalf("split again, %s differs from %s", x.stored(), y.stored())
 		}
 	}
-	for _, bad := range [][]float64{{0.5, 0.5}, {0.2, 0.5}, {1}, {0}, {-1}, {0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2}} {
+	for _, bad := range [][]float64{{0.5, 0.5}, {0.2, 0.5}, {1}, {0}, {-1}, {0.9, 0.85, 0.8, 0.7, 0.65, 0.6, 0.5, 0.4, 0.3, 0.2}} {
 		if _, err := s.Split(bad, nil); err == nil {
 			t.Errorf("split at %v: no error", bad)
 		}
@@ -277,8 +277,8 @@ func TestSplitFiles(t *testing.T) {
 		t.Error("the compact form differs")
 	}
 	for _, bad := range []Parts{
-		{Splits: []int{3, 3}}, {Splits: []int{3, 5}}, {Splits: []int{0}}, {Splits: []int{9, 8, 7, 6, 5, 4, 3, 2}},
-		{[]int{5}, []int{0}}, {[]int{5}, []int{3}}, {[]int{5}, []int{2, 2}}, {[]int{5}, []int{2, 1}}, {[]int{9, 8, 7, 6, 5, 4}, []int{1, 2}},
+		{Splits: []int{3, 3}}, {Splits: []int{3, 5}}, {Splits: []int{0}}, {Splits: []int{11, 10, 9, 8, 7, 6, 5, 4, 3, 2}},
+		{[]int{5}, []int{0}}, {[]int{5}, []int{3}}, {[]int{5}, []int{2, 2}}, {[]int{5}, []int{2, 1}}, {[]int{9, 8, 7, 6, 5, 4, 3, 2}, []int{1, 2}},
 	} {
 		if _, _, err := parseSpace(spaceText(s.Space, bad)); err == nil || !strings.Contains(err.Error(), "splits") && !strings.Contains(err.Error(), "apart") {
 			t.Errorf("parts %v: error %v", bad, err)
