@@ -21,11 +21,7 @@ func (s *Supernet) Slice(sp *space.Space) (*Supernet, error) {
 	if err := covers(s.Space, sp); err != nil {
 		return nil, err
 	}
-	c := empty(sp, s.within(sp))
-	for i := range c.bank.tensors {
-		c.inherit(i, s, c.origin(i, s))
-	}
-	return c, nil
+	return s.cut(sp, s.within(sp)), nil
 }
 
 // Rescale is Slice for a space of another scale: the head and the blocks are
@@ -42,11 +38,12 @@ func (s *Supernet) Rescale(sp *space.Space, seed uint64) (*Supernet, error) {
 		return nil, err
 	}
 	fresh, c := New(sp, seed), empty(sp, s.within(sp))
+	origins := c.origins(s)
 	for i := range c.bank.tensors {
-		if name := c.bank.tensors[i].name; name == "skip" || name == "tail" {
+		if t := &c.bank.tensors[i]; t.name == "skip" || t.name == "tail" {
 			c.inherit(i, fresh, 0)
 		} else {
-			c.inherit(i, s, c.origin(i, s))
+			c.inherit(i, s, origins[t.part])
 		}
 	}
 	return c, nil

@@ -110,16 +110,28 @@ func (s *Supernet) Split(shares []float64, apart []int) (*Supernet, error) {
 	if err := parts.valid(); err != nil {
 		return nil, err
 	}
-	c := empty(s.Space, parts)
-	for i := range c.bank.tensors {
-		c.inherit(i, s, c.origin(i, s))
-	}
-	return c, nil
+	return s.cut(s.Space, parts), nil
 }
 
-// origin is the part of from that what tensor i is used for is of there.
-func (s *Supernet) origin(i int, from *Supernet) int {
-	return from.Parts.at(s.Parts.heaviest(s.bank.tensors[i].part, load(s.Space.Shape(s.Space.Largest()))))
+// cut makes a supernet of sp, a part of s's space, in so many parts out of s.
+func (s *Supernet) cut(sp *space.Space, parts Parts) *Supernet {
+	c := empty(sp, parts)
+	origins := c.origins(s)
+	for i := range c.bank.tensors {
+		c.inherit(i, s, origins[c.bank.tensors[i].part])
+	}
+	return c
+}
+
+// origins gives for every part of s the part of from that its heaviest networks
+// are of there.
+func (s *Supernet) origins(from *Supernet) []int {
+	most := load(s.Space.Shape(s.Space.Largest()))
+	list := make([]int, s.Parts.Count())
+	for part := range list {
+		list[part] = from.Parts.at(s.Parts.heaviest(part, most))
+	}
+	return list
 }
 
 // load is what a network costs by its genome, without its weights: the
