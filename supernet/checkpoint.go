@@ -133,6 +133,7 @@ func (t *Trainer) Restore(path string) error {
 	o.losses = append(o.losses[:0], p.Losses...)
 	o.norms = append(o.norms[:0], p.Norms...)
 	t.step, t.factor, t.refusals, t.calm = p.Step, p.Factor, p.Refusals, p.Calm
+	t.watched = 0
 	t.feed.drop()
 	return nil
 }

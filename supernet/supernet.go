@@ -135,18 +135,7 @@ func (s *Supernet) initialise(t *tensor, rng *rand.Rand) {
 		bicubic(w, s.Space.Colors, s.Space.Scale)
 		return
 	}
-	gain := 1.0
-	_, layer, _ := strings.Cut(t.name, "/")
-	switch {
-	case t.name == "tail":
-		gain = tailGain
-	case layer == "wide/conv" || layer == "plain/conv2":
-		gain = branchGain
-	case layer == "lean/conv":
-		gain = leanGain
-	}
-	row := t.in * t.k * t.k
-	std := gain * math.Sqrt(2/float64(row))
+	row, std := t.in*t.k*t.k, t.std()
 	for i := range w {
 		w[i] = float32(std * rng.NormFloat64())
 	}
@@ -157,12 +146,31 @@ func (s *Supernet) initialise(t *tensor, rng *rand.Rand) {
 				bias[o] -= meanLuma * x
 			}
 		}
-	case layer == "lean/conv":
+	case t.identity():
 		for o := range t.out {
 			w[o*row+o*t.k*t.k+t.k*t.k/2]++
 		}
 	}
 }
+
+// std is the standard deviation of the weights that a tensor, not the skip, starts
+// with: beside the identity, where it has one.
+func (t *tensor) std() float64 {
+	gain := 1.0
+	_, layer, _ := strings.Cut(t.name, "/")
+	switch {
+	case t.name == "tail":
+		gain = tailGain
+	case layer == "wide/conv" || layer == "plain/conv2":
+		gain = branchGain
+	case t.identity():
+		gain = leanGain
+	}
+	return gain * math.Sqrt(2/float64(t.in*t.k*t.k))
+}
+
+// identity says whether a tensor starts around the identity.
+func (t *tensor) identity() bool { return strings.HasSuffix(t.name, "/lean/conv") }
 
 // bicubic writes the 5x5 polyphase filters of bicubic interpolation (Keys 1981,
 // a = -0.5, pixel centres at halves) into w, (colors*scale², colors, 5, 5).

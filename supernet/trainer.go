@@ -84,6 +84,10 @@ type Trainer struct {
 	descent
 	largest, smallest *shape
 	turns             []pools // the parts of the space that have any
+
+	start   []float64 // norms of the largest network's layers before the first step
+	before  []float32 // the weights before the step that is watched
+	watched int       // that step, from 1; 0 for none
 }
 
 const (
@@ -117,6 +121,7 @@ func NewTrainer(s *Supernet, src Source, o Options) (*Trainer, error) {
 	t := &Trainer{net: s.clone(s.bank.data), o: o}
 	largest, smallest := s.Space.Largest(), s.Space.Smallest()
 	t.largest, t.smallest = t.shapeOf(largest), t.shapeOf(smallest)
+	t.start = t.startNorms()
 	all := []*shape{t.largest, t.smallest}
 	rng := rand.New(rand.NewPCG(o.Seed, streamPool))
 	pool, pruned := make([][]*shape, s.Parts.Count()), make([][]*shape, s.Parts.Count())
