@@ -36,6 +36,10 @@ var (
 type Options struct {
 	Workers int            // genomes scored at a time; 0 means GOMAXPROCS
 	Report  func(Progress) // called from one goroutine at a time; may be nil
+
+	// Warn is called with what a person should know of before the run ends, such
+	// as a layer that died in training. It stands in the diary, too. It may be nil.
+	Warn func(text string)
 }
 
 // Stages of a run, in their order.

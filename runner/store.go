@@ -228,6 +228,16 @@ func (s *store) event(stage, format string, args ...any) error {
 	})
 }
 
+// eventOnce keeps an event that the diary does not have yet.
+func (s *store) eventOnce(stage, format string, args ...any) error {
+	text := fmt.Sprintf(format, args...)
+	n, err := s.count("events WHERE stage = ? AND text = ?", stage, text)
+	if err != nil || n > 0 {
+		return err
+	}
+	return s.event(stage, "%s", text)
+}
+
 // addEvaluation keeps an evaluation, and how long the search took up to there.
 func (s *store) addEvaluation(e Evaluation, spent time.Duration) error {
 	others := ""
@@ -378,9 +388,9 @@ func (s *store) events() ([]Event, error) {
 	})
 }
 
-func (s *store) count(table string) (int, error) {
+func (s *store) count(table string, args ...any) (int, error) {
 	var n int
-	err := s.db.QueryRow("SELECT count(*) FROM " + table).Scan(&n)
+	err := s.db.QueryRow("SELECT count(*) FROM "+table, args...).Scan(&n)
 	return n, storeError(err)
 }
 

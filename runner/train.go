@@ -214,6 +214,11 @@ func (r *run) steps(ctx context.Context, t *supernet.Trainer, checkpoint string)
 	c := &r.cfg.Train
 	probe := newProbe(&r.cfg.Space, r.pictures.val)
 	d := &diary{store: r.store, every: max(1, c.Steps/curvePoints), steps: c.Steps}
+	eyes, err := newWatch(r.store, r.pictures.val, t.StepIndex(), r.o.Warn)
+	if err != nil {
+		return err
+	}
+	looked := func(step int) bool { return step%max(1, c.Steps/qualityPoints) == 0 || step == c.Steps }
 	begun, first, saved := time.Now(), t.StepIndex(), time.Now()
 	save := func() error {
 		saved = time.Now()
@@ -232,6 +237,9 @@ func (r *run) steps(ctx context.Context, t *supernet.Trainer, checkpoint string)
 		if err := ctx.Err(); err != nil {
 			return errors.Join(err, save())
 		}
+		if looked(t.StepIndex() + 1) {
+			t.Watch()
+		}
 		s, err := t.Step()
 		if err != nil {
 			return err
@@ -242,11 +250,16 @@ func (r *run) steps(ctx context.Context, t *supernet.Trainer, checkpoint string)
 			}
 		}
 		d.note(s)
-		if s.Step%max(1, c.Steps/qualityPoints) == 0 || s.Step == c.Steps {
+		if looked(s.Step) {
 			if d.last, err = probe.look(t.Averaged(), s.Step); err != nil {
 				return err
 			}
 			d.quality = append(d.quality, d.last)
+			seen, err := eyes.look(t)
+			if err != nil {
+				return err
+			}
+			d.layers = append(d.layers, seen)
 		}
 		if s.Step < c.Steps && (s.Step%c.Checkpoint == 0 || time.Since(saved) > checkpointTime) {
 			if err := save(); err != nil {
@@ -266,7 +279,8 @@ type diary struct {
 	steps   int // in all
 	points  []TrainPoint
 	quality []QualityPoint
-	last    QualityPoint // the newest
+	layers  []LayersPoint
+	last    QualityPoint // the newest quality
 
 	loss float64 // since the last point
 	n    int
@@ -292,7 +306,10 @@ func (d *diary) flush() error {
 	if err := d.store.addQuality(d.quality); err != nil {
 		return err
 	}
-	d.points, d.quality = d.points[:0], d.quality[:0]
+	if err := d.store.addLayers(d.layers); err != nil {
+		return err
+	}
+	d.points, d.quality, d.layers = d.points[:0], d.quality[:0], d.layers[:0]
 	return nil
 }
 

@@ -87,16 +87,19 @@ func TestTrainAlone(t *testing.T) {
 	if first, last := a[0], a[len(a)-1]; !(last.PSNR > first.PSNR) || !(last.PrunedPSNR > 20) || last.PrunedPSNR > last.PSNR+0.5 {
 		t.Errorf("validation went from %+v to %+v", first, last)
 	}
-	// Runs of before the table was there read as ever.
+	if a, b := layersOf(t, whole), layersOf(t, dir); !reflect.DeepEqual(a, b) || len(a) != qualityPoints || a[len(a)-1].Step != 200 {
+		t.Errorf("layers while training: %v, want the %d points of the run that was never stopped, %v", b, qualityPoints, a)
+	}
+	// Runs of before the tables were there read as ever.
 	s, err := openStore(dir, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(s.write(func(tx *sql.Tx) error { _, err := tx.Exec("DROP TABLE training_quality"); return err }), s.close()); err != nil {
+	if err := errors.Join(s.write(func(tx *sql.Tx) error { _, err := tx.Exec("DROP TABLE training_quality; DROP TABLE training_layers"); return err }), s.close()); err != nil {
 		t.Fatal(err)
 	}
-	if list := curve(dir); len(list) != 0 {
-		t.Errorf("without its table: %v", list)
+	if list, layers := curve(dir), layersOf(t, dir); len(list)+len(layers) != 0 {
+		t.Errorf("without their tables: %v, %v", list, layers)
 	}
 }
 

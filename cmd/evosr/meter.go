@@ -73,6 +73,18 @@ func (m *meter) set(b beat) {
 	m.bar.SetCurrent(steps(b.done))
 }
 
+// warn prints a line of its own, above the bars.
+func (m *meter) warn(text string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	line := fmt.Sprintf("%s %s\n", m.a.paint("33;1", "warning:"), text)
+	if m.bars == nil {
+		fmt.Fprint(m.a.err, line)
+		return
+	}
+	_, _ = m.bars.Write([]byte(line)) // it fails only once the bars are done, when nothing warns
+}
+
 // steps scales shares of a stage, which may be fractions, to whole numbers.
 func steps(x float64) int64 { return int64(x * 1000) }
 
