@@ -90,7 +90,7 @@ func (a *app) runCmd() *cobra.Command {
 			}
 			m := a.meter()
 			defer m.close()
-			err = runner.Run(c.Context(), cfg, f.dir, runner.Options{Workers: workers, Report: func(p runner.Progress) { m.set(beatOf(p)) }})
+			err = runner.Run(c.Context(), cfg, f.dir, runner.Options{Workers: workers, Report: func(p runner.Progress) { m.set(beatOf(p)) }, Warn: m.warn})
 			m.close()
 			if err != nil {
 				return err

@@ -120,15 +120,27 @@ type supernetJSON struct {
 	MACs     int               `json:"macs"`    // its multiplications, one pixel of low resolution
 	Hash     string            `json:"hash"`
 	Meta     map[string]string `json:"meta"`
+
+	Network  string                `json:"network"` // genome of the network that was looked into
+	Layers   []supernet.LayerState `json:"layers"`
+	Warnings []string              `json:"warnings"` // of the layers
 }
 
 func (a *app) supernetShowCmd() *cobra.Command {
+	var genome, images string
+	megapixels := 0
 	c := &cobra.Command{
-		Use:     "show SUPERNET",
-		Short:   "What a supernet offers and where it comes from",
-		Example: "  evosr supernet show runs/quickstart",
-		Args:    arguments("SUPERNET"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		Use:   "show SUPERNET",
+		Short: "What a supernet offers, where it comes from and what its layers look like",
+		Long: "Prints what a supernet offers and what is known of it, and looks into a network: for every\n" +
+			"layer the share of its values above zero behind an activation, the channels that are dead,\n" +
+			"which no picture brings above zero, the norm of its weights and the part that it is of an\n" +
+			"untrained layer's, and the effective rank of its weights as a matrix of a row for each\n" +
+			"channel. docs/formats.md says what --json gives.",
+		Example: "  evosr supernet show runs/quickstart\n" +
+			"  evosr supernet show pretrained:x2 --genome 'w16;head;plain2;plain1;skip;skip;skip;skip;skip;skip;tail'",
+		Args: arguments("SUPERNET"),
+		RunE: func(c *cobra.Command, args []string) error {
 			net, meta, err := openSupernet(args[0])
 			if err != nil {
 				return err
@@ -137,37 +149,63 @@ func (a *app) supernetShowCmd() *cobra.Command {
 			if err != nil {
 				return dataf("%s: its best network: %w", args[0], err)
 			}
+			shown := best
+			if genome != "" {
+				if shown, err = net.Best(map[string]string{supernet.NoteGenome: genome}); err != nil {
+					return usagef("--genome: %w", err)
+				}
+			}
+			layers, err := a.look(c.Context(), net, shown.Genome, images, limits(megapixels))
+			if err != nil {
+				return err
+			}
 			sp := net.Space
 			macs, _ := best.MACs()
-			s := supernetJSON{sp.Scale, sp.Colors, sp.Widths, len(sp.Slots), []string{}, sp.Percents, append([]int{}, net.Parts.Splits...), append([]int{}, net.Parts.Apart...), net.Weights(), best.Genome.String(), best.Params(), macs, net.Hash(), meta}
+			s := supernetJSON{
+				Scale: sp.Scale, Colors: sp.Colors, Widths: sp.Widths, Slots: len(sp.Slots), Schemes: []string{}, Percents: sp.Percents,
+				Splits: append([]int{}, net.Parts.Splits...), Apart: append([]int{}, net.Parts.Apart...), Weights: net.Weights(),
+				Best: best.Genome.String(), Params: best.Params(), MACs: macs, Hash: net.Hash(), Meta: meta,
+				Network: shown.Genome.String(), Layers: layers, Warnings: warningsOf(layers),
+			}
 			for _, x := range sp.Schemes {
 				s.Schemes = append(s.Schemes, x.String())
 			}
 			if a.json {
 				return a.printJSON(s)
 			}
-			w := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
-			fmt.Fprintf(w, "scale\t%d\n", s.Scale)
-			fmt.Fprintf(w, "widths\t%v\n", s.Widths)
-			fmt.Fprintf(w, "slots\t%d\n", s.Slots)
-			fmt.Fprintf(w, "schemes\t%s\n", strings.Join(s.Schemes, " "))
-			fmt.Fprintf(w, "ratios\t%v %%\n", s.Percents)
-			if n := net.Parts.Count(); n > 1 {
-				fmt.Fprintf(w, "parts\t%d, split at %v multiplications a pixel\n", n, s.Splits)
-			}
-			for i, x := range s.Apart {
-				fmt.Fprintf(w, "\tpart %d is what is pruned of part %d\n", len(s.Splits)+2+i, x)
-			}
-			fmt.Fprintf(w, "weights\t%d\n", s.Weights)
-			fmt.Fprintf(w, "best\t%s\n\t%d parameters, %d multiplications a pixel\n", s.Best, s.Params, s.MACs)
-			fmt.Fprintf(w, "hash\t%s\n", s.Hash)
-			for _, k := range slices.Sorted(maps.Keys(meta)) {
-				fmt.Fprintf(w, "%s\t%s\n", k, meta[k])
-			}
-			return w.Flush()
+			return a.printSupernet(&s)
 		},
 	}
+	c.Flags().StringVar(&genome, "genome", "", "the network to look into; empty: the supernet's best dense one")
+	c.Flags().StringVar(&images, "images", "", "folder of high-resolution pictures to look at (default a few procedural ones)")
+	megapixelsFlag(c, &megapixels)
 	return a.jsonFlag(c)
+}
+
+func (a *app) printSupernet(s *supernetJSON) error {
+	w := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
+	fmt.Fprintf(w, "scale\t%d\n", s.Scale)
+	fmt.Fprintf(w, "widths\t%v\n", s.Widths)
+	fmt.Fprintf(w, "slots\t%d\n", s.Slots)
+	fmt.Fprintf(w, "schemes\t%s\n", strings.Join(s.Schemes, " "))
+	fmt.Fprintf(w, "ratios\t%v %%\n", s.Percents)
+	if n := 1 + len(s.Splits) + len(s.Apart); n > 1 {
+		fmt.Fprintf(w, "parts\t%d, split at %v multiplications a pixel\n", n, s.Splits)
+	}
+	for i, x := range s.Apart {
+		fmt.Fprintf(w, "\tpart %d is what is pruned of part %d\n", len(s.Splits)+2+i, x)
+	}
+	fmt.Fprintf(w, "weights\t%d\n", s.Weights)
+	fmt.Fprintf(w, "best\t%s\n\t%d parameters, %d multiplications a pixel\n", s.Best, s.Params, s.MACs)
+	fmt.Fprintf(w, "hash\t%s\n", s.Hash)
+	for _, k := range slices.Sorted(maps.Keys(s.Meta)) {
+		fmt.Fprintf(w, "%s\t%s\n", k, s.Meta[k])
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "\nlayers of %s\n", s.Network)
+	return a.printLayers(s.Layers, false)
 }
 
 func (a *app) supernetExtractCmd() *cobra.Command {

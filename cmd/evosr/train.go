@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"evosr/runner"
+	"evosr/supernet"
 )
 
 // trainingJSON is the output of train.
@@ -15,6 +16,13 @@ type trainingJSON struct {
 	Supernet string         `json:"supernet"`
 	Steps    int            `json:"steps"`
 	Curve    []trainingStep `json:"validation"`
+	Looks    []layersStep   `json:"layers"`   // of the largest network, at the steps of the validation
+	Warnings []string       `json:"warnings"` // of the layers at the end
+}
+
+type layersStep struct {
+	Step   int                   `json:"step"`
+	Layers []supernet.LayerState `json:"layers"`
 }
 
 type trainingStep struct {
@@ -41,7 +49,7 @@ func (a *app) trainCmd() *cobra.Command {
 			}
 			m := a.meter()
 			defer m.close()
-			err = runner.Train(c.Context(), cfg, f.dir, runner.Options{Report: func(p runner.Progress) { m.set(beatOf(p)) }})
+			err = runner.Train(c.Context(), cfg, f.dir, runner.Options{Report: func(p runner.Progress) { m.set(beatOf(p)) }, Warn: m.warn})
 			m.close()
 			if err != nil {
 				return err
@@ -63,7 +71,15 @@ func (a *app) printTraining(dir string) error {
 	if err != nil {
 		return err
 	}
-	t := trainingJSON{dir, d.Supernet(), d.Config().Train.Steps, []trainingStep{}}
+	looks, err := d.Layers()
+	if err != nil {
+		return err
+	}
+	t := trainingJSON{Dir: dir, Supernet: d.Supernet(), Steps: d.Config().Train.Steps, Curve: []trainingStep{}, Looks: []layersStep{}, Warnings: []string{}}
+	for _, p := range looks {
+		t.Looks = append(t.Looks, layersStep{p.Step, p.Layers})
+		t.Warnings = warningsOf(p.Layers)
+	}
 	for _, q := range curve {
 		t.Curve = append(t.Curve, trainingStep{q.Step, q.PSNR, q.PrunedPSNR})
 	}
@@ -79,5 +95,9 @@ func (a *app) printTraining(dir string) error {
 			fmt.Fprintf(w, "half pruned\t%.2f dB\n", p)
 		}
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil || len(looks) == 0 {
+		return err
+	}
+	fmt.Fprintln(a.out)
+	return a.printLayers(looks[len(looks)-1].Layers, true)
 }
