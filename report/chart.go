@@ -24,6 +24,9 @@ type charts struct {
 
 	Validation       [][2]float64 `json:"validation"` // step, PSNR of the largest network while it was trained
 	ValidationPruned [][2]float64 `json:"validation_pruned"`
+
+	LayerSteps []int        `json:"layer_steps"`
+	Layers     []layerLines `json:"layers"` // of the largest network while it was trained
 }
 
 // axis is an objective as drawn.
@@ -128,6 +131,7 @@ func newCharts(m *material) charts {
 			c.ValidationPruned = append(c.ValidationPruned, [2]float64{float64(q.Step), finite(q.PrunedPSNR)})
 		}
 	}
+	c.LayerSteps, c.Layers = linesOf(m.layers)
 	return c
 }
 

@@ -16,6 +16,7 @@ import (
 	"evosr/runner"
 	"evosr/space"
 	"evosr/sparse"
+	"evosr/supernet"
 )
 
 // fixture is a made-up but plausible finished run in the runner's own types:
@@ -69,6 +70,7 @@ func fixture(t testing.TB) *material {
 		gain := 2 * (1 - math.Exp(-float64(i)/5))
 		m.quality = append(m.quality, runner.QualityPoint{Step: (i + 1) * cfg.Train.Steps / 20, PSNR: 26.9 + gain, PrunedPSNR: 26.85 + 0.97*gain})
 	}
+	m.layers = fixtureLayers(cfg, 20)
 	for i, reason := range []string{"fastest of a spread", "knee of the front", "best quality"} {
 		m.winners = append(m.winners, fixtureCard(t, cfg, m.front[i*(len(m.front)-1)/2], reason, rng))
 	}
@@ -83,6 +85,28 @@ func fixture(t testing.TB) *material {
 		t.Fatal(err)
 	}
 	return m
+}
+
+// fixtureLayers is a training in which the first layers' channels die one after the
+// other.
+func fixtureLayers(cfg *configs.Config, n int) (list []runner.LayersPoint) {
+	net := cfg.Space.Shape(cfg.Space.Largest())
+	for i := range n {
+		x := float64(i) / float64(n-1)
+		p := runner.LayersPoint{Step: (i + 1) * cfg.Train.Steps / n}
+		for j, l := range net.Layers {
+			depth := float64(j) / float64(len(net.Layers)-1)
+			full := min(l.Out, l.In*l.Kernel*l.Kernel)
+			s := supernet.LayerState{Name: l.Name, Channels: l.Out, Activated: l.ReLU, Norm: 3 + x, Growth: 1 + x*math.Exp(1.5-depth), Rank: float64(full) * (0.95 - 0.2*x*depth), FullRank: full, Update: 0.01 * math.Exp(-5*x-depth)}
+			if l.ReLU {
+				lost := min(max(0, 2.5*x-10*depth), 1)
+				s.Active, s.Dead = 0.5*(1-x*(1-depth))*(1-lost), int(float64(l.Out)*lost)
+			}
+			p.Layers = append(p.Layers, s)
+		}
+		list = append(list, p)
+	}
+	return list
 }
 
 func score(cfg *configs.Config, g space.Genome) runner.Point {

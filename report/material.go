@@ -21,6 +21,7 @@ type material struct {
 	evaluations []runner.Evaluation
 	training    []runner.TrainPoint
 	quality     []runner.QualityPoint
+	layers      []runner.LayersPoint
 	winners     []runner.Card
 	events      []runner.Event
 	profile     *deviceprofile.Profile // nil before the device is known
@@ -59,6 +60,9 @@ func collect(d *runner.Dir, now time.Time) (*material, error) {
 		return nil, err
 	}
 	if m.quality, err = d.Quality(); err != nil {
+		return nil, err
+	}
+	if m.layers, err = d.Layers(); err != nil {
 		return nil, err
 	}
 	if m.winners, err = d.Winners(); err != nil {

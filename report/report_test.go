@@ -48,10 +48,10 @@ func TestPage(t *testing.T) {
 	moved := fixture(t)
 	moved.crops, moved.noCrops = nil, "the validation pictures are not those of the run"
 	empty := young(t, 0)
-	empty.training, empty.profile, empty.events = nil, nil, nil
+	empty.training, empty.layers, empty.profile, empty.events = nil, nil, nil, nil
 	empty.status = runner.Status{Stage: runner.StageData}
 	taken := fixture(t)
-	taken.training, taken.quality = nil, nil
+	taken.training, taken.quality, taken.layers = nil, nil, nil
 	taken.config.Train.From, taken.config.Train.Steps = configs.Pretrained, 0
 	tests := []struct {
 		name string
@@ -421,6 +421,7 @@ func TestAgainst(t *testing.T) {
 // TestWarnings: one sentence for each kind of trouble, whoever has it.
 func TestWarnings(t *testing.T) {
 	m := fixture(t)
+	m.layers = nil
 	for i := range m.winners {
 		l := &m.winners[i].Latency
 		l.Stale, l.LowMS, l.HighMS, l.MedianMS, l.P90MS = "", 1, 2, 1.5, 1.6

@@ -10,6 +10,7 @@ import (
 	"evosr/deviceprofile"
 	"evosr/fitness"
 	"evosr/runner"
+	"evosr/supernet"
 )
 
 // view is the page in words and formatted numbers; the template adds nothing
@@ -29,6 +30,7 @@ type view struct {
 	Devices     []string            // names of further devices
 	Training    []runner.TrainPoint // thinned, for the table
 	AsTheyAre   string              // the weights that were not trained on, "" where they were
+	LayerRows   []stateRow          // at the end of the training, or as far as it is
 	About       []group
 	Config      string // resolved YAML
 	Events      []eventRow
@@ -88,6 +90,7 @@ func newView(m *material) *view {
 		v.FrontRows = append(v.FrontRows, row)
 	}
 	v.Training = thin(m.training, 12)
+	v.LayerRows = stateRows(m.layers)
 	if m.config.Train.Steps == 0 {
 		v.AsTheyAre = m.config.Train.From
 	}
@@ -233,6 +236,11 @@ func warnings(m *material) []string {
 	}
 	if len(outside) > 0 {
 		list = append(list, "Measured outside the predicted interval: "+winnersNamed(outside)+". The machine was busier during one of the two than during the other, or the profile misses something.")
+	}
+	if n := len(m.layers); n > 0 {
+		for _, w := range supernet.Warnings(m.layers[n-1].Layers) {
+			list = append(list, "The supernet's largest network, at step "+count(m.layers[n-1].Step)+": "+w.Text+".")
+		}
 	}
 	if len(worse) > 0 {
 		list = append(list, "Worse than bicubic interpolation: "+winnersNamed(worse)+". Train longer.")

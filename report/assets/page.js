@@ -198,12 +198,52 @@
     return chart;
   }
 
+  // blend is the colour at a share of the way from one hexadecimal colour to another.
+  function blend(from, to, share) {
+    function part(i) { return Math.round(parseInt(from.substr(i, 2), 16) * (1 - share) + parseInt(to.substr(i, 2), 16) * share); }
+    return "rgb(" + part(1) + "," + part(3) + "," + part(5) + ")";
+  }
+
+  // layers draws a line for each layer. The tooltip names those that lie farthest
+  // out: the lowest of all, or with high the highest.
+  function layers(key, options) {
+    return function (theme) {
+      var shown = data.layers.filter(function (l) { return l.activated || !options.activated; }), last = Math.max(1, data.layers.length - 1);
+      return Object.assign(base(theme), {
+        grid: { left: 8, right: 22, top: 14, bottom: 34, containLabel: true },
+        tooltip: Object.assign(base(theme).tooltip, {
+          trigger: "axis",
+          formatter: function (items) {
+            var rows = items.filter(function (i) { return i.value[1] !== null; }).sort(function (a, b) { return (a.value[1] - b.value[1]) * (options.high ? -1 : 1); });
+            return tip("Step " + number(items[0].value[0], 0), rows.slice(0, 6).map(function (i) { return [i.seriesName, options.format(i.value[1])]; }).concat(rows.length > 6 ? [["and " + (rows.length - 6) + " more", ""]] : []));
+          }
+        }),
+        xAxis: axis(theme, "Step", { scale: false, max: "dataMax", splitNumber: 3 }),
+        yAxis: yaxis(theme, "", Object.assign({ axisLabel: { color: theme.quiet, hideOverlap: true, formatter: options.format } }, options.y)),
+        series: shown.map(function (l) {
+          var color = blend(theme.front, theme.win, data.layers.indexOf(l) / last);
+          return {
+            type: "line", name: l.name, showSymbol: data.layer_steps.length < 3, symbolSize: 5, lineStyle: { color: color, width: 1.5, opacity: 0.8 }, itemStyle: { color: color },
+            emphasis: { focus: "series", lineStyle: { width: 3 } },
+            data: l[key].map(function (v, i) { return [data.layer_steps[i], options.y && options.y.type === "log" && !(v > 0) ? null : v]; })
+          };
+        })
+      });
+    };
+  }
+  function share(v) { return Number((100 * v).toPrecision(3)) + " %"; }
+
   function draw() {
     charts.forEach(function (c) { c.dispose(); });
     charts = [];
     var theme = {};
     ["ink", "quiet", "line", "card", "front", "win", "dot"].forEach(function (n) { theme[n] = css("--" + n); });
-    [["chart-front", front], ["chart-latency", latency], ["chart-hypervolume", hypervolume], ["chart-loss", loss], ["chart-validation", validation]].forEach(function (pair) {
+    [["chart-front", front], ["chart-latency", latency], ["chart-hypervolume", hypervolume], ["chart-loss", loss], ["chart-validation", validation],
+      ["chart-active", layers("active", { activated: true, format: share, y: { min: 0 } })],
+      ["chart-dead", layers("dead", { activated: true, high: true, format: String, y: { min: 0, minInterval: 1 } })],
+      ["chart-norm", layers("norm", { high: true, format: function (v) { return String(Number(Number(v).toPrecision(3))); }, y: { type: "log" } })],
+      ["chart-rank", layers("rank", { format: share, y: { max: 1 } })],
+      ["chart-update", layers("update", { high: true, format: function (v) { return Number(v).toExponential(1); }, y: { type: "log" } })]].forEach(function (pair) {
       var node = document.getElementById(pair[0]);
       if (!node) return;
       var chart = echarts.init(node, null, { renderer: "svg" });
