@@ -241,7 +241,7 @@
     [["chart-front", front], ["chart-latency", latency], ["chart-hypervolume", hypervolume], ["chart-loss", loss], ["chart-validation", validation],
       ["chart-active", layers("active", { activated: true, format: share, y: { min: 0 } })],
       ["chart-dead", layers("dead", { activated: true, high: true, format: String, y: { min: 0, minInterval: 1 } })],
-      ["chart-norm", layers("norm", { high: true, format: function (v) { return String(Number(Number(v).toPrecision(3))); }, y: { type: "log" } })],
+      ["chart-norm", layers("norm", { high: true, format: function (v) { return String(Number(Number(v).toPrecision(3))); }, y: { type: "log", logBase: 2 } })],
       ["chart-rank", layers("rank", { format: share, y: { max: 1 } })],
       ["chart-update", layers("update", { high: true, format: function (v) { return Number(v).toExponential(1); }, y: { type: "log" } })]].forEach(function (pair) {
       var node = document.getElementById(pair[0]);
