@@ -2,6 +2,7 @@ package runner
 
 import (
 	"database/sql"
+	"fmt"
 
 	"evosr/imaging"
 	"evosr/supernet"
@@ -75,11 +76,12 @@ func (w *watch) warn(p LayersPoint) error {
 			continue
 		}
 		w.told[warning.Layer] = true
-		if err := w.store.eventOnce(StageSupernet, "warning: after step %d %s", p.Step, warning.Text); err != nil {
+		text := fmt.Sprintf("after step %d %s", p.Step, warning.Text)
+		if err := w.store.eventOnce(StageSupernet, "warning: "+text); err != nil {
 			return err
 		}
 		if w.tell != nil {
-			w.tell(warning.Text)
+			w.tell(text)
 		}
 	}
 	return nil

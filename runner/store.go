@@ -229,8 +229,7 @@ func (s *store) event(stage, format string, args ...any) error {
 }
 
 // eventOnce keeps an event that the diary does not have yet.
-func (s *store) eventOnce(stage, format string, args ...any) error {
-	text := fmt.Sprintf(format, args...)
+func (s *store) eventOnce(stage, text string) error {
 	n, err := s.count("events WHERE stage = ? AND text = ?", stage, text)
 	if err != nil || n > 0 {
 		return err

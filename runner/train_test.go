@@ -95,7 +95,10 @@ func TestTrainAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(s.write(func(tx *sql.Tx) error { _, err := tx.Exec("DROP TABLE training_quality; DROP TABLE training_layers"); return err }), s.close()); err != nil {
+	if err := errors.Join(s.write(func(tx *sql.Tx) error {
+		_, err := tx.Exec("DROP TABLE training_quality; DROP TABLE training_layers")
+		return err
+	}), s.close()); err != nil {
 		t.Fatal(err)
 	}
 	if list, layers := curve(dir), layersOf(t, dir); len(list)+len(layers) != 0 {

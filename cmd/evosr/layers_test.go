@@ -116,7 +116,7 @@ func TestTrainLayers(t *testing.T) {
 	write(t, path, bytes.Replace(config, []byte("steps: 600"), []byte("from: dead.safetensors\n  steps: 5"), 1))
 	first := ok(t, dir, "train", "smoke.yaml", "--dir", "next")
 	const dead = "slot2/conv1 is dead: none of its 8 channels is ever above zero"
-	if n := strings.Count(first.stderr, "warning: "+dead+"\n"); n != 1 {
+	if n := strings.Count(first.stderr, "warning: after step 1 "+dead+"\n"); n != 1 {
 		t.Errorf("%d warnings on standard error: %s", n, first.stderr)
 	}
 	for _, want := range []string{"update", "warning: " + dead} {
