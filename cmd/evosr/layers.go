@@ -14,7 +14,7 @@ import (
 )
 
 // Procedural pictures on which supernet show looks into a network: drawn and
-// looked at in a third of a second.
+// looked at in about half a second.
 const (
 	shownPictures = 6
 	shownSide     = 192 // of high resolution, pixels
