@@ -26,7 +26,7 @@ func sameNet(t *testing.T, got, want *space.Subnet) {
 	for i := range want.Layers {
 		g, w := &got.Layers[i], &want.Layers[i]
 		shape := func(l *space.Layer) string {
-			return fmt.Sprint(l.Name, l.In, l.Out, l.Kernel, l.Src, l.Add, l.ReLU, l.Prune)
+			return fmt.Sprint(l.Name, l.In, l.Out, l.Kernel, l.Src, l.Add, l.Act, l.Slope, l.Prune)
 		}
 		if shape(g) != shape(w) {
 			t.Fatalf("layer %d is %s, want %s", i, shape(g), shape(w))

@@ -116,7 +116,7 @@ func fixtureCard(t testing.TB, cfg *configs.Config, p runner.Point, reason strin
 		density := float64(100-l.Prune.Percent) / 100
 		c.DenseMACs += l.Size() * cfg.Device.Width * cfg.Device.Height
 		c.Layers = append(c.Layers, runner.CardLayer{
-			LayerInfo: sparse.LayerInfo{Name: l.Name, In: l.In, Out: l.Out, Kernel: l.Kernel, B: 4, Scheme: l.Prune.Scheme.String(), Density: density, ReLU: l.ReLU, Speedup: 0.9 / density, Pays: density < 0.8},
+			LayerInfo: sparse.LayerInfo{Name: l.Name, In: l.In, Out: l.Out, Kernel: l.Kernel, B: 4, Scheme: l.Prune.Scheme.String(), Density: density, ReLU: l.Act == space.ActReLU, Speedup: 0.9 / density, Pays: density < 0.8},
 			MedianMS:  float64(l.Size()) * density * float64(cfg.Device.Width*cfg.Device.Height) / 9e7, P90MS: 0,
 		})
 	}
