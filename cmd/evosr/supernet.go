@@ -120,6 +120,21 @@ type supernetJSON struct {
 	MACs     int               `json:"macs"`    // its multiplications, one pixel of low resolution
 	Hash     string            `json:"hash"`
 	Meta     map[string]string `json:"meta"`
+
+	Activations []string `json:"activations,omitempty"` // of blocks, where they are not ReLU in all slots
+}
+
+// activationsOf lists those of any slot; none where all have but ReLU.
+func activationsOf(sp *space.Space) (names []string) {
+	for _, act := range space.Activations() {
+		if slices.ContainsFunc(sp.Slots, func(s space.Slot) bool { return slices.Contains(s.Choices(), act) }) {
+			names = append(names, act.String())
+		}
+	}
+	if slices.Equal(names, []string{space.ReLU.String()}) {
+		return nil
+	}
+	return names
 }
 
 func (a *app) supernetShowCmd() *cobra.Command {
@@ -139,7 +154,7 @@ func (a *app) supernetShowCmd() *cobra.Command {
 			}
 			sp := net.Space
 			macs, _ := best.MACs()
-			s := supernetJSON{sp.Scale, sp.Colors, sp.Widths, len(sp.Slots), []string{}, sp.Percents, append([]int{}, net.Parts.Splits...), append([]int{}, net.Parts.Apart...), net.Weights(), best.Genome.String(), best.Params(), macs, net.Hash(), meta}
+			s := supernetJSON{sp.Scale, sp.Colors, sp.Widths, len(sp.Slots), []string{}, sp.Percents, append([]int{}, net.Parts.Splits...), append([]int{}, net.Parts.Apart...), net.Weights(), best.Genome.String(), best.Params(), macs, net.Hash(), meta, activationsOf(sp)}
 			for _, x := range sp.Schemes {
 				s.Schemes = append(s.Schemes, x.String())
 			}
@@ -150,6 +165,9 @@ func (a *app) supernetShowCmd() *cobra.Command {
 			fmt.Fprintf(w, "scale\t%d\n", s.Scale)
 			fmt.Fprintf(w, "widths\t%v\n", s.Widths)
 			fmt.Fprintf(w, "slots\t%d\n", s.Slots)
+			if len(s.Activations) > 0 {
+				fmt.Fprintf(w, "activations\t%s\n", strings.Join(s.Activations, " "))
+			}
 			fmt.Fprintf(w, "schemes\t%s\n", strings.Join(s.Schemes, " "))
 			fmt.Fprintf(w, "ratios\t%v %%\n", s.Percents)
 			if n := net.Parts.Count(); n > 1 {
