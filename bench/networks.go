@@ -98,10 +98,14 @@ func plain() *space.Subnet {
 func chain(scale, colors int, kernels, channels []int) *space.Subnet {
 	net := &space.Subnet{Scale: scale, Colors: colors}
 	for i, k := range kernels {
-		net.Layers = append(net.Layers, space.Layer{
+		l := space.Layer{
 			Name: fmt.Sprintf("conv%d", i+1), In: channels[i], Out: channels[i+1], Kernel: k,
-			Src: i - 1, Add: space.None, ReLU: i < len(kernels)-1,
-		})
+			Src: i - 1, Add: space.None, Act: space.ActReLU,
+		}
+		if i == len(kernels)-1 {
+			l.Act = space.ActNone
+		}
+		net.Layers = append(net.Layers, l)
 	}
 	return net
 }
@@ -128,7 +132,7 @@ func (n *network) build(v variant) *space.Subnet {
 		l := &net.Layers[i]
 		gain := 1.0
 		switch {
-		case l.ReLU:
+		case l.Act == space.ActReLU:
 			gain = 2 // half of the variance goes
 		case l.Add != space.None:
 			gain = 0.1 // a residual adds to what is there

@@ -59,6 +59,14 @@ func schemeWords() []string {
 	return list
 }
 
+func activationWords() []string {
+	var list []string
+	for _, a := range space.Activations() {
+		list = append(list, a.String())
+	}
+	return list
+}
+
 // keys is the table, in the order in which a config is written.
 func keys() []key {
 	return []key{
@@ -98,8 +106,10 @@ func keys() []key {
 			doc: "expansions of a plain block (3x3, 3x3): hidden channels / trunk width"},
 		{section: "space", name: "lean", value: "true", field: func(d *draft) any { return &d.alike.Lean },
 			doc: "a slot may hold a single 3x3"},
+		{section: "space", name: "activations", value: "[relu]", words: activationWords(), field: func(d *draft) any { return &d.alike.Activations },
+			doc: "of a block, those of the largest and the smallest network first: relu, leaky (slope 0.1), prelu (learned slopes), silu"},
 		{section: "space", name: "slots", value: "6", lo: 1, hi: space.MaxSlots, field: func(d *draft) any { return (*slotList)(d) },
-			doc: "slots of the trunk: a number, or a list of {skip, wide, plain, lean}"},
+			doc: "slots of the trunk: a number, or a list of {skip, wide, plain, lean, activations}"},
 		{section: "space", name: "schemes", value: "[filter, block4, block8, unstructured]", words: schemeWords(), field: func(d *draft) any { return &d.Space.Schemes },
 			doc: "how a convolution may be pruned; dense is always allowed"},
 		{section: "space", name: "ratios", value: "[0.25, 0.5, 0.75, 0.85]", lo: 0.01, hi: space.MaxPercent / 100., field: func(d *draft) any { return (*ratios)(&d.Space.Percents) },
@@ -202,6 +212,7 @@ func (d *draft) settle() {
 		d.Space.Slots = slices.Repeat([]space.Slot{d.alike}, d.count)
 		for i, s := range d.Space.Slots { // no two slots share a list
 			d.Space.Slots[i].Wide, d.Space.Slots[i].Plain = slices.Clone(s.Wide), slices.Clone(s.Plain)
+			d.Space.Slots[i].Activations = slices.Clone(s.Activations)
 		}
 	} else {
 		d.Space.Slots = d.each
@@ -223,5 +234,5 @@ func draftOf(c *Config) *draft {
 }
 
 func sameSlot(a, b space.Slot) bool {
-	return a.Skip == b.Skip && a.Lean == b.Lean && slices.Equal(a.Wide, b.Wide) && slices.Equal(a.Plain, b.Plain)
+	return a.Skip == b.Skip && a.Lean == b.Lean && slices.Equal(a.Wide, b.Wide) && slices.Equal(a.Plain, b.Plain) && slices.Equal(a.Choices(), b.Choices())
 }

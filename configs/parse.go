@@ -249,6 +249,14 @@ func (w *walker) value(d *draft, k *key, n *yaml.Node) {
 			}
 			return space.ParseScheme(s)
 		})
+	case *[]space.Activation:
+		listOf(w, path, n, p, func(n *yaml.Node) (space.Activation, error) {
+			s, err := text(n, k.words)
+			if err != nil {
+				return 0, err
+			}
+			return space.ParseActivation(s)
+		})
 	case *slotList:
 		w.slots((*draft)(p), k, n)
 	default:
@@ -299,7 +307,7 @@ func listOf[T comparable](w *walker, path string, n *yaml.Node, dst *[]T, read f
 }
 
 // slots reads a number of like slots, or a list in which a slot's missing keys
-// are those of the section. It follows skip, wide, plain and lean in the table.
+// are those of the section. It follows what a slot holds in the table.
 func (w *walker) slots(d *draft, k *key, n *yaml.Node) {
 	if n.Kind != yaml.SequenceNode {
 		f, err := number(n, k.lo, k.hi, true)
@@ -343,7 +351,7 @@ func (w *walker) slots(d *draft, k *key, n *yaml.Node) {
 }
 
 // slotKeys names what an entry of the list of slots may say.
-func slotKeys() []string { return []string{"skip", "wide", "plain", "lean"} }
+func slotKeys() []string { return []string{"skip", "wide", "plain", "lean", "activations"} }
 
 // ordered ranges over a mapping in the order of its keys, so that faults do not
 // depend on chance.

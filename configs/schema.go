@@ -104,6 +104,9 @@ func (k *key) schema(d *draft) map[string]any {
 	case *[]space.Scheme:
 		list(word())
 		m["default"] = strings.Split(strings.Trim(flow(*p, space.Scheme.String), "[]"), ", ")
+	case *[]space.Activation:
+		list(word())
+		m["default"] = strings.Split(strings.Trim(flow(*p, space.Activation.String), "[]"), ", ")
 	case *slotList:
 		props := map[string]any{}
 		for _, other := range keys() {

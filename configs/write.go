@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -77,17 +78,30 @@ func valueText(field any) string {
 		return flow(*p, percentText)
 	case *[]space.Scheme:
 		return flow(*p, space.Scheme.String)
+	case *[]space.Activation:
+		return flow(*p, space.Activation.String)
 	case *slotList:
 		if p.count > 0 {
 			return strconv.Itoa(p.count)
 		}
 		var b strings.Builder
 		for _, s := range p.each {
-			fmt.Fprintf(&b, "\n    - {skip: %v, wide: %s, plain: %s, lean: %v}", s.Skip, flow(s.Wide, decimal), flow(s.Plain, decimal), s.Lean)
+			fmt.Fprintf(&b, "\n    - {skip: %v, wide: %s, plain: %s, lean: %v", s.Skip, flow(s.Wide, decimal), flow(s.Plain, decimal), s.Lean)
+			if !onlyReLU(s.Activations) {
+				b.WriteString(", activations: " + flow(s.Activations, space.Activation.String))
+			}
+			b.WriteByte('}')
 		}
 		return b.String()
 	}
 	panic(fmt.Sprintf("configs: a key has a field of unknown type %T", field))
+}
+
+// onlyReLU says whether a list leaves no choice but what blocks had before there
+// was one. Then neither the entries of a list of slots nor the hash tell of it.
+func onlyReLU(list []space.Activation) bool {
+	s := space.Slot{Activations: list}
+	return slices.Equal(s.Choices(), []space.Activation{space.ReLU})
 }
 
 func decimal(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
@@ -126,6 +140,9 @@ func (c *Config) Hash() string {
 	var b strings.Builder
 	d := draftOf(c)
 	for _, k := range keys() {
+		if p, ok := k.field(d).(*[]space.Activation); ok && onlyReLU(*p) {
+			continue
+		}
 		if !k.free {
 			fmt.Fprintf(&b, "%s=%s\n", k.path(), essence(k.field(d)))
 		}

@@ -51,7 +51,7 @@ func priced(external bool, layer map[string]float64, waiting, output, each, cons
 		panic(layer)
 	}
 	m.whole = []float64{waiting, output, each, constant}
-	p.set(m)
+	p.set(m, [][]float64{slices.Repeat([]float64{1}, len(m.layer))})
 	return p
 }
 

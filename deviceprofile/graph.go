@@ -1,6 +1,7 @@
 package deviceprofile
 
 import (
+	"evosr/space"
 	"evosr/sparse"
 )
 
@@ -11,6 +12,9 @@ const lanes = 16
 // farBytes is about what second level caches, or a part of larger ones, hold of a
 // layer's planes.
 const farBytes = 4 << 20
+
+// siluReLUs is what a SiLU of a sigmoid and a product takes, in ReLUs.
+const siluReLUs = 4
 
 // graphTable counts what a runtime that knows nothing of pruning does with an
 // exported network: dense convolutions, one after the other, over whole planes.
@@ -37,8 +41,13 @@ func graphTable() table {
 			list = append(list, t)
 		}
 	}
-	list = append(list, Term{"layer", "add", "output values to which something is added"}, Term{"layer", "relu", "output values behind a ReLU"})
-	return table{list, graphFeatures}
+	list = append(list, Term{"layer", "add", "output values to which something is added"}, Term{"layer", "relu", "output values behind a ReLU"},
+		Term{"layer", "prelu", "output values behind a PReLU"}, Term{"layer", "silu", "output values behind a SiLU, which is two nodes"})
+	relu := termName{"layer", "relu"}
+	return table{list, graphFeatures, map[termName][]multiple{
+		{"layer", "prelu"}: {{relu, 1}},
+		{"layer", "silu"}:  {{relu, siluReLUs}},
+	}}
 }
 
 func graphFeatures(layers []sparse.LayerInfo, w, h, _ int) [][]float64 {
@@ -48,7 +57,7 @@ func graphFeatures(layers []sparse.LayerInfo, w, h, _ int) [][]float64 {
 	var list [][]float64
 	for i := range layers {
 		l := &layers[i]
-		f := make([]float64, 3*terms+2)
+		f := make([]float64, 3*terms+4)
 		k := f[min(l.Kernel/2, 2)*terms:][:terms]
 		in, out, side := float64(l.In), float64(l.Out), float64(l.Kernel*l.Kernel)
 		k[0] = in * out * side * pixels
@@ -81,8 +90,15 @@ func graphFeatures(layers []sparse.LayerInfo, w, h, _ int) [][]float64 {
 		if l.Residual {
 			f[3*terms] = out * pixels
 		}
-		if l.ReLU {
-			f[3*terms+1] = out * pixels
+		switch l.Act {
+		case space.ActPReLU.String():
+			f[3*terms+2] = out * pixels
+		case space.ActSiLU.String():
+			f[3*terms+3] = out * pixels
+		default:
+			if l.ReLU {
+				f[3*terms+1] = out * pixels
+			}
 		}
 		list = append(list, f)
 	}

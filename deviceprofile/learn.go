@@ -118,7 +118,7 @@ func (p *Profile) fit(nets []*timed) {
 	if len(frames) >= leastCalm {
 		m.whole = nonNegative(frames, wantFrames)
 	}
-	p.set(m)
+	p.set(m, rows)
 }
 
 // fitWhole fits sums over layers to whole frames.
@@ -138,5 +138,5 @@ func (p *Profile) fitWhole(nets []*timed) {
 		want = append(want, t.typical())
 	}
 	x := nonNegative(rows, want)
-	p.set(model{layer: x[:n], whole: append([]float64{1}, x[n:]...)})
+	p.set(model{layer: x[:n], whole: append([]float64{1}, x[n:]...)}, rows)
 }

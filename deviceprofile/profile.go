@@ -219,7 +219,10 @@ func (p *Profile) Validate() error {
 		if families[c.Family] == nil {
 			families[c.Family] = map[string]float64{}
 		}
-		families[c.Family][c.Name] = 0
+		name := termName{c.Family, c.Name}
+		if _, has := p.Layer[c.Family][c.Name]; has || t.instead[name] == nil {
+			families[c.Family][c.Name] = 0
+		}
 	}
 	if err := sameKeys("layer_ns", p.Layer, families); err != nil {
 		return err

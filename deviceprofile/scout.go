@@ -111,8 +111,8 @@ func disagreement(members []Profile, layers []sparse.LayerInfo, w, h int) float6
 	return (hi - lo) / max((hi+lo)/2, 1)
 }
 
-// simple lists networks of one layer and of one block, for every width and kind
-// of block that the space has: between head and tail lies nothing, one
+// simple lists networks of one layer and of one block, for every width, kind of
+// block and activation that the space has: between head and tail lies nothing, one
 // convolution, or one block as runtimes fuse it.
 func simple(sp *space.Space) []space.Genome {
 	var list []space.Genome
@@ -139,9 +139,11 @@ func simple(sp *space.Space) []space.Genome {
 				genes = append(genes, space.Gene{Kind: space.Wide, Expansion: e})
 			}
 			for _, gene := range genes {
-				g := empty.Clone()
-				g.Slots[i] = gene
-				add(g)
+				for _, gene.Activation = range s.Choices() {
+					g := empty.Clone()
+					g.Slots[i] = gene
+					add(g)
+				}
 			}
 		}
 	}
@@ -149,5 +151,5 @@ func simple(sp *space.Space) []space.Genome {
 }
 
 func same(a, b space.Slot) bool {
-	return a.Skip == b.Skip && a.Lean == b.Lean && slices.Equal(a.Wide, b.Wide) && slices.Equal(a.Plain, b.Plain)
+	return a.Skip == b.Skip && a.Lean == b.Lean && slices.Equal(a.Wide, b.Wide) && slices.Equal(a.Plain, b.Plain) && slices.Equal(a.Choices(), b.Choices())
 }

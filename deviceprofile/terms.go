@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"evosr/internal/kernel"
+	"evosr/space"
 	"evosr/sparse"
 )
 
@@ -30,6 +31,30 @@ type table struct {
 	// features counts, for every layer of a w x h picture, the terms in their
 	// order.
 	features func(layers []sparse.LayerInfo, w, h, threads int) [][]float64
+	// instead gives what stands in for terms that a profile may lack: it was
+	// measured before there were such layers, or on networks without them.
+	instead map[termName][]multiple
+}
+
+type termName struct{ family, name string }
+
+// multiple is so many times a term.
+type multiple struct {
+	of    termName
+	times float64
+}
+
+// cost is a term's coefficient, that of a term which was not measured the largest
+// of what stands in for it.
+func (p *Profile) cost(t table, term termName) float64 {
+	v, has := p.Layer[term.family][term.name]
+	if has {
+		return v
+	}
+	for _, m := range t.instead[term] {
+		v = max(v, m.times*p.Layer[m.of.family][m.of.name])
+	}
+	return v
 }
 
 func (p *Profile) table() table {
@@ -61,8 +86,9 @@ type model struct{ layer, whole []float64 }
 
 func (p *Profile) model() model {
 	var m model
-	for _, c := range p.table().layer {
-		m.layer = append(m.layer, p.Layer[c.Family][c.Name])
+	t := p.table()
+	for _, c := range t.layer {
+		m.layer = append(m.layer, p.cost(t, termName{c.Family, c.Name}))
 	}
 	for _, name := range frameTerms() {
 		m.whole = append(m.whole, p.Frame[name])
@@ -78,11 +104,16 @@ func (m model) frame(features [][]float64, layers []sparse.LayerInfo, w, h int) 
 	return dot(m.whole, frameFeatures(sum, layers, w, h))
 }
 
-// set writes m into the profile, rounded to what is measured.
-func (p *Profile) set(m model) {
+// set writes m into the profile, rounded to what is measured, without the terms that
+// it may lack and that no row counts.
+func (p *Profile) set(m model, rows [][]float64) {
 	const digits = 6
 	p.Layer, p.Frame = map[string]map[string]float64{}, map[string]float64{}
-	for i, c := range p.table().layer {
+	t := p.table()
+	for i, c := range t.layer {
+		if t.instead[termName{c.Family, c.Name}] != nil && !slices.ContainsFunc(rows, func(r []float64) bool { return r[i] != 0 }) {
+			continue
+		}
 		if p.Layer[c.Family] == nil {
 			p.Layer[c.Family] = map[string]float64{}
 		}
@@ -92,6 +123,10 @@ func (p *Profile) set(m model) {
 		p.Frame[name] = round(m.whole[i], digits)
 	}
 }
+
+// What a vector behind a SiLU takes, in list entries of eight channels and in
+// products of Winograd's kernels.
+const siluTaps, siluProducts = 8, 20
 
 // Sizes of the terms of evosr's kernels. They need not be the device's:
 // coefficients of zero switch a term off. A micro-kernel of b channels walks
@@ -133,10 +168,17 @@ func kernelTable(set string) table {
 		{"winograd", "in", "input channels x vectors, likewise"},
 		{"winograd", "out", "output channels x vectors, likewise"},
 		{"winograd", "list", "64 bytes of transformed weights x bands"},
+		{"layer", "silu", "output channels x vectors behind a SiLU, which is a loop over rows"},
 	}...)
-	return table{list, func(layers []sparse.LayerInfo, w, h, threads int) [][]float64 {
-		return kernelFeatures(layers, w, h, threads, tileLanes(set), len(list))
-	}}
+	return table{
+		layer: list,
+		features: func(layers []sparse.LayerInfo, w, h, threads int) [][]float64 {
+			return kernelFeatures(layers, w, h, threads, tileLanes(set), len(list))
+		},
+		instead: map[termName][]multiple{{"layer", "silu"}: {
+			{termName{"conv3x3", "tap_b8"}, siluTaps}, {termName{"winograd", "product"}, siluProducts},
+		}},
+	}
 }
 
 // tileLanes is how many tiles beside each other Winograd's kernels of a set
@@ -210,6 +252,9 @@ func kernelFeatures(layers []sparse.LayerInfo, w, h, threads, lanes, terms int) 
 			f[29] = float64(l.In) * tiled
 			f[30] = float64(l.Out) * tiled
 			f[31] = float64(4*points*l.In*l.Out) / 64 * bands
+		}
+		if l.Act == space.ActSiLU.String() {
+			f[32] = f[17]
 		}
 		if second { // they take one time
 			for j, v := range list[i-1] {

@@ -321,7 +321,7 @@ func (b *builder) info(name string, colors, scale int, height, width string) val
 	}}
 }
 
-// layer appends one layer: Conv, then Add and Relu as it has them. The last of
+// layer appends one layer: Conv, then Add and an activation as it has them. The last of
 // them makes the value values[i].
 func (b *builder) layer(i int, values []string) error {
 	l := &b.net.Layers[i]
@@ -357,7 +357,7 @@ func (b *builder) layer(i int, values []string) error {
 		}
 		return fresh(b.valueNames, l.Name+"/"+step)
 	}
-	value := out(l.Add == space.None && !l.ReLU, "conv")
+	value := out(l.Add == space.None && l.Act == space.ActNone, "conv")
 	// The node bears the layer's name, which is reserved for it.
 	b.nodes = append(b.nodes, node{
 		name: l.Name, op: "Conv", outputs: []string{value},
@@ -369,14 +369,11 @@ func (b *builder) layer(i int, values []string) error {
 		attrs: convAttrs(l.Kernel, pad, 1),
 	})
 	if l.Add != space.None {
-		sum := out(!l.ReLU, "sum")
+		sum := out(l.Act == space.ActNone, "sum")
 		b.add(l.Name+"/add", "Add", []string{value, values[l.Add]}, sum)
 		value = sum
 	}
-	if l.ReLU {
-		b.add(l.Name+"/relu", "Relu", []string{value}, values[i])
-	}
-	return nil
+	return b.activate(l, value, values[i])
 }
 
 // convAttrs spells everything out: not every importer knows the defaults.

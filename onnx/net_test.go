@@ -4,14 +4,15 @@ import (
 	"bytes"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"evosr/space"
 )
 
-// testSpace allows every kind of block and every scheme.
+// testSpace allows every kind of block, every scheme and every activation.
 func testSpace(scale, colors int) *space.Space {
-	slot := space.Slot{Skip: true, Wide: []float64{1, 2}, Plain: []float64{1, 1.5}, Lean: true}
+	slot := space.Slot{Skip: true, Wide: []float64{1, 2}, Plain: []float64{1, 1.5}, Lean: true, Activations: space.Activations()}
 	return &space.Space{
 		Scale: scale, Colors: colors, Widths: []int{4, 8, 12}, Slots: []space.Slot{slot, slot, slot},
 		Schemes: space.Schemes(), Percents: []int{25, 50, 75, 90},
@@ -31,6 +32,14 @@ func fill(rng *rand.Rand, net *space.Subnet) *space.Subnet {
 		}
 		for j := range l.Bias {
 			l.Bias[j] = float32(0.1 * rng.NormFloat64())
+		}
+		if l.Act == space.ActPReLU {
+			l.Slope = slices.Repeat([]float32{0.2}, l.Out)
+			for o := range l.Slope {
+				if net.LearnedSlopes(i) {
+					l.Slope[o] = float32(0.3 * rng.NormFloat64())
+				}
+			}
 		}
 		if l.Prune.Scheme == space.Dense {
 			continue
@@ -85,9 +94,11 @@ func forward(net *space.Subnet, src []float32, w, h int) []float64 {
 					if l.Add != space.None {
 						out[at] += values[l.Add][at]
 					}
-					if l.ReLU {
-						out[at] = max(0, out[at])
+					slope := 0.0
+					if l.Act == space.ActPReLU {
+						slope = float64(l.Slope[o])
 					}
+					out[at] = l.Act.Of(out[at], slope)
 				}
 			}
 		}

@@ -11,6 +11,7 @@ import (
 
 	"evosr/internal/check"
 	"evosr/onnx/opinion"
+	"evosr/space"
 )
 
 // Names of the variables that make a test binary run a file in onnx-go.
@@ -28,6 +29,9 @@ func TestOnnxGo(t *testing.T) {
 	worst := 0.0
 	for i := range 20 {
 		net := winner(t, rng, i)
+		if acts := space.Activations(); i < len(acts) {
+			net = bent(t, rng, acts[i])
+		}
 		for _, rgb := range []bool{false, true} {
 			colors := net.Colors
 			if rgb && colors == 3 {

@@ -42,7 +42,7 @@ func (r *recogniser) conv(n *node, v traced) (traced, error) {
 			return traced{}, r.bad(n, fmt.Sprintf("pads %d pixels, want %d so that the size stays", pad, reach))
 		}
 	case v.kind != pictureValue:
-		return traced{}, r.bad(n, "reads a step of a pixel shuffle, want the picture or a layer")
+		return traced{}, r.bad(n, "reads a step of a pixel shuffle or an activation, want the picture or a layer")
 	case pad != 0:
 		return traced{}, r.bad(n, "puts zeros around the picture, want its edge repeated by a Pad before")
 	case int64(v.reach) != reach:
@@ -134,21 +134,6 @@ func maskOfZeros(w []float32) []uint8 {
 		}
 	}
 	return mask
-}
-
-func (r *recogniser) relu(n *node, v traced) (traced, error) {
-	switch {
-	case v.kind != layerValue:
-		return traced{}, r.bad(n, "reads no layer, want a Conv or an Add before")
-	case v.stage == doneStage:
-		return v, nil // twice is once
-	case !v.sole:
-		return traced{}, r.bad(n, "reads a layer whose values before the Relu are read elsewhere too")
-	}
-	l := &r.layers[v.layer]
-	l.ReLU, l.last = true, r.at
-	v.stage = doneStage
-	return v, nil
 }
 
 // sum joins an Add to the convolution on one of its sides. Where both sides are

@@ -26,7 +26,7 @@ func sameNet(t *testing.T, got, want *space.Subnet) {
 	for i := range want.Layers {
 		g, w := &got.Layers[i], &want.Layers[i]
 		shape := func(l *space.Layer) string {
-			return fmt.Sprint(l.Name, l.In, l.Out, l.Kernel, l.Src, l.Add, l.ReLU, l.Prune)
+			return fmt.Sprint(l.Name, l.In, l.Out, l.Kernel, l.Src, l.Add, l.Act, l.Slope, l.Prune)
 		}
 		if shape(g) != shape(w) {
 			t.Fatalf("layer %d is %s, want %s", i, shape(g), shape(w))
@@ -91,6 +91,99 @@ func TestBlocks(t *testing.T) {
 			t.Fatalf("%s: %v", genome, err)
 		}
 		sameNet(t, got, net)
+	}
+}
+
+// TestActivations writes every activation in every form and reads it back.
+func TestActivations(t *testing.T) {
+	rng := check.Rand(t)
+	for _, act := range space.Activations() {
+		for name, o := range forms(6, 5) {
+			if o.RGB || o.Float16 {
+				continue // no subnet, or other weights
+			}
+			t.Run(fmt.Sprintf("%v/%s", act, name), func(t *testing.T) {
+				net := bent(t, rng, act)
+				got, _, err := Read(bytes.NewReader(export(t, net, o)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				sameNet(t, got, net)
+				if a, b := got.Params(), net.Params(); a != b {
+					t.Errorf("%d parameters, want %d", a, b)
+				}
+			})
+		}
+	}
+	silly := bent(t, rng, space.PReLU)
+	for i := range silly.Layers {
+		if l := &silly.Layers[i]; l.Act == space.ActPReLU {
+			l.Slope[1] = float32(math.NaN())
+		}
+	}
+	if err := Export(&bytes.Buffer{}, silly, ExportOptions{}); err == nil || !strings.Contains(err.Error(), "slope 1 is NaN") {
+		t.Errorf("a slope of NaN: %v", err)
+	}
+}
+
+// TestHalfActivations wants parts of an activation that other nodes read, or that
+// are of two layers, refused.
+func TestHalfActivations(t *testing.T) {
+	of := func(act space.Activation, portable bool) *Model {
+		o := ExportOptions{Opset: DefaultOpset, Width: 6, Height: 5, Portable: portable}
+		m, err := build(netOf(t, check.Rand(t), fmt.Sprintf("w4;head;lean:%v;tail", act), 2, 1), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	find := func(m *Model, op string) *node {
+		for i := range m.graph.nodes {
+			if n := &m.graph.nodes[i]; n.op == op && (op != "Relu" || strings.HasSuffix(n.name, "negative")) {
+				return n
+			}
+		}
+		t.Fatalf("no %s", op)
+		return nil
+	}
+	const slots = "slot1/conv"
+	tests := []struct {
+		name     string
+		act      space.Activation
+		portable bool
+		edit     func(m *Model)
+		want     string
+	}{
+		{"the sigmoid of another layer", space.SiLU, false, func(m *Model) { find(m, "Sigmoid").inputs[0] = "head" }, "no part of an activation"},
+		{"the sigmoid alone", space.SiLU, false, func(m *Model) { find(m, "Mul").inputs[0] = find(m, "Sigmoid").outputs[0] }, "no part of an activation"},
+		{"the sum is read elsewhere", space.SiLU, false, func(m *Model) {
+			m.graph.nodes = append(m.graph.nodes, node{op: "Neg", inputs: []string{find(m, "Sigmoid").inputs[0]}, outputs: []string{"again"}})
+		}, "before the Mul are read elsewhere too"},
+		{"slopes of another size", space.PReLU, false, func(m *Model) { m.initializer(slots + "/slope").dims = []int64{2, 2, 1} }, "has slopes [2 2 1], want [4 1 1]"},
+		{"slopes of a row", space.PReLU, false, func(m *Model) { m.initializer(slots + "/slope").dims = []int64{4} }, "has slopes [4], want [4 1 1]"},
+		{"an activation on top", space.PReLU, false, func(m *Model) {
+			n := find(m, "PRelu")
+			out := n.outputs[0]
+			n.outputs[0] = "first"
+			m.graph.nodes = append(m.graph.nodes, node{})
+			at := slices.IndexFunc(m.graph.nodes, func(n node) bool { return n.op == "PRelu" })
+			copy(m.graph.nodes[at+2:], m.graph.nodes[at+1:])
+			m.graph.nodes[at+1] = node{op: "Relu", inputs: []string{"first"}, outputs: []string{out}}
+		}, "reads a layer that has an activation"},
+		{"the negative part alone", space.PReLU, true, func(m *Model) { find(m, "Sub").inputs[0] = find(m, "Mul").outputs[0] }, "no part of an activation"},
+		{"the positive part of another layer", space.PReLU, true, func(m *Model) { find(m, "Neg").inputs[0] = "head" }, "is no part of an activation"},
+		{"the part is read elsewhere", space.PReLU, true, func(m *Model) {
+			m.graph.nodes = append(m.graph.nodes, node{op: "Neg", inputs: []string{find(m, "Relu").outputs[0]}, outputs: []string{"again"}})
+		}, "no part of an activation"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := of(tt.act, tt.portable)
+			tt.edit(m)
+			if _, err := m.Subnet(); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %v, want %q", err, tt.want)
+			}
+		})
 	}
 }
 

@@ -110,7 +110,19 @@ func jobs(t *testing.T, rng *rand.Rand) []job {
 	for _, block := range []string{"skip", "lean", "plain1.5", "wide2"} {
 		add(block, netOf(t, rng, "w8;head;"+block+";tail", 2, 1), ExportOptions{}, 24, 16)
 	}
+	for _, act := range space.Activations() {
+		all := forms(9, 7)
+		for _, name := range slices.Sorted(maps.Keys(all)) {
+			add(fmt.Sprintf("%v, %s", act, name), bent(t, rng, act), all[name], 9, 7)
+		}
+	}
 	return list
+}
+
+// bent has blocks of every kind with an activation.
+func bent(t testing.TB, rng *rand.Rand, act space.Activation) *space.Subnet {
+	t.Helper()
+	return netOf(t, rng, fmt.Sprintf("w8;head;wide2:%[1]v;plain1:%[1]v;lean:%[1]v;tail", act), 2, 1)
 }
 
 // expected computes what a file written with o shall give for src.

@@ -10,7 +10,7 @@ import (
 	"evosr/space"
 )
 
-// Operator sets whose Conv, Relu, Add, Pad, DepthToSpace, Identity, Constant,
+// Operator sets whose Conv, activations, Add, Pad, DepthToSpace, Identity, Constant,
 // Reshape, Transpose and MatMul mean what Subnet takes them for. Before 7 an Add
 // named its axes; sets after the last one are not known yet.
 const (
@@ -45,7 +45,8 @@ func Read(r io.Reader) (*space.Subnet, map[string]string, error) {
 // Subnet recognises a graph that fits the layers of room space: convolutions
 // (stride 1, one group, 1x1, 3x3 or 5x5) that read the picture with its edge
 // repeated or another layer with zeros around it, each followed by an Add of
-// another layer and a Relu as it has them, and a pixel shuffle at the end; what
+// another layer and an activation (ReLU, PReLU, LeakyReLU, SiLU) as it has them,
+// and a pixel shuffle at the end; what
 // Export writes in either form. The error of another graph names the first node
 // that does not fit.
 //
@@ -97,12 +98,19 @@ const (
 	tallValue
 	cellsValue
 	movedValue
+
+	// Steps of activations: of SiLU, and of PReLU in the portable form.
+	sigmoidValue
+	negatedValue
+	negativeValue // Relu of that
+	slopedValue   // times the slopes
+	positiveValue
 )
 
 // Stages of a layer: what it may still be followed by.
 const (
-	convStage = iota // Add or Relu
-	sumStage         // Relu
+	convStage = iota // Add or an activation
+	sumStage         // an activation
 	doneStage
 )
 
@@ -112,6 +120,11 @@ type traced struct {
 	layer int // of recogniser.layers
 	stage int
 	sole  bool // one node reads it, so that the layer may go on
+
+	lone    bool // as sole, but for how many read it now: readers
+	readers int
+	ofTwo   bool      // of a step of an activation: two nodes read the layer, of which it is one
+	slope   []float32 // of slopedValue
 }
 
 // found is a layer under construction. Its Src and Add are indices of
@@ -129,6 +142,7 @@ type recogniser struct {
 	values        map[string]traced
 	layers        []found
 	names         map[string]bool
+	negated       map[string]bool // what a Neg reads
 	colors        int
 	height, width int64 // of the input, pixels; 0 when dynamic
 	scale         int64
@@ -138,7 +152,7 @@ type recogniser struct {
 func (m *Model) recognise() (*space.Subnet, error) {
 	r := &recogniser{
 		opset: m.Opset(), mem: newMemory(m.size),
-		constants: map[string]*tensor{}, uses: map[string]int{}, values: map[string]traced{}, names: map[string]bool{},
+		constants: map[string]*tensor{}, uses: map[string]int{}, values: map[string]traced{}, names: map[string]bool{}, negated: map[string]bool{},
 	}
 	if r.opset < minReadOpset || r.opset > maxReadOpset {
 		return nil, fmt.Errorf("model: opset %d of the standard operators, want %d to %d", r.opset, minReadOpset, maxReadOpset)
@@ -165,6 +179,9 @@ func (m *Model) recognise() (*space.Subnet, error) {
 	for i := range g.nodes {
 		for _, name := range g.nodes[i].inputs {
 			r.uses[name]++
+			if g.nodes[i].op == "Neg" {
+				r.negated[name] = true
+			}
 		}
 	}
 	for i := range g.nodes {
@@ -254,7 +271,11 @@ func (r *recogniser) compute(n *node) (traced, error) {
 		return r.sum(n)
 	case "MatMul":
 		return r.matmul(n)
-	case "Conv", "Relu", "Pad", "DepthToSpace", "Identity", "Reshape", "Transpose":
+	case "Mul":
+		return r.mul(n)
+	case "Sub":
+		return r.sub(n)
+	case "Conv", "Relu", "LeakyRelu", "PRelu", "Sigmoid", "Neg", "Pad", "DepthToSpace", "Identity", "Reshape", "Transpose":
 	default:
 		return traced{}, r.bad(n, "is not an operator of these networks, want Conv, Relu, Add, Pad and DepthToSpace")
 	}
@@ -267,6 +288,14 @@ func (r *recogniser) compute(n *node) (traced, error) {
 		return r.conv(n, v)
 	case "Relu":
 		return r.relu(n, v)
+	case "LeakyRelu":
+		return r.leakyRelu(n, v)
+	case "PRelu":
+		return r.prelu(n, v)
+	case "Sigmoid":
+		return r.step(n, v, layerValue, sigmoidValue)
+	case "Neg":
+		return r.step(n, v, layerValue, negatedValue)
 	case "Pad":
 		return r.pad(n, v)
 	case "DepthToSpace":
@@ -288,7 +317,8 @@ func (r *recogniser) read(n *node, i int) (traced, error) {
 	if !has {
 		return traced{}, r.bad(n, fmt.Sprintf("reads the constant %s, want a value computed from the picture", quote(n.inputs[i])))
 	}
-	v.sole = v.sole && r.uses[n.inputs[i]] == 1
+	v.lone, v.readers = v.sole, r.uses[n.inputs[i]]
+	v.sole = v.lone && v.readers == 1
 	return v, nil
 }
 

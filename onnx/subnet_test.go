@@ -36,7 +36,7 @@ func TestSubnetErrors(t *testing.T) {
 		edit func(*Model)
 		want string
 	}{
-		{"unknown operator", func(m *Model) { m.graph.nodes[nodeRelu].op = "Sigmoid" }, `node 5 "slot1/conv/relu": Sigmoid (opset 13) is not an operator of these networks`},
+		{"unknown operator", func(m *Model) { m.graph.nodes[nodeRelu].op = "Tanh" }, `node 5 "slot1/conv/relu": Tanh (opset 13) is not an operator of these networks`},
 		{"other domain", func(m *Model) { m.graph.nodes[nodeRelu].domain = "com.example" }, `com.example.Relu (opset 13) is no standard operator`},
 		{"old opset", func(m *Model) { m.opsets[0].version = 6 }, "opset 6 of the standard operators, want 7 to 25"},
 		{"future opset", func(m *Model) { m.opsets[0].version = 26 }, "opset 26"},

@@ -219,6 +219,9 @@ func drawGenome(text string) []block {
 		if s.Expansion > 0 {
 			b.Title += " ×" + strconv.FormatFloat(s.Expansion, 'g', -1, 64)
 		}
+		if s.Activation != space.ReLU {
+			b.Title += " " + s.Activation.String()
+		}
 		blocks = append(blocks, b)
 	}
 	return append(blocks, block{Title: "tail", Sub: "shuffle", Convs: one(g.Tail)})

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"evosr/fitness"
+	"evosr/space"
 	"evosr/sparse"
 )
 
@@ -87,13 +88,18 @@ type cardLayer struct {
 	Pays      bool    `json:"pays"`
 	MedianMS  float64 `json:"median_ms"`
 	P90MS     float64 `json:"p90_ms"`
+	Act       string  `json:"activation,omitempty"` // other than ReLU
 }
 
 // MarshalJSON writes the layer with the names of the run directory's contract.
 func (l CardLayer) MarshalJSON() ([]byte, error) {
+	act := l.Act
+	if act == space.ActNone.String() || act == space.ActReLU.String() {
+		act = ""
+	}
 	return json.Marshal(cardLayer{
 		l.Name, l.In, l.Out, l.Kernel, l.B, l.Scheme, l.Density, l.Blocks, l.BlockTaps, l.Taps, l.MACs, l.DenseMACs,
-		l.ReLU, l.Residual, l.Speedup, l.Pays, l.MedianMS, l.P90MS,
+		l.ReLU, l.Residual, l.Speedup, l.Pays, l.MedianMS, l.P90MS, act,
 	})
 }
 
@@ -103,10 +109,17 @@ func (l *CardLayer) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &c); err != nil {
 		return err
 	}
+	act := c.Act
+	switch {
+	case act == "" && c.ReLU:
+		act = space.ActReLU.String()
+	case act == "":
+		act = space.ActNone.String()
+	}
 	*l = CardLayer{LayerInfo: sparse.LayerInfo{
 		Name: c.Name, In: c.In, Out: c.Out, Kernel: c.Kernel, B: c.B, Scheme: c.Scheme, Density: c.Density,
 		Blocks: c.Blocks, BlockTaps: c.BlockTaps, Taps: c.Taps, MACs: c.MACs, DenseMACs: c.DenseMACs,
-		ReLU: c.ReLU, Residual: c.Residual, Speedup: c.Speedup, Pays: c.Pays,
+		ReLU: c.ReLU, Act: act, Residual: c.Residual, Speedup: c.Speedup, Pays: c.Pays,
 	}, MedianMS: c.MedianMS, P90MS: c.P90MS}
 	return nil
 }

@@ -302,11 +302,11 @@ func scoreTime(ctx context.Context, cfg *configs.Config, m *gauge) (float64, err
 func (e *Estimate) disk(cfg *configs.Config) {
 	const row, fixed = 400, 256 << 10
 	weights := int64(0)
-	for _, s := range cfg.Space.Slots { // every kind has tensors of its own
+	for _, s := range cfg.Space.Slots { // every kind has tensors of its own for each activation
 		one := cfg.Space
 		for _, kind := range []space.Slot{{Wide: s.Wide}, {Plain: s.Plain}, {Lean: s.Lean}} {
 			if one.Slots = []space.Slot{kind}; one.Validate() == nil {
-				weights += int64(one.Shape(one.Largest()).Params())
+				weights += int64(one.Shape(one.Largest()).Params() * len(s.Choices()))
 			}
 		}
 	}

@@ -56,19 +56,21 @@ func starts(sp *space.Space, n int) []space.Genome {
 	return list[:min(len(list), max(n, 1))]
 }
 
-// block is a slot's narrowest block of a kind, or where the slot has none, its
-// plainest: wide before plain before lean before nothing.
+// block is a slot's narrowest block of a kind, with the first of its activations,
+// or where the slot has none, its plainest: wide before plain before lean before
+// nothing.
 func block(s space.Slot, kind space.Kind) space.Gene {
+	act := s.Choices()[0]
 	has := map[space.Kind]bool{space.Wide: len(s.Wide) > 0, space.Plain: len(s.Plain) > 0, space.Lean: s.Lean}
 	for _, k := range []space.Kind{kind, space.Wide, space.Plain, space.Lean} {
 		switch {
 		case !has[k]:
 		case k == space.Wide:
-			return space.Gene{Kind: k, Expansion: s.Wide[0]}
+			return space.Gene{Kind: k, Expansion: s.Wide[0], Activation: act}
 		case k == space.Plain:
-			return space.Gene{Kind: k, Expansion: s.Plain[0]}
+			return space.Gene{Kind: k, Expansion: s.Plain[0], Activation: act}
 		default:
-			return space.Gene{Kind: k}
+			return space.Gene{Kind: k, Activation: act}
 		}
 	}
 	return space.Gene{}

@@ -18,6 +18,9 @@ func (sp *Space) Count() *big.Int {
 			for _, k := range b.Kind.kernels() {
 				one.Mul(one, prunings(k, true))
 			}
+			if b.Kind != Skip {
+				one.Mul(one, big.NewInt(int64(len(s.Choices()))))
+			}
 			all.Add(all, one)
 		}
 		n.Mul(n, all)

@@ -127,7 +127,11 @@ func (n *Node) value(c, y, x int, in []volume, channels int) float64 {
 	case OpAffine:
 		return *a.at(c, y, x)*pick(n.Gain, 1) + pick(n.Bias, 0)
 	case OpActivate:
-		return n.act(*a.at(c, y, x), pick(n.Slope, 0))
+		if v := *a.at(c, y, x); n.Act == ActClip {
+			return min(max(v, float64(n.Lo)), float64(n.Hi))
+		} else {
+			return n.Act.Of(v, pick(n.Slope, 0))
+		}
 	case OpShuffle:
 		f := n.Factor
 		from := c*f*f + y%f*f + x%f
@@ -141,16 +145,16 @@ func (n *Node) value(c, y, x int, in []volume, channels int) float64 {
 	panic("space: Reference: unknown operation " + n.Op.String())
 }
 
-func (n *Node) act(v, slope float64) float64 {
-	switch n.Act {
+// Of is the activation's value at v, with the slope of a PReLU. ActClip, whose
+// range is a Node's, gives v.
+func (a Act) Of(v, slope float64) float64 {
+	switch a {
 	case ActReLU:
 		return max(v, 0)
 	case ActPReLU:
 		if v < 0 {
 			return slope * v
 		}
-	case ActClip:
-		return min(max(v, float64(n.Lo)), float64(n.Hi))
 	case ActSigmoid:
 		return 1 / (1 + math.Exp(-v))
 	case ActTanh:

@@ -20,6 +20,8 @@ type Gene struct {
 	Kind      Kind
 	Expansion float64  // hidden channels / trunk width; 0 for Skip and Lean
 	Prune     [3]Prune // one for each convolution of the block, in order
+
+	Activation Activation // ReLU for Skip
 }
 
 // Convs is the number of convolutions of a block of kind k.
@@ -70,7 +72,9 @@ func (g Genome) ID() string {
 
 // String gives the canonical text of a genome, which ParseGenome reads, such as
 //
-//	w16;head;wide4=block4@50,dense,block8@75;skip;lean=filter@25;tail=block4@50
+//	w16;head;wide4=block4@50,dense,block8@75;skip;lean:silu=filter@25;tail=block4@50
+//
+// ReLU is not written.
 func (g Genome) String() string {
 	var b strings.Builder
 	b.WriteString("w" + strconv.Itoa(g.Width) + ";head")
@@ -80,6 +84,9 @@ func (g Genome) String() string {
 		b.WriteString(s.Kind.String())
 		if s.Expansion != 0 {
 			b.WriteString(strconv.FormatFloat(s.Expansion, 'g', -1, 64))
+		}
+		if s.Activation != ReLU {
+			b.WriteString(":" + s.Activation.String())
 		}
 		writePrunes(&b, s.Prune[:s.Kind.Convs()])
 	}
@@ -143,7 +150,13 @@ func ParseGenome(text string) (Genome, error) {
 				return bad("block", name, fmt.Sprintf("one of %v", kindNames))
 			}
 			s.Kind = Kind(k)
-			if rest := name[len(kindNames[k]):]; rest != "" {
+			rest, word, has := strings.Cut(name[len(kindNames[k]):], ":")
+			if has {
+				if s.Activation, err = ParseActivation(word); err != nil || s.Kind == Skip {
+					return bad("activation", name, fmt.Sprintf("one of %v behind a block", Activations()))
+				}
+			}
+			if rest != "" {
 				e, err := strconv.ParseFloat(rest, 64)
 				if err != nil || !(e > 0 && e <= MaxExpansion) {
 					return bad("expansion", rest, "a number above 0")

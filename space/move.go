@@ -90,6 +90,27 @@ func (sp *Space) expand(i, d int) move {
 	}
 }
 
+// bend gives the block of slot i another activation by lot.
+func (sp *Space) bend(i int, rng *rand.Rand) move {
+	return func(g *Genome) bool {
+		gene := &g.Slots[i]
+		if gene.Kind == Skip {
+			return false
+		}
+		gene.Activation = other(sp.Slots[i].Choices(), gene.Activation, rng)
+		return true
+	}
+}
+
+// other draws one of a list of at least two that is not was.
+func other[T comparable](list []T, was T, rng *rand.Rand) T {
+	x := list[rng.IntN(len(list)-1)]
+	if x == was {
+		x = list[len(list)-1]
+	}
+	return x
+}
+
 // leave skips slot i.
 func (sp *Space) leave(i int) move {
 	return func(g *Genome) bool {
@@ -113,8 +134,8 @@ func take(g Genome, moves []move, rng *rand.Rand) Genome {
 }
 
 // Neighbour changes one gene by one step: the width, an expansion, one
-// convolution's ratio or scheme, or what a slot holds. A space of one genome
-// has no other.
+// convolution's ratio or scheme, a block's activation, or what a slot holds. A
+// space of one genome has no other.
 func (sp *Space) Neighbour(g Genome, rng *rand.Rand) Genome {
 	d := 1 - 2*rng.IntN(2)
 	moves := sp.prunings(g, d, rng)
@@ -128,11 +149,7 @@ func (sp *Space) Neighbour(g Genome, rng *rand.Rand) Genome {
 			convolutions(g, func(p *Prune, kernel int, block bool) {
 				list := sp.prunable(kernel, block)
 				if i == at && p.Scheme != Dense && len(list) > 1 {
-					other := list[rng.IntN(len(list)-1)]
-					if other == p.Scheme {
-						other = list[len(list)-1]
-					}
-					p.Scheme, ok = other, true
+					p.Scheme, ok = other(list, p.Scheme, rng), true
 				}
 				i++
 			})
@@ -143,6 +160,9 @@ func (sp *Space) Neighbour(g Genome, rng *rand.Rand) Genome {
 		moves = append(moves, sp.expand(i, d), sp.leave(i), func(g *Genome) bool {
 			was := g.Slots[i]
 			gene := sp.randomBlock(rng, i, false)
+			if was.Kind != Skip && gene.Kind != Skip {
+				gene.Activation = was.Activation
+			}
 			for j, k := range gene.Kind.kernels() {
 				if p := was.Prune[j]; j < was.Kind.Convs() && slices.Contains(sp.prunable(k, true), p.Scheme) {
 					gene.Prune[j] = p
@@ -151,6 +171,9 @@ func (sp *Space) Neighbour(g Genome, rng *rand.Rand) Genome {
 			g.Slots[i] = gene
 			return gene != was
 		})
+		if len(sp.Slots[i].Choices()) > 1 {
+			moves = append(moves, sp.bend(i, rng))
+		}
 	}
 	return sp.Normal(take(g, moves, rng))
 }

@@ -56,6 +56,9 @@ func (sp *Space) Check(g Genome) error {
 		if !slices.ContainsFunc(sp.Slots[i].blocks(), func(b Gene) bool { return b.Kind == gene.Kind && b.Expansion == gene.Expansion }) {
 			return fmt.Errorf("space: genome: %s: %v%v is not in the space", where, gene.Kind, gene.Expansion)
 		}
+		if gene.Kind == Skip && gene.Activation != ReLU || gene.Kind != Skip && !slices.Contains(sp.Slots[i].Choices(), gene.Activation) {
+			return fmt.Errorf("space: genome: %s: activation %v is not in the space", where, gene.Activation)
+		}
 		for j, p := range gene.Prune {
 			if j >= gene.Kind.Convs() {
 				if p != (Prune{}) {
@@ -72,7 +75,7 @@ func (sp *Space) Check(g Genome) error {
 }
 
 // blocks lists every unpruned gene a slot may hold, smallest first within a
-// kind.
+// kind, with ReLU whatever its activations are.
 func (s Slot) blocks() []Gene {
 	var list []Gene
 	if s.Skip {
@@ -91,7 +94,8 @@ func (s Slot) blocks() []Gene {
 }
 
 // Largest is the dense genome with the most weights, the teacher of the
-// sandwich rule. Where a wide and another block tie, the wide one is taken.
+// sandwich rule. Where a wide and another block tie, the wide one is taken, and
+// of a slot's activations the first.
 func (sp *Space) Largest() Genome { return sp.extreme(sp.MaxTrunk(), 1, 0) }
 
 // Smallest is the genome with the fewest weights, each layer pruned as far as
@@ -123,6 +127,9 @@ func (sp *Space) extreme(width, sign, percent int) Genome {
 		}
 		for j, k := range best.Kind.kernels() {
 			best.Prune[j] = first(k, true)
+		}
+		if best.Kind != Skip {
+			best.Activation = s.Choices()[0]
 		}
 		g.Slots = append(g.Slots, best)
 	}
@@ -178,7 +185,8 @@ func (sp *Space) Normal(g Genome) Genome {
 func (sp *Space) alike() bool {
 	first := sp.Slots[0]
 	return !slices.ContainsFunc(sp.Slots, func(s Slot) bool {
-		return s.Skip != first.Skip || s.Lean != first.Lean || !slices.Equal(s.Wide, first.Wide) || !slices.Equal(s.Plain, first.Plain)
+		return s.Skip != first.Skip || s.Lean != first.Lean || !slices.Equal(s.Wide, first.Wide) || !slices.Equal(s.Plain, first.Plain) ||
+			!slices.Equal(s.Choices(), first.Choices())
 	})
 }
 
@@ -200,7 +208,14 @@ func (sp *Space) randomBlock(rng *rand.Rand, slot int, skip bool) Gene {
 	}
 	kind := kinds[rng.IntN(len(kinds))]
 	list = slices.DeleteFunc(list, func(b Gene) bool { return b.Kind != kind })
-	return list[rng.IntN(len(list))]
+	gene := list[rng.IntN(len(list))]
+	if acts := sp.Slots[slot].Choices(); kind != Skip {
+		gene.Activation = acts[0]
+		if len(acts) > 1 { // a space without the choice draws as it did before there was one
+			gene.Activation = acts[rng.IntN(len(acts))]
+		}
+	}
+	return gene
 }
 
 // randomPrune draws a pruning; force in [0, 1] is how strong it is on average.
@@ -349,6 +364,8 @@ func (sp *Space) mutateGene(slot int, gene Gene, rng *rand.Rand) Gene {
 		gene.Expansion = step(sp.Slots[slot].Wide, gene.Expansion, rng)
 	case r < 0.55 && gene.Kind == Plain:
 		gene.Expansion = step(sp.Slots[slot].Plain, gene.Expansion, rng)
+	case r < 0.65 && len(sp.Slots[slot].Choices()) > 1:
+		gene.Activation = other(sp.Slots[slot].Choices(), gene.Activation, rng)
 	default:
 		j := rng.IntN(gene.Kind.Convs())
 		gene.Prune[j] = sp.mutatePrune(gene.Prune[j], rng, gene.Kind.kernels()[j], true)

@@ -20,9 +20,9 @@ type Kind uint8
 
 const (
 	Skip  Kind = iota // nothing: the trunk passes through
-	Wide              // 1x1 expand, ReLU, 1x1 reduce, 3x3, residual (WDSR-B)
-	Plain             // 3x3, ReLU, 3x3, residual
-	Lean              // one 3x3, ReLU, no residual
+	Wide              // 1x1 expand, activation, 1x1 reduce, 3x3, residual (WDSR-B)
+	Plain             // 3x3, activation, 3x3, residual
+	Lean              // one 3x3, activation, no residual
 )
 
 // Scheme is how a convolution is pruned.
@@ -75,6 +75,8 @@ type Slot struct {
 	Wide  []float64 // expansions of a wide block: hidden channels / trunk width
 	Plain []float64 // expansions of a plain block: hidden channels / trunk width
 	Lean  bool      // the slot may be a lean block
+
+	Activations []Activation // of a block, the largest and the smallest network's first; none: ReLU
 }
 
 // Space is everything a search may choose from.
@@ -124,6 +126,15 @@ func (sp *Space) Validate() error {
 				} else if j > 0 && e <= list[j-1] {
 					bad("slot %d: expansion %v after %v, want ascending", i+1, e, list[j-1])
 				}
+			}
+		}
+	}
+	for i, s := range sp.Slots {
+		for j, a := range s.Activations {
+			if int(a) >= len(activations) {
+				bad("slot %d: %v is unknown", i+1, a)
+			} else if slices.Contains(s.Activations[:j], a) {
+				bad("slot %d: activation %v stands in the list twice", i+1, a)
 			}
 		}
 	}

@@ -1,6 +1,11 @@
 package space
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
 
 // Sources of a layer's input other than another layer.
 const (
@@ -15,13 +20,14 @@ type Layer struct {
 	In, Out int    // channels
 	Kernel  int    // side of the square filter: 1, 3 or 5
 	Src     int    // index of the layer that is read, or Picture
-	Add     int    // index of the layer that is added before the ReLU, or None
-	ReLU    bool
+	Add     int    // index of the layer that is added before the activation, or None
+	Act     Act    // ActNone, ActReLU, ActPReLU or ActSiLU
 
 	Prune   Prune
 	Weights []float32 // Out*In*Kernel*Kernel, (output, input, row, column); masked ones are 0
 	Bias    []float32 // Out
 	Mask    []uint8   // as Weights: 1 keeps, 0 prunes; nil keeps all
+	Slope   []float32 // of ActPReLU: what negative values of a channel are multiplied by, Out; a leaky ReLU has equal ones
 }
 
 // Size is the number of weights of the dense layer, biases not counted.
@@ -49,11 +55,14 @@ type Subnet struct {
 	Layers        []Layer
 }
 
-// Params counts kept weights and all biases.
+// Params counts kept weights, all biases and learned slopes.
 func (s *Subnet) Params() int {
 	n := 0
 	for i := range s.Layers {
 		n += s.Layers[i].Kept() + s.Layers[i].Out
+		if s.LearnedSlopes(i) {
+			n += s.Layers[i].Out
+		}
 	}
 	return n
 }
@@ -107,6 +116,12 @@ func (s *Subnet) Validate() error {
 			return bad("biases", len(l.Bias), l.Out)
 		case l.Mask != nil && len(l.Mask) != l.Size():
 			return bad("mask", len(l.Mask), l.Size())
+		case l.Act != ActNone && l.Act != ActReLU && l.Act != ActPReLU && l.Act != ActSiLU:
+			return bad("activation", l.Act, "none, relu, prelu or silu")
+		case l.Act == ActPReLU && len(l.Slope) != l.Out:
+			return bad("slopes", len(l.Slope), l.Out)
+		case l.Act != ActPReLU && len(l.Slope) != 0:
+			return bad("slopes", len(l.Slope), "none, which only prelu has")
 		}
 	}
 	if got, want := s.Layers[len(s.Layers)-1].Out, s.Colors*s.Scale*s.Scale; got != want {
@@ -115,12 +130,17 @@ func (s *Subnet) Validate() error {
 	return nil
 }
 
-// Shape builds the layers of a genome without weights, biases or masks. The
-// genome must belong to the space (Check).
+// Shape builds the layers of a genome without weights, biases or masks; slopes are
+// those that an activation has, or starts from. The genome must belong to the space
+// (Check).
 func (sp *Space) Shape(g Genome) *Subnet {
 	out := sp.Colors * sp.Scale * sp.Scale
 	s := &Subnet{Scale: sp.Scale, Colors: sp.Colors, Genome: g.Clone()}
+	var slope float32 // of the block
 	add := func(l Layer) int {
+		if l.Act == ActPReLU {
+			l.Slope = slices.Repeat([]float32{slope}, l.Out)
+		}
 		s.Layers = append(s.Layers, l)
 		return len(s.Layers) - 1
 	}
@@ -130,18 +150,29 @@ func (sp *Space) Shape(g Genome) *Subnet {
 		w := g.Width
 		name := fmt.Sprintf("slot%d/", i+1)
 		e, r := Hidden(gene.Kind, w, gene.Expansion)
+		act := gene.Activation.Act()
+		slope, _ = gene.Activation.Slope()
 		switch gene.Kind {
 		case Wide:
-			a := add(Layer{Name: name + "expand", In: w, Out: e, Kernel: 1, Src: trunk, Add: None, ReLU: true, Prune: gene.Prune[0]})
+			a := add(Layer{Name: name + "expand", In: w, Out: e, Kernel: 1, Src: trunk, Add: None, Act: act, Prune: gene.Prune[0]})
 			b := add(Layer{Name: name + "reduce", In: e, Out: r, Kernel: 1, Src: a, Add: None, Prune: gene.Prune[1]})
 			trunk = add(Layer{Name: name + "conv", In: r, Out: w, Kernel: 3, Src: b, Add: trunk, Prune: gene.Prune[2]})
 		case Plain:
-			a := add(Layer{Name: name + "conv1", In: w, Out: e, Kernel: 3, Src: trunk, Add: None, ReLU: true, Prune: gene.Prune[0]})
+			a := add(Layer{Name: name + "conv1", In: w, Out: e, Kernel: 3, Src: trunk, Add: None, Act: act, Prune: gene.Prune[0]})
 			trunk = add(Layer{Name: name + "conv2", In: e, Out: w, Kernel: 3, Src: a, Add: trunk, Prune: gene.Prune[1]})
 		case Lean:
-			trunk = add(Layer{Name: name + "conv", In: w, Out: w, Kernel: 3, Src: trunk, Add: None, ReLU: true, Prune: gene.Prune[0]})
+			trunk = add(Layer{Name: name + "conv", In: w, Out: w, Kernel: 3, Src: trunk, Add: None, Act: act, Prune: gene.Prune[0]})
 		}
 	}
 	add(Layer{Name: "tail", In: g.Width, Out: out, Kernel: 3, Src: trunk, Add: skip, Prune: g.Tail})
 	return s
+}
+
+// SlotOf says which slot of the genome, from 0, a layer is of, and what it is
+// called there: "slot3/conv" is slot 2 and "conv". Others are of no slot.
+func SlotOf(layer string) (slot int, rest string, ok bool) {
+	name, rest, ok := strings.Cut(layer, "/")
+	number, has := strings.CutPrefix(name, "slot")
+	n, err := strconv.Atoi(number)
+	return n - 1, rest, ok && has && err == nil && n >= 1
 }

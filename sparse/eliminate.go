@@ -10,8 +10,8 @@ import (
 // layers came from. Weights are copied, nothing of net is kept.
 //
 // A channel is dropped when nothing reads it, or when it is zero whatever the
-// picture is: no kept weight reaches it from a channel that is not zero, its
-// bias does not survive and nothing is added to it. A layer whose own sum is
+// picture is: no kept weight reaches it from a channel that is not zero, nothing
+// is added to it and the activation of its bias is zero. A layer whose own sum is
 // zero, so that it only passes on what is added, is taken out of the chain.
 // Channels that are constant but not zero stay: the zero border around them
 // makes folding them into the next bias wrong at the picture's edge.
@@ -87,7 +87,7 @@ func dropChannels(net *space.Subnet, from *[]source) {
 					row[c] = row[c] && !zero[l.Src][c]
 				}
 			}
-			zero[i][o] = !slices.Contains(row, true) && (l.Bias[o] == 0 || l.ReLU && l.Bias[o] < 0) &&
+			zero[i][o] = !slices.Contains(row, true) && silent(l, o) &&
 				(l.Add == space.None || zero[l.Add][o])
 		}
 	}
@@ -204,6 +204,28 @@ func shrink(l *space.Layer, outs, ins []int, colors int, link, need []bool) {
 		}
 	}
 	l.Weights, l.Mask, l.Bias, l.Out, l.In = w, m, b, len(outs), width
+	if l.Act == space.ActPReLU {
+		slope := make([]float32, len(outs))
+		for r, o := range outs {
+			slope[r] = l.Slope[o]
+		}
+		l.Slope = slope
+	}
+}
+
+// silent says whether output o of l is zero where nothing reaches it.
+func silent(l *space.Layer, o int) bool {
+	slope := 0.0
+	if l.Act == space.ActPReLU {
+		slope = float64(l.Slope[o])
+	}
+	return l.Act.Of(float64(l.Bias[o]), slope) == 0
+}
+
+// keeps says whether l's activation leaves what was's puts out as it is: both
+// kinds of ReLU do with what is not negative.
+func keeps(l, was *space.Layer) bool {
+	return l.Act == space.ActNone || was.Act == space.ActReLU && (l.Act == space.ActReLU || l.Act == space.ActPReLU)
 }
 
 // bypass takes out layers that only pass on what is added to them, and says
@@ -221,7 +243,7 @@ func bypass(net *space.Subnet, from *[]source) bool {
 			l.Add = place[l.Add]
 		}
 		nonzero := func(b float32) bool { return b != 0 }
-		if i < n-1 && l.Add != space.None && (!l.ReLU || layers[l.Add].ReLU) &&
+		if i < n-1 && l.Add != space.None && keeps(&l, &layers[l.Add]) &&
 			!slices.Contains(l.Mask, 1) && !slices.ContainsFunc(l.Bias, nonzero) {
 			place[i] = l.Add
 			continue

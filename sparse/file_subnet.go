@@ -11,17 +11,21 @@ import (
 //	bytes  what
 //	       name
 //	4 4    input channels, output channels
-//	1 1    side of the filter, flags (1: ReLU, 2: a mask follows)
+//	1 1    side of the filter, flags (1: ReLU, 2: a mask follows, 4: PReLU, whose slopes follow, 8: SiLU)
 //	1 1    scheme (order of space.Schemes), pruned percent, as the genome had them
 //	4 4    layer that is read, layer that is added: index; -1 the picture, -2 none
 //	8 8    of the subnet's layer before elimination: weights, density (float64)
 //	       mask when flagged: one bit a weight, (output, input, row, column), lowest bit first, last byte filled with 0
 //	       kept weights in the same order
 //	       biases, float32
+//	       slopes when flagged, float32, one for each output channel
 const (
 	flagReLU = 1
 	flagMask = 2
 )
+
+// actFlags are the flags of activations; a layer has one at most.
+var actFlags = map[space.Act]byte{space.ActNone: 0, space.ActReLU: flagReLU, space.ActPReLU: 4, space.ActSiLU: 8}
 
 // subnet writes all layers.
 func (e *encoder) subnet(net *space.Subnet, of *network) {
@@ -35,10 +39,7 @@ func (e *encoder) subnet(net *space.Subnet, of *network) {
 		e.text("layer name", l.Name)
 		e.uint32(uint32(l.In))
 		e.uint32(uint32(l.Out))
-		flags := byte(0)
-		if l.ReLU {
-			flags |= flagReLU
-		}
+		flags := actFlags[l.Act]
 		if l.Mask != nil {
 			flags |= flagMask
 		}
@@ -53,6 +54,7 @@ func (e *encoder) subnet(net *space.Subnet, of *network) {
 		}
 		e.weights(l.Name, l.Weights, l.Mask)
 		e.floats(l.Name, l.Bias)
+		e.floats(l.Name, l.Slope)
 	}
 }
 
@@ -89,12 +91,13 @@ func (d *decoder) layer() (l space.Layer, from source) {
 		return
 	}
 	kernel, flags, scheme, percent := d.byte(), d.byte(), d.byte(), d.byte()
-	if kernel > 5 || flags > flagReLU|flagMask || int(scheme) >= len(space.Schemes()) || percent > 100 {
+	act, known := actOf(flags &^ flagMask)
+	if kernel > 5 || !known || int(scheme) >= len(space.Schemes()) || percent > 100 {
 		d.fail("layer %q: filter %d, flags %d, scheme %d, %d percent", l.Name, kernel, flags, scheme, percent)
 		return
 	}
 	l.In, l.Out, l.Kernel = int(in), int(out), int(kernel)
-	l.ReLU = flags&flagReLU != 0
+	l.Act = act
 	l.Prune = space.Prune{Scheme: space.Scheme(scheme), Percent: int(percent)}
 	l.Src, l.Add = int(int32(d.uint32())), int(int32(d.uint32()))
 	from = source{dense: d.count(), density: math.Float64frombits(d.uint64())}
@@ -108,5 +111,22 @@ func (d *decoder) layer() (l space.Layer, from source) {
 	}
 	l.Bias = make([]float32, out)
 	d.floats(l.Bias)
+	if l.Act == space.ActPReLU {
+		if !d.allow(l.Name, int64(out), 4*int64(out)) {
+			return
+		}
+		l.Slope = make([]float32, out)
+		d.floats(l.Slope)
+	}
 	return l, from
+}
+
+// actOf is the inverse of actFlags.
+func actOf(flag byte) (space.Act, bool) {
+	for act, f := range actFlags {
+		if f == flag {
+			return act, true
+		}
+	}
+	return 0, false
 }

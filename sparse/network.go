@@ -68,14 +68,11 @@ func fromSubnet(net *space.Subnet, from []source) *network {
 		l := &net.Layers[i]
 		to := layer{
 			name: l.Name, op: space.OpConv, in: l.In, out: l.Out, kernel: l.Kernel, groups: 1, prune: l.Prune, source: from[i],
-			weights: l.Weights, mask: l.Mask, bias: l.Bias,
+			weights: l.Weights, mask: l.Mask, bias: l.Bias, act: l.Act, slope: l.Slope,
 			reads: []read{{layer: l.Src, channels: l.In, reach: l.Kernel / 2}},
 		}
 		if l.Add >= 0 {
 			to.reads = append(to.reads, read{layer: l.Add, channels: l.Out})
-		}
-		if l.ReLU {
-			to.act = space.ActReLU
 		}
 		out.layers = append(out.layers, to)
 	}

@@ -11,15 +11,16 @@ import (
 )
 
 // randomGraph is a network that no space has: any layer reads and adds any
-// earlier one, filters are of every size, ReLUs anywhere, rows and whole layers
-// are empty.
+// earlier one, filters are of every size, activations anywhere, rows and whole
+// layers are empty.
 func randomGraph(rng *rand.Rand) *space.Subnet {
 	net := &space.Subnet{Scale: 2, Colors: 1}
 	channels := []int{1, 4, 5, 8}
 	n := 2 + rng.IntN(9)
 	for i := range n {
 		l := space.Layer{Name: fmt.Sprintf("layer%d", i), Kernel: []int{1, 1, 3, 5}[rng.IntN(4)],
-			Src: max(space.Picture, i-1-rng.IntN(3)), Add: space.None, Out: channels[rng.IntN(4)], ReLU: rng.IntN(2) == 0}
+			Src: max(space.Picture, i-1-rng.IntN(3)), Add: space.None, Out: channels[rng.IntN(4)],
+			Act: []space.Act{space.ActNone, space.ActNone, space.ActReLU, space.ActReLU, space.ActPReLU, space.ActSiLU}[rng.IntN(6)]}
 		if i == n-1 {
 			l.Out = 4
 		}
@@ -42,6 +43,9 @@ func randomGraph(rng *rand.Rand) *space.Subnet {
 		row := l.Size() / l.Out
 		chance := []int{1 << 30, 3, 1}[rng.IntN(3)] // no row, some rows, all rows
 		for o := range l.Out {
+			if l.Act == space.ActPReLU && rng.IntN(3) == 0 {
+				l.Slope[o] = 0
+			}
 			if rng.IntN(chance) == 0 {
 				clear(l.Weights[o*row : (o+1)*row])
 				clear(l.Mask[o*row : (o+1)*row])
@@ -73,7 +77,7 @@ func TestRandomGraphs(t *testing.T) {
 		}
 		if t.Failed() {
 			for _, l := range net.Layers {
-				t.Logf("%s %d->%d k%d src %d add %d relu %v", l.Name, l.In, l.Out, l.Kernel, l.Src, l.Add, l.ReLU)
+				t.Logf("%s %d->%d k%d src %d add %d %v", l.Name, l.In, l.Out, l.Kernel, l.Src, l.Add, l.Act)
 			}
 			return
 		}

@@ -12,7 +12,7 @@ import (
 	"evosr/space"
 )
 
-// randomize gives a shape weights that keep activations near one, and masks.
+// randomize gives a shape weights that keep activations near one, slopes and masks.
 func randomize(net *space.Subnet, rng *rand.Rand) *space.Subnet {
 	var m space.Masker
 	for i := range net.Layers {
@@ -20,6 +20,11 @@ func randomize(net *space.Subnet, rng *rand.Rand) *space.Subnet {
 		l.Weights, l.Bias, l.Mask = make([]float32, l.Size()), make([]float32, l.Out), make([]uint8, l.Size())
 		for j := range l.Weights {
 			l.Weights[j] = float32(rng.NormFloat64() / math.Sqrt(float64(l.In*l.Kernel*l.Kernel)))
+		}
+		if l.Slope = nil; l.Act == space.ActPReLU {
+			for range l.Out {
+				l.Slope = append(l.Slope, rng.Float32())
+			}
 		}
 		m.Mask(l.Mask, l.Weights, l.Out, l.In, l.Kernel, l.Prune)
 		for j, keep := range l.Mask {
@@ -39,7 +44,7 @@ func randomize(net *space.Subnet, rng *rand.Rand) *space.Subnet {
 
 // general is a space with everything in it.
 func general(scale, colors int) *space.Space {
-	slot := space.Slot{Skip: true, Wide: []float64{1, 2}, Plain: []float64{0.5, 1}, Lean: true}
+	slot := space.Slot{Skip: true, Wide: []float64{1, 2}, Plain: []float64{0.5, 1}, Lean: true, Activations: space.Activations()}
 	return &space.Space{Scale: scale, Colors: colors, Widths: []int{4, 8, 12}, Slots: []space.Slot{slot, slot, slot},
 		Schemes: space.Schemes(), Percents: []int{25, 50, 75, 90}}
 }
@@ -70,9 +75,11 @@ func dense(net *space.Subnet, src []float32, w, h int) []float32 {
 				if l.Add >= 0 {
 					sum += outs[l.Add][o*w*h+p]
 				}
-				if l.ReLU {
-					sum = max(sum, 0)
+				slope := 0.0
+				if l.Act == space.ActPReLU {
+					slope = float64(l.Slope[o])
 				}
+				sum = l.Act.Of(sum, slope)
 				outs[i][o*w*h+p] = sum
 			}
 		}
@@ -122,7 +129,7 @@ func near(t *testing.T, got, want []float32) {
 }
 
 // TestAgainstReference holds every scheme at every ratio, in every kind of
-// block, on every set of kernels, to the dense network.
+// block with every activation, on every set of kernels, to the dense network.
 func TestAgainstReference(t *testing.T) {
 	rng := check.Rand(t)
 	for _, scheme := range space.Schemes() {
@@ -142,6 +149,9 @@ func TestAgainstReference(t *testing.T) {
 				{Kind: space.Wide, Expansion: 2, Prune: [3]space.Prune{prune(1), prune(1), prune(3)}},
 				{Kind: space.Plain, Expansion: 1, Prune: [3]space.Prune{prune(3), prune(3)}},
 				{Kind: space.Lean, Prune: [3]space.Prune{prune(3)}}}}
+			for i := range g.Slots {
+				g.Slots[i].Activation = space.Activations()[(int(scheme)+percent/25+i)%len(space.Activations())]
+			}
 			if scheme != space.Filter {
 				g.Head, g.Tail = prune(3), prune(3)
 			}

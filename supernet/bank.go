@@ -9,13 +9,17 @@ import (
 )
 
 // tensor is one convolution inside a bank: weights (out, in, k, k) from data[w],
-// biases from data[b].
+// biases from data[b], and where slopes are learned, those from data[s].
 type tensor struct {
 	name       string
 	part       int // of the space, see Supernet.Split
 	out, in, k int
 	w, b       int
 	pace       float64 // learning rate / that of the training
+
+	slopes  []float32 // of a PReLU: what it has, or where learned ones start; out
+	learned bool
+	s       int
 }
 
 // stored is the tensor's name in a file: as it is in the first part,
@@ -69,13 +73,16 @@ func newBank(tensors []tensor) *bank {
 	for i := range tensors {
 		t := &tensors[i]
 		t.w, t.b = next(t.out*t.in*t.k*t.k), next(t.out)
+		if t.learned {
+			t.s = next(t.out)
+		}
 		t.pace = paceOf(t)
 	}
 	b.data = kernel.Aligned(n)
 	return b
 }
 
-// span is where the numbers of a tensor lie, weights and biases, padding included.
+// span is where the numbers of a tensor lie, padding included.
 func (b *bank) span(i int) (from, to int) {
 	if i+1 < len(b.tensors) {
 		return b.tensors[i].w, b.tensors[i+1].w
@@ -86,14 +93,55 @@ func (b *bank) span(i int) (from, to int) {
 func (b *bank) weights(t *tensor) []float32 { return b.data[t.w:][:t.out*t.in*t.k*t.k] }
 func (b *bank) bias(t *tensor) []float32    { return b.data[t.b:][:t.out] }
 
-// cut copies the first channels of a tensor in data into the weights and biases
-// of l, whose slices must have l's sizes.
+// slope is the slopes that are learned, nil for others.
+func (b *bank) slope(t *tensor) []float32 {
+	if !t.learned {
+		return nil
+	}
+	return b.data[t.s:][:t.out]
+}
+
+// numbers are all of a tensor's: weights, biases, learned slopes.
+func (b *bank) numbers(t *tensor) [3][]float32 {
+	return [3][]float32{b.weights(t), b.bias(t), b.slope(t)}
+}
+
+// sound reports a learned slope that training cannot follow. Files round slopes,
+// at most to half of the least.
+func (b *bank) sound() error {
+	for i := range b.tensors {
+		t := &b.tensors[i]
+		for o, v := range b.slope(t) {
+			if !(v >= leastSlope/2) {
+				return fmt.Errorf("tensor %q: slope %d is %v, want at least %v", t.stored(), o, v, leastSlope)
+			}
+		}
+	}
+	return nil
+}
+
+// size is how many numbers they are.
+func (t *tensor) size() int {
+	n := t.out*t.in*t.k*t.k + t.out
+	if t.learned {
+		n += t.out
+	}
+	return n
+}
+
+// cut copies the first channels of a tensor in data into the weights, biases and
+// slopes of l, whose slices must have l's sizes.
 func (t *tensor) cut(l *space.Layer, data []float32) {
 	row, wide := l.In*l.Kernel*l.Kernel, t.in*t.k*t.k
 	for o := range l.Out {
 		copy(l.Weights[o*row:(o+1)*row], data[t.w+o*wide:])
 	}
 	copy(l.Bias, data[t.b:])
+	if t.learned {
+		copy(l.Slope, data[t.s:])
+	} else {
+		copy(l.Slope, t.slopes)
+	}
 }
 
 // prune sets l's mask by l.Prune from its own weights and clears what the mask

@@ -24,7 +24,7 @@ import (
 //	   a DEFLATE stream (RFC 1951) of
 //	4    length of the space, its JSON as in a safetensors file
 //	4    number of metadata entries; key and value, each after its length
-//	4    number of values n: of every tensor the weights, then the biases
+//	4    number of values n: of every tensor the weights, the biases, the learned slopes
 //	n    their upper bytes
 //	n    their lower bytes
 //
@@ -150,8 +150,7 @@ func decodeCompact(file []byte) (*Supernet, map[string]string, error) {
 	list := tensorsOf(sp, parts.Count())
 	want := int64(0)
 	for i := range list {
-		t := &list[i]
-		want += int64(t.out)*int64(t.in)*int64(t.k)*int64(t.k) + int64(t.out)
+		want += int64(list[i].size())
 	}
 	if int64(n) != want {
 		return nil, nil, fmt.Errorf("values: %d, want %d for the space", n, want)
@@ -167,6 +166,9 @@ func decodeCompact(file []byte) (*Supernet, map[string]string, error) {
 			t.data[i] = v
 		}
 		upper, lower = upper[len(t.data):], lower[len(t.data):]
+	}
+	if err := s.bank.sound(); err != nil {
+		return nil, nil, err
 	}
 	return s, meta, nil
 }

@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -62,7 +63,7 @@ func TestCompact(t *testing.T) {
 			t.Error("written again it has other bytes")
 		}
 		for n, t2 := range a.bank.tensors {
-			if t2 != s.bank.tensors[n] {
+			if !reflect.DeepEqual(t2, s.bank.tensors[n]) {
 				t.Fatalf("tensor %+v, want %+v", t2, s.bank.tensors[n])
 			}
 		}

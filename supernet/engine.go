@@ -309,5 +309,17 @@ func (o *optimizer) move(i int) {
 	o.moves[i]++
 	n := float64(o.moves[i])
 	rate := o.rate * math.Sqrt(1-math.Pow(beta2, n)) / (1 - math.Pow(beta1, n)) * t.pace
+	if t.learned {
+		o.adam(t.s, b, rate/t.pace*slopePace)
+		for i, v := range o.weights[t.s:b][:t.out] {
+			o.weights[t.s+i] = max(v, leastSlope)
+		}
+		b = t.s
+	}
+	o.adam(a, b, rate)
+}
+
+// adam moves the numbers [a, b).
+func (o *optimizer) adam(a, b int, rate float64) {
 	o.kernels.Adam(o.weights[a:b], o.m[a:b], o.v[a:b], o.grad[a:b], float32(rate), beta1, beta2, epsilon)
 }

@@ -17,7 +17,7 @@ type LayerState struct {
 	Channels  int     `json:"channels"`               // outputs, without those that a mask removed whole
 	Activated bool    `json:"activated"`              // an activation follows: else nothing is active or dead
 	Active    float64 `json:"active_share"`           // of the values behind the activation, those above zero
-	Dead      int     `json:"dead"`                   // channels that no picture brought above zero
+	Dead      int     `json:"dead"`                   // channels that no picture brought above zero; counted behind a ReLU, where they learn no more
 	Norm      float64 `json:"norm"`                   // Frobenius norm of the kept weights
 	Growth    float64 `json:"norm_ratio"`             // Norm / what it was at the start; 0 where that was 0
 	Rank      float64 `json:"rank"`                   // effective, of the matrix of a row for each channel
@@ -184,7 +184,7 @@ func examine(net *space.Subnet, pictures []*imaging.Plane, set *kernel.Set) ([]L
 		w.forward(n, 0)
 		for i := range layers {
 			if layers[i].Activated {
-				countAbove(above[i], w.output(i))
+				countAbove(above[i], &w.acts[i])
 			}
 		}
 	}
@@ -196,7 +196,7 @@ func examine(net *space.Subnet, pictures []*imaging.Plane, set *kernel.Set) ([]L
 		sum := 0
 		for o, count := range above[i] {
 			sum += count
-			if count == 0 && !pruned(&net.Layers[i], o) {
+			if count == 0 && net.Layers[i].Act == space.ActReLU && !pruned(&net.Layers[i], o) {
 				l.Dead++
 			}
 		}
@@ -205,8 +205,8 @@ func examine(net *space.Subnet, pictures []*imaging.Plane, set *kernel.Set) ([]L
 	return layers, nil
 }
 
-// activated says whether an activation follows a layer that can cut values off.
-func activated(l *space.Layer) bool { return l.ReLU }
+// activated says whether an activation follows a layer.
+func activated(l *space.Layer) bool { return l.Act != space.ActNone }
 
 // countAbove adds a channel's values above zero to its count.
 func countAbove(counts []int, t *kernel.Tensor) {

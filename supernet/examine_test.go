@@ -36,7 +36,7 @@ func byHand() *space.Subnet {
 		}
 		return w
 	}
-	hidden := space.Layer{Name: "slot1/conv1", In: 1, Out: 5, Kernel: 3, Src: space.Picture, Add: space.None, ReLU: true,
+	hidden := space.Layer{Name: "slot1/conv1", In: 1, Out: 5, Kernel: 3, Src: space.Picture, Add: space.None, Act: space.ActReLU,
 		Weights: centre(5, 1, 1, -1, 0, 1, 0), Bias: []float32{0, 0, -1, -0.5, 0}, Mask: make([]uint8, 45),
 		Prune: space.Prune{Scheme: space.Filter, Percent: 20}}
 	for i := range 36 {

@@ -20,9 +20,9 @@ func (s *Supernet) Save(path string, meta map[string]string) error {
 }
 
 // Encode writes the weights and the space in the safetensors format: for every
-// shared convolution NAME.weight (output, input, row, column) and NAME.bias,
-// float32. meta is kept beside them; keys that start with "evosr." are
-// reserved.
+// shared convolution NAME.weight (output, input, row, column), NAME.bias and,
+// where they are learned, NAME.slope, float32. meta is kept beside them; keys that
+// start with "evosr." are reserved.
 func (s *Supernet) Encode(w io.Writer, meta map[string]string) error {
 	return encodeTensors(w, s.bank.stored("", s.bank.data), s.described(meta))
 }
@@ -73,11 +73,14 @@ func Load(path string) (*Supernet, map[string]string, error) {
 	if err := fits(list, "", tensors); err != nil {
 		return bad(err)
 	}
-	if len(tensors) != 2*len(list) {
-		return bad(fmt.Errorf("tensors: %d, want %d", len(tensors), 2*len(list)))
-	}
 	s := over(sp, parts, newBank(list))
+	if want := len(s.bank.stored("", s.bank.data)); len(tensors) != want {
+		return bad(fmt.Errorf("tensors: %d, want %d", len(tensors), want))
+	}
 	s.bank.fill("", tensors, s.bank.data)
+	if err := s.bank.sound(); err != nil {
+		return bad(err)
+	}
 	delete(meta, metaFormat)
 	delete(meta, metaSpace)
 	return s, meta, nil
@@ -93,6 +96,9 @@ func (b *bank) stored(prefix string, data []float32) []stored {
 		list = append(list,
 			stored{prefix + t.stored() + ".weight", []int{t.out, t.in, t.k, t.k}, of.weights(t)},
 			stored{prefix + t.stored() + ".bias", []int{t.out}, of.bias(t)})
+		if t.learned {
+			list = append(list, stored{prefix + t.stored() + ".slope", []int{t.out}, of.slope(t)})
+		}
 	}
 	return list
 }
@@ -101,7 +107,11 @@ func (b *bank) stored(prefix string, data []float32) []stored {
 func fits(tensors []tensor, prefix string, file map[string]stored) error {
 	for i := range tensors {
 		t := &tensors[i]
-		for name, want := range map[string][]int{".weight": {t.out, t.in, t.k, t.k}, ".bias": {t.out}} {
+		shapes := map[string][]int{".weight": {t.out, t.in, t.k, t.k}, ".bias": {t.out}}
+		if t.learned {
+			shapes[".slope"] = []int{t.out}
+		}
+		for name, want := range shapes {
 			name = prefix + t.stored() + name
 			got, has := file[name]
 			if !has {
@@ -139,6 +149,8 @@ type slotFile struct {
 	Wide  []float64 `json:"wide,omitempty"`
 	Plain []float64 `json:"plain,omitempty"`
 	Lean  bool      `json:"lean,omitempty"`
+
+	Activations []string `json:"activations,omitempty"`
 }
 
 // spaceText writes a space, and where its shared weights are split, as canonical
@@ -146,7 +158,13 @@ type slotFile struct {
 func spaceText(sp *space.Space, parts Parts) []byte {
 	f := spaceFile{Scale: sp.Scale, Colors: sp.Colors, Widths: sp.Widths, Percents: sp.Percents, Splits: parts.Splits, Apart: parts.Apart}
 	for _, s := range sp.Slots {
-		f.Slots = append(f.Slots, slotFile(s))
+		to := slotFile{Skip: s.Skip, Wide: s.Wide, Plain: s.Plain, Lean: s.Lean}
+		if !slices.Equal(s.Activations, []space.Activation{space.ReLU}) { // as spaces without the choice are written
+			for _, a := range s.Activations {
+				to.Activations = append(to.Activations, a.String())
+			}
+		}
+		f.Slots = append(f.Slots, to)
 	}
 	for _, s := range sp.Schemes {
 		f.Schemes = append(f.Schemes, s.String())
@@ -167,7 +185,15 @@ func parseSpace(text []byte) (sp *space.Space, parts Parts, err error) {
 	}
 	sp = &space.Space{Scale: f.Scale, Colors: f.Colors, Widths: f.Widths, Percents: f.Percents}
 	for _, s := range f.Slots {
-		sp.Slots = append(sp.Slots, space.Slot(s))
+		slot := space.Slot{Skip: s.Skip, Wide: s.Wide, Plain: s.Plain, Lean: s.Lean}
+		for _, name := range s.Activations {
+			a, err := space.ParseActivation(name)
+			if err != nil {
+				return nil, parts, err
+			}
+			slot.Activations = append(slot.Activations, a)
+		}
+		sp.Slots = append(sp.Slots, slot)
 	}
 	for _, name := range f.Schemes {
 		s, err := space.ParseScheme(name)

@@ -84,6 +84,12 @@ func newTuner(subnet *space.Subnet, lessons *Lessons, src Source, o FineTuneOpti
 	if err := subnet.Validate(); err != nil {
 		return nil, fmt.Errorf("supernet: fine-tune: %w", err)
 	}
+	for i := range subnet.Layers {
+		l := &subnet.Layers[i]
+		if o := slices.IndexFunc(l.Slope, func(v float32) bool { return !(v >= leastSlope/2) }); o >= 0 {
+			return nil, fmt.Errorf("supernet: fine-tune: layer %q: slope %d is %v, want at least %v", l.Name, o, l.Slope[o], leastSlope)
+		}
+	}
 	t := &tuner{net: subnet}
 	b, sh, masks := bankOf(subnet)
 	t.masks = masks
@@ -117,7 +123,7 @@ func bankOf(net *space.Subnet) (*bank, *shape, [][]uint8) {
 	var masks [][]uint8
 	for i := range net.Layers {
 		l := &net.Layers[i]
-		tensors = append(tensors, tensor{name: l.Name, out: l.Out, in: l.In, k: l.Kernel})
+		tensors = append(tensors, tensor{name: l.Name, out: l.Out, in: l.In, k: l.Kernel, slopes: slices.Clone(l.Slope), learned: net.LearnedSlopes(i)})
 		refs = append(refs, i)
 		masks = append(masks, slices.Clone(l.Mask))
 	}
@@ -128,6 +134,7 @@ func bankOf(net *space.Subnet) (*bank, *shape, [][]uint8) {
 		l.Weights, l.Bias = b.weights(&b.tensors[i]), b.bias(&b.tensors[i])
 		copy(l.Weights, net.Layers[i].Weights)
 		copy(l.Bias, net.Layers[i].Bias)
+		copy(b.slope(&b.tensors[i]), l.Slope)
 		applyMask(&l)
 	}
 	return b, newShape(net.Layers, refs), masks
@@ -139,6 +146,7 @@ func (t *tuner) subnet(data []float32) *space.Subnet {
 	for i := range s.Layers {
 		l := &s.Layers[i]
 		l.Weights, l.Bias, l.Mask = make([]float32, l.Size()), make([]float32, l.Out), slices.Clone(t.masks[i])
+		l.Slope = slices.Clone(l.Slope)
 		t.engine.opt.bank.tensors[i].cut(l, data)
 	}
 	return s

@@ -22,7 +22,7 @@ import (
 // merges what differs.
 type graph struct {
 	vm      gorgonia.VM
-	params  gorgonia.Nodes // weights and biases, layer by layer
+	params  gorgonia.Nodes // weights, biases and slopes, layer by layer
 	out     gorgonia.Value
 	cost    gorgonia.Value
 	pixels  int
@@ -71,8 +71,16 @@ func newGraph(t testing.TB, sub *space.Subnet, dt gt.Dtype, batch, w, h int, lr,
 		if l.Add >= 0 {
 			x = must(gorgonia.Add(x, outs[l.Add]))
 		}
-		if l.ReLU {
+		switch l.Act {
+		case space.ActReLU:
 			x = must(gorgonia.Rectify(x))
+		case space.ActPReLU:
+			slope := leaf(fmt.Sprintf("s%d", i), l.Slope, 1, l.Out, 1, 1)
+			r.params = append(r.params, slope)
+			negative := must(gorgonia.Rectify(must(gorgonia.Neg(x))))
+			x = must(gorgonia.Sub(must(gorgonia.Rectify(x)), must(gorgonia.BroadcastHadamardProd(negative, slope, nil, []byte{0, 2, 3}))))
+		case space.ActSiLU:
+			x = must(gorgonia.HadamardProd(x, must(gorgonia.Sigmoid(x))))
 		}
 		outs[i] = x
 	}
@@ -172,17 +180,30 @@ func TestGorgonia(t *testing.T) {
 					d = append(d, dy.At(c, y)...)
 				}
 			}
-			for i, p := range oracle.params {
-				grad, err := p.Grad()
+			params := oracle.params
+			next := func() []float32 {
+				grad, err := params[0].Grad()
 				if err != nil {
 					t.Fatal(err)
 				}
-				l := &sub.Layers[i/2]
-				for j, x := range copied(t, grad) {
-					if i%2 == 0 && l.Mask != nil && l.Mask[j] == 0 || i%2 == 1 && pruned(l, j) {
-						x = 0 // our masked weights do not move
+				params = params[1:]
+				return copied(t, grad)
+			}
+			for i := range sub.Layers {
+				l := &sub.Layers[i]
+				weights, bias := next(), next()
+				for j := range weights {
+					if l.Mask != nil && l.Mask[j] == 0 {
+						weights[j] = 0 // our masked weights do not move
 					}
-					want = append(want, x)
+				}
+				for o := range bias {
+					if pruned(l, o) {
+						bias[o] = 0
+					}
+				}
+				if want = append(append(want, weights...), bias...); l.Act == space.ActPReLU {
+					want = append(want, next()...)
 				}
 			}
 			check.Close(t, r.gradients(d), want, 1e-4)

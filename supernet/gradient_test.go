@@ -14,8 +14,8 @@ import (
 // differences computes the gradient of sum(d * output) by central differences
 // in float64, for about most weights of each layer of sub, drawn by rng, and for
 // all biases; at says which parameters, counted layer by layer. Between two
-// kinks of a ReLU the output is linear in each parameter, so the step may be
-// small without loss.
+// kinks of ReLUs the output is linear in each parameter, so the step may be small
+// without loss.
 func differences(rng *rand.Rand, most int, sub *space.Subnet, lr, d []float32, w, h int) (grads []float32, at []int) {
 	pic, numbers := wide(lr), weights64(sub)
 	loss := func() float64 {
@@ -57,6 +57,10 @@ func differences(rng *rand.Rand, most int, sub *space.Subnet, lr, d []float32, w
 			grads, at = append(grads, g), append(at, n)
 			n++
 		}
+		for o := range l.Slope {
+			grads, at = append(grads, slope(&numbers[i].slope[o])), append(at, n)
+			n++
+		}
 	}
 	return grads, at
 }
@@ -79,6 +83,7 @@ func TestGradient(t *testing.T) {
 		for i, tries := 0, 0; i < 2; tries++ {
 			g := sp.Random(rng)
 			if i == 0 { // a block of every kind
+				g.Slots[0].Activation = space.ReLU
 				g.Slots[0].Kind, g.Slots[0].Expansion = space.Lean, 0
 				g.Slots[1].Kind, g.Slots[1].Expansion = space.Wide, 3
 				g.Slots[2].Kind, g.Slots[2].Expansion = space.Plain, 2
@@ -129,24 +134,24 @@ var operators = []struct {
 	{"conv1x1", []space.Layer{{In: 1, Out: 4, Kernel: 3, Src: space.Picture, Add: space.None}, {In: 4, Out: 4, Kernel: 1, Add: space.None}}},
 	{"conv3x3", []space.Layer{{In: 1, Out: 4, Kernel: 3, Src: space.Picture, Add: space.None}, {In: 4, Out: 4, Kernel: 3, Add: space.None}}},
 	{"conv5x5", []space.Layer{{In: 1, Out: 4, Kernel: 3, Src: space.Picture, Add: space.None}, {In: 4, Out: 4, Kernel: 5, Add: space.None}}},
-	{"relu", []space.Layer{{In: 1, Out: 8, Kernel: 3, Src: space.Picture, Add: space.None, ReLU: true}, {In: 8, Out: 4, Kernel: 3, Add: space.None}}},
-	{"relu at the end", []space.Layer{{In: 1, Out: 4, Kernel: 5, Src: space.Picture, Add: space.None, ReLU: true}}},
+	{"relu", []space.Layer{{In: 1, Out: 8, Kernel: 3, Src: space.Picture, Add: space.None, Act: space.ActReLU}, {In: 8, Out: 4, Kernel: 3, Add: space.None}}},
+	{"relu at the end", []space.Layer{{In: 1, Out: 4, Kernel: 5, Src: space.Picture, Add: space.None, Act: space.ActReLU}}},
 	{"residual", []space.Layer{
 		{In: 1, Out: 4, Kernel: 3, Src: space.Picture, Add: space.None},
 		{In: 4, Out: 4, Kernel: 3, Add: 0},
 	}},
 	{"residual over a relu", []space.Layer{
-		{In: 1, Out: 4, Kernel: 3, Src: space.Picture, Add: space.None, ReLU: true},
-		{In: 4, Out: 6, Kernel: 1, Add: space.None, ReLU: true},
-		{In: 6, Out: 4, Kernel: 3, Src: 1, Add: 0, ReLU: true},
+		{In: 1, Out: 4, Kernel: 3, Src: space.Picture, Add: space.None, Act: space.ActReLU},
+		{In: 4, Out: 6, Kernel: 1, Add: space.None, Act: space.ActReLU},
+		{In: 6, Out: 4, Kernel: 3, Src: 1, Add: 0, Act: space.ActReLU},
 		{In: 4, Out: 4, Kernel: 1, Src: 2, Add: 0},
 	}},
 	{"only added, over a relu", []space.Layer{
-		{In: 1, Out: 4, Kernel: 5, Src: space.Picture, Add: space.None, ReLU: true},
+		{In: 1, Out: 4, Kernel: 5, Src: space.Picture, Add: space.None, Act: space.ActReLU},
 		{In: 1, Out: 4, Kernel: 3, Src: space.Picture, Add: 0},
 	}},
 	{"one that nothing reads", []space.Layer{
-		{In: 1, Out: 4, Kernel: 3, Src: space.Picture, Add: space.None, ReLU: true},
+		{In: 1, Out: 4, Kernel: 3, Src: space.Picture, Add: space.None, Act: space.ActReLU},
 		{In: 4, Out: 4, Kernel: 3, Src: 0, Add: 0},
 		{In: 4, Out: 4, Kernel: 1, Src: 0, Add: space.None},
 	}},
@@ -155,12 +160,11 @@ var operators = []struct {
 // TestOperators holds every operator, and the topologies that only networks
 // from elsewhere have, against finite differences.
 func TestOperators(t *testing.T) {
-	for _, set := range kernel.Sets() {
+	forActs(t, func(t *testing.T, act space.Activation, set *kernel.Set) {
 		for _, op := range operators {
-			t.Run(set.Name+"/"+op.name, func(t *testing.T) {
+			t.Run(op.name, func(t *testing.T) {
 				rng := check.Rand(t)
-				sub := &space.Subnet{Scale: 2, Colors: 1, Layers: op.layers}
-				sub = withNumbers(sub, rng)
+				sub := withNumbers(&space.Subnet{Scale: 2, Colors: 1, Layers: op.layers}, act, rng)
 				if err := sub.Validate(); err != nil {
 					t.Fatal(err)
 				}
@@ -175,11 +179,21 @@ func TestOperators(t *testing.T) {
 				check.Close(t, picked(r.gradients(d), at), want, 1e-4)
 			})
 		}
+	})
+}
+
+// forActs runs f for every activation and every Set.
+func forActs(t *testing.T, f func(t *testing.T, act space.Activation, set *kernel.Set)) {
+	for _, act := range space.Activations() {
+		for _, set := range kernel.Sets() {
+			t.Run(act.String()+"/"+set.Name, func(t *testing.T) { f(t, act, set) })
+		}
 	}
 }
 
-// withNumbers returns the network with random weights and biases.
-func withNumbers(net *space.Subnet, rng *rand.Rand) *space.Subnet {
+// withNumbers returns the network with random weights and biases, and its ReLUs
+// replaced.
+func withNumbers(net *space.Subnet, act space.Activation, rng *rand.Rand) *space.Subnet {
 	sub := &space.Subnet{Scale: net.Scale, Colors: net.Colors}
 	for i, l := range net.Layers {
 		l.Name = fmt.Sprint("layer", i)
@@ -189,6 +203,16 @@ func withNumbers(net *space.Subnet, rng *rand.Rand) *space.Subnet {
 		}
 		for j := range l.Bias {
 			l.Bias[j] = float32(rng.NormFloat64()) / 4
+		}
+		if l.Act == space.ActReLU {
+			l.Act = act.Act()
+		}
+		start, learned := act.Slope()
+		for range slopesIn(&l) {
+			if learned {
+				start = 0.01 + 1.2*rng.Float32()
+			}
+			l.Slope = append(l.Slope, start)
 		}
 		sub.Layers = append(sub.Layers, l)
 	}

@@ -11,13 +11,13 @@ import (
 	"evosr/space"
 )
 
-// smallSpace has every kind of block and every scheme.
+// smallSpace has every kind of block, every scheme and every activation.
 func smallSpace(scale, colors int) *space.Space {
 	return &space.Space{
 		Scale: scale, Colors: colors, Widths: []int{8, 12, 16},
 		Slots: []space.Slot{
 			{Skip: true, Wide: []float64{2, 4}, Plain: []float64{0.5, 1}, Lean: true},
-			{Wide: []float64{1, 3}, Plain: []float64{1}, Lean: true},
+			{Wide: []float64{1, 3}, Plain: []float64{1}, Lean: true, Activations: space.Activations()},
 			{Skip: true, Wide: []float64{2}, Plain: []float64{1, 2}, Lean: true},
 		},
 		Schemes:  space.Schemes(),
@@ -111,7 +111,7 @@ func (r *runner) gradients(d []float32) []float32 {
 	r.net.gather(r.w.set)
 	size := 0
 	for i := range r.net.layers {
-		size += r.net.layers[i].Size() + r.net.layers[i].Out
+		size += r.net.layers[i].Size() + r.net.layers[i].Out + slopesIn(&r.net.layers[i])
 	}
 	return r.net.grads[:size]
 }
@@ -139,7 +139,7 @@ func randomPlanes(rng *rand.Rand, n int) []float32 {
 	return x
 }
 
-// clearPicture draws a picture for which no input of a ReLU of sub is so close
+// clearPicture draws a picture for which no input of an activation of sub is so close
 // to 0 that rounding, or the step of a finite difference, could change its side.
 // Channels that are pruned whole are 0 in every arithmetic.
 func clearPicture(t testing.TB, rng *rand.Rand, sub *space.Subnet, w, h int) []float32 {
@@ -158,22 +158,22 @@ func pictureClear(rng *rand.Rand, sub *space.Subnet, w, h int) []float32 {
 	numbers := weights64(sub)
 	for range 1000 {
 		lr := randomPlanes(rng, sub.Colors*w*h)
-		if !slices.ContainsFunc(beforeReLU(sub, numbers, lr, w, h), func(v float64) bool { return v != 0 && math.Abs(v) < margin }) {
+		if !slices.ContainsFunc(beforeActs(sub, numbers, lr, w, h), func(v float64) bool { return v != 0 && math.Abs(v) < margin }) {
 			return lr
 		}
 	}
 	return nil
 }
 
-// beforeReLU lists the inputs of all ReLUs.
-func beforeReLU(sub *space.Subnet, numbers []layer64, lr []float32, w, h int) (list []float64) {
+// beforeActs lists the inputs of all activations.
+func beforeActs(sub *space.Subnet, numbers []layer64, lr []float32, w, h int) (list []float64) {
 	outs := reference(sub, numbers, wide(lr), w, h)
 	for i, l := range sub.Layers {
-		if !l.ReLU {
+		if l.Act == space.ActNone {
 			continue
 		}
-		// The layer alone, over what it reads and adds, without its ReLU.
-		l.ReLU = false
+		// The layer alone, over what it reads and adds, without its activation.
+		l.Act = space.ActNone
 		pic := wide(lr)
 		dst := runLayer(&l, numbers[i], outs, pic, w, h)
 		list = append(list, dst...)

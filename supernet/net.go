@@ -50,7 +50,7 @@ type net struct {
 	tiled   []bool            // by layer: its weight gradient goes by Winograd
 	weights []float32         // numbers of layers
 	masks   []uint8
-	grads   []float32 // gradient of every layer's weights and biases, laid out as weights
+	grads   []float32 // gradient of every layer's weights, biases and slopes, laid out as weights
 	masker  space.Masker
 
 	room     []float32 // memory of ahead and behind
@@ -59,7 +59,7 @@ type net struct {
 	values   []float32
 	indices  []int32
 	blocks   []kernel.Block
-	partials [][]float32 // by shard: for every layer the gradients in the order of its lists or as WinogradGrad's, then biases
+	partials [][]float32 // by shard: for every layer the gradients in the order of its lists or as WinogradGrad's, then biases, then slopes
 	starts   []int       // where a layer's part of a partial begins; one more for the end
 	losses   []float64   // by shard
 	views    [][]float32 // of the lists' gradients, for gather
@@ -95,8 +95,8 @@ func newNet(shapes []*shape, shards int) *net {
 		n, c, p := 0, 0, 0
 		for i := range sh.layers {
 			l := &sh.layers[i]
-			n += l.Size() + l.Out
-			p += lines(l.Size() + l.Out)
+			n += l.Size() + l.Out + slopesIn(l)
+			p += lines(l.Size()+l.Out) + lines(slopesIn(l))
 			c += l.Out + l.In
 			layer = max(layer, l.Size())
 		}
@@ -134,6 +134,7 @@ func (n *net) take(sh *shape, tensors []tensor, data []float32, ramp float64, ma
 		l := &n.layers[i]
 		size := l.Size()
 		l.Weights, l.Bias, w = w[:size:size], w[size:size+l.Out:size+l.Out], w[size+l.Out:]
+		l.Slope, w = w[:slopesIn(l):slopesIn(l)], w[slopesIn(l):]
 		l.Mask, m = m[:size:size], m[size:]
 		tensors[sh.refs[i]].cut(l, data)
 		if mask != nil {
@@ -194,7 +195,7 @@ func (n *net) lower(set *kernel.Set, g *geometry) {
 		if !n.tiled[i] {
 			size = listed(n.fwd[i])
 		}
-		n.starts = append(n.starts, n.starts[i]+lines(size+l.Out))
+		n.starts = append(n.starts, n.starts[i]+lines(size+l.Out)+lines(slopesIn(l)))
 		if l.Src >= 0 && n.trained && n.behind[i].In == 0 {
 			s.Row, s.Plane = g.row, g.plane
 			b, _ := blockSize(l.Prune, true)
@@ -205,6 +206,20 @@ func (n *net) lower(set *kernel.Set, g *geometry) {
 
 // lines is n floats rounded up to whole cache lines.
 func lines(n int) int { return (n + kernel.Lanes - 1) / kernel.Lanes * kernel.Lanes }
+
+// slopesIn is how many slopes a layer has.
+func slopesIn(l *space.Layer) int {
+	if l.Act == space.ActPReLU {
+		return l.Out
+	}
+	return 0
+}
+
+// slopesOf is a layer's part of a shard's gradients that are its slopes'.
+func (n *net) slopesOf(layer int, partial []float32) []float32 {
+	count := slopesIn(&n.layers[layer])
+	return partial[n.starts[layer+1]-lines(count):][:count]
+}
 
 // refill puts the weights of today into the lists.
 func (n *net) refill() {
@@ -278,6 +293,7 @@ func (n *net) gather(set *kernel.Set) {
 				bias[o] = 0
 			}
 		}
+		grads = grads[copy(grads, n.slopesOf(i, sum)):]
 	}
 }
 
@@ -325,5 +341,9 @@ func (n *net) spread(set *kernel.Set, tensors []tensor, shared []float32) {
 		grads = grads[l.Size():]
 		set.Axpy(shared[t.b:][:l.Out], 1, grads)
 		grads = grads[l.Out:]
+		if t.learned {
+			set.Axpy(shared[t.s:][:l.Out], 1, grads)
+		}
+		grads = grads[slopesIn(l):]
 	}
 }

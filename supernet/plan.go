@@ -9,6 +9,8 @@ type shape struct {
 	refs   []int         // tensor of every layer in the bank
 	planes []int         // first plane of every layer's output in a worker's arena
 	total  int           // planes of all outputs
+	kept   []int         // first plane of what every layer's activation keeps
+	keeps  int           // planes of all that is kept
 	width  int           // channels of the widest layer
 	back   []backStep
 	regs   int // gradient registers that back uses
@@ -22,7 +24,7 @@ type shape struct {
 //	sum = gate2(base2 + dy)                             when sum >= 0
 //	dst = gate(convolution transposed of dy + base)     when dst >= 0
 //
-// A gate is the output of a layer with ReLU, whose gradient ends where that
+// A gate is the activation of a layer, such as ReLU, whose gradient ends where the
 // output is 0; it is -1 as long as other readers still have to add theirs.
 type backStep struct {
 	layer, dy         int
@@ -33,13 +35,16 @@ type backStep struct {
 // newShape plans the layers of a network. The gradient of the last layer's
 // output is expected in register 0.
 func newShape(layers []space.Layer, refs []int) *shape {
-	sh := &shape{refs: refs, planes: make([]int, len(layers))}
+	sh := &shape{refs: refs, planes: make([]int, len(layers)), kept: make([]int, len(layers))}
 	sh.layers = append(sh.layers, layers...)
 	for i := range sh.layers {
 		l := &sh.layers[i]
-		l.Weights, l.Bias, l.Mask = nil, nil, nil
+		l.Weights, l.Bias, l.Mask, l.Slope = nil, nil, nil, nil
 		sh.planes[i] = sh.total
 		sh.total += l.Out
+		if sh.kept[i] = sh.keeps; activationOf(l.Act).keeps {
+			sh.keeps += l.Out
+		}
 		sh.width = max(sh.width, l.Out)
 	}
 	sh.planBackward()
@@ -94,7 +99,7 @@ func (sh *shape) planBackward() {
 	grad[n-1] = regs.take()
 	// gate counts one reader of layer i as done and says what gates the sum.
 	gate := func(i int) int {
-		if readers[i]--; readers[i] == 0 && sh.layers[i].ReLU {
+		if readers[i]--; readers[i] == 0 && sh.layers[i].Act != space.ActNone {
 			return i
 		}
 		return -1

@@ -29,13 +29,13 @@ func Reference(net *space.Subnet, src []float32, w, h int) []float32 {
 }
 
 // layer64 is the numbers of one layer in float64.
-type layer64 struct{ weights, bias []float64 }
+type layer64 struct{ weights, bias, slope []float64 }
 
 func weights64(net *space.Subnet) []layer64 {
 	list := make([]layer64, len(net.Layers))
 	for i := range net.Layers {
 		l := &net.Layers[i]
-		n := layer64{make([]float64, len(l.Weights)), make([]float64, len(l.Bias))}
+		n := layer64{make([]float64, len(l.Weights)), make([]float64, len(l.Bias)), make([]float64, len(l.Slope))}
 		for j, v := range l.Weights {
 			if l.Mask == nil || l.Mask[j] != 0 {
 				n.weights[j] = float64(v)
@@ -43,6 +43,9 @@ func weights64(net *space.Subnet) []layer64 {
 		}
 		for j, v := range l.Bias {
 			n.bias[j] = float64(v)
+		}
+		for j, v := range l.Slope {
+			n.slope[j] = float64(v)
 		}
 		list[i] = n
 	}
@@ -85,9 +88,13 @@ func runLayer(l *space.Layer, numbers layer64, outs [][]float64, pic []float64, 
 			dst[p] += v
 		}
 	}
-	if l.ReLU {
+	if l.Act != space.ActNone {
+		slope := 0.0
 		for p, v := range dst {
-			dst[p] = max(v, 0)
+			if len(numbers.slope) > 0 {
+				slope = numbers.slope[p/(h*w)]
+			}
+			dst[p] = l.Act.Of(v, slope)
 		}
 	}
 	return dst

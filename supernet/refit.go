@@ -68,7 +68,7 @@ func (r *Refit) Net(net *space.Subnet) (*space.Subnet, error) {
 	better := *net
 	better.Layers = slices.Clone(net.Layers)
 	last := &better.Layers[len(better.Layers)-1]
-	if last.ReLU {
+	if last.Act != space.ActNone {
 		return &better, nil // not linear
 	}
 	last.Weights, last.Bias = slices.Clone(last.Weights), slices.Clone(last.Bias)

@@ -11,8 +11,8 @@ import (
 // Slice cuts a supernet for a smaller space out of s: the first slots, and of
 // every tensor the first channels, so that a genome of sp gives the network
 // that the same choices give in s. Everything that sp offers must have been
-// trained in s: its widths, expansions, kinds of blocks and schemes, no higher
-// ratios, and where sp has fewer slots those that go must have been allowed to
+// trained in s: its widths, expansions, kinds of blocks, activations and schemes, no
+// higher ratios, and where sp has fewer slots those that go must have been allowed to
 // be skipped. All that is missing is reported at once.
 func (s *Supernet) Slice(sp *space.Space) (*Supernet, error) {
 	if err := sp.Validate(); err != nil {
@@ -52,7 +52,7 @@ func (s *Supernet) Rescale(sp *space.Space, seed uint64) (*Supernet, error) {
 // inherit cuts tensor i out of that of the same name in a part of from.
 func (s *Supernet) inherit(i int, from *Supernet, part int) {
 	t := &s.bank.tensors[i]
-	l := space.Layer{In: t.in, Out: t.out, Kernel: t.k, Weights: s.bank.weights(t), Bias: s.bank.bias(t)}
+	l := space.Layer{In: t.in, Out: t.out, Kernel: t.k, Weights: s.bank.weights(t), Bias: s.bank.bias(t), Slope: s.bank.slope(t)}
 	from.bank.tensors[from.index[ref{part, t.name}]].cut(&l, from.bank.data)
 }
 
@@ -108,6 +108,9 @@ func covers(large, small *space.Space) error {
 		}
 		if e, ok := outside(now.Plain, was.Plain); ok {
 			miss(slot, fmt.Sprintf("plain block of expansion %v", e), fmt.Sprintf("one of %v", was.Plain))
+		}
+		if a, ok := outside(now.Choices(), was.Choices()); ok && now.Blocks() {
+			miss(slot, fmt.Sprintf("activation %v", a), fmt.Sprintf("one of %v", was.Choices()))
 		}
 		if len(errs) > 8 {
 			break // slots are alike: more would say the same

@@ -7,7 +7,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-	"strconv"
 	"strings"
 
 	"evosr/space"
@@ -57,11 +56,12 @@ func tensorsOf(sp *space.Space, parts int) []tensor {
 	var tensors []tensor
 	seen := map[string]bool{}
 	add := func(g space.Genome) {
-		for _, l := range sp.Shape(g).Layers {
+		net := sp.Shape(g)
+		for i, l := range net.Layers {
 			name := tensorName(l.Name, g)
 			if !seen[name] {
 				seen[name] = true
-				tensors = append(tensors, tensor{name: name, out: l.Out, in: l.In, k: l.Kernel})
+				tensors = append(tensors, tensor{name: name, out: l.Out, in: l.In, k: l.Kernel, slopes: l.Slope, learned: net.LearnedSlopes(i)})
 			}
 		}
 	}
@@ -70,8 +70,10 @@ func tensorsOf(sp *space.Space, parts int) []tensor {
 		// The slot at its largest, all others left out.
 		g := space.Genome{Width: sp.MaxTrunk(), Slots: make([]space.Gene, len(sp.Slots))}
 		fill := func(gene space.Gene) {
-			g.Slots[i] = gene
-			add(g)
+			for _, gene.Activation = range slot.Choices() {
+				g.Slots[i] = gene
+				add(g)
+			}
 		}
 		if len(slot.Wide) > 0 {
 			fill(space.Gene{Kind: space.Wide, Expansion: slices.Max(slot.Wide)})
@@ -94,17 +96,29 @@ func tensorsOf(sp *space.Space, parts int) []tensor {
 }
 
 // tensorName names the shared tensor of a genome's layer: "slot3/conv" of a
-// wide block is "slot3/wide/conv".
+// wide block is "slot3/wide/conv", and "slot3/wide:silu/conv" with SiLU.
 func tensorName(layer string, g space.Genome) string {
-	slot, rest, ok := strings.Cut(layer, "/")
+	slot, rest, ok := space.SlotOf(layer)
 	if !ok {
 		return layer
 	}
-	i, err := strconv.Atoi(strings.TrimPrefix(slot, "slot"))
-	if err != nil || i < 1 || i > len(g.Slots) {
-		panic("supernet: layer name " + layer)
+	block := g.Slots[slot].Kind.String()
+	if a := g.Slots[slot].Activation; a != space.ReLU {
+		block += ":" + a.String()
 	}
-	return slot + "/" + g.Slots[i-1].Kind.String() + "/" + rest
+	return fmt.Sprintf("slot%d/%s/%s", slot+1, block, rest)
+}
+
+// blockOf is a tensor's place in its kind of block, such as "wide/conv", whatever
+// slot and activation; "" for the head, the tail and the skip.
+func (t *tensor) blockOf() string {
+	_, rest, _ := strings.Cut(t.name, "/")
+	block, layer, ok := strings.Cut(rest, "/")
+	if !ok {
+		return ""
+	}
+	kind, _, _ := strings.Cut(block, ":")
+	return kind + "/" + layer
 }
 
 // refs gives the tensor of every layer of a genome's shape.
@@ -136,6 +150,7 @@ func (s *Supernet) initialise(t *tensor, rng *rand.Rand) {
 		return
 	}
 	row, std := t.in*t.k*t.k, t.std()
+	copy(s.bank.slope(t), t.slopes)
 	for i := range w {
 		w[i] = float32(std * rng.NormFloat64())
 	}
@@ -157,7 +172,7 @@ func (s *Supernet) initialise(t *tensor, rng *rand.Rand) {
 // with: beside the identity, where it has one.
 func (t *tensor) std() float64 {
 	gain := 1.0
-	_, layer, _ := strings.Cut(t.name, "/")
+	layer := t.blockOf()
 	switch {
 	case t.name == "tail":
 		gain = tailGain
@@ -170,7 +185,7 @@ func (t *tensor) std() float64 {
 }
 
 // identity says whether a tensor starts around the identity.
-func (t *tensor) identity() bool { return strings.HasSuffix(t.name, "/lean/conv") }
+func (t *tensor) identity() bool { return t.blockOf() == "lean/conv" }
 
 // bicubic writes the 5x5 polyphase filters of bicubic interpolation (Keys 1981,
 // a = -0.5, pixel centres at halves) into w, (colors*scale², colors, 5, 5).
@@ -230,12 +245,11 @@ func (s *Supernet) Extract(g space.Genome) (*space.Subnet, error) {
 	return net, nil
 }
 
-// Weights is the number of shared weights and biases.
+// Weights is the number of shared weights, biases and learned slopes.
 func (s *Supernet) Weights() int {
 	n := 0
 	for i := range s.bank.tensors {
-		t := &s.bank.tensors[i]
-		n += t.out*t.in*t.k*t.k + t.out
+		n += s.bank.tensors[i].size()
 	}
 	return n
 }
@@ -248,7 +262,7 @@ func (s *Supernet) Hash() string {
 	for i := range s.bank.tensors {
 		t := &s.bank.tensors[i]
 		h.Write([]byte(t.stored()))
-		for _, part := range [][]float32{s.bank.weights(t), s.bank.bias(t)} {
+		for _, part := range s.bank.numbers(t) {
 			buf = appendFloats(buf[:0], part)
 			h.Write(buf)
 		}

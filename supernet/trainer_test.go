@@ -285,6 +285,17 @@ func TestSpread(t *testing.T) {
 				}
 			}
 			grads = grads[l.Size()+l.Out:]
+			for o := range slopesIn(l) {
+				if !tens.learned {
+					break
+				}
+				if at := &shared[tens.s+o]; *at != grads[o] {
+					t.Fatalf("%s slope %d: %v, want %v", tens.name, o, *at, grads[o])
+				} else {
+					*at = 0
+				}
+			}
+			grads = grads[slopesIn(l):]
 		}
 		for i, v := range shared {
 			if v != 0 {

@@ -13,10 +13,10 @@ import (
 // threes is a network of 3x3 layers with all that an input gradient meets: a
 // gate, one that waits for another reader, an added layer and a mask.
 var threes = []space.Layer{
-	{In: 1, Out: 8, Kernel: 3, Src: space.Picture, Add: space.None, ReLU: true},
-	{In: 8, Out: 20, Kernel: 3, Add: space.None, ReLU: true},
+	{In: 1, Out: 8, Kernel: 3, Src: space.Picture, Add: space.None, Act: space.ActReLU},
+	{In: 8, Out: 20, Kernel: 3, Add: space.None, Act: space.ActReLU},
 	{In: 20, Out: 8, Kernel: 3, Src: 1, Add: 0, Prune: space.Prune{Scheme: space.Unstructured, Percent: 25}},
-	{In: 8, Out: 8, Kernel: 3, Src: 2, Add: 2, ReLU: true},
+	{In: 8, Out: 8, Kernel: 3, Src: 2, Add: 2, Act: space.ActReLU},
 	{In: 8, Out: 4, Kernel: 3, Src: 3, Add: space.None},
 }
 
@@ -34,7 +34,7 @@ func transformAll(r *runner) bool {
 			n.behind[i].Transform(r.w.set, l.Out, l.In, l.Weights, l.Bias, true, kernel.Aligned(kernel.WinogradFloats(l.Out, l.In)))
 			n.tiled[i] = true
 		}
-		n.starts[i+1] = n.starts[i] + lines(n.layers[i].Size()+n.layers[i].Out)
+		n.starts[i+1] = n.starts[i] + lines(n.layers[i].Size()+n.layers[i].Out) + lines(slopesIn(&n.layers[i]))
 	}
 	return true
 }
@@ -43,10 +43,12 @@ func transformAll(r *runner) bool {
 // Winograd against finite differences and, all of them, against plain loops over
 // lists.
 func TestWinogradGradient(t *testing.T) {
-	for _, size := range [][2]int{{48, 3}, {20, 5}, {13, 6}, {65, 2}, {4, 4}} {
+	for i, size := range [][2]int{{48, 3}, {20, 5}, {13, 6}, {65, 2}, {4, 4}} {
 		rng := check.Rand(t)
 		w, h := size[0], size[1]
-		sub := withNumbers(&space.Subnet{Scale: 2, Colors: 1, Layers: threes}, rng)
+		acts := space.Activations()
+		act := acts[i%len(acts)]
+		sub := withNumbers(&space.Subnet{Scale: 2, Colors: 1, Layers: threes}, act, rng)
 		for i := range sub.Layers {
 			if l := &sub.Layers[i]; l.Prune.Percent > 0 {
 				l.Mask = make([]uint8, l.Size())
@@ -71,7 +73,7 @@ func TestWinogradGradient(t *testing.T) {
 		}
 		want := gradients(plain, false)
 		for _, set := range kernel.Sets() {
-			t.Logf("%s: %dx%d", set.Name, w, h)
+			t.Logf("%s: %dx%d, %v", set.Name, w, h, act)
 			if got := gradients(set, true); got != nil {
 				check.CloseSums(t, got, want, 1e-5, 10)
 				check.Close(t, picked(got, at), slopes, 1e-4)

@@ -18,7 +18,9 @@ type worker struct {
 	epi   kernel.Epilogue
 	views [][]float32
 
-	scratch []float32 // for Winograd
+	scratch      []float32 // for Winograd
+	kept         []float32 // planes that activations keep for the way back
+	scratchPlane []float32
 
 	pictures []*kernel.Tensor // by patch of a shard: the low-resolution picture,
 	goals    []*kernel.Tensor // the high-resolution one, unshuffled,
@@ -28,10 +30,10 @@ type worker struct {
 
 // newWorker allocates for any of the shapes and patches patches a shard.
 func newWorker(set *kernel.Set, g geometry, shapes []*shape, colors, outs, patches int) *worker {
-	layers, total, regs, width := 0, 0, 0, 0
+	layers, total, regs, width, keeps := 0, 0, 0, 0, 0
 	for _, sh := range shapes {
 		layers, total = max(layers, len(sh.layers)), max(total, sh.total)
-		regs, width = max(regs, sh.regs), max(width, sh.width)
+		regs, width, keeps = max(regs, sh.regs), max(width, sh.width), max(keeps, sh.keeps)
 	}
 	w := &worker{set: set, geo: g, acts: make([]kernel.Tensor, layers), views: make([][]float32, 0, width)}
 	if set.WinogradColumns(g.w, g.h) > 0 {
@@ -43,6 +45,9 @@ func newWorker(set *kernel.Set, g geometry, shapes []*shape, colors, outs, patch
 	}
 	_, _, _, size := kernel.Layout(total+regs*width, g.h, g.w, g.border)
 	w.arena = kernel.Aligned(size)
+	if keeps > 0 {
+		w.kept, w.scratchPlane = kernel.Aligned(keeps*g.plane), kernel.Aligned(g.plane)
+	}
 	for i := range regs {
 		w.regs = append(w.regs, w.tensor(total+i*width, width))
 	}
@@ -113,11 +118,17 @@ func (w *worker) place(n *net) {
 func (w *worker) forward(n *net, patch int) *kernel.Tensor {
 	for i := range n.layers {
 		l := &n.layers[i]
-		w.epi = kernel.Epilogue{ReLU: l.ReLU}
+		act := activationOf(l.Act)
+		if w.epi = (kernel.Epilogue{}); act.fuse != nil {
+			act.fuse(&w.epi, l)
+		}
 		if l.Add >= 0 {
 			w.epi.Residual = &w.acts[l.Add]
 		}
 		w.conv(&w.acts[i], w.source(l, patch), &n.ahead[i], n.fwd[i])
+		if act.forward != nil {
+			act.forward(w, n, i)
+		}
 	}
 	return &w.acts[len(n.layers)-1]
 }
@@ -133,8 +144,10 @@ func (w *worker) source(l *space.Layer, patch int) *kernel.Tensor {
 // gradient of its output in register 0.
 func (w *worker) backward(n *net, patch int, partial []float32) {
 	last := len(n.layers) - 1
-	if n.layers[last].ReLU {
-		w.gated(&w.regs[0], &w.regs[0], nil, &w.acts[last])
+	if n.layers[last].Act != space.ActNone {
+		dy := w.register(0, n.layers[last].Out)
+		w.gated(dy, dy, nil, w.gate(n, last))
+		w.bend(n, last, dy, partial)
 	}
 	for s := range n.shape.back {
 		step := &n.shape.back[s]
@@ -142,11 +155,15 @@ func (w *worker) backward(n *net, patch int, partial []float32) {
 		dy := w.register(step.dy, l.Out)
 		w.weightGrad(n, step.layer, dy, w.source(l, patch), partial)
 		if step.sum >= 0 {
-			w.gated(w.register(step.sum, l.Out), dy, w.register(step.base2, l.Out), w.output(step.gate2))
+			sum := w.register(step.sum, l.Out)
+			w.gated(sum, dy, w.register(step.base2, l.Out), w.gate(n, step.gate2))
+			w.bend(n, step.gate2, sum, partial)
 		}
 		if step.dst >= 0 {
-			w.epi = kernel.Epilogue{Residual: w.register(step.base, l.In), Gate: w.output(step.gate)}
-			w.conv(w.register(step.dst, l.In), dy, &n.behind[step.layer], n.back[step.layer])
+			w.epi = kernel.Epilogue{Residual: w.register(step.base, l.In), Gate: w.gate(n, step.gate)}
+			dst := w.register(step.dst, l.In)
+			w.conv(dst, dy, &n.behind[step.layer], n.back[step.layer])
+			w.bend(n, step.gate, dst, partial)
 		}
 	}
 }
@@ -160,12 +177,24 @@ func (w *worker) register(id, c int) *kernel.Tensor {
 	return &w.regs[id]
 }
 
-// output returns the output of a layer, nil for -1.
-func (w *worker) output(layer int) *kernel.Tensor {
-	if layer < 0 {
+// gate returns the output of a layer whose gradient ends where that is not above
+// 0, nil for others and -1.
+func (w *worker) gate(n *net, layer int) *kernel.Tensor {
+	if layer < 0 || !activationOf(n.layers[layer].Act).gated {
 		return nil
 	}
 	return &w.acts[layer]
+}
+
+// bend takes the gradient of a layer's output to that of its sum where gate does
+// not; -1 is no layer.
+func (w *worker) bend(n *net, layer int, dy *kernel.Tensor, partial []float32) {
+	if layer < 0 {
+		return
+	}
+	if back := activationOf(n.layers[layer].Act).backward; back != nil {
+		back(w, n, layer, dy, partial)
+	}
 }
 
 // gated writes dst = gate(a + b); b and gate may be nil. Only networks from

@@ -124,6 +124,21 @@ type supernetJSON struct {
 	Network  string                `json:"network"` // genome of the network that was looked into
 	Layers   []supernet.LayerState `json:"layers"`
 	Warnings []string              `json:"warnings"` // of the layers
+
+	Activations []string `json:"activations,omitempty"` // of blocks, where they are not ReLU in all slots
+}
+
+// activationsOf lists those of any slot; none where all have but ReLU.
+func activationsOf(sp *space.Space) (names []string) {
+	for _, act := range space.Activations() {
+		if slices.ContainsFunc(sp.Slots, func(s space.Slot) bool { return slices.Contains(s.Choices(), act) }) {
+			names = append(names, act.String())
+		}
+	}
+	if slices.Equal(names, []string{space.ReLU.String()}) {
+		return nil
+	}
+	return names
 }
 
 func (a *app) supernetShowCmd() *cobra.Command {
@@ -165,7 +180,7 @@ func (a *app) supernetShowCmd() *cobra.Command {
 				Scale: sp.Scale, Colors: sp.Colors, Widths: sp.Widths, Slots: len(sp.Slots), Schemes: []string{}, Percents: sp.Percents,
 				Splits: append([]int{}, net.Parts.Splits...), Apart: append([]int{}, net.Parts.Apart...), Weights: net.Weights(),
 				Best: best.Genome.String(), Params: best.Params(), MACs: macs, Hash: net.Hash(), Meta: meta,
-				Network: shown.Genome.String(), Layers: layers, Warnings: warningsOf(layers),
+				Network: shown.Genome.String(), Layers: layers, Warnings: warningsOf(layers), Activations: activationsOf(sp),
 			}
 			for _, x := range sp.Schemes {
 				s.Schemes = append(s.Schemes, x.String())
@@ -187,6 +202,9 @@ func (a *app) printSupernet(s *supernetJSON) error {
 	fmt.Fprintf(w, "scale\t%d\n", s.Scale)
 	fmt.Fprintf(w, "widths\t%v\n", s.Widths)
 	fmt.Fprintf(w, "slots\t%d\n", s.Slots)
+	if len(s.Activations) > 0 {
+		fmt.Fprintf(w, "activations\t%s\n", strings.Join(s.Activations, " "))
+	}
 	fmt.Fprintf(w, "schemes\t%s\n", strings.Join(s.Schemes, " "))
 	fmt.Fprintf(w, "ratios\t%v %%\n", s.Percents)
 	if n := 1 + len(s.Splits) + len(s.Apart); n > 1 {

@@ -51,6 +51,7 @@ func TestNoAllocation(t *testing.T) {
 				{"Blend", func() { set.Blend(a, 0.5, b) }},
 				{"SumSquares", func() { set.SumSquares(a) }},
 				{"Gate", func() { set.Gate(a, b, c, d) }},
+				{"PReLUGrad", func() { set.PReLUGrad(a, b, 0.1) }},
 				{"Mul", func() { set.Mul(a, b, c) }},
 				{"Sub", func() { set.Sub(a, b, c) }},
 				{"Max", func() { set.Max(a, b, c) }},

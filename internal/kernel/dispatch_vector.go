@@ -29,6 +29,7 @@ func newSet(isa string) *Set {
 	}
 	e := newElements(own)
 	s.Axpy, s.Blend, s.SumSquares, s.Adam, s.AbsGrad, s.Gate = e.axpy, e.blend, e.sumSquares, e.adam, e.absGrad, e.gate
+	s.PReLUGrad = e.preluGrad
 	s.Tanh, s.Sigmoid = e.tanh, e.sigmoid
 	s.Shuffle, s.Stream, s.Unshuffle = e.shuffle, e.stream, e.unshuffle
 	s.Mul, s.Sub, s.Max = e.pair(1), e.pair(2), e.pair(3)

@@ -38,6 +38,7 @@ const (
 	id_add_f32_avx512
 	id_gate_f32_avx512
 	id_gate_add_f32_avx512
+	id_prelugrad_f32_avx512
 	id_shuffle2_f32_avx512
 	id_stream2_f32_avx512
 	id_shuffle3_f32_avx512
@@ -59,6 +60,7 @@ const (
 	id_add_f32_avx2
 	id_gate_f32_avx2
 	id_gate_add_f32_avx2
+	id_prelugrad_f32_avx2
 	id_shuffle2_f32_avx2
 	id_stream2_f32_avx2
 	id_shuffle3_f32_avx2
@@ -83,6 +85,7 @@ var elementVariants = []Variant{
 	{Name: "add_f32_avx512", Op: OpGate, ISA: "avx512", B: 1, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_add_f32_avx512},
 	{Name: "gate_f32_avx512", Op: OpGate, ISA: "avx512", B: 0, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_gate_f32_avx512},
 	{Name: "gate_add_f32_avx512", Op: OpGate, ISA: "avx512", B: 1, P: 1, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_gate_add_f32_avx512},
+	{Name: "prelugrad_f32_avx512", Op: OpPReLUGrad, ISA: "avx512", B: 0, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_prelugrad_f32_avx512},
 	{Name: "shuffle2_f32_avx512", Op: OpShuffle, ISA: "avx512", B: 2, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_shuffle2_f32_avx512},
 	{Name: "stream2_f32_avx512", Op: OpStream, ISA: "avx512", B: 2, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_stream2_f32_avx512},
 	{Name: "shuffle3_f32_avx512", Op: OpShuffle, ISA: "avx512", B: 3, P: 0, Lanes: 16, Needs: needsAVX512, Runs: hasAVX512, ID: id_shuffle3_f32_avx512},
@@ -104,6 +107,7 @@ var elementVariants = []Variant{
 	{Name: "add_f32_avx2", Op: OpGate, ISA: "avx2", B: 1, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_add_f32_avx2},
 	{Name: "gate_f32_avx2", Op: OpGate, ISA: "avx2", B: 0, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_gate_f32_avx2},
 	{Name: "gate_add_f32_avx2", Op: OpGate, ISA: "avx2", B: 1, P: 1, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_gate_add_f32_avx2},
+	{Name: "prelugrad_f32_avx2", Op: OpPReLUGrad, ISA: "avx2", B: 0, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_prelugrad_f32_avx2},
 	{Name: "shuffle2_f32_avx2", Op: OpShuffle, ISA: "avx2", B: 2, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_shuffle2_f32_avx2},
 	{Name: "stream2_f32_avx2", Op: OpStream, ISA: "avx2", B: 2, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_stream2_f32_avx2},
 	{Name: "shuffle3_f32_avx2", Op: OpShuffle, ISA: "avx2", B: 3, P: 0, Lanes: 8, Needs: needsAVX2, Runs: hasAVX2, ID: id_shuffle3_f32_avx2},
@@ -142,6 +146,8 @@ func runElement(id int, a *elementArgs) {
 		gate_f32_avx512(a)
 	case id_gate_add_f32_avx512:
 		gate_add_f32_avx512(a)
+	case id_prelugrad_f32_avx512:
+		prelugrad_f32_avx512(a)
 	case id_shuffle2_f32_avx512:
 		shuffle2_f32_avx512(a)
 	case id_stream2_f32_avx512:
@@ -184,6 +190,8 @@ func runElement(id int, a *elementArgs) {
 		gate_f32_avx2(a)
 	case id_gate_add_f32_avx2:
 		gate_add_f32_avx2(a)
+	case id_prelugrad_f32_avx2:
+		prelugrad_f32_avx2(a)
 	case id_shuffle2_f32_avx2:
 		shuffle2_f32_avx2(a)
 	case id_stream2_f32_avx2:
@@ -240,6 +248,9 @@ func gate_f32_avx512(a *elementArgs)
 
 //go:noescape
 func gate_add_f32_avx512(a *elementArgs)
+
+//go:noescape
+func prelugrad_f32_avx512(a *elementArgs)
 
 //go:noescape
 func shuffle2_f32_avx512(a *elementArgs)
@@ -303,6 +314,9 @@ func gate_f32_avx2(a *elementArgs)
 
 //go:noescape
 func gate_add_f32_avx2(a *elementArgs)
+
+//go:noescape
+func prelugrad_f32_avx2(a *elementArgs)
 
 //go:noescape
 func shuffle2_f32_avx2(a *elementArgs)

@@ -340,6 +340,42 @@ vector:
 	VZEROUPPER
 	RET
 
+// func prelugrad_f32_avx512(a *elementArgs)
+// Requires: AVX, AVX512F, AVX512VL
+TEXT ·prelugrad_f32_avx512(SB), NOSPLIT, $0-8
+	MOVQ         a+0(FP), DI
+	VBROADCASTSS 56(DI), Z0
+	VPXORD       Z1, Z1, Z1
+	VPXORD       Z2, Z2, Z2
+	MOVQ         (DI), DX
+	MOVQ         8(DI), SI
+	MOVQ         48(DI), CX
+
+vector:
+	VMOVUPS       (DX), Z3
+	VMOVUPS       (SI), Z4
+	VMULPS        Z3, Z0, Z5
+	VCMPPS        $0x11, Z4, Z1, K1
+	VMOVAPS       Z3, K1, Z5
+	VMINPS        Z1, Z4, Z4
+	VFMADD231PS   Z3, Z4, Z2
+	VMOVUPS       Z5, (DX)
+	ADDQ          $+64, DX
+	ADDQ          $+64, SI
+	DECQ          CX
+	JNZ           vector
+	VEXTRACTF64X4 $0x01, Z2, Y4
+	VADDPS        Y2, Y4, Y3
+	VEXTRACTF32X4 $0x01, Y3, X4
+	VADDPS        X3, X4, X3
+	VPERMILPS     $0x0e, X3, X4
+	VADDPS        X3, X4, X3
+	VPERMILPS     $0x01, X3, X4
+	VADDSS        X3, X4, X3
+	VMOVSS        X3, 104(DI)
+	VZEROUPPER
+	RET
+
 // func shuffle2_f32_avx512(a *elementArgs)
 // Requires: AVX, AVX512F
 TEXT ·shuffle2_f32_avx512(SB), NOSPLIT, $0-8
@@ -1022,6 +1058,40 @@ vector:
 	ADDQ    $+32, R8
 	DECQ    CX
 	JNZ     vector
+	VZEROUPPER
+	RET
+
+// func prelugrad_f32_avx2(a *elementArgs)
+// Requires: AVX, FMA3
+TEXT ·prelugrad_f32_avx2(SB), NOSPLIT, $0-8
+	MOVQ         a+0(FP), DI
+	VBROADCASTSS 56(DI), Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	MOVQ         (DI), DX
+	MOVQ         8(DI), SI
+	MOVQ         48(DI), CX
+
+vector:
+	VMOVUPS      (DX), Y3
+	VMOVUPS      (SI), Y4
+	VMULPS       Y3, Y0, Y5
+	VCMPPS       $0x11, Y4, Y1, Y6
+	VBLENDVPS    Y6, Y3, Y5, Y5
+	VMINPS       Y1, Y4, Y4
+	VFMADD231PS  Y3, Y4, Y2
+	VMOVUPS      Y5, (DX)
+	ADDQ         $+32, DX
+	ADDQ         $+32, SI
+	DECQ         CX
+	JNZ          vector
+	VEXTRACTF128 $0x01, Y2, X4
+	VADDPS       X2, X4, X3
+	VPERMILPS    $0x0e, X3, X4
+	VADDPS       X3, X4, X3
+	VPERMILPS    $0x01, X3, X4
+	VADDSS       X3, X4, X3
+	VMOVSS       X3, 104(DI)
 	VZEROUPPER
 	RET
 

@@ -38,6 +38,7 @@ const (
 	id_add_f32_neon
 	id_gate_f32_neon
 	id_gate_add_f32_neon
+	id_prelugrad_f32_neon
 	id_shuffle2_f32_neon
 	id_shuffle3_f32_neon
 	id_shuffle4_f32_neon
@@ -60,6 +61,7 @@ var elementVariants = []Variant{
 	{Name: "add_f32_neon", Op: OpGate, ISA: "neon", B: 1, P: 0, Lanes: 4, Needs: needsNEON, Runs: true, ID: id_add_f32_neon},
 	{Name: "gate_f32_neon", Op: OpGate, ISA: "neon", B: 0, P: 1, Lanes: 4, Needs: needsNEON, Runs: true, ID: id_gate_f32_neon},
 	{Name: "gate_add_f32_neon", Op: OpGate, ISA: "neon", B: 1, P: 1, Lanes: 4, Needs: needsNEON, Runs: true, ID: id_gate_add_f32_neon},
+	{Name: "prelugrad_f32_neon", Op: OpPReLUGrad, ISA: "neon", B: 0, P: 0, Lanes: 4, Needs: needsNEON, Runs: true, ID: id_prelugrad_f32_neon},
 	{Name: "shuffle2_f32_neon", Op: OpShuffle, ISA: "neon", B: 2, P: 0, Lanes: 4, Needs: needsNEON, Runs: true, ID: id_shuffle2_f32_neon},
 	{Name: "shuffle3_f32_neon", Op: OpShuffle, ISA: "neon", B: 3, P: 0, Lanes: 4, Needs: needsNEON, Runs: true, ID: id_shuffle3_f32_neon},
 	{Name: "shuffle4_f32_neon", Op: OpShuffle, ISA: "neon", B: 4, P: 0, Lanes: 4, Needs: needsNEON, Runs: true, ID: id_shuffle4_f32_neon},
@@ -96,6 +98,8 @@ func runElement(id int, a *elementArgs) {
 		gate_f32_neon(a)
 	case id_gate_add_f32_neon:
 		gate_add_f32_neon(a)
+	case id_prelugrad_f32_neon:
+		prelugrad_f32_neon(a)
 	case id_shuffle2_f32_neon:
 		shuffle2_f32_neon(a)
 	case id_shuffle3_f32_neon:
@@ -148,6 +152,9 @@ func gate_f32_neon(a *elementArgs)
 
 //go:noescape
 func gate_add_f32_neon(a *elementArgs)
+
+//go:noescape
+func prelugrad_f32_neon(a *elementArgs)
 
 //go:noescape
 func shuffle2_f32_neon(a *elementArgs)

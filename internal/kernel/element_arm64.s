@@ -311,6 +311,33 @@ vector:
 	CBNZ    R6, vector
 	RET
 
+// func prelugrad_f32_neon(a *elementArgs)
+TEXT ·prelugrad_f32_neon(SB), NOSPLIT, $0-8
+	MOVD    a+0(FP), R0
+	ADD     $56, R0, R7
+	VLD1R   (R7), [V0.S4]
+	VEOR    V1.B16, V1.B16, V1.B16
+	VEOR    V2.B16, V2.B16, V2.B16
+	MOVD    0(R0), R1
+	MOVD    8(R0), R2
+	MOVD    48(R0), R6
+
+vector:
+	FMOVQ   (R1), F3
+	FMOVQ.P 16(R2), F4
+	WORD    $0x6e20dc65 // fmul v5.4s, v3.4s, v0.4s
+	WORD    $0x4ea0c886 // fcmgt v6.4s, v4.4s, #0.0
+	VBIT    V6.B16, V3.B16, V5.B16
+	WORD    $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	VFMLA   V3.S4, V4.S4, V2.S4
+	FMOVQ.P F5, 16(R1)
+	SUB     $1, R6, R6
+	CBNZ    R6, vector
+	WORD    $0x6e22d442 // faddp v2.4s, v2.4s, v2.4s
+	WORD    $0x6e22d442 // faddp v2.4s, v2.4s, v2.4s
+	FMOVS   F2, 104(R0)
+	RET
+
 // func shuffle2_f32_neon(a *elementArgs)
 TEXT ·shuffle2_f32_neon(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0

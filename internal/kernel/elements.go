@@ -13,6 +13,7 @@ type elements struct {
 	lanes                      int
 	axpyID, blendID, squaresID int
 	adamID, absGradID, tanhID  int
+	preluGradID                int
 	gateID                     [2][2]int // adds, gates
 	pairID                     [4]int    // by OpPair's numbers
 	shuffleID, unshuffleID     [5]int    // by rows, -1: none
@@ -37,6 +38,8 @@ func newElements(variants []Variant) *elements {
 			e.absGradID = v.ID
 		case OpGate:
 			e.gateID[v.B][v.P] = v.ID
+		case OpPReLUGrad:
+			e.preluGradID = v.ID
 		case OpPair:
 			e.pairID[v.B] = v.ID
 		case OpTanh:
@@ -162,6 +165,10 @@ func (e *elements) gate(dst, a, b, gate []float32) {
 		return
 	}
 	e.each(e.gateID[adds][gates], n, elementArgs{}, [4][]float32{dst, a[:n], b, gate})
+}
+
+func (e *elements) preluGrad(dst, out []float32, slope float32) float64 {
+	return e.each(e.preluGradID, len(dst), elementArgs{s0: [2]float32{slope}}, [4][]float32{dst, out[:len(dst)]})
 }
 
 // pair is the operation of two slices with that number.

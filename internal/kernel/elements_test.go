@@ -187,6 +187,21 @@ func sameGate(t *testing.T, rng *rand.Rand, f func(dst, a, b, gate []float32), a
 	}
 }
 
+func samePReLUGrad(t *testing.T, rng *rand.Rand, f func(dst, out []float32, slope float32) float64) {
+	t.Helper()
+	for _, n := range lengths() {
+		out, got := check.Guarded(t, rng, n), check.Guarded(t, rng, n)
+		sprinkle(rng, out, 0, math.Copysign(0, -1))
+		was, want, slope := slices.Clone(out), slices.Clone(got), rng.Float32()
+		wantSum, gotSum := preluGradScalar(want, out, slope), f(got, out, slope)
+		check.Close(t, got, want, 0)
+		check.CloseSums(t, []float32{float32(gotSum)}, []float32{float32(wantSum)}, 1e-5, float64(n))
+		if !slices.Equal(out, was) {
+			t.Fatalf("n=%d: the kernel wrote to its input", n)
+		}
+	}
+}
+
 func sameShuffle(t *testing.T, rng *rand.Rand, f func(dst []float32, src [4][]float32, n int), n int) {
 	t.Helper()
 	for _, w := range lengths() {
@@ -238,6 +253,7 @@ func TestSets(t *testing.T) {
 					sameGate(t, rng, set.Gate, adds, gates)
 				}
 			}
+			samePReLUGrad(t, rng, set.PReLUGrad)
 			for n := 2; n <= 4; n++ {
 				sameShuffle(t, rng, set.Shuffle, n)
 				sameShuffle(t, rng, set.Stream, n)
@@ -259,6 +275,11 @@ func TestScalarElements(t *testing.T) {
 	check.Close(t, []float64{sumSquaresScalar(x)}, []float64{21}, 0)
 	gateScalar(dst, x, []float32{1, 1, 1}, []float32{1, 0, float32(nan)})
 	check.Close(t, dst, []float32{2, 0, 0}, 0)
+
+	copy(dst, []float32{1, 2, 3})
+	sum := preluGradScalar(dst, []float32{2, -0.5, 0}, 0.5)
+	check.Close(t, dst, []float32{1, 1, 1.5}, 0)
+	check.Close(t, []float64{sum}, []float64{-1}, 0)
 
 	loss := absGradScalar(dst, []float32{3, 1, 2}, []float32{1, 2, 2}, 0.5)
 	check.Close(t, dst, []float32{0.5, -0.5, 0}, 0)

@@ -5,7 +5,7 @@ import "math"
 // scalar is the reference: plain loops, the meaning of every other Set.
 var scalar = &Set{
 	Name: "go", Conv: convScalar, WeightGrad: weightGradScalar, Axpy: axpyScalar, Blend: blendScalar,
-	SumSquares: sumSquaresScalar, Gate: gateScalar, Adam: adamScalar, AbsGrad: absGradScalar,
+	SumSquares: sumSquaresScalar, Gate: gateScalar, PReLUGrad: preluGradScalar, Adam: adamScalar, AbsGrad: absGradScalar,
 	Tanh: tanhScalar, Sigmoid: sigmoidScalar, Mul: mulScalar, Sub: subScalar, Max: maxScalar, Shuffle: shuffleScalar, Stream: shuffleScalar, Unshuffle: unshuffleScalar, peak: peakScalar,
 	Winograd: (*Winograd).Conv, WinogradGrad: winogradGradScalar, winograd: winogradGo,
 }
@@ -112,6 +112,16 @@ func gateScalar(dst, a, b, gate []float32) {
 		}
 		dst[i] = v
 	}
+}
+
+func preluGradScalar(dst, out []float32, slope float32) (sum float64) {
+	for i, v := range out[:len(dst)] {
+		sum += float64(dst[i] * min(v, 0))
+		if !(v > 0) {
+			dst[i] *= slope
+		}
+	}
+	return sum
 }
 
 func adamScalar(w, m, v, g []float32, rate, b1, b2, eps float32) {

@@ -82,6 +82,11 @@ type Set struct {
 	// gate > 0 (everywhere passes where gate is nil). dst may be a or b.
 	Gate func(dst, a, b, gate []float32)
 
+	// PReLUGrad takes the gradient dst of PReLU's output out, whose slope is above
+	// 0, to that of its input: dst *= slope where not out > 0. It returns the sum of
+	// dst*min(out, 0) over dst as it was, slope times the slope's gradient.
+	PReLUGrad func(dst, out []float32, slope float32) float64
+
 	// Adam makes one step of Kingma & Ba (arXiv:1412.6980) with the moments m
 	// and v and the gradient g: rate is the step already corrected for bias.
 	//	m = b1*m + (1-b1)*g; v = b2*v + (1-b2)*g*g; w -= rate * m / (sqrt(v) + eps)

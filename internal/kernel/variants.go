@@ -14,6 +14,7 @@ const (
 	OpAdam             Op = "adam"
 	OpAbsGrad          Op = "absgrad"
 	OpGate             Op = "gate" // B is 1 if it adds, P is 1 if it gates
+	OpPReLUGrad        Op = "prelugrad"
 	OpWinogradFilter   Op = "winograd-filter"
 	OpWinogradUnfilter Op = "winograd-unfilter"
 	OpWinogradTurn     Op = "winograd-turn"

@@ -22,6 +22,7 @@ var variantTests = map[Op]func(*testing.T, *rand.Rand, Variant){
 	OpAdam:             testAdamVariant,
 	OpAbsGrad:          testAbsGradVariant,
 	OpGate:             testGateVariant,
+	OpPReLUGrad:        testPReLUGradVariant,
 	OpTanh:             testTanhVariant,
 	OpPair:             testPairVariant,
 	OpWinogradFilter:   testWinogradFilterVariant,
@@ -163,6 +164,10 @@ func testAbsGradVariant(t *testing.T, rng *rand.Rand, v Variant) {
 
 func testGateVariant(t *testing.T, rng *rand.Rand, v Variant) {
 	sameGate(t, rng, newElements(only(v)).gate, v.B == 1, v.P == 1)
+}
+
+func testPReLUGradVariant(t *testing.T, rng *rand.Rand, v Variant) {
+	samePReLUGrad(t, rng, newElements(only(v)).preluGrad)
 }
 
 // testWinogradVariant looks at the widths around strips of a few vectors of

@@ -37,6 +37,7 @@ func elementFile() *file {
 		f.gate(s, true, false)
 		f.gate(s, false, true)
 		f.gate(s, true, true)
+		f.preluGrad(s)
 		f.shuffles(s)
 	}
 	return f
@@ -274,5 +275,34 @@ func (f *file) gate(s isa, add, gated bool) {
 		}
 		c.VMOVUPS(s.v(1), p["dst"])
 	})
+	f.end()
+}
+
+// preluGrad: dst *= s0 where not a > 0; sum = min(a, 0)*dst, before, summed.
+func (f *file) preluGrad(s isa) {
+	f.begin("prelugrad_f32_"+s.name, f.row(s, "OpPReLUGrad", 0, 0))
+	c := f.ctx
+	f.number(s, "s0", 0)
+	f.zero(s, 1)
+	f.zero(s, 2)
+	slope, zero, sum := s.v(0), s.v(1), s.v(2)
+	d, a, r, m := s.v(3), s.v(4), s.v(5), s.v(6)
+	f.loop(s, []string{"dst", "a"}, func(p map[string]Mem) {
+		c.VMOVUPS(p["dst"], d)
+		c.VMOVUPS(p["a"], a)
+		c.VMULPS(d, slope, r)
+		if s.bytes == 64 {
+			c.VCMPPS(Imm(less), a, zero, reg.K1)
+			c.VMOVAPS(d, reg.K1, r)
+		} else {
+			c.VCMPPS(Imm(less), a, zero, m)
+			c.VBLENDVPS(m, d, r, r)
+		}
+		c.VMINPS(zero, a, a)
+		c.VFMADD231PS(d, a, sum)
+		c.VMOVUPS(r, p["dst"])
+	})
+	f.horizontal(s, 2, 3)
+	c.VMOVSS(s.v(3).AsX(), f.args.at(reg.RDI, "sum"))
 	f.end()
 }

@@ -17,6 +17,7 @@ func neonElementFile() *neonFile {
 	f.gate(true, false)
 	f.gate(false, true)
 	f.gate(true, true)
+	f.preluGrad()
 	for n := 2; n <= 4; n++ {
 		f.shuffle(n)
 	}
@@ -230,6 +231,27 @@ func (f *neonFile) gate(add, gated bool) {
 		}
 		f.put(0, "dst")
 	})
+	f.end()
+}
+
+// preluGrad: as on amd64.
+func (f *neonFile) preluGrad() {
+	f.begin("prelugrad_f32_neon", f.row(neon, "OpPReLUGrad", 0, 0))
+	const slope, zero, sum, d, a, r, m = 0, 1, 2, 3, 4, 5, 6
+	f.number("s0", slope, neonTmp)
+	f.zero(zero)
+	f.zero(sum)
+	f.loop([]string{"dst", "a"}, func() {
+		f.peek("dst", d)
+		f.next("a", a)
+		f.word(fmul(r, d, slope))
+		f.word(fcmgt0(m, a))
+		f.op("VBIT", "V%d.B16, V%d.B16, V%d.B16", m, d, r)
+		f.word(fmin(a, a, zero))
+		f.fmla(sum, a, d)
+		f.put(r, "dst")
+	})
+	f.putSum(sum)
 	f.end()
 }
 
