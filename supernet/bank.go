@@ -37,7 +37,7 @@ func (t *tensor) stored() string {
 // slots came to 34.9 dB on Set5 x2 with a pace of 1 for all, to 36.6 with these.
 const (
 	skipPace = 0.02
-	tailPace = 0.1
+	tailPace = 0.03
 )
 
 // paceOf is larger where a channel sums few products, whose weights are larger;

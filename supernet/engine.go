@@ -184,6 +184,7 @@ type optimizer struct {
 	good state // snapshot
 
 	muons  []*muon         // by tensor; nil: by Adam
+	levels []*level        // by tensor; nil: its filters may sum to anything
 	rate   float64         // of this step
 	spread func(tasks int) // calls move for every task, in any order
 
@@ -218,9 +219,12 @@ func newOptimizer(set *kernel.Set, b *bank) optimizer {
 	o.losses, o.norms = make([]float64, 0, history), make([]float64, 0, history)
 	o.median = make([]float64, 0, history)
 	for i := range b.tensors {
-		o.muons = append(o.muons, nil)
-		if t := &b.tensors[i]; byMuon(t) {
+		o.muons, o.levels = append(o.muons, nil), append(o.levels, nil)
+		switch t := &b.tensors[i]; {
+		case byMuon(t):
 			o.muons[i] = newMuon(t)
+		case t.name == "head":
+			o.levels[i] = newLevel(t)
 		}
 	}
 	o.snapshot()
@@ -316,7 +320,14 @@ func (o *optimizer) move(i int) {
 		}
 		b = t.s
 	}
+	level := o.levels[i]
+	if level != nil {
+		level.note(o.bank.weights(t))
+	}
 	o.adam(a, b, rate)
+	if level != nil {
+		level.hold(o.bank.weights(t))
+	}
 }
 
 // adam moves the numbers [a, b).

@@ -101,6 +101,9 @@ func newTuner(subnet *space.Subnet, lessons *Lessons, src Source, o FineTuneOpti
 		if m := e.opt.muons[i]; m != nil {
 			m.mask = mask
 		}
+		if l := e.opt.levels[i]; l != nil {
+			l.mask = mask
+		}
 	}
 	t.descent = descent{
 		engine: e, feed: newFeed(src, o.Seed, o.Batch, o.Patch, subnet.Colors, subnet.Scale),

@@ -45,7 +45,7 @@ func TestFineTune(t *testing.T) {
 		}
 		return sum, nil
 	}
-	o := FineTuneOptions{Steps: 60, Batch: 4, Patch: 12, Rate: 2e-3, Distill: 0.2, Seed: 1, Threads: 2}
+	o := FineTuneOptions{Steps: 120, Batch: 4, Patch: 12, Rate: 2e-3, Distill: 0.2, Seed: 1, Threads: 2}
 	steps := 0
 	o.Progress = func(n int) {
 		if steps++; n != steps {

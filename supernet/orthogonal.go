@@ -18,7 +18,7 @@ import (
 const (
 	momentum    = 0.95
 	orthogonals = 5   // iterations of Newton and Schulz
-	muonPace    = 0.5 // root mean square of an update / learning rate
+	muonPace    = 0.5 // root mean square of an update / (learning rate * the tensor's pace)
 	// vanished is the norm of a momentum that counts as none: those of live layers
 	// are about 1e-3. A block whose ReLUs are all dead gets no gradient, and what
 	// is left of its momentum must not be made a step of full length, nor a number
@@ -37,7 +37,8 @@ func byMuon(t *tensor) bool { return strings.Contains(t.name, "/") && t.out >= 4
 // is kept with no more rows than columns.
 type muon struct {
 	rows, columns int
-	flip          bool // columns are the output channels
+	flip          bool    // columns are the output channels
+	pace          float64 // of the tensor
 	x, y          *kernel.Tensor
 	s, p          *kernel.Tensor // rows x rows
 	onX, onS      []kernel.Block // rows x rows times x, and times s or p
@@ -48,7 +49,7 @@ type muon struct {
 }
 
 func newMuon(t *tensor) *muon {
-	m := &muon{rows: t.out, columns: t.in * t.k * t.k}
+	m := &muon{rows: t.out, columns: t.in * t.k * t.k, pace: t.pace}
 	if m.flip = m.rows > m.columns; m.flip {
 		m.rows, m.columns = m.columns, m.rows
 	}
@@ -94,7 +95,7 @@ func (m *muon) update(set *kernel.Set, w, past, g []float32, rate float64) {
 		}
 	}
 	m.orthogonalise(set)
-	step := float32(rate * muonPace * math.Sqrt(float64(m.columns)))
+	step := float32(rate * m.pace * muonPace * math.Sqrt(float64(m.columns)))
 	each(func(i int, at *float32) {
 		if m.mask == nil || m.mask[i] != 0 {
 			w[i] -= step * *at

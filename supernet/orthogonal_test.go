@@ -21,9 +21,10 @@ func TestMuon(t *testing.T) {
 			for i := range g {
 				g[i] = float32(rng.NormFloat64())
 			}
+			tens.pace = paceOf(tens)
 			m := newMuon(tens)
 			m.update(set, w, past, g, 1)
-			scale := -muonPace * math.Sqrt(float64(max(tens.out, n)))
+			scale := -muonPace * tens.pace * math.Sqrt(float64(max(tens.out, n)))
 			// The update over its scale, u, times its own transpose is near I.
 			rows, columns := min(tens.out, n), max(tens.out, n)
 			at := func(x []float32, r, c int) float64 {

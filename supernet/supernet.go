@@ -137,14 +137,14 @@ func (s *Supernet) refs(net *space.Subnet) []int {
 // means the same whatever kinds of blocks it went through. That alone is worth
 // 0.5 dB to lean networks and more to deep ones of one kind.
 const (
-	branchGain = 0.1  // last convolution of a residual branch
-	leanGain   = 0.2  // lean convolution, around the identity
-	tailGain   = 0.01 // tail: its output adds to the bicubic picture
-	meanLuma   = 0.45 // of usual pictures; the head starts blind to it
+	branchGain = 0.1   // last convolution of a residual branch
+	leanGain   = 0.2   // lean convolution, around the identity
+	tailGain   = 0.002 // tail: its output adds to the bicubic picture
+	headGain   = 5     // head: what it sees, differences of neighbours, is small beside luma
 )
 
 func (s *Supernet) initialise(t *tensor, rng *rand.Rand) {
-	w, bias := s.bank.weights(t), s.bank.bias(t)
+	w := s.bank.weights(t)
 	if t.name == "skip" {
 		bicubic(w, s.Space.Colors, s.Space.Scale)
 		return
@@ -156,11 +156,7 @@ func (s *Supernet) initialise(t *tensor, rng *rand.Rand) {
 	}
 	switch {
 	case t.name == "head":
-		for o := range bias {
-			for _, x := range w[o*row : (o+1)*row] {
-				bias[o] -= meanLuma * x
-			}
-		}
+		newLevel(t).hold(w)
 	case t.identity():
 		for o := range t.out {
 			w[o*row+o*t.k*t.k+t.k*t.k/2]++
@@ -174,6 +170,8 @@ func (t *tensor) std() float64 {
 	gain := 1.0
 	layer := t.blockOf()
 	switch {
+	case t.name == "head":
+		gain = headGain
 	case t.name == "tail":
 		gain = tailGain
 	case layer == "wide/conv" || layer == "plain/conv2":
