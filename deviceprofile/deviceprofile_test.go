@@ -162,6 +162,50 @@ func TestPredictGraph(t *testing.T) {
 	}
 }
 
+// TestPredictActivations: a SiLU takes longer than a ReLU, whether its time was
+// measured or not, and what no network had is not in a profile.
+func TestPredictActivations(t *testing.T) {
+	sp := tiny()
+	for i := range sp.Slots {
+		sp.Slots[i].Activations = space.Activations()
+	}
+	for name, p := range map[string]*Profile{"evosr": known(), "another runtime": knownGraph()} {
+		p.Layer["layer"]["relu"] = 1e-4
+		if !p.External() {
+			delete(p.Layer["layer"], "relu")
+		}
+		ms := func(act space.Activation) float64 {
+			g := space.Genome{Width: 8, Slots: []space.Gene{{Kind: space.Plain, Expansion: 1, Activation: act}, {}, {}}}
+			ms, _, _ := p.Predict(compile(t, sp, g, 1), 320, 180, sp.Scale)
+			return ms
+		}
+		p.Layer["layer"]["silu"] = 2
+		if p.External() {
+			p.Layer["layer"]["silu"], p.Layer["layer"]["prelu"] = 1e-3, 2e-4
+		}
+		if err := p.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		relu, prelu, silu := ms(space.ReLU), ms(space.PReLU), ms(space.SiLU)
+		if !(silu > relu) || p.External() != (prelu > relu) {
+			t.Errorf("%s: %v, %v and %v ms", name, relu, prelu, silu)
+		}
+		delete(p.Layer["layer"], "silu")
+		delete(p.Layer["layer"], "prelu")
+		if err := p.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		if now := ms(space.SiLU); !(now > ms(space.ReLU)) || ms(space.PReLU) != ms(space.ReLU) {
+			t.Errorf("%s without the terms: %v, %v and %v ms", name, ms(space.ReLU), ms(space.PReLU), now)
+		}
+		m := p.model()
+		p.set(m, [][]float64{make([]float64, len(m.layer))})
+		if _, has := p.Layer["layer"]["silu"]; has {
+			t.Errorf("%s: a term that nothing counted is in the profile", name)
+		}
+	}
+}
+
 // TestPredictGrows: more of anything must not cost less.
 func TestPredictGrows(t *testing.T) {
 	p, sp := known(), tiny()

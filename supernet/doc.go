@@ -2,8 +2,8 @@
 // which every network of a space.Space is cut, its training, and the
 // fine-tuning of one network that was cut out.
 //
-// Every slot has tensors of its own for each kind of block it may hold, at the
-// slot's largest width and expansion; a subnet takes the first channels of
+// Every slot has tensors of its own for each kind of block and each activation that
+// it may hold, at the slot's largest width and expansion; a subnet takes the first channels of
 // them. Head, tail and skip are shared by all. The skip starts as bicubic
 // interpolation and everything else adds nearly nothing to it, so that a new
 // Supernet is a bicubic upscaler.

@@ -37,6 +37,9 @@ func noisy(sp *space.Space, seed uint64) *Supernet {
 				part[j] += float32(std * rng.NormFloat64())
 			}
 		}
+		for j := range s.bank.slope(t) {
+			s.bank.slope(t)[j] = 0.01 + rng.Float32()
+		}
 	}
 	return s
 }
