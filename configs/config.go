@@ -64,7 +64,7 @@ type Train struct {
 	Steps         int       // 0 takes the weights of From as they are
 	Batch         int       // patches a step
 	Patch         int       // side of a patch, pixels of low resolution
-	Rate          float64   // peak learning rate of Adam
+	Rate          float64   // peak learning rate
 	Subnets       int       // random subnets a step beside the largest and the smallest
 	LargestPruned int       // of Subnets, those that are the largest network with random prunings
 	SubnetBatch   int       // patches of a step that each network but the largest is trained on; 0: all

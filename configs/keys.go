@@ -124,7 +124,7 @@ func keys() []key {
 		{section: "train", name: "patch", value: "32", lo: 8, hi: 256, field: func(d *draft) any { return &d.Train.Patch },
 			doc: "side of a patch, pixels of low resolution"},
 		{section: "train", name: "rate", value: "0.0015", lo: 1e-8, hi: 1, field: func(d *draft) any { return &d.Train.Rate },
-			doc: "peak learning rate of Adam"},
+			doc: "peak learning rate"},
 		{section: "train", name: "subnets", value: "3", lo: 0, hi: 64, field: func(d *draft) any { return &d.Train.Subnets },
 			doc: "random subnets a step beside the largest and the smallest"},
 		{section: "train", name: "subnet_batch", value: "0", lo: 0, hi: 1024, field: func(d *draft) any { return &d.Train.SubnetBatch },

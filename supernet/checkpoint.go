@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-const formatTraining = "training/6"
+const formatTraining = "training/7"
 
 // progress is the part of a checkpoint that is not tensors.
 type progress struct {
