@@ -7,9 +7,9 @@ package supernet
 // brightness, which has ten times their size. With it in the trunk, a small step
 // of any layer moves every ReLU's input by as much as the details do that the
 // layer is to tell apart, so that only strong edges pass; and the zeros around a
-// patch look like an edge (docs/training.md). New
-// heads sum to zero. Weights from elsewhere keep their sums, as training would
-// otherwise begin with another network than the one that it was given.
+// patch look like an edge (docs/training.md). New heads sum to zero. Weights from
+// elsewhere keep their sums, as training would otherwise begin with another
+// network than the one that it was given.
 type level struct {
 	taps int       // weights of one filter for one input channel
 	sums []float32 // of those, where hold is to bring them
