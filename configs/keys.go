@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"fmt"
 	"slices"
 
 	"evosr/space"
@@ -51,18 +52,11 @@ const maxList = 64 // entries of a list
 
 var objectives = []string{"psnr_db", "ssim", "latency_ms", "params", "macs"}
 
-func schemeWords() []string {
+// wordsOf is how a config writes the rows of a table.
+func wordsOf[T fmt.Stringer](rows []T) []string {
 	var list []string
-	for _, s := range space.Schemes() {
-		list = append(list, s.String())
-	}
-	return list
-}
-
-func activationWords() []string {
-	var list []string
-	for _, a := range space.Activations() {
-		list = append(list, a.String())
+	for _, r := range rows {
+		list = append(list, r.String())
 	}
 	return list
 }
@@ -106,11 +100,11 @@ func keys() []key {
 			doc: "expansions of a plain block (3x3, 3x3): hidden channels / trunk width"},
 		{section: "space", name: "lean", value: "true", field: func(d *draft) any { return &d.alike.Lean },
 			doc: "a slot may hold a single 3x3"},
-		{section: "space", name: "activations", value: "[relu]", words: activationWords(), field: func(d *draft) any { return &d.alike.Activations },
+		{section: "space", name: "activations", value: "[relu]", words: wordsOf(space.Activations()), field: func(d *draft) any { return &d.alike.Activations },
 			doc: "of a block, those of the largest and the smallest network first: relu, leaky (slope 0.1), prelu (learned slopes), silu"},
 		{section: "space", name: "slots", value: "6", lo: 1, hi: space.MaxSlots, field: func(d *draft) any { return (*slotList)(d) },
 			doc: "slots of the trunk: a number, or a list of {skip, wide, plain, lean, activations}"},
-		{section: "space", name: "schemes", value: "[filter, block4, block8, unstructured]", words: schemeWords(), field: func(d *draft) any { return &d.Space.Schemes },
+		{section: "space", name: "schemes", value: "[filter, block4, block8, unstructured]", words: wordsOf(space.Schemes()), field: func(d *draft) any { return &d.Space.Schemes },
 			doc: "how a convolution may be pruned; dense is always allowed"},
 		{section: "space", name: "ratios", value: "[0.25, 0.5, 0.75, 0.85]", lo: 0.01, hi: space.MaxPercent / 100., field: func(d *draft) any { return (*ratios)(&d.Space.Percents) },
 			doc: "pruned weights / all weights to choose from, ascending, whole percents"},
@@ -227,12 +221,8 @@ func (d *draft) settle() {
 // draftOf is the inverse of settle.
 func draftOf(c *Config) *draft {
 	d := &draft{Config: *c, each: c.Space.Slots}
-	if n := len(d.each); n > 0 && !slices.ContainsFunc(d.each, func(s space.Slot) bool { return !sameSlot(s, d.each[0]) }) {
+	if n := len(d.each); n > 0 && !slices.ContainsFunc(d.each, func(s space.Slot) bool { return !s.Same(d.each[0]) }) {
 		d.count, d.alike, d.each = n, d.each[0], nil
 	}
 	return d
-}
-
-func sameSlot(a, b space.Slot) bool {
-	return a.Skip == b.Skip && a.Lean == b.Lean && slices.Equal(a.Wide, b.Wide) && slices.Equal(a.Plain, b.Plain) && slices.Equal(a.Choices(), b.Choices())
 }

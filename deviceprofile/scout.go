@@ -125,7 +125,7 @@ func simple(sp *space.Space) []space.Genome {
 		empty := space.Genome{Width: w, Slots: make([]space.Gene, len(sp.Slots))}
 		add(empty)
 		for i, s := range sp.Slots {
-			if i > 0 && same(s, sp.Slots[0]) {
+			if i > 0 && s.Same(sp.Slots[0]) {
 				continue
 			}
 			var genes []space.Gene
@@ -148,8 +148,4 @@ func simple(sp *space.Space) []space.Genome {
 		}
 	}
 	return list
-}
-
-func same(a, b space.Slot) bool {
-	return a.Skip == b.Skip && a.Lean == b.Lean && slices.Equal(a.Wide, b.Wide) && slices.Equal(a.Plain, b.Plain) && slices.Equal(a.Choices(), b.Choices())
 }

@@ -67,7 +67,7 @@ func (a Activation) Slope() (start float32, learned bool) {
 }
 
 // Choices are the activations that a block in the slot may have.
-func (s *Slot) Choices() []Activation {
+func (s Slot) Choices() []Activation {
 	if len(s.Activations) == 0 {
 		return []Activation{ReLU}
 	}
@@ -75,7 +75,7 @@ func (s *Slot) Choices() []Activation {
 }
 
 // Blocks says whether the slot may hold any block.
-func (s *Slot) Blocks() bool { return s.Lean || len(s.Wide) > 0 || len(s.Plain) > 0 }
+func (s Slot) Blocks() bool { return s.Lean || len(s.Wide) > 0 || len(s.Plain) > 0 }
 
 // LearnedSlopes says whether the slopes of layer i are trained, or given like
 // a leaky ReLU's. A network without a genome has learned ones where they differ.

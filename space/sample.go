@@ -183,11 +183,7 @@ func (sp *Space) Normal(g Genome) Genome {
 
 // alike says whether all slots offer the same.
 func (sp *Space) alike() bool {
-	first := sp.Slots[0]
-	return !slices.ContainsFunc(sp.Slots, func(s Slot) bool {
-		return s.Skip != first.Skip || s.Lean != first.Lean || !slices.Equal(s.Wide, first.Wide) || !slices.Equal(s.Plain, first.Plain) ||
-			!slices.Equal(s.Choices(), first.Choices())
-	})
+	return !slices.ContainsFunc(sp.Slots, func(s Slot) bool { return !s.Same(sp.Slots[0]) })
 }
 
 func (sp *Space) randomBlock(rng *rand.Rand, slot int, skip bool) Gene {

@@ -79,6 +79,11 @@ type Slot struct {
 	Activations []Activation // of a block, the largest and the smallest network's first; none: ReLU
 }
 
+// Same says whether two slots may hold the same.
+func (s Slot) Same(o Slot) bool {
+	return s.Skip == o.Skip && s.Lean == o.Lean && slices.Equal(s.Wide, o.Wide) && slices.Equal(s.Plain, o.Plain) && slices.Equal(s.Choices(), o.Choices())
+}
+
 // Space is everything a search may choose from.
 type Space struct {
 	Scale    int      // 2, 3 or 4
