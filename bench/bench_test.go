@@ -12,20 +12,20 @@ import (
 	"time"
 
 	"evosr/internal/kernel"
-	"evosr/space"
+	"evosr/network"
 )
 
 // tiny is a network of every operator of ours that takes no time.
-func tiny() *network {
-	return &network{name: "tiny", what: "one wide block", shape: func() *space.Subnet { return wdsr(8, 1) }}
+func tiny() *subject {
+	return &subject{name: "tiny", what: "one wide block", shape: func() *network.Subnet { return wdsr(8, 1) }}
 }
 
 func small(rivals ...rival) *bench {
 	return &bench{ours: ours{kernel.Best()}, rivals: rivals, peak: map[int]float64{}}
 }
 
-func testTask(n *network) task {
-	return task{network: n, size: size{24, 16}, variants: []variant{variants()[0], variants()[2]}, threads: threadsToTest(), pace: pace{least: 1}}
+func testTask(n *subject) task {
+	return task{subject: n, size: size{24, 16}, variants: []variant{variants()[0], variants()[2]}, threads: threadsToTest(), pace: pace{least: 1}}
 }
 
 // threadsToTest are 1 and 2 where there are two cores.

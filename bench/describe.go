@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"fmt"
 
+	"evosr/network"
 	"evosr/onnx"
-	"evosr/space"
 )
 
 // describe writes an ONNX file's network for the rivals that are libraries of
@@ -40,12 +40,12 @@ func describe(model []byte) ([]byte, error) {
 			fmt.Fprint(&text, " ", j)
 		}
 		in := g.Colors
-		if j := n.Inputs[0]; j != space.Picture {
+		if j := n.Inputs[0]; j != network.Picture {
 			in = channels[j]
 		}
 		stride, groups := n.Inside()
 		edge := 0
-		if n.Border == space.Edge {
+		if n.Border == network.Edge {
 			edge = 1
 		}
 		fmt.Fprintln(&text, "", in, channels[i], n.Kernel, stride, groups, n.Pad[0], n.Pad[1], n.Pad[2], n.Pad[3], n.Grow, edge,

@@ -40,7 +40,7 @@ func main() {
 
 // options are what the flags say.
 type options struct {
-	networks []network
+	networks []subject
 	variants []variant
 	threads  []int
 	sizes    []size
@@ -145,7 +145,7 @@ func quickly() map[string]string {
 
 func toDuration(seconds float64) time.Duration { return time.Duration(seconds * float64(time.Second)) }
 
-func networkName(n network) string { return n.name }
+func networkName(n subject) string { return n.name }
 func variantName(v variant) string { return v.name }
 
 func names[T any](list []T, name func(T) string) []string {
@@ -218,7 +218,7 @@ func run(args []string, out, talk io.Writer) (err error) {
 	tasks := o.tasks()
 	begin := time.Now()
 	for i, t := range tasks {
-		fmt.Fprintf(talk, "%3.0f s: %s at %v, %d of %d\n", time.Since(begin).Seconds(), t.network.name, t.size, i+1, len(tasks))
+		fmt.Fprintf(talk, "%3.0f s: %s at %v, %d of %d\n", time.Since(begin).Seconds(), t.subject.name, t.size, i+1, len(tasks))
 		result, err := b.measure(t)
 		if err != nil {
 			return err

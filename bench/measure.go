@@ -55,7 +55,7 @@ type cell struct {
 
 // task is one network at one size: which rows, and for how long.
 type task struct {
-	network  *network
+	subject  *subject
 	size     size
 	variants []variant
 	threads  []int
@@ -75,25 +75,25 @@ func (b *bench) measure(t task) (result, error) {
 		}
 	}()
 	if err != nil {
-		return result{}, fmt.Errorf("bench: %s: %w", t.network.name, err)
+		return result{}, fmt.Errorf("bench: %s: %w", t.subject.name, err)
 	}
 	for i := range cells {
 		c := &cells[i]
 		if c.differences, err = b.compare(c); err != nil {
-			return result{}, fmt.Errorf("bench: %s %s, %d threads: %w", t.network.name, c.variant.name, c.threads, err)
+			return result{}, fmt.Errorf("bench: %s %s, %d threads: %w", t.subject.name, c.variant.name, c.threads, err)
 		}
 	}
 	tally, err := b.rounds(cells, t)
 	if err != nil {
-		return result{}, fmt.Errorf("bench: %s: %w", t.network.name, err)
+		return result{}, fmt.Errorf("bench: %s: %w", t.subject.name, err)
 	}
 	return b.summary(t, cells, tally), nil
 }
 
 func (b *bench) load(t task) (cells []cell, err error) {
-	src := picture(t.size, t.network.colors())
+	src := picture(t.size, t.subject.colors())
 	for _, v := range t.variants {
-		model, err := t.network.file(v, t.size)
+		model, err := t.subject.file(v, t.size)
 		if err != nil {
 			return cells, err
 		}

@@ -7,12 +7,13 @@ import (
 	"math"
 	"math/rand/v2"
 
+	"evosr/network"
 	"evosr/onnx"
 	"evosr/space"
 )
 
-// network is one architecture of the table.
-type network struct {
+// subject is one architecture of the table.
+type subject struct {
 	name  string
 	what  string // one line for the legend
 	gmac  float64
@@ -20,17 +21,17 @@ type network struct {
 
 	// One of them, without weights, all dense: layers of ours, or a graph of
 	// somebody else's operators.
-	shape func() *space.Subnet
-	graph func() *space.Graph
+	shape func() *network.Subnet
+	graph func() *network.Graph
 }
 
 // networks are the six of the rivals' table that this one continues, with the
 // multiply-adds that they have there at 320x180 pixels in, and one more: the size
 // and the frame rate of the paper's network.
-func networks() []network {
-	return []network{
-		{name: "wdsr-16x8", gmac: 2.25, what: "WDSR-B-like, RGB x4: 16 channels, 8 wide blocks of expansion 4", shape: func() *space.Subnet { return wdsr(16, 8) }},
-		{name: "wdsr-32x16", gmac: 14.0, what: "WDSR-B-like, RGB x4: 32 channels, 16 wide blocks of expansion 4", shape: func() *space.Subnet { return wdsr(32, 16) }},
+func networks() []subject {
+	return []subject{
+		{name: "wdsr-16x8", gmac: 2.25, what: "WDSR-B-like, RGB x4: 16 channels, 8 wide blocks of expansion 4", shape: func() *network.Subnet { return wdsr(16, 8) }},
+		{name: "wdsr-32x16", gmac: 14.0, what: "WDSR-B-like, RGB x4: 32 channels, 16 wide blocks of expansion 4", shape: func() *network.Subnet { return wdsr(32, 16) }},
 		{name: "fsrcnn", gmac: 0.72, what: "FSRCNN(56, 12, 4), luma x4: 5x5, PReLU, transposed convolution 9x9", graph: fsrcnn},
 		{name: "espcn", gmac: 1.42, what: "ESPCN, luma x4: 5x5 1-64, 3x3 64-32, 3x3 32-16, tanh", graph: espcn},
 		{name: "ecbsr-m4c16", gmac: 0.67, what: "ECBSR-M4C16 as deployed, luma x4: 3x3 1-16, four 16-16, 16-16, PReLU", graph: ecbsr},
@@ -40,7 +41,7 @@ func networks() []network {
 }
 
 // colors is the number of planes of the picture.
-func (n *network) colors() int {
+func (n *subject) colors() int {
 	if n.graph != nil {
 		return n.graph().Colors
 	}
@@ -50,24 +51,24 @@ func (n *network) colors() int {
 // variant is one way to prune every layer but the 5x5 skip.
 type variant struct {
 	name  string
-	prune space.Prune
+	prune network.Prune
 }
 
-func (v variant) dense() bool { return v.prune.Scheme == space.Dense }
+func (v variant) dense() bool { return v.prune.Scheme == network.Dense }
 
 // variants are the rows of each network, the dense one first.
 func variants() []variant {
 	list := []variant{{name: "dense"}}
-	for _, p := range []space.Prune{
-		{Scheme: space.Block4, Percent: 50}, {Scheme: space.Block4, Percent: 75}, {Scheme: space.Block4, Percent: 90},
-		{Scheme: space.Unstructured, Percent: 75}, {Scheme: space.Unstructured, Percent: 90},
+	for _, p := range []network.Prune{
+		{Scheme: network.Block4, Percent: 50}, {Scheme: network.Block4, Percent: 75}, {Scheme: network.Block4, Percent: 90},
+		{Scheme: network.Unstructured, Percent: 75}, {Scheme: network.Unstructured, Percent: 90},
 	} {
 		list = append(list, variant{fmt.Sprintf("%v@%d", p.Scheme, p.Percent), p})
 	}
 	return list
 }
 
-func wdsr(width, blocks int) *space.Subnet {
+func wdsr(width, blocks int) *network.Subnet {
 	sp := &space.Space{Scale: 4, Colors: 3}
 	g := space.Genome{Width: width}
 	for range blocks {
@@ -76,7 +77,7 @@ func wdsr(width, blocks int) *space.Subnet {
 	return sp.Shape(g)
 }
 
-func searched() *space.Subnet {
+func searched() *network.Subnet {
 	sp := &space.Space{Scale: 4, Colors: 1}
 	g := space.Genome{Width: 28}
 	for _, expansion := range []float64{3, 4, 4, 5, 3, 4, 6, 3, 4, 4} {
@@ -85,7 +86,7 @@ func searched() *space.Subnet {
 	return sp.Shape(g)
 }
 
-func plain() *space.Subnet {
+func plain() *network.Subnet {
 	const width, scale, colors = 32, 4, 3
 	channels := []int{colors}
 	for range 7 {
@@ -95,15 +96,15 @@ func plain() *space.Subnet {
 }
 
 // chain makes convolutions one after another, with ReLU between them.
-func chain(scale, colors int, kernels, channels []int) *space.Subnet {
-	net := &space.Subnet{Scale: scale, Colors: colors}
+func chain(scale, colors int, kernels, channels []int) *network.Subnet {
+	net := &network.Subnet{Scale: scale, Colors: colors}
 	for i, k := range kernels {
-		l := space.Layer{
+		l := network.Layer{
 			Name: fmt.Sprintf("conv%d", i+1), In: channels[i], Out: channels[i+1], Kernel: k,
-			Src: i - 1, Add: space.None, Act: space.ActReLU,
+			Src: i - 1, Add: network.None, Act: network.ActReLU,
 		}
 		if i == len(kernels)-1 {
-			l.Act = space.ActNone
+			l.Act = network.ActNone
 		}
 		net.Layers = append(net.Layers, l)
 	}
@@ -115,7 +116,7 @@ const skipLayer = "skip"
 
 // random draws from the network's own seed, so that every variant gets the same
 // weights before it is pruned.
-func (n *network) random() *rand.Rand {
+func (n *subject) random() *rand.Rand {
 	seed := fnv.New64a()
 	seed.Write([]byte(n.name))
 	return rand.New(rand.NewPCG(seed.Sum64(), 1))
@@ -124,22 +125,22 @@ func (n *network) random() *rand.Rand {
 // build draws a subnet's weights and prunes them by magnitude. Their variance
 // keeps values near those of the picture through all layers, however pruned, so
 // that differences between runtimes mean something.
-func (n *network) build(v variant) *space.Subnet {
+func (n *subject) build(v variant) *network.Subnet {
 	rng := n.random()
 	net := n.shape()
-	var masker space.Masker
+	var masker network.Masker
 	for i := range net.Layers {
 		l := &net.Layers[i]
 		gain := 1.0
 		switch {
-		case l.Act == space.ActReLU:
+		case l.Act == network.ActReLU:
 			gain = 2 // half of the variance goes
-		case l.Add != space.None:
+		case l.Add != network.None:
 			gain = 0.1 // a residual adds to what is there
 		}
 		l.Weights, l.Bias = make([]float32, l.Size()), make([]float32, l.Out)
 		draw(l.Weights, l.Bias, gain/float64(l.In*l.Kernel*l.Kernel), rng)
-		if v.prune.Scheme == space.Dense || l.Name == skipLayer {
+		if v.prune.Scheme == network.Dense || l.Name == skipLayer {
 			continue
 		}
 		l.Prune = v.prune
@@ -167,7 +168,7 @@ func prune(weights []float32, mask []uint8) {
 
 // file is the network as ONNX for pictures of that size. Every runtime reads
 // these bytes.
-func (n *network) file(v variant, s size) ([]byte, error) {
+func (n *subject) file(v variant, s size) ([]byte, error) {
 	var b bytes.Buffer
 	var err error
 	o := onnx.ExportOptions{Width: s.w, Height: s.h}

@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"evosr/internal/kernel"
+	"evosr/network"
 	"evosr/onnx"
-	"evosr/space"
 )
 
 func TestNetworks(t *testing.T) {
@@ -89,9 +89,9 @@ func TestPublished(t *testing.T) {
 // TestMaskDeconv: runs of one row go together, as many as asked for.
 func TestMaskDeconv(t *testing.T) {
 	const kernelSide, stride = 9, 4
-	n := network{name: "fsrcnn"}
+	n := subject{name: "fsrcnn"}
 	g := fsrcnn()
-	fill(g, n.random(), space.Prune{})
+	fill(g, n.random(), network.Prune{})
 	w := g.Nodes[len(g.Nodes)-1].Weights
 	for _, v := range variants()[1:] {
 		mask := make([]uint8, len(w))
@@ -99,7 +99,7 @@ func TestMaskDeconv(t *testing.T) {
 		kept := 0
 		for i, m := range mask {
 			kept += int(m)
-			if x := i % kernelSide; v.prune.Scheme == space.Block4 && x%stride != 0 && m != mask[i-1] {
+			if x := i % kernelSide; v.prune.Scheme == network.Block4 && x%stride != 0 && m != mask[i-1] {
 				t.Fatalf("%s: weight %d is apart from its run", v.name, i)
 			}
 		}

@@ -56,7 +56,7 @@ type rivalResult struct {
 
 // summary makes rows of timed cells. Shares of the peak are for finish.
 func (b *bench) summary(task task, cells []cell, t tally) result {
-	n := task.network
+	n := task.subject
 	pixels := task.size.w * task.size.h
 	out := result{
 		Name: n.name, What: n.what, Extra: n.extra, Width: task.size.w, Height: task.size.h,

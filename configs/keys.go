@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"evosr/network"
 	"evosr/space"
 )
 
@@ -104,9 +105,9 @@ func keys() []key {
 			doc: "of a block, those of the largest and the smallest network first: relu, leaky (slope 0.1), prelu (learned slopes), silu"},
 		{section: "space", name: "slots", value: "6", lo: 1, hi: space.MaxSlots, field: func(d *draft) any { return (*slotList)(d) },
 			doc: "slots of the trunk: a number, or a list of {skip, wide, plain, lean, activations}"},
-		{section: "space", name: "schemes", value: "[filter, block4, block8, unstructured]", words: wordsOf(space.Schemes()), field: func(d *draft) any { return &d.Space.Schemes },
+		{section: "space", name: "schemes", value: "[filter, block4, block8, unstructured]", words: wordsOf(network.Schemes()), field: func(d *draft) any { return &d.Space.Schemes },
 			doc: "how a convolution may be pruned; dense is always allowed"},
-		{section: "space", name: "ratios", value: "[0.25, 0.5, 0.75, 0.85]", lo: 0.01, hi: space.MaxPercent / 100., field: func(d *draft) any { return (*ratios)(&d.Space.Percents) },
+		{section: "space", name: "ratios", value: "[0.25, 0.5, 0.75, 0.85]", lo: 0.01, hi: network.MaxPercent / 100., field: func(d *draft) any { return (*ratios)(&d.Space.Percents) },
 			doc: "pruned weights / all weights to choose from, ascending, whole percents"},
 
 		{section: "train", name: "from", value: `""`, field: func(d *draft) any { return (*location)(&d.Train.From) },

@@ -10,6 +10,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"evosr/network"
 	"evosr/space"
 )
 
@@ -241,13 +242,13 @@ func (w *walker) value(d *draft, k *key, n *yaml.Node) {
 		listOf(w, path, n, (*[]float64)(p), func(n *yaml.Node) (float64, error) { return number(n, k.lo, k.hi, false) })
 	case *ratios:
 		listOf(w, path, n, (*[]int)(p), func(n *yaml.Node) (int, error) { return percent(n, k.lo, k.hi) })
-	case *[]space.Scheme:
-		listOf(w, path, n, p, func(n *yaml.Node) (space.Scheme, error) {
+	case *[]network.Scheme:
+		listOf(w, path, n, p, func(n *yaml.Node) (network.Scheme, error) {
 			s, err := text(n, k.words)
 			if err != nil {
 				return 0, err
 			}
-			return space.ParseScheme(s)
+			return network.ParseScheme(s)
 		})
 	case *[]space.Activation:
 		listOf(w, path, n, p, func(n *yaml.Node) (space.Activation, error) {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"evosr/network"
 	"evosr/space"
 )
 
@@ -96,7 +97,7 @@ winners: {count: 2, budgets_ms: [1, 2.5], finetune: 0, measure_runs: 4}
 				{Wide: []float64{1.5, 2}, Plain: []float64{1}, Activations: []space.Activation{space.SiLU}},
 				{Skip: true, Wide: []float64{1.5, 2}, Plain: []float64{}, Activations: []space.Activation{space.PReLU, space.ReLU}},
 			},
-			Schemes: []space.Scheme{space.Pattern}, Percents: []int{29, 57, 95}},
+			Schemes: []network.Scheme{network.Pattern}, Percents: []int{29, 57, 95}},
 		Train:  Train{From: filepath.Join(here, "a", "w.safetensors"), Steps: 7, Batch: 2, Patch: 9, Rate: 1e-3, Subnets: 4, LargestPruned: 2, SubnetWeight: 0.25, Splits: []float64{0.5, 0.2}, Apart: []int{1, 3}, Parts: []int{3}, Checkpoint: 1},
 		Device: Device{Profile: filepath.Join(here, "p.yaml"), Width: 64, Height: 48, AllowStale: true},
 		Search: Search{Mode: "random", Population: 5, Evaluations: 9, Objectives: []string{"ssim", "params", "macs"}, BudgetMS: 2.5, MaxParams: 99, Lag: 2, Refit: 12, Finetune: 6,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"evosr/network"
 	"evosr/space"
 )
 
@@ -101,9 +102,9 @@ func (k *key) schema(d *draft) map[string]any {
 	case *ratios:
 		list(number("number"))
 		m["default"] = json.RawMessage(flow(*p, percentText))
-	case *[]space.Scheme:
+	case *[]network.Scheme:
 		list(word())
-		m["default"] = strings.Split(strings.Trim(flow(*p, space.Scheme.String), "[]"), ", ")
+		m["default"] = strings.Split(strings.Trim(flow(*p, network.Scheme.String), "[]"), ", ")
 	case *[]space.Activation:
 		list(word())
 		m["default"] = strings.Split(strings.Trim(flow(*p, space.Activation.String), "[]"), ", ")

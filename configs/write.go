@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"evosr/network"
 	"evosr/space"
 )
 
@@ -76,8 +77,8 @@ func valueText(field any) string {
 		return flow(*p, decimal)
 	case *ratios:
 		return flow(*p, percentText)
-	case *[]space.Scheme:
-		return flow(*p, space.Scheme.String)
+	case *[]network.Scheme:
+		return flow(*p, network.Scheme.String)
 	case *[]space.Activation:
 		return flow(*p, space.Activation.String)
 	case *slotList:

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"evosr/network"
 	"evosr/space"
 	"evosr/sparse"
 )
@@ -16,7 +17,7 @@ import (
 type stopwatch interface {
 	// prepare makes t ready from a network with weights: layers, macs and what
 	// turn needs.
-	prepare(t *timed, net *space.Subnet) error
+	prepare(t *timed, net *network.Subnet) error
 	// turn times a few frames, after others that warm up.
 	turn(ctx context.Context, t *timed) (*sparse.Observation, error)
 	// release gives back what prepare took.
@@ -146,14 +147,14 @@ func (b *bench) draw(ctx context.Context, sp *space.Space, draw drawing, i int, 
 
 // randomSubnet gives a genome weights that keep activations in the range of
 // trained ones. They depend on nothing but the genome.
-func randomSubnet(sp *space.Space, g space.Genome) *space.Subnet {
+func randomSubnet(sp *space.Space, g space.Genome) *network.Subnet {
 	var seed uint64
 	for _, c := range g.String() {
 		seed = seed*1099511628211 + uint64(c)
 	}
 	rng := rand.New(rand.NewPCG(seed, 1))
 	net := sp.Shape(g)
-	var m space.Masker
+	var m network.Masker
 	for i := range net.Layers {
 		l := &net.Layers[i]
 		l.Weights, l.Bias, l.Mask = make([]float32, l.Size()), make([]float32, l.Out), make([]uint8, l.Size())
@@ -174,7 +175,7 @@ func randomSubnet(sp *space.Space, g space.Genome) *space.Subnet {
 // of kept weights.
 type own struct{ threads int }
 
-func (o own) prepare(t *timed, net *space.Subnet) error {
+func (o own) prepare(t *timed, net *network.Subnet) error {
 	p, err := sparse.Compile(net, sparse.Options{Threads: o.threads})
 	if err != nil {
 		return fmt.Errorf("deviceprofile: %w", err)

@@ -13,6 +13,7 @@ import (
 
 	"evosr/internal/check"
 	"evosr/internal/kernel"
+	"evosr/network"
 	"evosr/space"
 	"evosr/sparse"
 )
@@ -22,7 +23,7 @@ import (
 func tiny() *space.Space {
 	slot := space.Slot{Skip: true, Wide: []float64{1, 2}, Plain: []float64{1}, Lean: true}
 	return &space.Space{Scale: 2, Colors: 1, Widths: []int{4, 8}, Slots: []space.Slot{slot, slot, slot},
-		Schemes: space.Schemes(), Percents: []int{25, 50, 75}}
+		Schemes: network.Schemes(), Percents: []int{25, 50, 75}}
 }
 
 func compile(t *testing.T, sp *space.Space, g space.Genome, threads int) []sparse.LayerInfo {

@@ -1,7 +1,7 @@
 package deviceprofile
 
 import (
-	"evosr/space"
+	"evosr/network"
 	"evosr/sparse"
 )
 
@@ -91,9 +91,9 @@ func graphFeatures(layers []sparse.LayerInfo, w, h, _ int) [][]float64 {
 			f[3*terms] = out * pixels
 		}
 		switch l.Act {
-		case space.ActPReLU.String():
+		case network.ActPReLU.String():
 			f[3*terms+2] = out * pixels
-		case space.ActSiLU.String():
+		case network.ActSiLU.String():
 			f[3*terms+3] = out * pixels
 		default:
 			if l.ReLU {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"evosr/internal/kernel"
+	"evosr/network"
 	"evosr/space"
 	"evosr/sparse"
 )
@@ -35,7 +36,7 @@ const (
 func general() *space.Space {
 	slot := space.Slot{Skip: true, Wide: []float64{1, 2, 4}, Plain: []float64{0.5, 1, 2}, Lean: true}
 	return &space.Space{Scale: 2, Colors: 1, Widths: []int{8, 16, 24, 32}, Slots: slices.Repeat([]space.Slot{slot}, 12),
-		Schemes: space.Schemes(), Percents: []int{25, 50, 75, 90}}
+		Schemes: network.Schemes(), Percents: []int{25, 50, 75, 90}}
 }
 
 func (o *MeasureOptions) complete() error {

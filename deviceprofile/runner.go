@@ -15,8 +15,8 @@ import (
 	"strings"
 	"time"
 
+	"evosr/network"
 	"evosr/onnx"
-	"evosr/space"
 	"evosr/sparse"
 )
 
@@ -114,7 +114,7 @@ func (w *watch) hangUp() {
 
 // prepare exports the network at its fixed size, without what a compiler that
 // knows of pruning removes: whole channels. Its multiplications are dense.
-func (w *watch) prepare(t *timed, net *space.Subnet) error {
+func (w *watch) prepare(t *timed, net *network.Subnet) error {
 	prog, err := sparse.Compile(net, sparse.Options{Threads: 1})
 	if err != nil {
 		return fmt.Errorf("deviceprofile: %w", err)

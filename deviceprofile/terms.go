@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"evosr/internal/kernel"
-	"evosr/space"
+	"evosr/network"
 	"evosr/sparse"
 )
 
@@ -253,7 +253,7 @@ func kernelFeatures(layers []sparse.LayerInfo, w, h, threads, lanes, terms int) 
 			f[30] = float64(l.Out) * tiled
 			f[31] = float64(4*points*l.In*l.Out) / 64 * bands
 		}
-		if l.Act == space.ActSiLU.String() {
+		if l.Act == network.ActSiLU.String() {
 			f[32] = f[17]
 		}
 		if second { // they take one time

@@ -6,6 +6,7 @@ import (
 
 	"evosr/deviceprofile"
 	"evosr/imaging"
+	"evosr/network"
 	"evosr/space"
 	"evosr/supernet"
 )
@@ -13,7 +14,7 @@ import (
 // large is a space whose largest network has about 250,000 weights.
 func large() *space.Space {
 	sp := &space.Space{Scale: 2, Colors: 1, Widths: []int{16, 24, 32},
-		Schemes: []space.Scheme{space.Filter, space.Block4, space.Block8, space.Unstructured}, Percents: []int{25, 50, 75, 85}}
+		Schemes: []network.Scheme{network.Filter, network.Block4, network.Block8, network.Unstructured}, Percents: []int{25, 50, 75, 85}}
 	for range 16 {
 		sp.Slots = append(sp.Slots, space.Slot{Skip: true, Wide: []float64{2, 3, 4}})
 	}

@@ -11,6 +11,7 @@ import (
 	"evosr/imaging"
 	"evosr/internal/kernel"
 	"evosr/internal/relay"
+	"evosr/network"
 	"evosr/space"
 	"evosr/sparse"
 	"evosr/supernet"
@@ -46,7 +47,7 @@ type ScorerOptions struct {
 	// none: weights may change, shapes and masks must not. Equal genomes must
 	// give equal networks. Tuned says how, for the cache. Calls come from several
 	// goroutines; one that ends because ctx does says nothing of its genome.
-	Tune  func(ctx context.Context, g space.Genome, net *space.Subnet) (*space.Subnet, error)
+	Tune  func(ctx context.Context, g space.Genome, net *network.Subnet) (*network.Subnet, error)
 	Tuned string
 }
 
@@ -175,7 +176,7 @@ func (s *Scorer) one(ctx context.Context, g space.Genome, enough func(Score) boo
 
 // Subnet scores a network that need not come from the supernet's weights, such
 // as a fine-tuned winner.
-func (s *Scorer) Subnet(net *space.Subnet) (Score, error) {
+func (s *Scorer) Subnet(net *network.Subnet) (Score, error) {
 	job := &job{scorer: s, subnet: net, given: true}
 	defer job.close()
 	return job.climb(context.Background(), nil) // not tuned: nothing that a context would stop
@@ -199,7 +200,7 @@ func (s *Scorer) Cost(g space.Genome) (Score, error) {
 type job struct {
 	scorer *Scorer
 	genome space.Genome
-	subnet *space.Subnet // nil to extract the genome's
+	subnet *network.Subnet // nil to extract the genome's
 	record record
 	fresh  bool // something was measured
 	given  bool // the subnet is no genome's: it is not tuned
@@ -286,7 +287,7 @@ func (j *job) tune(ctx context.Context) error {
 }
 
 // memory is what a frame takes with as many threads as the profile has.
-func (s *Scorer) memory(net *space.Subnet) (int64, error) {
+func (s *Scorer) memory(net *network.Subnet) (int64, error) {
 	prog, err := sparse.Compile(net, sparse.Options{Kernels: s.o.Kernels, Threads: s.profile.Threads})
 	if err != nil {
 		return 0, err

@@ -8,12 +8,13 @@ import (
 	"evosr/imaging"
 	"evosr/internal/check"
 	"evosr/internal/relay"
+	"evosr/network"
 	"evosr/space"
 	"evosr/supernet"
 )
 
 func tiny() *space.Space {
-	return &space.Space{Scale: 2, Colors: 1, Widths: []int{4, 8}, Schemes: []space.Scheme{space.Block4}, Percents: []int{50},
+	return &space.Space{Scale: 2, Colors: 1, Widths: []int{4, 8}, Schemes: []network.Scheme{network.Block4}, Percents: []int{50},
 		Slots: []space.Slot{{Skip: true, Plain: []float64{1}}}}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"evosr/deviceprofile"
 	"evosr/imaging"
+	"evosr/network"
 	"evosr/space"
 	"evosr/supernet"
 )
@@ -42,7 +43,7 @@ func (c *memory) Put(key string, value []byte) error {
 // from bicubic, with pictures of unlike difficulty.
 func narrow(t *testing.T, seed uint64, cache Cache) *Scorer {
 	t.Helper()
-	sp := &space.Space{Scale: 2, Colors: 1, Widths: []int{4, 8, 12}, Schemes: []space.Scheme{space.Block4, space.Unstructured}, Percents: []int{25, 50, 85},
+	sp := &space.Space{Scale: 2, Colors: 1, Widths: []int{4, 8, 12}, Schemes: []network.Scheme{network.Block4, network.Unstructured}, Percents: []int{25, 50, 85},
 		Slots: []space.Slot{{Skip: true, Plain: []float64{1, 2}}, {Skip: true, Wide: []float64{2, 4}}}}
 	var pairs []imaging.Pair
 	for i := range 8 {

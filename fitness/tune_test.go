@@ -10,6 +10,7 @@ import (
 	"evosr/deviceprofile"
 	"evosr/imaging"
 	"evosr/internal/check"
+	"evosr/network"
 	"evosr/space"
 	"evosr/supernet"
 )
@@ -32,7 +33,7 @@ func TestTune(t *testing.T) {
 		return s
 	}
 	cache := &memory{m: map[string][]byte{}}
-	o := ScorerOptions{Cache: cache, Tuned: "brighter", Tune: func(_ context.Context, _ space.Genome, n *space.Subnet) (*space.Subnet, error) {
+	o := ScorerOptions{Cache: cache, Tuned: "brighter", Tune: func(_ context.Context, _ space.Genome, n *network.Subnet) (*network.Subnet, error) {
 		calls.Add(1)
 		better := *n
 		better.Layers = slices.Clone(n.Layers)
@@ -85,7 +86,7 @@ func TestTuneStopped(t *testing.T) {
 	cache := &memory{m: map[string][]byte{}}
 	s, err := NewScorer(supernet.New(sp, 1), pairs, &deviceprofile.Profile{}, ScorerOptions{
 		Width: 32, Height: 32, Cache: cache,
-		Tune: func(ctx context.Context, _ space.Genome, n *space.Subnet) (*space.Subnet, error) {
+		Tune: func(ctx context.Context, _ space.Genome, n *network.Subnet) (*network.Subnet, error) {
 			stop()
 			return n, ctx.Err()
 		},

@@ -4,29 +4,29 @@ import (
 	"fmt"
 	"slices"
 
-	"evosr/space"
+	"evosr/network"
 )
 
 // activate appends what follows a layer's sum, src, and makes the layer's value.
 //
 // The portable form has no PRelu, which onnx-go does not know: it is Relu(x) less
 // slope times Relu(-x), of which one term is zero, so that the result is exact.
-func (b *builder) activate(l *space.Layer, src, value string) error {
+func (b *builder) activate(l *network.Layer, src, value string) error {
 	step := func(name, op string, inputs ...string) string {
 		out := fresh(b.valueNames, l.Name+"/"+name)
 		b.add(l.Name+"/"+name, op, inputs, out)
 		return out
 	}
 	switch l.Act {
-	case space.ActNone:
+	case network.ActNone:
 		return nil
-	case space.ActReLU:
+	case network.ActReLU:
 		b.add(l.Name+"/relu", "Relu", []string{src}, value)
 		return nil
-	case space.ActSiLU:
+	case network.ActSiLU:
 		b.add(l.Name+"/silu", "Mul", []string{src, step("sigmoid", "Sigmoid", src)}, value)
 		return nil
-	case space.ActPReLU:
+	case network.ActPReLU:
 		if o := notFinite(l.Slope); o >= 0 {
 			return fmt.Errorf("slope %d is %v, want a finite number", o, l.Slope[o])
 		}
@@ -48,11 +48,11 @@ func (b *builder) activate(l *space.Layer, src, value string) error {
 
 // activated ends a layer. alone says that nothing but its activation reads the
 // values before it.
-func (r *recogniser) activated(n *node, v traced, alone bool, act space.Act, slope []float32) (traced, error) {
+func (r *recogniser) activated(n *node, v traced, alone bool, act network.Act, slope []float32) (traced, error) {
 	switch {
 	case v.kind != layerValue:
 		return traced{}, r.bad(n, "reads no layer, want a Conv or an Add before")
-	case v.stage == doneStage && act == space.ActReLU && r.layers[v.layer].Act == space.ActReLU:
+	case v.stage == doneStage && act == network.ActReLU && r.layers[v.layer].Act == network.ActReLU:
 		return v, nil // twice is once
 	case v.stage == doneStage:
 		return traced{}, r.bad(n, "reads a layer that has an activation, want a Conv or an Add before")
@@ -61,6 +61,7 @@ func (r *recogniser) activated(n *node, v traced, alone bool, act space.Act, slo
 	}
 	l := &r.layers[v.layer]
 	l.Act, l.Slope, l.last = act, slope, r.at
+	l.Learned = act == network.ActPReLU && slices.Max(slope) > slices.Min(slope)
 	v.stage, v.sole = doneStage, true
 	return v, nil
 }
@@ -72,7 +73,7 @@ func (r *recogniser) relu(n *node, v traced) (traced, error) {
 	case v.kind == layerValue && r.negated[n.inputs[0]]:
 		return r.step(n, v, layerValue, positiveValue)
 	}
-	return r.activated(n, v, v.sole, space.ActReLU, nil)
+	return r.activated(n, v, v.sole, network.ActReLU, nil)
 }
 
 // leakyRelu has one slope for all channels.
@@ -88,7 +89,7 @@ func (r *recogniser) leakyRelu(n *node, v traced) (traced, error) {
 	if notFinite([]float32{alpha}) >= 0 {
 		return traced{}, r.bad(n, fmt.Sprintf("has alpha %v, want a finite number", alpha))
 	}
-	return r.activated(n, v, v.sole, space.ActPReLU, slices.Repeat([]float32{alpha}, out))
+	return r.activated(n, v, v.sole, network.ActPReLU, slices.Repeat([]float32{alpha}, out))
 }
 
 func (r *recogniser) prelu(n *node, v traced) (traced, error) {
@@ -99,7 +100,7 @@ func (r *recogniser) prelu(n *node, v traced) (traced, error) {
 	if err != nil {
 		return traced{}, err
 	}
-	return r.activated(n, v, v.sole, space.ActPReLU, slope)
+	return r.activated(n, v, v.sole, network.ActPReLU, slope)
 }
 
 // slopes gives input i of a node, one for each channel of a layer.
@@ -163,7 +164,7 @@ func (r *recogniser) mul(n *node) (traced, error) {
 				return traced{}, err
 			}
 			if x.kind == layerValue && x.layer == gate.layer && x.stage == gate.stage && gate.sole {
-				return r.activated(n, x, x.lone && x.readers == 2, space.ActSiLU, nil)
+				return r.activated(n, x, x.lone && x.readers == 2, network.ActSiLU, nil)
 			}
 		}
 	}
@@ -184,5 +185,5 @@ func (r *recogniser) sub(n *node) (traced, error) {
 		return traced{}, r.bad(n, noActivation)
 	}
 	a.kind = layerValue
-	return r.activated(n, a, a.ofTwo && b.ofTwo, space.ActPReLU, b.slope)
+	return r.activated(n, a, a.ofTwo && b.ofTwo, network.ActPReLU, b.slope)
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"evosr/internal/check"
-	"evosr/space"
+	"evosr/network"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -357,7 +357,7 @@ func TestChain(t *testing.T) {
 func TestPrefixes(t *testing.T) {
 	rng := check.Rand(t)
 	var files [][]byte
-	for _, net := range []*space.Subnet{netOf(t, rng, "w4;head;skip;tail", 2, 1), netOf(t, rng, "w4;head;wide1;tail", 3, 1)} {
+	for _, net := range []*network.Subnet{netOf(t, rng, "w4;head;skip;tail", 2, 1), netOf(t, rng, "w4;head;wide1;tail", 3, 1)} {
 		for _, o := range []ExportOptions{{}, {Opset: 21, Width: 4, Height: 3, Portable: true}, {RGB: true}, {Float16: true}} {
 			files = append(files, export(t, net, o))
 		}

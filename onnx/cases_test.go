@@ -4,7 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"evosr/space"
+	"evosr/network"
 )
 
 // importCase is a network as another tool may write it.
@@ -410,7 +410,7 @@ func resizeCases() []importCase {
 }
 
 // graphOf imports a file or fails.
-func graphOf(data []byte, o ImportOptions) (*space.Graph, error) {
+func graphOf(data []byte, o ImportOptions) (*network.Graph, error) {
 	m, err := Decode(data)
 	if err != nil {
 		return nil, err

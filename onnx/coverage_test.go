@@ -16,7 +16,7 @@ import (
 // coverage is what the tests say of one operator.
 type coverage struct {
 	sets    map[int]bool    // operator sets at which a network with it is imported
-	becomes map[string]bool // operations of space.Graph
+	becomes map[string]bool // operations of network.Graph
 	folds   bool            // worked out where its inputs are constants
 	refused []string
 }

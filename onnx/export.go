@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
-	"evosr/space"
+	"evosr/network"
 )
 
 // Operator sets that Export writes. Between these its operators did not change
@@ -115,7 +115,7 @@ func irVersion(opset int) int64 {
 // Export writes net as an ONNX file. Weights that a mask prunes are written as
 // zeros, and every layer with the channels that it has: sparse.Program.Subnet is
 // the network without those that filter pruning removed.
-func Export(w io.Writer, net *space.Subnet, o ExportOptions) error {
+func Export(w io.Writer, net *network.Subnet, o ExportOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func Export(w io.Writer, net *space.Subnet, o ExportOptions) error {
 // builder makes the graph of a network, nodes in the order in which they run.
 type builder struct {
 	graph
-	net        *space.Subnet
+	net        *network.Subnet
 	width      int // of the input, pixels; 0 when dynamic
 	height     int
 	portable   bool
@@ -143,7 +143,7 @@ type builder struct {
 	edges      map[int]string // the picture with its edge repeated, by reach
 }
 
-func build(net *space.Subnet, o ExportOptions) (*Model, error) {
+func build(net *network.Subnet, o ExportOptions) (*Model, error) {
 	if err := net.Validate(); err != nil {
 		return nil, err
 	}
@@ -177,7 +177,7 @@ func build(net *space.Subnet, o ExportOptions) (*Model, error) {
 	}
 	b.edges = map[int]string{0: b.picture}
 	for i := range net.Layers {
-		if l := &net.Layers[i]; l.Src == space.Picture {
+		if l := &net.Layers[i]; l.Src == network.Picture {
 			b.edge(l.Kernel / 2)
 		}
 	}
@@ -224,11 +224,11 @@ type prunedLayer struct {
 	Density float64 `json:"density"` // kept weights / all weights
 }
 
-func pruned(name string, scheme space.Scheme, kept, all int) prunedLayer {
+func pruned(name string, scheme network.Scheme, kept, all int) prunedLayer {
 	return prunedLayer{name, scheme.String(), math.Round(1e6*float64(kept)/float64(all)) / 1e6}
 }
 
-func metadata(net *space.Subnet, colors int, o ExportOptions) map[string]string {
+func metadata(net *network.Subnet, colors int, o ExportOptions) map[string]string {
 	var list []prunedLayer
 	for i := range net.Layers {
 		if l := &net.Layers[i]; l.Kept() < l.Size() {
@@ -238,8 +238,8 @@ func metadata(net *space.Subnet, colors int, o ExportOptions) map[string]string 
 	kept, dense := net.MACs()
 	meta := described(o, net.Scale, colors, kept, dense, list)
 	delete(meta, metaGenome)
-	if net.Genome.Width > 0 {
-		meta[metaGenome] = net.Genome.String()
+	if net.Genome != "" {
+		meta[metaGenome] = net.Genome
 	}
 	return meta
 }
@@ -346,7 +346,7 @@ func (b *builder) layer(i int, values []string) error {
 	}
 	pad := l.Kernel / 2
 	var src string
-	if l.Src == space.Picture {
+	if l.Src == network.Picture {
 		src, pad = b.edges[l.Kernel/2], 0
 	} else {
 		src = values[l.Src]
@@ -357,7 +357,7 @@ func (b *builder) layer(i int, values []string) error {
 		}
 		return fresh(b.valueNames, l.Name+"/"+step)
 	}
-	value := out(l.Add == space.None && l.Act == space.ActNone, "conv")
+	value := out(l.Add == network.None && l.Act == network.ActNone, "conv")
 	// The node bears the layer's name, which is reserved for it.
 	b.nodes = append(b.nodes, node{
 		name: l.Name, op: "Conv", outputs: []string{value},
@@ -368,8 +368,8 @@ func (b *builder) layer(i int, values []string) error {
 		},
 		attrs: convAttrs(l.Kernel, pad, 1),
 	})
-	if l.Add != space.None {
-		sum := out(l.Act == space.ActNone, "sum")
+	if l.Add != network.None {
+		sum := out(l.Act == network.ActNone, "sum")
 		b.add(l.Name+"/add", "Add", []string{value, values[l.Add]}, sum)
 		value = sum
 	}

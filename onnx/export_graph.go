@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strconv"
 
-	"evosr/space"
+	"evosr/network"
 )
 
 // ExportGraph writes a graph as an ONNX file, at the operator set and with the
@@ -15,8 +15,8 @@ import (
 // Export. Weights that a mask prunes are written as zeros; channels that are zero
 // whatever the picture is are left out where only convolutions read them. Read
 // back by Graph, it computes the same.
-func ExportGraph(w io.Writer, g *space.Graph, o ExportOptions) error {
-	gelu := func(n space.Node) bool { return n.Op == space.OpActivate && n.Act == space.ActGELU }
+func ExportGraph(w io.Writer, g *network.Graph, o ExportOptions) error {
+	gelu := func(n network.Node) bool { return n.Op == network.OpActivate && n.Act == network.ActGELU }
 	if o.Opset == 0 && slices.ContainsFunc(g.Nodes, gelu) {
 		o.Opset = geluOpset
 	}
@@ -69,7 +69,7 @@ const geluOpset = 20
 
 // graphMeta describes a graph. Its colors are what the network was made for,
 // which evosr cannot know better than its metadata.
-func graphMeta(g *space.Graph, o ExportOptions) map[string]string {
+func graphMeta(g *network.Graph, o ExportOptions) map[string]string {
 	kept, dense := g.MACs()
 	var list []prunedLayer
 	for i := range g.Nodes {
@@ -87,14 +87,14 @@ func graphMeta(g *space.Graph, o ExportOptions) map[string]string {
 
 type graphWriter struct {
 	builder
-	g      *space.Graph
+	g      *network.Graph
 	opset  int
 	values []string // of the nodes
 }
 
 // of gives the value of a node or the picture.
 func (b *graphWriter) of(i int) string {
-	if i == space.Picture {
+	if i == network.Picture {
 		return inputName
 	}
 	return b.values[i]
@@ -134,13 +134,13 @@ func (b *graphWriter) node(i int) error {
 		in = append(in, b.of(j))
 	}
 	switch n.Op {
-	case space.OpConv, space.OpDeconv:
+	case network.OpConv, network.OpDeconv:
 		return b.filters(i, in[0])
-	case space.OpActivate:
+	case network.OpActivate:
 		b.activation(i, in[0])
-	case space.OpAdd, space.OpSub, space.OpMul, space.OpMax:
-		b.last(i, map[space.Op]string{space.OpAdd: "Add", space.OpSub: "Sub", space.OpMul: "Mul", space.OpMax: "Max"}[n.Op], in)
-	case space.OpAffine:
+	case network.OpAdd, network.OpSub, network.OpMul, network.OpMax:
+		b.last(i, map[network.Op]string{network.OpAdd: "Add", network.OpSub: "Sub", network.OpMul: "Mul", network.OpMax: "Max"}[n.Op], in)
+	case network.OpAffine:
 		switch {
 		case len(n.Gain) > 0 && len(n.Bias) > 0:
 			x := b.step(i, "gained", "Mul", []string{in[0], b.list(i, "gain", n.Gain)})
@@ -152,21 +152,21 @@ func (b *graphWriter) node(i int) error {
 		default:
 			b.last(i, "Identity", in)
 		}
-	case space.OpConcat:
+	case network.OpConcat:
 		b.last(i, "Concat", in, intAttr("axis", 1))
-	case space.OpSlice:
+	case network.OpSlice:
 		b.last(i, "Slice", []string{in[0], b.ints64(i, "starts", int64(n.From)), b.ints64(i, "ends", int64(n.From+n.Out)), b.ints64(i, "axes", 1)})
-	case space.OpShuffle:
+	case network.OpShuffle:
 		mode := "CRD"
 		if n.DCR {
 			mode = "DCR"
 		}
 		b.last(i, "DepthToSpace", in, intAttr("blocksize", n.Factor), textAttr("mode", mode))
-	case space.OpResize:
+	case network.OpResize:
 		b.interpolation(i, in)
-	case space.OpPad:
+	case network.OpPad:
 		b.border(i, in[0], b.values[i], n.Name, n.Border)
-	case space.OpMaxPool:
+	case network.OpMaxPool:
 		stride, _ := n.Inside()
 		b.last(i, "MaxPool", in, intsAttr("kernel_shape", int64(n.Kernel), int64(n.Kernel)), intsAttr("strides", int64(stride), int64(stride)), padsAttr(n.Pad))
 	}
@@ -178,12 +178,12 @@ func padsAttr(p [4]int) attribute {
 }
 
 // border appends a Pad of the node's sides.
-func (b *graphWriter) border(i int, src, dst, name string, kind space.Border) {
+func (b *graphWriter) border(i int, src, dst, name string, kind network.Border) {
 	n := &b.g.Nodes[i]
 	p := n.Pad
 	inputs := []string{src, b.ints64(i, "pads", 0, 0, int64(p[0]), int64(p[2]), 0, 0, int64(p[1]), int64(p[3]))}
-	mode := map[space.Border]string{space.Zeros: "constant", space.Edge: "edge", space.Reflect: "reflect"}[kind]
-	if kind == space.Zeros && n.Value != 0 {
+	mode := map[network.Border]string{network.Zeros: "constant", network.Edge: "edge", network.Reflect: "reflect"}[kind]
+	if kind == network.Zeros && n.Value != 0 {
 		inputs = append(inputs, b.constant(scalarTensor(n.Name+"/value", n.Value)))
 	}
 	b.nodes = append(b.nodes, node{name: name, op: "Pad", inputs: inputs, outputs: []string{dst}, attrs: []attribute{textAttr("mode", mode)}})
@@ -202,13 +202,13 @@ func (b *graphWriter) filters(i int, src string) error {
 	op, pads := "Conv", n.Pad
 	taps := int64(n.Kernel * n.Kernel)
 	rows := int64(n.Out)
-	if n.Op == space.OpDeconv {
+	if n.Op == network.OpDeconv {
 		op, rows = "ConvTranspose", int64(len(n.Weights))/taps/int64(n.Out/groups)
 	}
-	if n.Op == space.OpConv && n.Border == space.Edge && pads != [4]int{} {
+	if n.Op == network.OpConv && n.Border == network.Edge && pads != [4]int{} {
 		name := fresh(b.nodeNames, n.Name+"/edge")
 		value := fresh(b.valueNames, name)
-		b.border(i, src, value, name, space.Edge)
+		b.border(i, src, value, name, network.Edge)
 		src, pads = value, [4]int{}
 	}
 	w, err := b.stored(n.Name, weights, rows, int64(len(weights))/taps/rows, k, k)
@@ -233,25 +233,25 @@ func (b *graphWriter) filters(i int, src string) error {
 func (b *graphWriter) activation(i int, src string) {
 	n := &b.g.Nodes[i]
 	switch n.Act {
-	case space.ActNone:
+	case network.ActNone:
 		b.last(i, "Identity", []string{src})
-	case space.ActReLU:
+	case network.ActReLU:
 		b.last(i, "Relu", []string{src})
-	case space.ActPReLU:
+	case network.ActPReLU:
 		if len(n.Slope) == 1 {
 			b.last(i, "LeakyRelu", []string{src}, floatAttr("alpha", n.Slope[0]))
 			return
 		}
 		b.last(i, "PRelu", []string{src, b.list(i, "slope", n.Slope)})
-	case space.ActClip:
+	case network.ActClip:
 		b.last(i, "Clip", []string{src, b.bound(n.Name+"/low", n.Lo), b.bound(n.Name+"/high", n.Hi)})
-	case space.ActSigmoid:
+	case network.ActSigmoid:
 		b.last(i, "Sigmoid", []string{src})
-	case space.ActTanh:
+	case network.ActTanh:
 		b.last(i, "Tanh", []string{src})
-	case space.ActSiLU:
+	case network.ActSiLU:
 		b.last(i, "Mul", []string{src, b.step(i, "sigmoid", "Sigmoid", []string{src})})
-	case space.ActGELU:
+	case network.ActGELU:
 		if b.opset >= geluOpset {
 			b.last(i, "Gelu", []string{src})
 			return
@@ -276,13 +276,13 @@ func (b *graphWriter) bound(name string, v float32) string {
 func (b *graphWriter) interpolation(i int, in []string) {
 	n := &b.g.Nodes[i]
 	attrs := []attribute{
-		textAttr("mode", map[space.Interp]string{space.Nearest: "nearest", space.Linear: "linear", space.Cubic: "cubic"}[n.Interp]),
-		textAttr("coordinate_transformation_mode", map[space.Coord]string{space.HalfPixel: "half_pixel",
-			space.TorchHalfPixel: "pytorch_half_pixel", space.Asymmetric: "asymmetric", space.AlignCorners: "align_corners"}[n.Coord]),
-		textAttr("nearest_mode", map[space.Rounding]string{space.RoundPreferFloor: "round_prefer_floor",
-			space.RoundPreferCeil: "round_prefer_ceil", space.Floor: "floor", space.Ceil: "ceil"}[n.Rounding]),
+		textAttr("mode", map[network.Interp]string{network.Nearest: "nearest", network.Linear: "linear", network.Cubic: "cubic"}[n.Interp]),
+		textAttr("coordinate_transformation_mode", map[network.Coord]string{network.HalfPixel: "half_pixel",
+			network.TorchHalfPixel: "pytorch_half_pixel", network.Asymmetric: "asymmetric", network.AlignCorners: "align_corners"}[n.Coord]),
+		textAttr("nearest_mode", map[network.Rounding]string{network.RoundPreferFloor: "round_prefer_floor",
+			network.RoundPreferCeil: "round_prefer_ceil", network.Floor: "floor", network.Ceil: "ceil"}[n.Rounding]),
 	}
-	if n.Interp == space.Cubic {
+	if n.Interp == network.Cubic {
 		attrs = append(attrs, floatAttr("cubic_coeff_a", float32(n.CubicA)))
 	}
 	empty := b.constant(floatTensor(n.Name+"/none", nil, 0))

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"evosr/internal/check"
-	"evosr/space"
+	"evosr/network"
 )
 
 // TestExportGraph writes what was imported once more: it reads back as the same
@@ -75,10 +75,10 @@ func TestExportGraph(t *testing.T) {
 }
 
 // pruneSome takes every third weight out.
-func pruneSome(g *space.Graph) {
+func pruneSome(g *network.Graph) {
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
-		if n.Op != space.OpConv && n.Op != space.OpDeconv {
+		if n.Op != network.OpConv && n.Op != network.OpDeconv {
 			continue
 		}
 		n.Mask = make([]uint8, len(n.Weights))
@@ -99,7 +99,7 @@ func TestExportGraphMeta(t *testing.T) {
 		t.Fatal(err)
 	}
 	pruneSome(g)
-	g.Nodes[0].Prune = space.Prune{Scheme: space.Unstructured, Percent: 33}
+	g.Nodes[0].Prune = network.Prune{Scheme: network.Unstructured, Percent: 33}
 	var b bytes.Buffer
 	if err := ExportGraph(&b, g, ExportOptions{Meta: map[string]string{"a": "b", "genome": "w4;head;tail"}}); err != nil {
 		t.Fatal(err)
@@ -132,7 +132,7 @@ func TestFilterPruned(t *testing.T) {
 	}
 	for i := range 2 * 2 {
 		n := &g.Nodes[i]
-		if n.Op != space.OpConv {
+		if n.Op != network.OpConv {
 			continue
 		}
 		n.Mask = make([]uint8, len(n.Weights))
@@ -154,7 +154,7 @@ func TestFilterPruned(t *testing.T) {
 	}
 	var outs []int
 	for i := range back.Nodes {
-		if back.Nodes[i].Op == space.OpConv {
+		if back.Nodes[i].Op == network.OpConv {
 			outs = append(outs, back.Nodes[i].Out)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"math"
 	"slices"
 
-	"evosr/space"
+	"evosr/network"
 )
 
 // ImportOptions say how a network from elsewhere is to be taken. The zero value
@@ -25,7 +25,7 @@ type ImportOptions struct {
 //
 // The error of another network names the first node that does not fit, its
 // operator, the operator set and why.
-func (m *Model) Graph(o ImportOptions) (*space.Graph, error) {
+func (m *Model) Graph(o ImportOptions) (*network.Graph, error) {
 	g, err := m.graphOf(o)
 	if err != nil {
 		return nil, fmt.Errorf("onnx: %w", err)
@@ -44,14 +44,14 @@ const (
 // overflows.
 const maxExtent = 1 << 22
 
-// importer turns nodes of the file into nodes of space.Graph, one by one. Shape
+// importer turns nodes of the file into nodes of network.Graph, one by one. Shape
 // arithmetic is done in numbers, those of a picture of anyHeight x anyWidth
 // where the file leaves the size open.
 type importer struct {
 	opset  int
 	mem    *memory
 	values map[string]value
-	graph  space.Graph
+	graph  network.Graph
 	names  map[string]bool
 	sizes  []extent // of the nodes of graph
 	in     extent   // of the picture
@@ -69,13 +69,13 @@ type extent struct{ c, h, w int64 }
 type value struct {
 	tensor *tensor   // constant as the file has it, until it is needed
 	k      *constant // constant
-	node   int       // else a node, or space.Picture
+	node   int       // else a node, or network.Picture
 	axes   [][]digit // how its elements are arranged
 }
 
 func (v *value) constant() bool { return v.tensor != nil || v.k != nil }
 
-func (m *Model) graphOf(o ImportOptions) (*space.Graph, error) {
+func (m *Model) graphOf(o ImportOptions) (*network.Graph, error) {
 	if o.Range == 0 {
 		o.Range = 1
 	}
@@ -165,7 +165,7 @@ func (im *importer) input(g *graph) error {
 	}
 	im.graph.Colors = int(im.in.c)
 	im.last = in.name
-	v := value{node: space.Picture, axes: im.in.axes()}
+	v := value{node: network.Picture, axes: im.in.axes()}
 	if color == 3 {
 		v.axes = [][]digit{v.axes[0], v.axes[2], v.axes[3], v.axes[1]}
 	}
@@ -196,14 +196,14 @@ func (im *importer) output(g *graph) error {
 			return err
 		}
 	}
-	if v.node == space.Picture {
+	if v.node == network.Picture {
 		return fmt.Errorf("graph: output %s is the input", quote(name))
 	}
 	e := im.sizes[v.node]
-	if e.c != im.in.c || e.h%im.in.h != 0 || e.w%im.in.w != 0 || e.h/im.in.h != e.w/im.in.w || e.h/im.in.h > space.MaxScale {
+	if e.c != im.in.c || e.h%im.in.h != 0 || e.w%im.in.w != 0 || e.h/im.in.h != e.w/im.in.w || e.h/im.in.h > network.MaxScale {
 		at := func(n, in int64) string { return fmt.Sprintf("%.4g", float64(n)/float64(in)) }
 		return fmt.Errorf("graph: output %s has %d colors, %s times the width and %s times the height of the input, want %d and a whole number up to %d for both",
-			quote(name), e.c, at(e.w, im.in.w), at(e.h, im.in.h), im.in.c, space.MaxScale)
+			quote(name), e.c, at(e.w, im.in.w), at(e.h, im.in.h), im.in.c, network.MaxScale)
 	}
 	im.graph.Scale = int(e.h / im.in.h)
 	im.graph.Nodes = im.graph.Nodes[:v.node+1] // what comes later is not read by it
@@ -250,12 +250,12 @@ func (im *importer) words(list []int64) string {
 }
 
 // append adds a node to the graph and gives the value that it makes.
-func (im *importer) append(n *node, op space.Node, e extent) (value, error) {
-	if len(im.graph.Nodes) == space.MaxNodes {
-		return value{}, im.bad(n, "follows %d others, want at most as many", space.MaxNodes)
+func (im *importer) append(n *node, op network.Node, e extent) (value, error) {
+	if len(im.graph.Nodes) == network.MaxNodes {
+		return value{}, im.bad(n, "follows %d others, want at most as many", network.MaxNodes)
 	}
-	if e.c < 1 || e.h < 1 || e.w < 1 || e.c > space.MaxChannels || e.h > maxExtent || e.w > maxExtent {
-		return value{}, im.bad(n, "makes %d channels of %s, want 1 to %d and at least a pixel", e.c, im.size(e), space.MaxChannels)
+	if e.c < 1 || e.h < 1 || e.w < 1 || e.c > network.MaxChannels || e.h > maxExtent || e.w > maxExtent {
+		return value{}, im.bad(n, "makes %d channels of %s, want 1 to %d and at least a pixel", e.c, im.size(e), network.MaxChannels)
 	}
 	op.Name = n.name
 	if op.Name == "" && len(n.outputs) > 0 {
@@ -272,7 +272,7 @@ func (im *importer) append(n *node, op space.Node, e extent) (value, error) {
 
 // extent gives the size of a node or the picture.
 func (im *importer) extent(node int) extent {
-	if node == space.Picture {
+	if node == network.Picture {
 		return im.in
 	}
 	return im.sizes[node]

@@ -4,7 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"evosr/space"
+	"evosr/network"
 )
 
 // The operators that compute, one method each.
@@ -35,16 +35,16 @@ func (im *importer) filters(n *node) (*filters, error) {
 		return nil, im.bad(n, "%v", err)
 	}
 	d := k.dims
-	if len(d) != 4 || min(d[0], d[1], d[2], d[3]) < 1 || max(d[2], d[3]) > space.MaxKernel {
-		return nil, im.bad(n, "has weights %v, want (channels, channels, height, width) with sides of 1 to %d", d, space.MaxKernel)
+	if len(d) != 4 || min(d[0], d[1], d[2], d[3]) < 1 || max(d[2], d[3]) > network.MaxKernel {
+		return nil, im.bad(n, "has weights %v, want (channels, channels, height, width) with sides of 1 to %d", d, network.MaxKernel)
 	}
 	if !n.equalInts("kernel_shape", d[2], d[3]) {
 		return nil, im.bad(n, "has kernel_shape %s, want %v as its weights", few(n.attr("kernel_shape").ints), d[2:])
 	}
 	gap := [2]int64{1, 1}
 	if a := n.attr("dilations"); a != nil {
-		if len(a.ints) != 2 || min(a.ints[0], a.ints[1]) < 1 || max(a.ints[0], a.ints[1]) > space.MaxKernel {
-			return nil, im.bad(n, "has dilations %s, want two of 1 to %d", few(a.ints), space.MaxKernel)
+		if len(a.ints) != 2 || min(a.ints[0], a.ints[1]) < 1 || max(a.ints[0], a.ints[1]) > network.MaxKernel {
+			return nil, im.bad(n, "has dilations %s, want two of 1 to %d", few(a.ints), network.MaxKernel)
 		}
 		gap = [2]int64(a.ints)
 	}
@@ -59,20 +59,20 @@ func (im *importer) filters(n *node) (*filters, error) {
 		}
 		f.inserted[i] /= 2
 	}
-	if f.kernel = int(side); f.kernel > space.MaxKernel {
-		return nil, im.bad(n, "has filters of %d pixels a side with their gaps, want at most %d", side, space.MaxKernel)
+	if f.kernel = int(side); f.kernel > network.MaxKernel {
+		return nil, im.bad(n, "has filters of %d pixels a side with their gaps, want at most %d", side, network.MaxKernel)
 	}
 	if err := im.spread(n, f, k, gap); err != nil {
 		return nil, err
 	}
 	groups := n.number("group", 1)
-	if groups < 1 || groups > space.MaxChannels || f.rows%groups != 0 {
+	if groups < 1 || groups > network.MaxChannels || f.rows%groups != 0 {
 		return nil, im.bad(n, "has %d groups for %d filters, want a divisor", groups, f.rows)
 	}
 	f.groups = int(groups)
 	if a := n.attr("strides"); a != nil {
-		if len(a.ints) != 2 || a.ints[0] != a.ints[1] || a.ints[0] < 1 || a.ints[0] > space.MaxScale {
-			return nil, im.bad(n, "has strides %s, want two equal ones of 1 to %d", few(a.ints), space.MaxScale)
+		if len(a.ints) != 2 || a.ints[0] != a.ints[1] || a.ints[0] < 1 || a.ints[0] > network.MaxScale {
+			return nil, im.bad(n, "has strides %s, want two equal ones of 1 to %d", few(a.ints), network.MaxScale)
 		}
 		f.stride = int(a.ints[0])
 	}
@@ -120,8 +120,8 @@ func (im *importer) padding(n *node, f *filters) error {
 	if a == nil {
 		return nil
 	}
-	if len(a.ints) != 4 || slices.Min(a.ints) < 0 || slices.Max(a.ints) > space.MaxPad {
-		return im.bad(n, "has pads %s, want four of 0 to %d", few(a.ints), space.MaxPad)
+	if len(a.ints) != 4 || slices.Min(a.ints) < 0 || slices.Max(a.ints) > network.MaxPad {
+		return im.bad(n, "has pads %s, want four of 0 to %d", few(a.ints), network.MaxPad)
 	}
 	f.pads = [4]int{int(a.ints[0]), int(a.ints[2]), int(a.ints[1]), int(a.ints[3])}
 	return nil
@@ -178,8 +178,8 @@ func (im *importer) conv(n *node) (value, error) {
 		}
 		*side = room/int64(f.stride) + 1
 	}
-	return im.append(n, space.Node{
-		Op: space.OpConv, Inputs: []int{src}, Out: int(f.rows), Kernel: f.kernel, Stride: f.stride, Groups: f.groups,
+	return im.append(n, network.Node{
+		Op: network.OpConv, Inputs: []int{src}, Out: int(f.rows), Kernel: f.kernel, Stride: f.stride, Groups: f.groups,
 		Pad: f.pads, Weights: f.weights, Mask: maskOfZeros(f.weights), Bias: bias,
 	}, out)
 }
@@ -197,8 +197,8 @@ func (im *importer) deconv(n *node) (value, error) {
 	if e.c != f.rows {
 		return value{}, im.bad(n, "has weights for %d input channels, want %d", f.rows, e.c)
 	}
-	if outs > space.MaxChannels {
-		return value{}, im.bad(n, "makes %d channels, want at most %d", outs, space.MaxChannels)
+	if outs > network.MaxChannels {
+		return value{}, im.bad(n, "makes %d channels, want at most %d", outs, network.MaxChannels)
 	}
 	bias, err := im.biases(n, int(outs))
 	if err != nil {
@@ -231,8 +231,8 @@ func (im *importer) deconv(n *node) (value, error) {
 	for i, side := range []*int64{&out.h, &out.w} {
 		*side = (*side-1)*int64(f.stride) + int64(f.kernel) + grow - int64(f.pads[2*i]+f.pads[2*i+1])
 	}
-	return im.append(n, space.Node{
-		Op: space.OpDeconv, Inputs: []int{src}, Out: int(outs), Kernel: f.kernel, Stride: f.stride, Groups: f.groups,
+	return im.append(n, network.Node{
+		Op: network.OpDeconv, Inputs: []int{src}, Out: int(outs), Kernel: f.kernel, Stride: f.stride, Groups: f.groups,
 		Pad: f.pads, Grow: int(grow), Weights: f.weights, Mask: maskOfZeros(f.weights), Bias: bias,
 	}, out)
 }
@@ -265,7 +265,7 @@ func (im *importer) normalise(n *node) (value, error) {
 	if notFinite(gain) >= 0 || notFinite(bias) >= 0 {
 		return value{}, im.bad(n, "divides by the root of a variance below %g", -epsilon)
 	}
-	return im.append(n, space.Node{Op: space.OpAffine, Inputs: []int{src}, Gain: gain, Bias: bias}, e)
+	return im.append(n, network.Node{Op: network.OpAffine, Inputs: []int{src}, Gain: gain, Bias: bias}, e)
 }
 
 func (im *importer) activate(n *node) (value, error) {
@@ -273,12 +273,12 @@ func (im *importer) activate(n *node) (value, error) {
 	if err != nil {
 		return value{}, err
 	}
-	op := space.Node{Op: space.OpActivate, Inputs: []int{src}}
+	op := network.Node{Op: network.OpActivate, Inputs: []int{src}}
 	switch n.op {
 	case "Relu":
-		op.Act = space.ActReLU
+		op.Act = network.ActReLU
 	case "LeakyRelu":
-		op.Act, op.Slope = space.ActPReLU, []float32{n.fraction("alpha", 0.01)}
+		op.Act, op.Slope = network.ActPReLU, []float32{n.fraction("alpha", 0.01)}
 	case "PRelu":
 		k, err := im.floats(n, 1)
 		if err != nil {
@@ -287,18 +287,18 @@ func (im *importer) activate(n *node) (value, error) {
 		if op.Slope, err = im.channelwise(n, k, e.c); err != nil {
 			return value{}, err
 		}
-		op.Act = space.ActPReLU
+		op.Act = network.ActPReLU
 	case "Clip":
-		op.Act = space.ActClip
+		op.Act = network.ActClip
 		if op.Lo, op.Hi, err = im.limits(n); err != nil {
 			return value{}, err
 		}
 	case "Sigmoid":
-		op.Act = space.ActSigmoid
+		op.Act = network.ActSigmoid
 	case "Tanh":
-		op.Act = space.ActTanh
+		op.Act = network.ActTanh
 	case "Gelu":
-		op.Act = space.ActGELU
+		op.Act = network.ActGELU
 		if a := n.word("approximate", "none"); a != "none" {
 			return value{}, im.bad(n, "is approximated by %s, want none", quote(a))
 		}
@@ -342,11 +342,11 @@ func (im *importer) hardSigmoid(n *node) (value, error) {
 }
 
 func (im *importer) ramp(n *node, src int, e extent, alpha, beta float32) (value, error) {
-	v, err := im.append(n, space.Node{Op: space.OpAffine, Inputs: []int{src}, Gain: []float32{alpha}, Bias: []float32{beta}}, e)
+	v, err := im.append(n, network.Node{Op: network.OpAffine, Inputs: []int{src}, Gain: []float32{alpha}, Bias: []float32{beta}}, e)
 	if err != nil {
 		return v, err
 	}
-	return im.append(n, space.Node{Op: space.OpActivate, Inputs: []int{v.node}, Act: space.ActClip, Lo: 0, Hi: 1}, e)
+	return im.append(n, network.Node{Op: network.OpActivate, Inputs: []int{v.node}, Act: network.ActClip, Lo: 0, Hi: 1}, e)
 }
 
 // hardSwish is x * max(0, min(1, x/6 + 1/2)).
@@ -359,7 +359,7 @@ func (im *importer) hardSwish(n *node) (value, error) {
 	if err != nil {
 		return v, err
 	}
-	return im.append(n, space.Node{Op: space.OpMul, Inputs: []int{src, v.node}}, e)
+	return im.append(n, network.Node{Op: network.OpMul, Inputs: []int{src, v.node}}, e)
 }
 
 // channelwise reads a constant that is one number, or one for each channel.
@@ -397,7 +397,7 @@ func (im *importer) arithmetic(n *node) (value, error) {
 	case b.constant():
 		return im.withConstant(n, 0, 1)
 	}
-	op, has := map[string]space.Op{"Add": space.OpAdd, "Sub": space.OpSub, "Mul": space.OpMul}[n.op]
+	op, has := map[string]network.Op{"Add": network.OpAdd, "Sub": network.OpSub, "Mul": network.OpMul}[n.op]
 	if !has {
 		return value{}, im.bad(n, "divides by what is computed from the picture, want a constant")
 	}
@@ -405,7 +405,7 @@ func (im *importer) arithmetic(n *node) (value, error) {
 }
 
 // join combines two computed inputs.
-func (im *importer) join(n *node, op space.Op, i, j int) (value, error) {
+func (im *importer) join(n *node, op network.Op, i, j int) (value, error) {
 	a, ea, err := im.read(n, i)
 	if err != nil {
 		return value{}, err
@@ -417,13 +417,13 @@ func (im *importer) join(n *node, op space.Op, i, j int) (value, error) {
 	return im.joined(n, op, a, b, ea, eb)
 }
 
-func (im *importer) joined(n *node, op space.Op, a, b int, ea, eb extent) (value, error) {
+func (im *importer) joined(n *node, op network.Op, a, b int, ea, eb extent) (value, error) {
 	if ea.h != eb.h || ea.w != eb.w || ea.c != eb.c && ea.c != 1 && eb.c != 1 {
 		return value{}, im.bad(n, "takes %d channels of %s and %d of %s, want as many of one size, or one channel", ea.c, im.size(ea), eb.c, im.size(eb))
 	}
 	e := ea
 	e.c = max(ea.c, eb.c)
-	return im.append(n, space.Node{Op: op, Inputs: []int{a, b}}, e)
+	return im.append(n, network.Node{Op: op, Inputs: []int{a, b}}, e)
 }
 
 // withConstant takes a computed input i with the constant j: gain*x + bias.
@@ -440,7 +440,7 @@ func (im *importer) withConstant(n *node, i, j int) (value, error) {
 	if err != nil {
 		return value{}, err
 	}
-	op := space.Node{Op: space.OpAffine, Inputs: []int{src}}
+	op := network.Node{Op: network.OpAffine, Inputs: []int{src}}
 	switch {
 	case n.op == "Mul":
 		op.Gain = list
@@ -473,14 +473,14 @@ func (im *importer) negate(n *node) (value, error) {
 	if err != nil {
 		return value{}, err
 	}
-	return im.append(n, space.Node{Op: space.OpAffine, Inputs: []int{src}, Gain: []float32{-1}}, e)
+	return im.append(n, network.Node{Op: network.OpAffine, Inputs: []int{src}, Gain: []float32{-1}}, e)
 }
 
 // many takes Sum and Max of any number of values, two at a time.
 func (im *importer) many(n *node) (value, error) {
-	op := space.OpAdd
+	op := network.OpAdd
 	if n.op == "Max" {
-		op = space.OpMax
+		op = network.OpMax
 	}
 	i, e, err := im.read(n, 0)
 	if err != nil {
@@ -522,7 +522,7 @@ func (im *importer) reduceMax(n *node) (value, error) {
 	for c := range e.c {
 		v, err := im.channels(n, src, c, 1)
 		if err == nil && c > 0 {
-			v, err = im.joined(n, space.OpMax, largest.node, v.node, im.extent(largest.node), im.extent(v.node))
+			v, err = im.joined(n, network.OpMax, largest.node, v.node, im.extent(largest.node), im.extent(v.node))
 		}
 		if err != nil {
 			return value{}, err

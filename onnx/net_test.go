@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"evosr/network"
 	"evosr/space"
 )
 
@@ -15,14 +16,14 @@ func testSpace(scale, colors int) *space.Space {
 	slot := space.Slot{Skip: true, Wide: []float64{1, 2}, Plain: []float64{1, 1.5}, Lean: true, Activations: space.Activations()}
 	return &space.Space{
 		Scale: scale, Colors: colors, Widths: []int{4, 8, 12}, Slots: []space.Slot{slot, slot, slot},
-		Schemes: space.Schemes(), Percents: []int{25, 50, 75, 90},
+		Schemes: network.Schemes(), Percents: []int{25, 50, 75, 90},
 	}
 }
 
 // fill gives a network without weights random ones, of a size that keeps its
 // values about as large as its input, and prunes them as its layers say.
-func fill(rng *rand.Rand, net *space.Subnet) *space.Subnet {
-	var masker space.Masker
+func fill(rng *rand.Rand, net *network.Subnet) *network.Subnet {
+	var masker network.Masker
 	for i := range net.Layers {
 		l := &net.Layers[i]
 		l.Weights, l.Bias = make([]float32, l.Size()), make([]float32, l.Out)
@@ -33,15 +34,15 @@ func fill(rng *rand.Rand, net *space.Subnet) *space.Subnet {
 		for j := range l.Bias {
 			l.Bias[j] = float32(0.1 * rng.NormFloat64())
 		}
-		if l.Act == space.ActPReLU {
+		if l.Act == network.ActPReLU {
 			l.Slope = slices.Repeat([]float32{0.2}, l.Out)
 			for o := range l.Slope {
-				if net.LearnedSlopes(i) {
+				if net.Layers[i].Learned {
 					l.Slope[o] = float32(0.3 * rng.NormFloat64())
 				}
 			}
 		}
-		if l.Prune.Scheme == space.Dense {
+		if l.Prune.Scheme == network.Dense {
 			continue
 		}
 		l.Mask = make([]uint8, l.Size())
@@ -55,13 +56,13 @@ func fill(rng *rand.Rand, net *space.Subnet) *space.Subnet {
 	return net
 }
 
-func randomNet(rng *rand.Rand, scale, colors int) *space.Subnet {
+func randomNet(rng *rand.Rand, scale, colors int) *network.Subnet {
 	sp := testSpace(scale, colors)
 	return fill(rng, sp.Shape(sp.Random(rng)))
 }
 
 // netOf builds the network of a genome's text.
-func netOf(t testing.TB, rng *rand.Rand, genome string, scale, colors int) *space.Subnet {
+func netOf(t testing.TB, rng *rand.Rand, genome string, scale, colors int) *network.Subnet {
 	t.Helper()
 	g, err := space.ParseGenome(genome)
 	if err != nil {
@@ -70,7 +71,7 @@ func netOf(t testing.TB, rng *rand.Rand, genome string, scale, colors int) *spac
 	return fill(rng, (&space.Space{Scale: scale, Colors: colors}).Shape(g))
 }
 
-func export(t testing.TB, net *space.Subnet, o ExportOptions) []byte {
+func export(t testing.TB, net *network.Subnet, o ExportOptions) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	if err := Export(&b, net, o); err != nil {
@@ -81,7 +82,7 @@ func export(t testing.TB, net *space.Subnet, o ExportOptions) []byte {
 
 // forward computes a network as its definition says, in float64, over Colors
 // planes of w x h values.
-func forward(net *space.Subnet, src []float32, w, h int) []float64 {
+func forward(net *network.Subnet, src []float32, w, h int) []float64 {
 	values := make([][]float64, len(net.Layers))
 	for i := range net.Layers {
 		l := &net.Layers[i]
@@ -91,11 +92,11 @@ func forward(net *space.Subnet, src []float32, w, h int) []float64 {
 				for x := range w {
 					at := (o*h+y)*w + x
 					out[at] = float64(l.Bias[o]) + tap(net, values, src, l, o, y, x, w, h)
-					if l.Add != space.None {
+					if l.Add != network.None {
 						out[at] += values[l.Add][at]
 					}
 					slope := 0.0
-					if l.Act == space.ActPReLU {
+					if l.Act == network.ActPReLU {
 						slope = float64(l.Slope[o])
 					}
 					out[at] = l.Act.Of(out[at], slope)
@@ -119,7 +120,7 @@ func forward(net *space.Subnet, src []float32, w, h int) []float64 {
 }
 
 // tap sums one output value of a convolution.
-func tap(net *space.Subnet, values [][]float64, src []float32, l *space.Layer, o, y, x, w, h int) float64 {
+func tap(net *network.Subnet, values [][]float64, src []float32, l *network.Layer, o, y, x, w, h int) float64 {
 	var sum float64
 	for i := range l.In {
 		for ky := range l.Kernel {
@@ -130,7 +131,7 @@ func tap(net *space.Subnet, values [][]float64, src []float32, l *space.Layer, o
 				}
 				yy, xx := y+ky-l.Kernel/2, x+kx-l.Kernel/2
 				var v float64
-				if l.Src == space.Picture {
+				if l.Src == network.Picture {
 					yy, xx = min(max(yy, 0), h-1), min(max(xx, 0), w-1)
 					v = float64(src[(i*h+yy)*w+xx])
 				} else if yy >= 0 && yy < h && xx >= 0 && xx < w {

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"evosr/space"
+	"evosr/network"
 )
 
 // The operators that Subnet recognises, one method each.
@@ -22,7 +22,7 @@ func (r *recogniser) conv(n *node, v traced) (traced, error) {
 		return traced{}, err
 	}
 	dims := r.constants[n.inputs[1]].dims
-	l := space.Layer{Add: space.None, Weights: w}
+	l := network.Layer{Add: network.None, Weights: w}
 	switch {
 	case len(dims) != 4 || dims[2] != dims[3] || dims[2] != 1 && dims[2] != 3 && dims[2] != 5:
 		return traced{}, r.bad(n, fmt.Sprintf("has weights %v, want (output, input, k, k) with k of 1, 3 or 5", dims))
@@ -48,7 +48,7 @@ func (r *recogniser) conv(n *node, v traced) (traced, error) {
 	case int64(v.reach) != reach:
 		return traced{}, r.bad(n, fmt.Sprintf("reads the picture with its edge repeated %d times, want %d", v.reach, reach))
 	default:
-		l.Src = space.Picture
+		l.Src = network.Picture
 	}
 	if l.In != channels {
 		return traced{}, r.bad(n, fmt.Sprintf("has weights for %d input channels, want %d", l.In, channels))

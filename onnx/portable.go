@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"evosr/space"
+	"evosr/network"
 )
 
 // The portable form repeats the picture's edge by two multiplications. The
@@ -166,7 +166,7 @@ func (im *importer) matmul(n *node) (value, error) {
 	}
 	c, h, w := int(e.c), int(e.h), int(e.w)
 	for reach := 1; reach <= reachPortable; reach++ {
-		p := space.Node{Op: space.OpPad, Inputs: []int{v.node}, Border: space.Edge}
+		p := network.Node{Op: network.OpPad, Inputs: []int{v.node}, Border: network.Edge}
 		out := e
 		// The dims first: they bound what the comparison makes.
 		switch {

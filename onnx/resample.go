@@ -4,7 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"evosr/space"
+	"evosr/network"
 )
 
 // The operators that move values: channels, borders, sizes.
@@ -21,7 +21,7 @@ func (im *importer) concat(n *node) (value, error) {
 	if err := im.channelAxis(n, n.number("axis", 1)); err != nil {
 		return value{}, err
 	}
-	op := space.Node{Op: space.OpConcat}
+	op := network.Node{Op: network.OpConcat}
 	var sum extent
 	for i := range n.inputs {
 		src, e, err := im.read(n, i)
@@ -34,7 +34,7 @@ func (im *importer) concat(n *node) (value, error) {
 		if e.h != sum.h || e.w != sum.w {
 			return value{}, im.bad(n, "joins %s and %s, want one size", im.size(sum), im.size(e))
 		}
-		if sum.c += e.c; sum.c > space.MaxChannels {
+		if sum.c += e.c; sum.c > network.MaxChannels {
 			break // append refuses it
 		}
 		op.Inputs = append(op.Inputs, src)
@@ -52,7 +52,7 @@ func (im *importer) channels(n *node, src int, first, count int64) (value, error
 		return value{node: src, axes: e.axes()}, nil
 	}
 	e.c = count
-	return im.append(n, space.Node{Op: space.OpSlice, Inputs: []int{src}, From: int(first), Out: int(count)}, e)
+	return im.append(n, network.Node{Op: network.OpSlice, Inputs: []int{src}, From: int(first), Out: int(count)}, e)
 }
 
 func (im *importer) split(n *node) ([]value, error) {
@@ -124,10 +124,10 @@ func (im *importer) gather(n *node) (value, error) {
 	if err != nil {
 		return value{}, err
 	}
-	if k, _ := im.known(n, 1); len(k.dims) != 1 || len(list) == 0 || len(list) > space.MaxChannels {
+	if k, _ := im.known(n, 1); len(k.dims) != 1 || len(list) == 0 || len(list) > network.MaxChannels {
 		return value{}, im.bad(n, "takes channels %v, want a list of them", k.dims)
 	}
-	op := space.Node{Op: space.OpConcat}
+	op := network.Node{Op: network.OpConcat}
 	for i := 0; i < len(list); {
 		first, ok := axis(list[i], int(e.c))
 		if !ok {
@@ -157,20 +157,20 @@ func (im *importer) depthToSpace(n *node) (value, error) {
 		return value{}, err
 	}
 	s := n.number("blocksize", 0)
-	if s < 1 || s > space.MaxScale || e.c%(s*s) != 0 {
-		return value{}, im.bad(n, "has blocksize %d for %d channels, want 1 to %d and a multiple of its square", s, e.c, space.MaxScale)
+	if s < 1 || s > network.MaxScale || e.c%(s*s) != 0 {
+		return value{}, im.bad(n, "has blocksize %d for %d channels, want 1 to %d and a multiple of its square", s, e.c, network.MaxScale)
 	}
 	mode := n.word("mode", "DCR") // it came with opset 11
 	if mode != "DCR" && mode != "CRD" {
 		return value{}, im.bad(n, "has mode %s, want CRD or DCR", quote(mode))
 	}
-	op := space.Node{Op: space.OpShuffle, Inputs: []int{src}, Factor: int(s), DCR: mode == "DCR" && e.c > s*s}
+	op := network.Node{Op: network.OpShuffle, Inputs: []int{src}, Factor: int(s), DCR: mode == "DCR" && e.c > s*s}
 	return im.append(n, op, extent{e.c / (s * s), e.h * s, e.w * s})
 }
 
 // interpolation reads how a Resize or Upsample finds values.
-func (im *importer) interpolation(n *node, op *space.Node) error {
-	modes := map[string]space.Interp{"nearest": space.Nearest, "linear": space.Linear, "bilinear": space.Linear, "cubic": space.Cubic}
+func (im *importer) interpolation(n *node, op *network.Node) error {
+	modes := map[string]network.Interp{"nearest": network.Nearest, "linear": network.Linear, "bilinear": network.Linear, "cubic": network.Cubic}
 	mode := n.word("mode", "nearest")
 	var has bool
 	if op.Interp, has = modes[mode]; !has {
@@ -178,19 +178,19 @@ func (im *importer) interpolation(n *node, op *space.Node) error {
 	}
 	op.CubicA = float64(n.fraction("cubic_coeff_a", -0.75))
 	if n.op == "Upsample" || im.opset < 11 {
-		op.Coord, op.Rounding = space.Asymmetric, space.Floor
+		op.Coord, op.Rounding = network.Asymmetric, network.Floor
 		return nil
 	}
-	coords := map[string]space.Coord{
-		"half_pixel": space.HalfPixel, "pytorch_half_pixel": space.TorchHalfPixel, "asymmetric": space.Asymmetric,
-		"align_corners": space.AlignCorners, "half_pixel_symmetric": space.HalfPixel, // equal where sizes are whole multiples
+	coords := map[string]network.Coord{
+		"half_pixel": network.HalfPixel, "pytorch_half_pixel": network.TorchHalfPixel, "asymmetric": network.Asymmetric,
+		"align_corners": network.AlignCorners, "half_pixel_symmetric": network.HalfPixel, // equal where sizes are whole multiples
 	}
 	coord := n.word("coordinate_transformation_mode", "half_pixel")
 	if op.Coord, has = coords[coord]; !has {
 		return im.bad(n, "has coordinates %s, want half_pixel, pytorch_half_pixel, half_pixel_symmetric, asymmetric or align_corners", quote(coord))
 	}
-	roundings := map[string]space.Rounding{
-		"round_prefer_floor": space.RoundPreferFloor, "round_prefer_ceil": space.RoundPreferCeil, "floor": space.Floor, "ceil": space.Ceil,
+	roundings := map[string]network.Rounding{
+		"round_prefer_floor": network.RoundPreferFloor, "round_prefer_ceil": network.RoundPreferCeil, "floor": network.Floor, "ceil": network.Ceil,
 	}
 	rounding := n.word("nearest_mode", "round_prefer_floor")
 	if op.Rounding, has = roundings[rounding]; !has {
@@ -214,7 +214,7 @@ func (im *importer) resize(n *node) (value, error) {
 	if err != nil {
 		return value{}, err
 	}
-	op := space.Node{Op: space.OpResize, Inputs: []int{src}}
+	op := network.Node{Op: network.OpResize, Inputs: []int{src}}
 	if err := im.interpolation(n, &op); err != nil {
 		return value{}, err
 	}
@@ -222,13 +222,13 @@ func (im *importer) resize(n *node) (value, error) {
 	if err != nil {
 		return value{}, err
 	}
-	if to.h%e.h == 0 && to.w%e.w == 0 && to.h/e.h == to.w/e.w && to.h/e.h <= space.MaxScale {
+	if to.h%e.h == 0 && to.w%e.w == 0 && to.h/e.h == to.w/e.w && to.h/e.h <= network.MaxScale {
 		op.Factor = int(to.h / e.h)
 		return im.append(n, op, to)
 	}
 	// Not a multiple: it must be as large as something that is there.
 	if e := im.in; e.h == to.h && e.w == to.w {
-		op.Inputs = append(op.Inputs, space.Picture)
+		op.Inputs = append(op.Inputs, network.Picture)
 		return im.append(n, op, to)
 	}
 	for i, e := range im.sizes {
@@ -237,7 +237,7 @@ func (im *importer) resize(n *node) (value, error) {
 			return im.append(n, op, to)
 		}
 	}
-	return value{}, im.bad(n, "makes %s of %s, want a whole multiple up to %d or the size of an earlier value", im.size(to), im.size(e), space.MaxScale)
+	return value{}, im.bad(n, "makes %s of %s, want a whole multiple up to %d or the size of an earlier value", im.size(to), im.size(e), network.MaxScale)
 }
 
 // resized reads the size that a Resize or Upsample makes.
@@ -288,10 +288,10 @@ func (im *importer) pad(n *node) (value, error) {
 	if err != nil {
 		return value{}, err
 	}
-	op := space.Node{Op: space.OpPad, Inputs: []int{src}}
+	op := network.Node{Op: network.OpPad, Inputs: []int{src}}
 	mode := n.word("mode", "constant")
 	var has bool
-	if op.Border, has = map[string]space.Border{"constant": space.Zeros, "edge": space.Edge, "reflect": space.Reflect}[mode]; !has {
+	if op.Border, has = map[string]network.Border{"constant": network.Zeros, "edge": network.Edge, "reflect": network.Reflect}[mode]; !has {
 		return value{}, im.bad(n, "has mode %s, want constant, edge or reflect", quote(mode))
 	}
 	list, err := im.listed(n, "pads", 1, 11)
@@ -301,11 +301,11 @@ func (im *importer) pad(n *node) (value, error) {
 	if list, err = im.allAxes(n, list); err != nil {
 		return value{}, err
 	}
-	if len(list) != 8 || slices.Min(list) < 0 || slices.Max(list) > space.MaxPad || list[0]|list[1]|list[4]|list[5] != 0 {
-		return value{}, im.bad(n, "has pads %s, want [0 0 y x 0 0 y x] of 0 to %d", few(list), space.MaxPad)
+	if len(list) != 8 || slices.Min(list) < 0 || slices.Max(list) > network.MaxPad || list[0]|list[1]|list[4]|list[5] != 0 {
+		return value{}, im.bad(n, "has pads %s, want [0 0 y x 0 0 y x] of 0 to %d", few(list), network.MaxPad)
 	}
 	op.Pad = [4]int{int(list[2]), int(list[6]), int(list[3]), int(list[7])}
-	if op.Border == space.Zeros {
+	if op.Border == network.Zeros {
 		op.Value = n.fraction("value", 0)
 		if im.opset >= 11 && n.has(2) {
 			k, err := im.floats(n, 2)
@@ -355,13 +355,13 @@ func (im *importer) maxPool(n *node) (value, error) {
 		return value{}, err
 	}
 	a := n.attr("kernel_shape")
-	if a == nil || len(a.ints) != 2 || a.ints[0] != a.ints[1] || a.ints[0] < 1 || a.ints[0] > space.MaxKernel {
-		return value{}, im.bad(n, "has no square kernel_shape of 1 to %d", space.MaxKernel)
+	if a == nil || len(a.ints) != 2 || a.ints[0] != a.ints[1] || a.ints[0] < 1 || a.ints[0] > network.MaxKernel {
+		return value{}, im.bad(n, "has no square kernel_shape of 1 to %d", network.MaxKernel)
 	}
 	f := &filters{kernel: int(a.ints[0]), stride: 1}
 	if a := n.attr("strides"); a != nil {
-		if len(a.ints) != 2 || a.ints[0] != a.ints[1] || a.ints[0] < 1 || a.ints[0] > space.MaxScale {
-			return value{}, im.bad(n, "has strides %s, want two equal ones of 1 to %d", few(a.ints), space.MaxScale)
+		if len(a.ints) != 2 || a.ints[0] != a.ints[1] || a.ints[0] < 1 || a.ints[0] > network.MaxScale {
+			return value{}, im.bad(n, "has strides %s, want two equal ones of 1 to %d", few(a.ints), network.MaxScale)
 		}
 		f.stride = int(a.ints[0])
 	}
@@ -375,5 +375,5 @@ func (im *importer) maxPool(n *node) (value, error) {
 	for i, side := range []*int64{&out.h, &out.w} {
 		*side = (*side+int64(f.pads[2*i]+f.pads[2*i+1]-f.kernel))/int64(f.stride) + 1
 	}
-	return im.append(n, space.Node{Op: space.OpMaxPool, Inputs: []int{src}, Kernel: f.kernel, Stride: f.stride, Pad: f.pads}, out)
+	return im.append(n, network.Node{Op: network.OpMaxPool, Inputs: []int{src}, Kernel: f.kernel, Stride: f.stride, Pad: f.pads}, out)
 }

@@ -10,14 +10,15 @@ import (
 	"testing"
 
 	"evosr/internal/check"
+	"evosr/network"
 	"evosr/space"
 )
 
 // sameNet asks for equal layers, weights bit by bit. A mask that prunes nothing
 // is as good as none.
-func sameNet(t *testing.T, got, want *space.Subnet) {
+func sameNet(t *testing.T, got, want *network.Subnet) {
 	t.Helper()
-	if got.Scale != want.Scale || got.Colors != want.Colors || got.Genome.String() != want.Genome.String() {
+	if got.Scale != want.Scale || got.Colors != want.Colors || got.Genome != want.Genome {
 		t.Fatalf("scale %d, %d colors, genome %v, want %d, %d, %v", got.Scale, got.Colors, got.Genome, want.Scale, want.Colors, want.Genome)
 	}
 	if len(got.Layers) != len(want.Layers) {
@@ -25,7 +26,7 @@ func sameNet(t *testing.T, got, want *space.Subnet) {
 	}
 	for i := range want.Layers {
 		g, w := &got.Layers[i], &want.Layers[i]
-		shape := func(l *space.Layer) string {
+		shape := func(l *network.Layer) string {
 			return fmt.Sprint(l.Name, l.In, l.Out, l.Kernel, l.Src, l.Add, l.Act, l.Slope, l.Prune)
 		}
 		if shape(g) != shape(w) {
@@ -64,7 +65,7 @@ func TestRoundTrip(t *testing.T) {
 					t.Fatalf("%v %+v: %v", net.Genome, o, err)
 				}
 				sameNet(t, got, net)
-				if meta["scale"] != fmt.Sprint(scale) || meta["colors"] != fmt.Sprint(colors) || meta["genome"] != net.Genome.String() {
+				if meta["scale"] != fmt.Sprint(scale) || meta["colors"] != fmt.Sprint(colors) || meta["genome"] != net.Genome {
 					t.Fatalf("metadata %v", meta)
 				}
 				if again := export(t, got, o); !bytes.Equal(again, data) {
@@ -117,7 +118,7 @@ func TestActivations(t *testing.T) {
 	}
 	silly := bent(t, rng, space.PReLU)
 	for i := range silly.Layers {
-		if l := &silly.Layers[i]; l.Act == space.ActPReLU {
+		if l := &silly.Layers[i]; l.Act == network.ActPReLU {
 			l.Slope[1] = float32(math.NaN())
 		}
 	}
@@ -251,7 +252,7 @@ func TestNames(t *testing.T) {
 	for i := range net.Layers {
 		net.Layers[i].Name = names[i]
 	}
-	net.Genome = space.Genome{}
+	net.Genome = ""
 	got, meta, err := Read(bytes.NewReader(export(t, net, ExportOptions{Width: 3, Height: 3, Portable: true})))
 	if err != nil {
 		t.Fatal(err)
@@ -264,11 +265,11 @@ func TestNames(t *testing.T) {
 
 func TestExportErrors(t *testing.T) {
 	rng := check.Rand(t)
-	good := func() *space.Subnet { return netOf(t, rng, "w4;head;lean;tail", 2, 1) }
+	good := func() *network.Subnet { return netOf(t, rng, "w4;head;lean;tail", 2, 1) }
 	tests := []struct {
 		name string
 		o    ExportOptions
-		edit func(*space.Subnet)
+		edit func(*network.Subnet)
 		want string
 	}{
 		{"old opset", ExportOptions{Opset: 10}, nil, "opset: 10, want 11 to 21"},
@@ -276,17 +277,17 @@ func TestExportErrors(t *testing.T) {
 		{"portable without a size", ExportOptions{Portable: true, Width: 8}, nil, "size: 8x0, want a fixed width and height"},
 		{"portable too large", ExportOptions{Portable: true, Width: 8, Height: 1025}, nil, "size: 8x1025, want 0 to 1024"},
 		{"portable in float16", ExportOptions{Width: 8, Height: 8, Portable: true, Float16: true}, nil, "weights: float16, want float32 for the portable form"},
-		{"colour path of colours", ExportOptions{RGB: true}, func(s *space.Subnet) { *s = *netOf(t, rng, "w4;head;skip;tail", 2, 3) }, "colour path: a network of 3 colors, want one of luma"},
-		{"too large for float16", ExportOptions{Float16: true}, func(s *space.Subnet) { s.Layers[1].Weights[2] = -65520 }, `layer 1 "head": weight 2 is -65520, want at most 65504`},
+		{"colour path of colours", ExportOptions{RGB: true}, func(s *network.Subnet) { *s = *netOf(t, rng, "w4;head;skip;tail", 2, 3) }, "colour path: a network of 3 colors, want one of luma"},
+		{"too large for float16", ExportOptions{Float16: true}, func(s *network.Subnet) { s.Layers[1].Weights[2] = -65520 }, `layer 1 "head": weight 2 is -65520, want at most 65504`},
 		{"negative size", ExportOptions{Width: -1}, nil, "size: -1x0"},
 		{"huge size", ExportOptions{Height: 1 << 20}, nil, "size: 0x1048576"},
 		{"key", ExportOptions{Meta: map[string]string{"": "x"}}, nil, "metadata"},
 		{"not UTF-8", ExportOptions{Meta: map[string]string{"x": "\xff"}}, nil, "metadata"},
-		{"NaN", ExportOptions{}, func(s *space.Subnet) { s.Layers[2].Weights[3] = float32(math.NaN()) }, `layer 2 "slot1/conv": weight 3 is NaN`},
-		{"Inf", ExportOptions{}, func(s *space.Subnet) { s.Layers[0].Bias[1] = float32(math.Inf(1)) }, `layer 0 "skip": bias 1 is +Inf`},
-		{"same name", ExportOptions{}, func(s *space.Subnet) { s.Layers[1].Name = "skip" }, `layer 1: name "skip", want a unique one`},
-		{"no name", ExportOptions{}, func(s *space.Subnet) { s.Layers[1].Name = "" }, `layer 1: name ""`},
-		{"a faulty network", ExportOptions{}, func(s *space.Subnet) { s.Layers[2].Src = 7 }, "source is 7"},
+		{"NaN", ExportOptions{}, func(s *network.Subnet) { s.Layers[2].Weights[3] = float32(math.NaN()) }, `layer 2 "slot1/conv": weight 3 is NaN`},
+		{"Inf", ExportOptions{}, func(s *network.Subnet) { s.Layers[0].Bias[1] = float32(math.Inf(1)) }, `layer 0 "skip": bias 1 is +Inf`},
+		{"same name", ExportOptions{}, func(s *network.Subnet) { s.Layers[1].Name = "skip" }, `layer 1: name "skip", want a unique one`},
+		{"no name", ExportOptions{}, func(s *network.Subnet) { s.Layers[1].Name = "" }, `layer 1: name ""`},
+		{"a faulty network", ExportOptions{}, func(s *network.Subnet) { s.Layers[2].Src = 7 }, "source is 7"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 	"evosr/imaging"
 	"evosr/internal/check"
 	"evosr/internal/half"
+	"evosr/network"
 	"evosr/space"
 	"evosr/sparse"
 )
@@ -51,7 +52,7 @@ func forms(w, h int) map[string]ExportOptions {
 
 // winner is a random network as a run hands it over: every second one went
 // through the compiler, which takes dead channels out.
-func winner(t testing.TB, rng *rand.Rand, i int) *space.Subnet {
+func winner(t testing.TB, rng *rand.Rand, i int) *network.Subnet {
 	t.Helper()
 	net := randomNet(rng, 2+i%3, 1+2*(i/3%2))
 	if i%2 == 0 {
@@ -72,7 +73,7 @@ func jobs(t *testing.T, rng *rand.Rand) []job {
 	dir := t.TempDir()
 	var list []job
 	opset := MinOpset
-	add := func(name string, net *space.Subnet, o ExportOptions, w, h int) {
+	add := func(name string, net *network.Subnet, o ExportOptions, w, h int) {
 		o.Opset = opset
 		if opset++; opset > MaxOpset {
 			opset = MinOpset
@@ -120,15 +121,15 @@ func jobs(t *testing.T, rng *rand.Rand) []job {
 }
 
 // bent has blocks of every kind with an activation.
-func bent(t testing.TB, rng *rand.Rand, act space.Activation) *space.Subnet {
+func bent(t testing.TB, rng *rand.Rand, act space.Activation) *network.Subnet {
 	t.Helper()
 	return netOf(t, rng, fmt.Sprintf("w8;head;wide2:%[1]v;plain1:%[1]v;lean:%[1]v;tail", act), 2, 1)
 }
 
 // expected computes what a file written with o shall give for src.
-func expected(net *space.Subnet, o ExportOptions, src []float32, w, h int) []float64 {
+func expected(net *network.Subnet, o ExportOptions, src []float32, w, h int) []float64 {
 	if o.Float16 {
-		net = &space.Subnet{Scale: net.Scale, Colors: net.Colors, Layers: slices.Clone(net.Layers)}
+		net = &network.Subnet{Scale: net.Scale, Colors: net.Colors, Layers: slices.Clone(net.Layers)}
 		for i := range net.Layers {
 			l := &net.Layers[i]
 			l.Weights = slices.Clone(l.Weights)

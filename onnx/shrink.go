@@ -3,26 +3,26 @@ package onnx
 import (
 	"slices"
 
-	"evosr/space"
+	"evosr/network"
 )
 
 // shrunk gives a copy of a graph without the channels of convolutions that are
 // zero whatever the picture is, where only convolutions read them, possibly
 // behind activations that keep zeros. What filter pruning took away is then not
 // in the file.
-func shrunk(g *space.Graph) *space.Graph {
-	out := &space.Graph{Scale: g.Scale, Colors: g.Colors, Nodes: slices.Clone(g.Nodes)}
+func shrunk(g *network.Graph) *network.Graph {
+	out := &network.Graph{Scale: g.Scale, Colors: g.Colors, Nodes: slices.Clone(g.Nodes)}
 	readers := make([][]int, len(g.Nodes))
 	for i := range out.Nodes {
 		for _, j := range out.Nodes[i].Inputs {
-			if j != space.Picture {
+			if j != network.Picture {
 				readers[j] = append(readers[j], i)
 			}
 		}
 	}
 	for i := range out.Nodes {
 		n := &out.Nodes[i]
-		if _, groups := n.Inside(); n.Op != space.OpConv || groups != 1 || i == len(out.Nodes)-1 {
+		if _, groups := n.Inside(); n.Op != network.OpConv || groups != 1 || i == len(out.Nodes)-1 {
 			continue
 		}
 		keep := living(n)
@@ -49,7 +49,7 @@ func shrunk(g *space.Graph) *space.Graph {
 }
 
 // living lists the output channels of a convolution that are not always zero.
-func living(n *space.Node) []int {
+func living(n *network.Node) []int {
 	var keep []int
 	size := len(n.Weights) / n.Out
 	for o := range n.Out {
@@ -66,7 +66,7 @@ func living(n *space.Node) []int {
 
 // followers lists the activations behind node i and the convolutions that read
 // it through them; not ok when anything else does.
-func followers(g *space.Graph, readers [][]int, i int) (acts, convs []int, ok bool) {
+func followers(g *network.Graph, readers [][]int, i int) (acts, convs []int, ok bool) {
 	stack := []int{i}
 	for len(stack) > 0 {
 		j := stack[len(stack)-1]
@@ -78,9 +78,9 @@ func followers(g *space.Graph, readers [][]int, i int) (acts, convs []int, ok bo
 			n := &g.Nodes[k]
 			_, groups := n.Inside()
 			switch {
-			case n.Op == space.OpConv && groups == 1:
+			case n.Op == network.OpConv && groups == 1:
 				convs = append(convs, k)
-			case n.Op == space.OpActivate && keepsZero(n):
+			case n.Op == network.OpActivate && keepsZero(n):
 				acts, stack = append(acts, k), append(stack, k)
 			default:
 				return nil, nil, false
@@ -90,8 +90,8 @@ func followers(g *space.Graph, readers [][]int, i int) (acts, convs []int, ok bo
 	return acts, convs, true
 }
 
-func keepsZero(n *space.Node) bool {
-	return n.Act != space.ActSigmoid && (n.Act != space.ActClip || n.Lo <= 0 && n.Hi >= 0)
+func keepsZero(n *network.Node) bool {
+	return n.Act != network.ActSigmoid && (n.Act != network.ActClip || n.Lo <= 0 && n.Hi >= 0)
 }
 
 // rows keeps some of the parts of the given size that a list is made of.
@@ -107,7 +107,7 @@ func rows[T any](list []T, keep []int, size int) []T {
 }
 
 // columns keeps some of the input channels of a convolution.
-func columns(n *space.Node, keep []int) {
+func columns(n *network.Node, keep []int) {
 	taps := n.Kernel * n.Kernel
 	size := len(n.Weights) / n.Out
 	var weights []float32

@@ -3,7 +3,7 @@ package onnx
 import (
 	"slices"
 
-	"evosr/space"
+	"evosr/network"
 )
 
 // simplify makes a graph smaller that computes the same: what follows a
@@ -14,7 +14,7 @@ import (
 //
 // The last node is the picture that goes out. The graph need not be valid yet,
 // but its inputs are nodes before.
-func simplify(g *space.Graph, white float32) {
+func simplify(g *network.Graph, white float32) {
 	if white != 1 {
 		scaled(g, white)
 	}
@@ -22,14 +22,14 @@ func simplify(g *space.Graph, white float32) {
 	r := newRewriter(g)
 	for i := range g.Nodes {
 		switch n := &g.Nodes[i]; n.Op {
-		case space.OpMul:
+		case network.OpMul:
 			r.silu(i)
-		case space.OpPad:
+		case network.OpPad:
 			r.join(i)
-		case space.OpConv:
+		case network.OpConv:
 			r.border(i)
 			r.gain(i)
-		case space.OpAffine:
+		case network.OpAffine:
 			r.affine(i)
 		}
 	}
@@ -37,7 +37,7 @@ func simplify(g *space.Graph, white float32) {
 }
 
 // scaled puts the multiplication and the division around a graph.
-func scaled(g *space.Graph, white float32) {
+func scaled(g *network.Graph, white float32) {
 	for i := range g.Nodes {
 		in := g.Nodes[i].Inputs
 		for k, j := range in {
@@ -48,19 +48,19 @@ func scaled(g *space.Graph, white float32) {
 	for i := range g.Nodes {
 		names[g.Nodes[i].Name] = true
 	}
-	g.Nodes = slices.Insert(g.Nodes, 0, space.Node{Name: fresh(names, "range/in"), Op: space.OpAffine, Inputs: []int{space.Picture}, Gain: []float32{white}})
-	g.Nodes = append(g.Nodes, space.Node{Name: fresh(names, "range/out"), Op: space.OpAffine, Inputs: []int{len(g.Nodes) - 1}, Gain: []float32{1 / white}})
+	g.Nodes = slices.Insert(g.Nodes, 0, network.Node{Name: fresh(names, "range/in"), Op: network.OpAffine, Inputs: []int{network.Picture}, Gain: []float32{white}})
+	g.Nodes = append(g.Nodes, network.Node{Name: fresh(names, "range/out"), Op: network.OpAffine, Inputs: []int{len(g.Nodes) - 1}, Gain: []float32{1 / white}})
 }
 
 // rewriter changes a graph in place. A node that lost its readers stays until
 // clean.
 type rewriter struct {
-	g    *space.Graph
+	g    *network.Graph
 	uses []int // how many nodes read each
 }
 
 // newRewriter counts the readers of every node; the last one has the outside.
-func newRewriter(g *space.Graph) *rewriter {
+func newRewriter(g *network.Graph) *rewriter {
 	r := &rewriter{g: g, uses: make([]int, len(g.Nodes))}
 	r.uses[len(r.uses)-1]++
 	for i := range g.Nodes {
@@ -73,7 +73,7 @@ func newRewriter(g *space.Graph) *rewriter {
 
 // use counts n readers of node j more or less; one without any reads nothing.
 func (r *rewriter) use(j, n int) {
-	if j == space.Picture {
+	if j == network.Picture {
 		return
 	}
 	if r.uses[j] += n; r.uses[j] == 0 {
@@ -84,7 +84,7 @@ func (r *rewriter) use(j, n int) {
 }
 
 // redirect makes a node read j in place of what it read as input k.
-func (r *rewriter) redirect(n *space.Node, k, j int) {
+func (r *rewriter) redirect(n *network.Node, k, j int) {
 	was := n.Inputs[k]
 	n.Inputs[k] = j
 	r.use(j, 1)
@@ -92,8 +92,8 @@ func (r *rewriter) redirect(n *space.Node, k, j int) {
 }
 
 // input gives the node that input k of n is, nil for the picture.
-func (r *rewriter) input(n *space.Node, k int) *space.Node {
-	if j := n.Inputs[k]; j != space.Picture {
+func (r *rewriter) input(n *network.Node, k int) *network.Node {
+	if j := n.Inputs[k]; j != network.Picture {
 		return &r.g.Nodes[j]
 	}
 	return nil
@@ -104,12 +104,12 @@ func (r *rewriter) silu(i int) {
 	n := &r.g.Nodes[i]
 	for k := range 2 {
 		s := r.input(n, k)
-		if s != nil && s.Op == space.OpActivate && s.Act == space.ActSigmoid && s.Inputs[0] == n.Inputs[1-k] {
+		if s != nil && s.Op == network.OpActivate && s.Act == network.ActSigmoid && s.Inputs[0] == n.Inputs[1-k] {
 			x := n.Inputs[1-k]
 			r.use(x, 1)
 			r.use(n.Inputs[0], -1)
 			r.use(n.Inputs[1], -1)
-			*n = space.Node{Name: n.Name, Op: space.OpActivate, Act: space.ActSiLU, Inputs: []int{x}}
+			*n = network.Node{Name: n.Name, Op: network.OpActivate, Act: network.ActSiLU, Inputs: []int{x}}
 			return
 		}
 	}
@@ -119,14 +119,14 @@ func (r *rewriter) silu(i int) {
 func (r *rewriter) join(i int) {
 	n := &r.g.Nodes[i]
 	p := r.input(n, 0)
-	if p == nil || p.Op != space.OpPad || p.Border != space.Edge || n.Border != space.Edge {
+	if p == nil || p.Op != network.OpPad || p.Border != network.Edge || n.Border != network.Edge {
 		return
 	}
 	sum := n.Pad
 	for k, v := range p.Pad {
 		sum[k] += v
 	}
-	if slices.Max(sum[:]) <= space.MaxPad {
+	if slices.Max(sum[:]) <= network.MaxPad {
 		n.Pad = sum
 		r.redirect(n, 0, p.Inputs[0])
 	}
@@ -136,10 +136,10 @@ func (r *rewriter) join(i int) {
 func (r *rewriter) border(i int) {
 	n := &r.g.Nodes[i]
 	p := r.input(n, 0)
-	if p == nil || p.Op != space.OpPad || n.Pad != [4]int{} || n.Kernel%2 == 0 || max(p.Pad[0], p.Pad[1], p.Pad[2], p.Pad[3]) >= n.Kernel {
+	if p == nil || p.Op != network.OpPad || n.Pad != [4]int{} || n.Kernel%2 == 0 || max(p.Pad[0], p.Pad[1], p.Pad[2], p.Pad[3]) >= n.Kernel {
 		return
 	}
-	if p.Border != space.Edge && (p.Border != space.Zeros || p.Value != 0) {
+	if p.Border != network.Edge && (p.Border != network.Zeros || p.Value != 0) {
 		return
 	}
 	n.Pad, n.Border = p.Pad, p.Border
@@ -162,7 +162,7 @@ func per(list []float32, c int, preset float32) float32 {
 func (r *rewriter) gain(i int) {
 	n := &r.g.Nodes[i]
 	a := r.input(n, 0)
-	if a == nil || a.Op != space.OpAffine || len(a.Bias) != 0 || len(a.Gain) == 0 {
+	if a == nil || a.Op != network.OpAffine || len(a.Bias) != 0 || len(a.Gain) == 0 {
 		return
 	}
 	_, groups := n.Inside()
@@ -191,8 +191,8 @@ func (r *rewriter) affine(i int) {
 	}
 	out := c.Out
 	switch c.Op {
-	case space.OpConv, space.OpDeconv:
-	case space.OpAffine:
+	case network.OpConv, network.OpDeconv:
+	case network.OpAffine:
 		out = max(len(c.Gain), len(c.Bias), len(n.Gain), len(n.Bias))
 	default:
 		return
@@ -203,7 +203,7 @@ func (r *rewriter) affine(i int) {
 	}
 	merged := *c
 	switch {
-	case c.Op == space.OpAffine:
+	case c.Op == network.OpAffine:
 		merged.Gain = make([]float32, out)
 		for k := range merged.Gain {
 			merged.Gain[k] = per(n.Gain, k, 1) * per(c.Gain, k, 1)
@@ -216,7 +216,7 @@ func (r *rewriter) affine(i int) {
 		in := len(c.Weights) / max(columns*taps, 1)
 		for at := range merged.Weights {
 			k := at / (len(c.Weights) / c.Out) // Conv: rows are outputs
-			if c.Op == space.OpDeconv {
+			if c.Op == network.OpDeconv {
 				row := at / (columns * taps)
 				k = row/(in/groups)*columns + at/taps%columns
 			}
@@ -235,31 +235,31 @@ func (r *rewriter) affine(i int) {
 	r.use(merged.Inputs[0], 1)
 	r.use(n.Inputs[0], -1)
 	*n = merged
-	if n.Op == space.OpAffine {
+	if n.Op == network.OpAffine {
 		r.affine(i)
 	}
 }
 
 // clean takes out what does not reach the last node.
-func clean(g *space.Graph) {
+func clean(g *network.Graph) {
 	last := len(g.Nodes) - 1
 	needed := make([]bool, len(g.Nodes))
 	needed[last] = true
 	for i := last; i >= 0; i-- {
 		for _, j := range g.Nodes[i].Inputs {
-			if j != space.Picture && needed[i] {
+			if j != network.Picture && needed[i] {
 				needed[j] = true
 			}
 		}
 	}
 	place := make([]int, len(g.Nodes))
-	var kept []space.Node
+	var kept []network.Node
 	for i, n := range g.Nodes {
 		if !needed[i] {
 			continue
 		}
 		for k, j := range n.Inputs {
-			if j != space.Picture {
+			if j != network.Picture {
 				n.Inputs[k] = place[j]
 			}
 		}

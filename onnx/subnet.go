@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 
+	"evosr/network"
 	"evosr/space"
 )
 
@@ -23,7 +24,7 @@ const MaxFile = 256 << 20
 
 // Read decodes an ONNX file and recognises its network, as Decode and Subnet
 // do. It reads at most MaxFile bytes.
-func Read(r io.Reader) (*space.Subnet, map[string]string, error) {
+func Read(r io.Reader) (*network.Subnet, map[string]string, error) {
 	data, err := io.ReadAll(io.LimitReader(r, MaxFile+1))
 	if err != nil {
 		return nil, nil, fmt.Errorf("onnx: %w", err)
@@ -53,7 +54,7 @@ func Read(r io.Reader) (*space.Subnet, map[string]string, error) {
 // A layer with zero weights gets a mask that prunes them. The genome comes from
 // the metadata where it parses, and the schemes of the layers that are the
 // genome's. Weights are copies.
-func (m *Model) Subnet() (*space.Subnet, error) {
+func (m *Model) Subnet() (*network.Subnet, error) {
 	net, err := m.recognise()
 	if err != nil {
 		return nil, fmt.Errorf("onnx: %w", err)
@@ -62,20 +63,20 @@ func (m *Model) Subnet() (*space.Subnet, error) {
 		return nil, fmt.Errorf("onnx: %w", err)
 	}
 	if g, err := space.ParseGenome(m.metadata[metaGenome]); err == nil {
-		net.Genome = g
-		restorePrunes(net)
+		net.Genome = g.String()
+		restorePrunes(net, g)
 	}
 	return net, nil
 }
 
 // restorePrunes gives the layers that the genome describes their schemes.
-func restorePrunes(net *space.Subnet) {
+func restorePrunes(net *network.Subnet, g space.Genome) {
 	sp := &space.Space{Scale: net.Scale, Colors: net.Colors}
-	byName := map[string]*space.Layer{}
+	byName := map[string]*network.Layer{}
 	for i := range net.Layers {
 		byName[net.Layers[i].Name] = &net.Layers[i]
 	}
-	shape := sp.Shape(net.Genome)
+	shape := sp.Shape(g)
 	for i := range shape.Layers {
 		want := &shape.Layers[i]
 		if l := byName[want.Name]; l != nil && l.In == want.In && l.Out == want.Out && l.Kernel == want.Kernel {
@@ -130,7 +131,7 @@ type traced struct {
 // found is a layer under construction. Its Src and Add are indices of
 // recogniser.layers.
 type found struct {
-	space.Layer
+	network.Layer
 	last int // index of its last node so far: layers run in this order
 }
 
@@ -149,7 +150,7 @@ type recogniser struct {
 	at            int // index of the current node
 }
 
-func (m *Model) recognise() (*space.Subnet, error) {
+func (m *Model) recognise() (*network.Subnet, error) {
 	r := &recogniser{
 		opset: m.Opset(), mem: newMemory(m.size),
 		constants: map[string]*tensor{}, uses: map[string]int{}, values: map[string]traced{}, names: map[string]bool{}, negated: map[string]bool{},
@@ -366,7 +367,7 @@ func (r *recogniser) ints(n *node, i int) ([]int64, error) {
 }
 
 // subnet collects the layers that the output depends on.
-func (r *recogniser) subnet(last int) *space.Subnet {
+func (r *recogniser) subnet(last int) *network.Subnet {
 	needed := make([]bool, len(r.layers))
 	stack := []int{last}
 	needed[last] = true
@@ -388,7 +389,7 @@ func (r *recogniser) subnet(last int) *space.Subnet {
 	}
 	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(r.layers[a].last, r.layers[b].last) })
 	place := make([]int, len(r.layers))
-	net := &space.Subnet{Scale: int(r.scale), Colors: r.colors}
+	net := &network.Subnet{Scale: int(r.scale), Colors: r.colors}
 	for i, j := range order {
 		place[j] = i
 		l := r.layers[j].Layer

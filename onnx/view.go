@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"evosr/space"
+	"evosr/network"
 )
 
 // A tensor that a node computes has three parts: channels, rows and columns.
@@ -82,11 +82,11 @@ func (im *importer) settle(n *node, v value) (int, error) {
 	if len(got[0]) == 1 {
 		rest = got[0][0]
 	}
-	if i.p != 0 || j.p != 0 || rest.p != 0 || i.n != j.n || i.n > space.MaxScale {
+	if i.p != 0 || j.p != 0 || rest.p != 0 || i.n != j.n || i.n > network.MaxScale {
 		return bad()
 	}
 	s := i.n
-	shuffle := space.Node{Op: space.OpShuffle, Inputs: []int{v.node}, Factor: int(s)}
+	shuffle := network.Node{Op: network.OpShuffle, Inputs: []int{v.node}, Factor: int(s)}
 	switch {
 	case i.stride == s && j.stride == 1 && (rest.n == 1 || rest.stride == s*s):
 	case i.stride == s*rest.n && j.stride == rest.n && rest.stride == 1:

@@ -13,6 +13,7 @@ import (
 	"evosr/deviceprofile"
 	"evosr/fitness"
 	"evosr/imaging"
+	"evosr/network"
 	"evosr/runner"
 	"evosr/space"
 	"evosr/sparse"
@@ -97,8 +98,8 @@ func fixtureLayers(cfg *configs.Config, n int) (list []runner.LayersPoint) {
 		for j, l := range net.Layers {
 			depth := float64(j) / float64(len(net.Layers)-1)
 			full := min(l.Out, l.In*l.Kernel*l.Kernel)
-			s := supernet.LayerState{Name: l.Name, Channels: l.Out, Activated: l.Act != space.ActNone, Norm: 3 + x, Growth: 1 + x*math.Exp(1.5-depth), Rank: float64(full) * (0.95 - 0.2*x*depth), FullRank: full, Update: 0.01 * math.Exp(-5*x-depth)}
-			if l.Act != space.ActNone {
+			s := supernet.LayerState{Name: l.Name, Channels: l.Out, Activated: l.Act != network.ActNone, Norm: 3 + x, Growth: 1 + x*math.Exp(1.5-depth), Rank: float64(full) * (0.95 - 0.2*x*depth), FullRank: full, Update: 0.01 * math.Exp(-5*x-depth)}
+			if l.Act != network.ActNone {
 				lost := min(max(0, 2.5*x-10*depth), 1)
 				s.Active, s.Dead = 0.5*(1-x*(1-depth))*(1-lost), int(float64(l.Out)*lost)
 			}
@@ -140,7 +141,7 @@ func fixtureCard(t testing.TB, cfg *configs.Config, p runner.Point, reason strin
 		density := float64(100-l.Prune.Percent) / 100
 		c.DenseMACs += l.Size() * cfg.Device.Width * cfg.Device.Height
 		c.Layers = append(c.Layers, runner.CardLayer{
-			LayerInfo: sparse.LayerInfo{Name: l.Name, In: l.In, Out: l.Out, Kernel: l.Kernel, B: 4, Scheme: l.Prune.Scheme.String(), Density: density, ReLU: l.Act == space.ActReLU, Speedup: 0.9 / density, Pays: density < 0.8},
+			LayerInfo: sparse.LayerInfo{Name: l.Name, In: l.In, Out: l.Out, Kernel: l.Kernel, B: 4, Scheme: l.Prune.Scheme.String(), Density: density, ReLU: l.Act == network.ActReLU, Speedup: 0.9 / density, Pays: density < 0.8},
 			MedianMS:  float64(l.Size()) * density * float64(cfg.Device.Width*cfg.Device.Height) / 9e7, P90MS: 0,
 		})
 	}

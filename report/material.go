@@ -9,8 +9,8 @@ import (
 
 	"evosr/configs"
 	"evosr/deviceprofile"
+	"evosr/network"
 	"evosr/runner"
-	"evosr/space"
 )
 
 // material is everything of a run directory that a report shows.
@@ -132,7 +132,7 @@ func denseReference(m *material) *reference {
 
 // fill gives a shape weights, so that no channel is dead: time depends on
 // where weights are, not on their values.
-func fill(net *space.Subnet) {
+func fill(net *network.Subnet) {
 	for i := range net.Layers {
 		l := &net.Layers[i]
 		l.Weights = make([]float32, l.Size())

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"evosr/network"
 	"evosr/runner"
 	"evosr/space"
 )
@@ -203,10 +204,10 @@ func drawGenome(text string) []block {
 	if err != nil {
 		return nil
 	}
-	one := func(prunes ...space.Prune) (list []conv) {
+	one := func(prunes ...network.Prune) (list []conv) {
 		for _, p := range prunes {
 			c := conv{Label: p.Scheme.String(), Kept: 100 - p.Percent}
-			if p.Scheme != space.Dense {
+			if p.Scheme != network.Dense {
 				c.Label += " −" + strconv.Itoa(p.Percent) + " %"
 			}
 			list = append(list, c)

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 
 	"evosr/fitness"
-	"evosr/space"
+	"evosr/network"
 	"evosr/sparse"
 )
 
@@ -94,7 +94,7 @@ type cardLayer struct {
 // MarshalJSON writes the layer with the names of the run directory's contract.
 func (l CardLayer) MarshalJSON() ([]byte, error) {
 	act := l.Act
-	if act == space.ActNone.String() || act == space.ActReLU.String() {
+	if act == network.ActNone.String() || act == network.ActReLU.String() {
 		act = ""
 	}
 	return json.Marshal(cardLayer{
@@ -112,9 +112,9 @@ func (l *CardLayer) UnmarshalJSON(text []byte) error {
 	act := c.Act
 	switch {
 	case act == "" && c.ReLU:
-		act = space.ActReLU.String()
+		act = network.ActReLU.String()
 	case act == "":
-		act = space.ActNone.String()
+		act = network.ActNone.String()
 	}
 	*l = CardLayer{LayerInfo: sparse.LayerInfo{
 		Name: c.Name, In: c.In, Out: c.Out, Kernel: c.Kernel, B: c.B, Scheme: c.Scheme, Density: c.Density,

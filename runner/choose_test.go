@@ -15,6 +15,7 @@ import (
 	"evosr/fitness"
 	"evosr/imaging"
 	"evosr/internal/check"
+	"evosr/network"
 	"evosr/space"
 )
 
@@ -121,7 +122,7 @@ func TestFastest(t *testing.T) {
 	cfg := preset(t, "smoke")
 	cfg.Space = space.Space{Scale: 2, Colors: 1, Widths: []int{4, 8},
 		Slots:   []space.Slot{{Plain: []float64{1}, Lean: true}},
-		Schemes: []space.Scheme{space.Filter, space.Block4, space.Unstructured}, Percents: []int{50, 75}}
+		Schemes: []network.Scheme{network.Filter, network.Block4, network.Unstructured}, Percents: []int{50, 75}}
 	m := newGauge(cfg, nil, nil)
 	got, err := m.fastest()
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"evosr/configs"
 	"evosr/deviceprofile"
 	"evosr/fitness"
+	"evosr/network"
 	"evosr/space"
 	"evosr/sparse"
 	"evosr/supernet"
@@ -129,11 +130,11 @@ func (m *gauge) least(by func(Extreme) [2]float64) (Extreme, error) {
 		}
 		return nil
 	}
-	options := []space.Prune{{}}
+	options := []network.Prune{{}}
 	if n := len(sp.Percents); n > 0 {
 		for _, s := range sp.Schemes {
-			if s != space.Dense {
-				options = append(options, space.Prune{Scheme: s, Percent: sp.Percents[n-1]})
+			if s != network.Dense {
+				options = append(options, network.Prune{Scheme: s, Percent: sp.Percents[n-1]})
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"evosr/deviceprofile"
+	"evosr/network"
 	"evosr/space"
 	"evosr/sparse"
 )
@@ -188,7 +189,7 @@ func (r *run) timePoint(p Point) (Latency, error) {
 
 // elsewhere is a winner's latency on the further devices: predicted, and
 // measured where the device is this machine.
-func (r *run) elsewhere(net *space.Subnet, prog *sparse.Program) ([]DeviceLatency, error) {
+func (r *run) elsewhere(net *network.Subnet, prog *sparse.Program) ([]DeviceLatency, error) {
 	var list []DeviceLatency
 	for i := range r.others {
 		d, t := &r.others[i], &r.cfg.Devices[i]
@@ -209,7 +210,7 @@ func (r *run) elsewhere(net *space.Subnet, prog *sparse.Program) ([]DeviceLatenc
 }
 
 // timeOn measures a network on this machine as a profile of it says.
-func timeOn(p *deviceprofile.Profile, net *space.Subnet, w, h, runs int) (Latency, error) {
+func timeOn(p *deviceprofile.Profile, net *network.Subnet, w, h, runs int) (Latency, error) {
 	prog, err := sparse.Compile(net, sparse.Options{Threads: p.Threads})
 	if err != nil {
 		return Latency{}, err

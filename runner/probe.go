@@ -6,6 +6,7 @@ import (
 
 	"evosr/fitness"
 	"evosr/imaging"
+	"evosr/network"
 	"evosr/space"
 	"evosr/sparse"
 	"evosr/supernet"
@@ -42,14 +43,14 @@ func evenly(sp *space.Space, g space.Genome, percent int) (space.Genome, bool) {
 	g = g.Clone()
 	any := false
 	// set takes the first scheme that a convolution may have.
-	set := func(p *space.Prune) {
+	set := func(p *network.Prune) {
 		for _, scheme := range usual {
-			if *p = (space.Prune{Scheme: scheme, Percent: at}); sp.Check(g) == nil {
+			if *p = (network.Prune{Scheme: scheme, Percent: at}); sp.Check(g) == nil {
 				any = true
 				return
 			}
 		}
-		*p = space.Prune{}
+		*p = network.Prune{}
 	}
 	for _, p := range g.Prunings() {
 		set(p)
@@ -76,7 +77,7 @@ func (p *probe) score(net *supernet.Supernet, g space.Genome) (float64, error) {
 }
 
 // subnet is the mean PSNR of a network on the validation crops, dB.
-func (p *probe) subnet(sub *space.Subnet) (float64, error) {
+func (p *probe) subnet(sub *network.Subnet) (float64, error) {
 	prog, err := sparse.Compile(sub, sparse.Options{})
 	if err != nil {
 		return 0, err

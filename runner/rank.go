@@ -16,6 +16,7 @@ import (
 
 	"evosr/configs"
 	"evosr/deviceprofile"
+	"evosr/network"
 	"evosr/space"
 	"evosr/sparse"
 	"evosr/supernet"
@@ -108,7 +109,7 @@ type ranking struct {
 	o     RankOptions
 	probe *probe
 	set   supernet.Source
-	refit func(*space.Subnet) (*space.Subnet, error)
+	refit func(*network.Subnet) (*network.Subnet, error)
 	key   string             // of everything but the network and the steps
 	known map[string]float64 // PSNR by genome and steps
 	done  int                // steps, those of the journal included

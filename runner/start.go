@@ -4,28 +4,29 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"evosr/network"
 	"evosr/space"
 )
 
 // usual are the schemes in the order in which one is taken to stand for all.
-var usual = []space.Scheme{space.Block4, space.Block8, space.Block2, space.Unstructured, space.Pattern, space.Filter}
+var usual = []network.Scheme{network.Block4, network.Block8, network.Block2, network.Unstructured, network.Pattern, network.Filter}
 
 // starts gives at most n known-good designs: the ends of the space, and, spread
 // evenly, networks of one kind of block throughout at every width, at full and
 // half depth, dense and pruned by one scheme.
 func starts(sp *space.Space, n int) []space.Genome {
 	ends := []space.Genome{sp.Largest(), sp.Smallest()}
-	scheme := space.Dense
+	scheme := network.Dense
 	for _, s := range usual {
 		if slices.Contains(sp.Schemes, s) {
 			scheme = s
 			break
 		}
 	}
-	prunes := []space.Prune{{}}
-	if m := len(sp.Percents); m > 0 && scheme != space.Dense {
+	prunes := []network.Prune{{}}
+	if m := len(sp.Percents); m > 0 && scheme != network.Dense {
 		for _, i := range []int{m / 2, m - 1, 0} {
-			prunes = append(prunes, space.Prune{Scheme: scheme, Percent: sp.Percents[i]})
+			prunes = append(prunes, network.Prune{Scheme: scheme, Percent: sp.Percents[i]})
 		}
 	}
 	var all []space.Genome

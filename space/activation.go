@@ -3,6 +3,8 @@ package space
 import (
 	"fmt"
 	"slices"
+
+	"evosr/network"
 )
 
 // Activation is what follows the activated layers of a block.
@@ -19,14 +21,14 @@ const (
 // run and write networks know the Acts, and follow it for the rest.
 var activations = [...]struct {
 	name    string
-	act     Act
+	act     network.Act
 	slope   float32 // of ActPReLU: every channel's, where training starts if it is learned
 	learned bool    // the slopes are trained
 }{
-	ReLU:  {name: "relu", act: ActReLU},
-	Leaky: {name: "leaky", act: ActPReLU, slope: 0.1},
-	PReLU: {name: "prelu", act: ActPReLU, slope: 0.1, learned: true},
-	SiLU:  {name: "silu", act: ActSiLU},
+	ReLU:  {name: "relu", act: network.ActReLU},
+	Leaky: {name: "leaky", act: network.ActPReLU, slope: 0.1},
+	PReLU: {name: "prelu", act: network.ActPReLU, slope: 0.1, learned: true},
+	SiLU:  {name: "silu", act: network.ActSiLU},
 }
 
 // Activations lists every activation of a block, ReLU first.
@@ -58,7 +60,7 @@ func ParseActivation(s string) (Activation, error) {
 }
 
 // Act is the function that layers compute.
-func (a Activation) Act() Act { return activations[a].act }
+func (a Activation) Act() network.Act { return activations[a].act }
 
 // Slope is what negative values are multiplied by where Act is ActPReLU, and
 // whether training changes it, for each channel on its own.
@@ -76,17 +78,3 @@ func (s Slot) Choices() []Activation {
 
 // Blocks says whether the slot may hold any block.
 func (s Slot) Blocks() bool { return s.Lean || len(s.Wide) > 0 || len(s.Plain) > 0 }
-
-// LearnedSlopes says whether the slopes of layer i are trained, or given like
-// a leaky ReLU's. A network without a genome has learned ones where they differ.
-func (s *Subnet) LearnedSlopes(i int) bool {
-	l := &s.Layers[i]
-	if l.Act != ActPReLU {
-		return false
-	}
-	if slot, _, ok := SlotOf(l.Name); ok && slot < len(s.Genome.Slots) {
-		_, learned := s.Genome.Slots[slot].Activation.Slope()
-		return learned
-	}
-	return slices.ContainsFunc(l.Slope, func(v float32) bool { return v != l.Slope[0] })
-}

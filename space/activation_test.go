@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"evosr/internal/check"
+	"evosr/network"
 )
 
 // TestActivationTable holds every row to what other rooms rely on.
@@ -18,7 +19,7 @@ func TestActivationTable(t *testing.T) {
 			t.Errorf("%v reads back as %v, %v", a, got, err)
 		}
 		start, learned := a.Slope()
-		if prelu := a.Act() == ActPReLU; prelu != (start > 0) || learned && !prelu {
+		if prelu := a.Act() == network.ActPReLU; prelu != (start > 0) || learned && !prelu {
 			t.Errorf("%v: slope %v, learned %v", a, start, learned)
 		}
 		sp := &Space{Scale: 2, Colors: 1, Widths: []int{8}, Slots: []Slot{{Wide: []float64{2}, Plain: []float64{1}, Lean: true, Activations: []Activation{a}}}}
@@ -33,11 +34,11 @@ func TestActivationTable(t *testing.T) {
 			for i := range net.Layers {
 				l := &net.Layers[i]
 				l.Weights, l.Bias = make([]float32, l.Size()), make([]float32, l.Out)
-				if l.Act != ActNone {
+				if l.Act != network.ActNone {
 					acts++
 				}
-				if l.Act != ActNone && l.Act != a.Act() || net.LearnedSlopes(i) != (learned && l.Act != ActNone) {
-					t.Errorf("%s: %s has %v, learned slopes %v", g, l.Name, l.Act, net.LearnedSlopes(i))
+				if l.Act != network.ActNone && l.Act != a.Act() || l.Learned != (learned && l.Act != network.ActNone) {
+					t.Errorf("%s: %s has %v, learned slopes %v", g, l.Name, l.Act, l.Learned)
 				}
 				if learned {
 					slopes += len(l.Slope)
@@ -64,11 +65,11 @@ func TestActivationTable(t *testing.T) {
 // TestAct holds activations to closed forms.
 func TestAct(t *testing.T) {
 	for _, tt := range []struct {
-		act         Act
+		act         network.Act
 		x, slope, y float64
 	}{
-		{ActNone, -2, 0.5, -2}, {ActReLU, -2, 0.5, 0}, {ActReLU, 2, 0.5, 2}, {ActPReLU, -2, 0.25, -0.5}, {ActPReLU, 3, 0.25, 3},
-		{ActSiLU, 0, 0, 0}, {ActSiLU, 1, 0, 1 / (1 + math.Exp(-1))}, {ActSiLU, -40, 0, -40 / (1 + math.Exp(40))},
+		{network.ActNone, -2, 0.5, -2}, {network.ActReLU, -2, 0.5, 0}, {network.ActReLU, 2, 0.5, 2}, {network.ActPReLU, -2, 0.25, -0.5}, {network.ActPReLU, 3, 0.25, 3},
+		{network.ActSiLU, 0, 0, 0}, {network.ActSiLU, 1, 0, 1 / (1 + math.Exp(-1))}, {network.ActSiLU, -40, 0, -40 / (1 + math.Exp(40))},
 	} {
 		if got := tt.act.Of(tt.x, tt.slope); got != tt.y {
 			t.Errorf("%v(%v) = %v, want %v", tt.act, tt.x, got, tt.y)
@@ -79,7 +80,7 @@ func TestAct(t *testing.T) {
 func TestActivationText(t *testing.T) {
 	for text, slots := range map[string][]Gene{
 		"w8;head;plain2:prelu=block4@50,dense;wide4:silu;tail": {
-			{Kind: Plain, Expansion: 2, Activation: PReLU, Prune: [3]Prune{{Block4, 50}}}, {Kind: Wide, Expansion: 4, Activation: SiLU}},
+			{Kind: Plain, Expansion: 2, Activation: PReLU, Prune: [3]network.Prune{{Scheme: network.Block4, Percent: 50}}}, {Kind: Wide, Expansion: 4, Activation: SiLU}},
 		"w8;head;lean:leaky;lean;skip;tail": {{Kind: Lean, Activation: Leaky}, {Kind: Lean}, {}},
 	} {
 		g, err := ParseGenome(text)

@@ -1,28 +1,32 @@
 package space
 
-import "testing"
+import (
+	"testing"
+
+	"evosr/network"
+)
 
 // TestCount holds the number against every genome spelled out.
 func TestCount(t *testing.T) {
 	sp := &Space{
 		Scale: 2, Colors: 1, Widths: []int{4, 8},
 		Slots:   []Slot{{Skip: true, Lean: true}, {Plain: []float64{1, 2}}},
-		Schemes: []Scheme{Dense, Filter, Pattern}, Percents: []int{50, 75},
+		Schemes: []network.Scheme{network.Dense, network.Filter, network.Pattern}, Percents: []int{50, 75},
 	}
-	var prunes []Prune
-	for _, s := range Schemes() {
+	var prunes []network.Prune
+	for _, s := range network.Schemes() {
 		for p := 0; p <= 100; p += 25 {
-			prunes = append(prunes, Prune{s, p})
+			prunes = append(prunes, network.Prune{Scheme: s, Percent: p})
 		}
 	}
 	var genes []Gene
 	for _, a := range prunes {
 		for _, kind := range []Kind{Lean, Skip} {
-			genes = append(genes, Gene{Kind: kind, Prune: [3]Prune{a}})
+			genes = append(genes, Gene{Kind: kind, Prune: [3]network.Prune{a}})
 		}
 		for _, b := range prunes {
 			for _, e := range []float64{1, 2} {
-				genes = append(genes, Gene{Kind: Plain, Expansion: e, Prune: [3]Prune{a, b}})
+				genes = append(genes, Gene{Kind: Plain, Expansion: e, Prune: [3]network.Prune{a, b}})
 			}
 		}
 	}

@@ -7,19 +7,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-)
 
-// Prune is how one convolution is pruned. The zero value keeps every weight.
-type Prune struct {
-	Scheme  Scheme
-	Percent int // pruned weights / all weights, percent; 0 only with Dense
-}
+	"evosr/network"
+)
 
 // Gene is what one slot holds. Convs says how many entries of Prune count.
 type Gene struct {
 	Kind      Kind
-	Expansion float64  // hidden channels / trunk width; 0 for Skip and Lean
-	Prune     [3]Prune // one for each convolution of the block, in order
+	Expansion float64          // hidden channels / trunk width; 0 for Skip and Lean
+	Prune     [3]network.Prune // one for each convolution of the block, in order
 
 	Activation Activation // ReLU for Skip
 }
@@ -55,7 +51,7 @@ func (k Kind) kernels() []int {
 type Genome struct {
 	Width      int // trunk channels
 	Slots      []Gene
-	Head, Tail Prune
+	Head, Tail network.Prune
 }
 
 // Clone returns a copy that shares nothing with g.
@@ -78,7 +74,7 @@ func (g Genome) ID() string {
 func (g Genome) String() string {
 	var b strings.Builder
 	b.WriteString("w" + strconv.Itoa(g.Width) + ";head")
-	writePrunes(&b, []Prune{g.Head})
+	writePrunes(&b, []network.Prune{g.Head})
 	for _, s := range g.Slots {
 		b.WriteByte(';')
 		b.WriteString(s.Kind.String())
@@ -91,18 +87,18 @@ func (g Genome) String() string {
 		writePrunes(&b, s.Prune[:s.Kind.Convs()])
 	}
 	b.WriteString(";tail")
-	writePrunes(&b, []Prune{g.Tail})
+	writePrunes(&b, []network.Prune{g.Tail})
 	return b.String()
 }
 
-func writePrunes(b *strings.Builder, ps []Prune) {
-	if !slices.ContainsFunc(ps, func(p Prune) bool { return p.Scheme != Dense }) {
+func writePrunes(b *strings.Builder, ps []network.Prune) {
+	if !slices.ContainsFunc(ps, func(p network.Prune) bool { return p.Scheme != network.Dense }) {
 		return // all dense: nothing to say
 	}
 	for i, p := range ps {
 		b.WriteByte("=,"[min(i, 1)])
 		b.WriteString(p.Scheme.String())
-		if p.Scheme != Dense {
+		if p.Scheme != network.Dense {
 			b.WriteString("@" + strconv.Itoa(p.Percent))
 		}
 	}
@@ -173,24 +169,24 @@ func ParseGenome(text string) (Genome, error) {
 	return g, nil
 }
 
-func parsePrunes(list string) ([]Prune, error) {
+func parsePrunes(list string) ([]network.Prune, error) {
 	if list == "" {
 		return nil, nil
 	}
-	var ps []Prune
+	var ps []network.Prune
 	for item := range strings.SplitSeq(list, ",") {
 		name, percent, has := strings.Cut(item, "@")
-		s, err := ParseScheme(name)
+		s, err := network.ParseScheme(name)
 		if err != nil {
 			return nil, err
 		}
-		p := Prune{Scheme: s}
-		if has != (s != Dense) {
+		p := network.Prune{Scheme: s}
+		if has != (s != network.Dense) {
 			return nil, fmt.Errorf("space: genome: pruning: %q, want dense or scheme@percent", item)
 		}
 		if has {
-			if p.Percent, err = strconv.Atoi(percent); err != nil || p.Percent < 1 || p.Percent > MaxPercent {
-				return nil, fmt.Errorf("space: genome: pruning: %q, want 1 to %d percent", item, MaxPercent)
+			if p.Percent, err = strconv.Atoi(percent); err != nil || p.Percent < 1 || p.Percent > network.MaxPercent {
+				return nil, fmt.Errorf("space: genome: pruning: %q, want 1 to %d percent", item, network.MaxPercent)
 			}
 		}
 		if ps = append(ps, p); len(ps) > 3 {

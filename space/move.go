@@ -3,6 +3,8 @@ package space
 import (
 	"math/rand/v2"
 	"slices"
+
+	"evosr/network"
 )
 
 // move is a small change of a genome; it says whether the space allows it.
@@ -20,7 +22,7 @@ func shift[T comparable](list []T, value *T, d int) bool {
 
 // harder prunes one convolution a step further, or, with d = -1, less far. A
 // dense one takes a scheme by lot.
-func (sp *Space) harder(p *Prune, kernel int, block bool, d int, rng *rand.Rand) bool {
+func (sp *Space) harder(p *network.Prune, kernel int, block bool, d int, rng *rand.Rand) bool {
 	list := sp.prunable(kernel, block)
 	if len(list) == 0 {
 		return false
@@ -31,15 +33,15 @@ func (sp *Space) harder(p *Prune, kernel int, block bool, d int, rng *rand.Rand)
 	}
 	switch {
 	case p.Percent == 0:
-		p.Scheme = Dense
-	case p.Scheme == Dense:
+		p.Scheme = network.Dense
+	case p.Scheme == network.Dense:
 		p.Scheme = list[rng.IntN(len(list))]
 	}
 	return true
 }
 
 // convolutions visits every convolution of g that may be pruned.
-func convolutions(g *Genome, visit func(p *Prune, kernel int, block bool)) {
+func convolutions(g *Genome, visit func(p *network.Prune, kernel int, block bool)) {
 	visit(&g.Head, 3, false)
 	for i := range g.Slots {
 		for j, k := range g.Slots[i].Kind.kernels() {
@@ -50,9 +52,9 @@ func convolutions(g *Genome, visit func(p *Prune, kernel int, block bool)) {
 }
 
 // Prunings are those of g's convolutions, in their order, to be read and written.
-func (g *Genome) Prunings() []*Prune {
-	var list []*Prune
-	convolutions(g, func(p *Prune, _ int, _ bool) { list = append(list, p) })
+func (g *Genome) Prunings() []*network.Prune {
+	var list []*network.Prune
+	convolutions(g, func(p *network.Prune, _ int, _ bool) { list = append(list, p) })
 	return list
 }
 
@@ -60,12 +62,12 @@ func (g *Genome) Prunings() []*Prune {
 func (sp *Space) prunings(g Genome, d int, rng *rand.Rand) []move {
 	var list []move
 	n := 0
-	convolutions(&g, func(*Prune, int, bool) {
+	convolutions(&g, func(*network.Prune, int, bool) {
 		at := n
 		n++
 		list = append(list, func(g *Genome) (ok bool) {
 			i := 0
-			convolutions(g, func(p *Prune, kernel int, block bool) {
+			convolutions(g, func(p *network.Prune, kernel int, block bool) {
 				if i == at {
 					ok = sp.harder(p, kernel, block, d, rng)
 				}
@@ -141,14 +143,14 @@ func (sp *Space) Neighbour(g Genome, rng *rand.Rand) Genome {
 	moves := sp.prunings(g, d, rng)
 	moves = append(moves, func(g *Genome) bool { return shift(sp.Widths, &g.Width, d) })
 	n := 0
-	convolutions(&g, func(*Prune, int, bool) {
+	convolutions(&g, func(*network.Prune, int, bool) {
 		at := n
 		n++
 		moves = append(moves, func(g *Genome) (ok bool) { // another scheme at the same ratio
 			i := 0
-			convolutions(g, func(p *Prune, kernel int, block bool) {
+			convolutions(g, func(p *network.Prune, kernel int, block bool) {
 				list := sp.prunable(kernel, block)
-				if i == at && p.Scheme != Dense && len(list) > 1 {
+				if i == at && p.Scheme != network.Dense && len(list) > 1 {
 					p.Scheme, ok = other(list, p.Scheme, rng), true
 				}
 				i++
@@ -187,7 +189,7 @@ func (sp *Space) Shrink(g Genome, far bool, rng *rand.Rand) Genome {
 	wide := []move{
 		func(g *Genome) bool { return shift(sp.Widths, &g.Width, -1) },
 		func(g *Genome) (any bool) {
-			convolutions(g, func(p *Prune, kernel int, block bool) {
+			convolutions(g, func(p *network.Prune, kernel int, block bool) {
 				any = sp.harder(p, kernel, block, 1, rng) || any
 			})
 			return any

@@ -4,10 +4,11 @@ import (
 	"testing"
 
 	"evosr/internal/check"
+	"evosr/network"
 )
 
 func roomy() *Space {
-	return &Space{Scale: 2, Colors: 1, Widths: []int{8, 12, 16}, Schemes: []Scheme{Filter, Block4, Pattern, Unstructured}, Percents: []int{25, 50, 75},
+	return &Space{Scale: 2, Colors: 1, Widths: []int{8, 12, 16}, Schemes: []network.Scheme{network.Filter, network.Block4, network.Pattern, network.Unstructured}, Percents: []int{25, 50, 75},
 		Slots: []Slot{{Skip: true, Wide: []float64{2, 4}, Plain: []float64{1, 2}, Lean: true}, {Wide: []float64{2, 3, 4}}, {Skip: true, Lean: true}}}
 }
 
@@ -108,8 +109,8 @@ func TestRatios(t *testing.T) {
 			}
 		}
 		c := sp.AtRatio(a, 50)
-		convolutions(&c, func(p *Prune, _ int, _ bool) {
-			if *p != (Prune{}) && p.Percent != 50 {
+		convolutions(&c, func(p *network.Prune, _ int, _ bool) {
+			if *p != (network.Prune{}) && p.Percent != 50 {
 				t.Fatalf("%s at 50 percent: %s", a, c)
 			}
 		})

@@ -3,14 +3,16 @@ package space
 import (
 	"math/rand/v2"
 	"slices"
+
+	"evosr/network"
 )
 
 // AtRatio prunes every pruned convolution of g by the same percent, which the
 // space must have, and leaves the dense ones dense.
 func (sp *Space) AtRatio(g Genome, percent int) Genome {
 	g = g.Clone()
-	convolutions(&g, func(p *Prune, _ int, _ bool) {
-		if p.Scheme != Dense {
+	convolutions(&g, func(p *network.Prune, _ int, _ bool) {
+		if p.Scheme != network.Dense {
 			p.Percent = percent
 		}
 	})
@@ -22,9 +24,9 @@ func (sp *Space) AtRatio(g Genome, percent int) Genome {
 func (sp *Space) RandomRatios(g Genome, rng *rand.Rand) Genome {
 	force := rng.Float64()
 	g = g.Clone()
-	convolutions(&g, func(p *Prune, _ int, _ bool) {
+	convolutions(&g, func(p *network.Prune, _ int, _ bool) {
 		level := int((force + rng.Float64()) / 2 * float64(len(sp.Percents)))
-		if p.Scheme != Dense {
+		if p.Scheme != network.Dense {
 			p.Percent = sp.Percents[min(level, len(sp.Percents)-1)]
 		}
 	})
@@ -35,8 +37,8 @@ func (sp *Space) RandomRatios(g Genome, rng *rand.Rand) Genome {
 // one parent or the other, and everything else from a.
 func (sp *Space) CrossRatios(a, b Genome, rng *rand.Rand) Genome {
 	a = a.Clone()
-	pick := func(p *Prune, q Prune) {
-		if coin := rng.IntN(2) == 1; coin && p.Scheme != Dense && q.Scheme != Dense {
+	pick := func(p *network.Prune, q network.Prune) {
+		if coin := rng.IntN(2) == 1; coin && p.Scheme != network.Dense && q.Scheme != network.Dense {
 			p.Percent = q.Percent
 		}
 	}
@@ -58,14 +60,14 @@ func (sp *Space) MutateRatios(g Genome, rng *rand.Rand) Genome {
 	was := g.String()
 	g = g.Clone()
 	n := 0
-	convolutions(&g, func(p *Prune, _ int, _ bool) {
-		if p.Scheme != Dense {
+	convolutions(&g, func(p *network.Prune, _ int, _ bool) {
+		if p.Scheme != network.Dense {
 			n++
 		}
 	})
 	for range 64 { // nothing is pruned, or there is one ratio only
-		convolutions(&g, func(p *Prune, _ int, _ bool) {
-			if p.Scheme != Dense && rng.Float64()*float64(n) < 1.5 {
+		convolutions(&g, func(p *network.Prune, _ int, _ bool) {
+			if p.Scheme != network.Dense && rng.Float64()*float64(n) < 1.5 {
 				p.Percent = step(sp.Percents, p.Percent, rng)
 			}
 		})
@@ -83,9 +85,11 @@ func (sp *Space) MutateRatios(g Genome, rng *rand.Rand) Genome {
 // all of them. Where every one is at its end, g stays as it is.
 func (sp *Space) RaiseRatios(g Genome, far bool, rng *rand.Rand) Genome {
 	n := 0
-	up := func(p *Prune) bool { return p.Scheme != Dense && p.Percent != sp.Percents[len(sp.Percents)-1] }
+	up := func(p *network.Prune) bool {
+		return p.Scheme != network.Dense && p.Percent != sp.Percents[len(sp.Percents)-1]
+	}
 	g = g.Clone()
-	convolutions(&g, func(p *Prune, _ int, _ bool) {
+	convolutions(&g, func(p *network.Prune, _ int, _ bool) {
 		if up(p) {
 			n++
 		}
@@ -94,7 +98,7 @@ func (sp *Space) RaiseRatios(g Genome, far bool, rng *rand.Rand) Genome {
 		return g
 	}
 	at := rng.IntN(n)
-	convolutions(&g, func(p *Prune, _ int, _ bool) {
+	convolutions(&g, func(p *network.Prune, _ int, _ bool) {
 		if !up(p) {
 			return
 		}
@@ -110,7 +114,7 @@ func (sp *Space) RaiseRatios(g Genome, far bool, rng *rand.Rand) Genome {
 func SameButRatios(a, b Genome) bool {
 	plain := func(g Genome) Genome {
 		g = g.Clone()
-		convolutions(&g, func(p *Prune, _ int, _ bool) { p.Percent = 0 })
+		convolutions(&g, func(p *network.Prune, _ int, _ bool) { p.Percent = 0 })
 		return g
 	}
 	x, y := plain(a), plain(b)

@@ -4,15 +4,17 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+
+	"evosr/network"
 )
 
 // prunable lists the schemes that a convolution of the given kernel may have.
 // Head and tail keep all their channels: their outputs are the trunk and the
 // picture.
-func (sp *Space) prunable(kernel int, block bool) []Scheme {
-	var list []Scheme
+func (sp *Space) prunable(kernel int, block bool) []network.Scheme {
+	var list []network.Scheme
 	for _, s := range sp.Schemes {
-		if s == Dense || s == Pattern && kernel != 3 || s == Filter && !block {
+		if s == network.Dense || !s.Prunes(kernel) || s.Block() == 0 && !block {
 			continue
 		}
 		list = append(list, s)
@@ -24,7 +26,7 @@ func (sp *Space) prunable(kernel int, block bool) []Scheme {
 }
 
 // allows says whether a convolution may be pruned by p.
-func (sp *Space) allows(p Prune, kernel int, block bool) bool {
+func (sp *Space) allows(p network.Prune, kernel int, block bool) bool {
 	return slices.Contains(sp.prunable(kernel, block), p.Scheme) && slices.Contains(sp.Percents, p.Percent)
 }
 
@@ -36,8 +38,8 @@ func (sp *Space) Check(g Genome) error {
 	if len(g.Slots) != len(sp.Slots) {
 		return fmt.Errorf("space: genome: %d slots, want %d", len(g.Slots), len(sp.Slots))
 	}
-	prune := func(where string, p Prune, kernel int, block bool) error {
-		if p == (Prune{}) {
+	prune := func(where string, p network.Prune, kernel int, block bool) error {
+		if p == (network.Prune{}) {
 			return nil
 		}
 		if !sp.allows(p, kernel, block) {
@@ -61,7 +63,7 @@ func (sp *Space) Check(g Genome) error {
 		}
 		for j, p := range gene.Prune {
 			if j >= gene.Kind.Convs() {
-				if p != (Prune{}) {
+				if p != (network.Prune{}) {
 					return fmt.Errorf("space: genome: %s: a pruning beyond its convolutions", where)
 				}
 				continue
@@ -109,11 +111,11 @@ func (sp *Space) Smallest() Genome {
 }
 
 func (sp *Space) extreme(width, sign, percent int) Genome {
-	first := func(kernel int, block bool) Prune {
+	first := func(kernel int, block bool) network.Prune {
 		if list := sp.prunable(kernel, block); percent > 0 && len(list) > 0 {
-			return Prune{list[0], percent}
+			return network.Prune{Scheme: list[0], Percent: percent}
 		}
-		return Prune{}
+		return network.Prune{}
 	}
 	g := Genome{Width: width, Head: first(3, false), Tail: first(3, false)}
 	for _, s := range sp.Slots {
@@ -215,14 +217,14 @@ func (sp *Space) randomBlock(rng *rand.Rand, slot int, skip bool) Gene {
 }
 
 // randomPrune draws a pruning; force in [0, 1] is how strong it is on average.
-func (sp *Space) randomPrune(rng *rand.Rand, kernel int, block bool, force float64) Prune {
+func (sp *Space) randomPrune(rng *rand.Rand, kernel int, block bool, force float64) network.Prune {
 	list := sp.prunable(kernel, block)
 	level := (force+rng.Float64())/2*float64(len(sp.Percents)+1) - 1
 	pick := rng.Uint64()
 	if len(list) == 0 || level < 0 {
-		return Prune{}
+		return network.Prune{}
 	}
-	return Prune{list[pick%uint64(len(list))], sp.Percents[min(int(level), len(sp.Percents)-1)]}
+	return network.Prune{Scheme: list[pick%uint64(len(list))], Percent: sp.Percents[min(int(level), len(sp.Percents)-1)]}
 }
 
 // RandomPrunes draws the prunings of g anew, as Random does, and leaves the
@@ -241,10 +243,10 @@ func (sp *Space) RandomPrunes(g Genome, rng *rand.Rand) Genome {
 
 // Uniform prunes every convolution of g by p where the space allows it, and
 // leaves it dense elsewhere.
-func (sp *Space) Uniform(g Genome, p Prune) Genome {
+func (sp *Space) Uniform(g Genome, p network.Prune) Genome {
 	g = g.Clone()
-	convolutions(&g, func(q *Prune, kernel int, block bool) {
-		*q = Prune{}
+	convolutions(&g, func(q *network.Prune, kernel int, block bool) {
+		*q = network.Prune{}
 		if sp.allows(p, kernel, block) {
 			*q = p
 		}
@@ -254,10 +256,10 @@ func (sp *Space) Uniform(g Genome, p Prune) Genome {
 
 // OneScheme gives every pruned convolution of g the scheme where the space
 // allows it, and leaves the ratios as they are.
-func (sp *Space) OneScheme(g Genome, scheme Scheme) Genome {
+func (sp *Space) OneScheme(g Genome, scheme network.Scheme) Genome {
 	g = g.Clone()
-	convolutions(&g, func(q *Prune, kernel int, block bool) {
-		if p := (Prune{scheme, q.Percent}); sp.allows(p, kernel, block) {
+	convolutions(&g, func(q *network.Prune, kernel int, block bool) {
+		if p := (network.Prune{Scheme: scheme, Percent: q.Percent}); sp.allows(p, kernel, block) {
 			*q = p
 		}
 	})
@@ -369,10 +371,10 @@ func (sp *Space) mutateGene(slot int, gene Gene, rng *rand.Rand) Gene {
 	return gene
 }
 
-func (sp *Space) mutatePrune(p Prune, rng *rand.Rand, kernel int, block bool) Prune {
+func (sp *Space) mutatePrune(p network.Prune, rng *rand.Rand, kernel int, block bool) network.Prune {
 	list := sp.prunable(kernel, block)
 	if len(list) == 0 {
-		return Prune{}
+		return network.Prune{}
 	}
 	if rng.IntN(3) == 0 {
 		return sp.randomPrune(rng, kernel, block, rng.Float64())
@@ -380,9 +382,9 @@ func (sp *Space) mutatePrune(p Prune, rng *rand.Rand, kernel int, block bool) Pr
 	levels := append([]int{0}, sp.Percents...)
 	p.Percent = step(levels, p.Percent, rng)
 	if p.Percent == 0 {
-		return Prune{}
+		return network.Prune{}
 	}
-	if p.Scheme == Dense {
+	if p.Scheme == network.Dense {
 		p.Scheme = list[rng.IntN(len(list))]
 	}
 	return p
@@ -392,7 +394,7 @@ func (sp *Space) mutatePrune(p Prune, rng *rand.Rand, kernel int, block bool) Pr
 // move along the front that single genes rarely make.
 func (sp *Space) shiftPercents(g Genome, rng *rand.Rand) Genome {
 	up := rng.IntN(2) == 1
-	convolutions(&g, func(p *Prune, _ int, _ bool) {
+	convolutions(&g, func(p *network.Prune, _ int, _ bool) {
 		i := slices.Index(sp.Percents, p.Percent)
 		switch {
 		case i < 0:

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"evosr/network"
 )
 
 // Limits of what a Space may ask for. They bound memory before anything is
@@ -12,7 +14,6 @@ const (
 	MaxSlots     = 16
 	MaxWidth     = 256
 	MaxExpansion = 16
-	MaxPercent   = 95 // the most a layer may be pruned, percent
 )
 
 // Kind is what a slot holds.
@@ -25,47 +26,13 @@ const (
 	Lean              // one 3x3, activation, no residual
 )
 
-// Scheme is how a convolution is pruned.
-type Scheme uint8
-
-const (
-	Dense        Scheme = iota // keeps every weight
-	Filter                     // whole output channels go, in fours
-	Block2                     // 2 output channels x 1 input position
-	Block4                     // 4 output channels x 1 input position
-	Block8                     // 8 output channels x 1 input position
-	Pattern                    // shared 3x3 shapes of four weights, by 4 output channels
-	Unstructured               // single weights
-)
-
 var kindNames = [...]string{"skip", "wide", "plain", "lean"}
-var schemeNames = [...]string{"dense", "filter", "block2", "block4", "block8", "pattern", "unstructured"}
 
 func (k Kind) String() string {
 	if int(k) < len(kindNames) {
 		return kindNames[k]
 	}
 	return fmt.Sprintf("kind(%d)", k)
-}
-
-func (s Scheme) String() string {
-	if int(s) < len(schemeNames) {
-		return schemeNames[s]
-	}
-	return fmt.Sprintf("scheme(%d)", s)
-}
-
-// Schemes lists every scheme in its order of declaration, Dense first.
-func Schemes() []Scheme {
-	return []Scheme{Dense, Filter, Block2, Block4, Block8, Pattern, Unstructured}
-}
-
-// ParseScheme is the inverse of Scheme.String.
-func ParseScheme(s string) (Scheme, error) {
-	if i := slices.Index(schemeNames[:], s); i >= 0 {
-		return Scheme(i), nil
-	}
-	return 0, fmt.Errorf("space: scheme: %q, want one of %v", s, schemeNames)
 }
 
 // Slot says what one slot of the trunk may hold. At least one choice is
@@ -86,12 +53,12 @@ func (s Slot) Same(o Slot) bool {
 
 // Space is everything a search may choose from.
 type Space struct {
-	Scale    int      // 2, 3 or 4
-	Colors   int      // 1 for luma, 3 for RGB
-	Widths   []int    // trunk channels, ascending, multiples of 4
-	Slots    []Slot   // at most MaxSlots
-	Schemes  []Scheme // what a convolution may be pruned by; Dense is always allowed
-	Percents []int    // pruned weights in percent, ascending, 1 to MaxPercent
+	Scale    int              // 2, 3 or 4
+	Colors   int              // 1 for luma, 3 for RGB
+	Widths   []int            // trunk channels, ascending, multiples of 4
+	Slots    []Slot           // at most MaxSlots
+	Schemes  []network.Scheme // what a convolution may be pruned by; Dense is always allowed
+	Percents []int            // pruned weights in percent, ascending, 1 to MaxPercent
 }
 
 // MaxTrunk is the widest trunk of the space, in channels.
@@ -144,13 +111,13 @@ func (sp *Space) Validate() error {
 		}
 	}
 	for _, s := range sp.Schemes {
-		if int(s) >= len(schemeNames) {
+		if !s.Known() {
 			bad("schemes: %v is unknown", s)
 		}
 	}
 	for i, p := range sp.Percents {
-		if p < 1 || p > MaxPercent {
-			bad("percents: %d, want 1 to %d", p, MaxPercent)
+		if p < 1 || p > network.MaxPercent {
+			bad("percents: %d, want 1 to %d", p, network.MaxPercent)
 		} else if i > 0 && p <= sp.Percents[i-1] {
 			bad("percents: %d after %d, want ascending", p, sp.Percents[i-1])
 		}
@@ -158,19 +125,15 @@ func (sp *Space) Validate() error {
 	return errors.Join(errs...)
 }
 
-// round4 rounds to the nearest multiple of 4, at least 4: the micro-kernels
-// work on four output channels at a time.
-func round4(x float64) int { return max(4, int(x/4+0.5)*4) }
-
 // Hidden gives the inner channels of a block: the expanded ones of a wide
 // block and its reduced ones, or the middle ones of a plain block (reduced is
 // 0 then). WDSR-B reduces to 0.8 of the trunk.
 func Hidden(kind Kind, width int, expansion float64) (expanded, reduced int) {
 	switch kind {
 	case Wide:
-		return round4(expansion * float64(width)), round4(0.8 * float64(width))
+		return network.Round4(expansion * float64(width)), network.Round4(0.8 * float64(width))
 	case Plain:
-		return round4(expansion * float64(width)), 0
+		return network.Round4(expansion * float64(width)), 0
 	}
 	return 0, 0
 }

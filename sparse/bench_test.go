@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"evosr/internal/kernel"
+	"evosr/network"
 	"evosr/space"
 )
 
@@ -28,9 +29,9 @@ func BenchmarkCosts(b *testing.B) {
 					var blocks [2][]kernel.Block
 					var taps [2]int
 					for i, percent := range []int{50, 90} {
-						scheme := []space.Scheme{1: space.Unstructured, 2: space.Block2, 4: space.Block4, 8: space.Block8}[size]
-						l := space.Layer{In: channels, Out: channels, Kernel: side, Prune: space.Prune{Scheme: scheme, Percent: percent}}
-						l = randomize(&space.Subnet{Layers: []space.Layer{l}}, rng).Layers[0]
+						scheme := []network.Scheme{1: network.Unstructured, 2: network.Block2, 4: network.Block4, 8: network.Block8}[size]
+						l := network.Layer{In: channels, Out: channels, Kernel: side, Prune: network.Prune{Scheme: scheme, Percent: percent}}
+						l = randomize(&network.Subnet{Layers: []network.Layer{l}}, rng).Layers[0]
 						shape := kernel.Shape{Out: channels, In: channels, Kernel: side, Row: src.Row, Plane: src.Plane}
 						blocks[i] = kernel.Lower(nil, shape, l.Weights, l.Bias, l.Mask, size, false)
 						for _, bl := range blocks[i] {
@@ -69,11 +70,11 @@ func BenchmarkUpscale(b *testing.B) {
 		width  int
 		blocks int
 	}{{"wide16x8", 16, 8}, {"wide32x16", 32, 16}} {
-		for _, prune := range []space.Prune{{}, {Scheme: space.Block4, Percent: 75}, {Scheme: space.Block4, Percent: 90}, {Scheme: space.Unstructured, Percent: 75}, {Scheme: space.Filter, Percent: 50}} {
+		for _, prune := range []network.Prune{{}, {Scheme: network.Block4, Percent: 75}, {Scheme: network.Block4, Percent: 90}, {Scheme: network.Unstructured, Percent: 75}, {Scheme: network.Filter, Percent: 50}} {
 			sp := &space.Space{Scale: 4, Colors: 1}
 			g := space.Genome{Width: net.width}
 			for range net.blocks {
-				g.Slots = append(g.Slots, space.Gene{Kind: space.Wide, Expansion: 4, Prune: [3]space.Prune{prune, prune, prune}})
+				g.Slots = append(g.Slots, space.Gene{Kind: space.Wide, Expansion: 4, Prune: [3]network.Prune{prune, prune, prune}})
 			}
 			subnet := randomize(sp.Shape(g), rng)
 			for _, threads := range []int{1, 2} {
@@ -165,7 +166,7 @@ func BenchmarkPublished(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	for _, net := range []struct {
 		name string
-		g    *space.Graph
+		g    *network.Graph
 	}{{"fsrcnn", fsrcnn(rng, 4, 44, 12, 4)}, {"espcn", espcn(rng, 4, 64, 32)}, {"ecbsr", ecbsr(rng, 4, 4, 16)}, {"imdn", imdn(rng, 2, 12, 6)}} {
 		for _, threads := range []int{1, 2} {
 			b.Run(fmt.Sprintf("%s/threads=%d", net.name, threads), func(b *testing.B) {

@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"evosr/internal/kernel"
-	"evosr/space"
+	"evosr/network"
 )
 
 // chain finds the layers that the next one computes, too: both are 1x1 over
@@ -20,7 +20,7 @@ func (c *compiled) chain() {
 	for i := range len(c.net.layers) - 1 {
 		l, next := &c.net.layers[i], &c.net.layers[i+1]
 		c.chained[i] = l.pointwise() && next.pointwise() && !(i > 0 && c.chained[i-1]) &&
-			len(l.reads) == 1 && (l.act == space.ActNone || l.fused()) &&
+			len(l.reads) == 1 && (l.act == network.ActNone || l.fused()) &&
 			slices.Equal(readers[i], []int{i + 1}) && kernel.ChainStrip(l.out) > 0 &&
 			next.reads[0] == read{layer: i, channels: l.out} && (len(next.reads) == 1 || next.reads[1].layer != i)
 		c.info[i].Chained = c.chained[i]
@@ -28,7 +28,7 @@ func (c *compiled) chain() {
 }
 
 // pointwise says whether l is a convolution of 1x1.
-func (l *layer) pointwise() bool { return l.op == space.OpConv && l.kernel == 1 }
+func (l *layer) pointwise() bool { return l.op == network.OpConv && l.kernel == 1 }
 
 // steps are the layers' parts of a plan as far as they do not depend on sizes.
 func (c *compiled) steps() []step {

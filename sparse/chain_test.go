@@ -6,15 +6,16 @@ import (
 
 	"evosr/internal/check"
 	"evosr/internal/kernel"
+	"evosr/network"
 	"evosr/space"
 )
 
 // wideNet is wide blocks of 12 channels, pruned by p.
-func wideNet(t *testing.T, p space.Prune, expansions ...float64) *space.Subnet {
+func wideNet(t *testing.T, p network.Prune, expansions ...float64) *network.Subnet {
 	t.Helper()
 	g := space.Genome{Width: 12, Head: p, Tail: p}
 	for _, e := range expansions {
-		g.Slots = append(g.Slots, space.Gene{Kind: space.Wide, Expansion: e, Prune: [3]space.Prune{p, p, p}})
+		g.Slots = append(g.Slots, space.Gene{Kind: space.Wide, Expansion: e, Prune: [3]network.Prune{p, p, p}})
 	}
 	return randomize(general(2, 1).Shape(g), check.Rand(t))
 }
@@ -28,7 +29,7 @@ func TestChain(t *testing.T) {
 		}
 		apart := *set
 		apart.Chain = nil
-		for _, p := range []space.Prune{{}, {Scheme: space.Block4, Percent: 75}, {Scheme: space.Unstructured, Percent: 85}, {Scheme: space.Filter, Percent: 50}} {
+		for _, p := range []network.Prune{{}, {Scheme: network.Block4, Percent: 75}, {Scheme: network.Unstructured, Percent: 85}, {Scheme: network.Filter, Percent: 50}} {
 			net := wideNet(t, p, 2, 6, 1)
 			for _, size := range [][2]int{{1, 1}, {5, 3}, {48, 17}, {97, 40}, {320, 33}} {
 				w, h := size[0], size[1]
@@ -49,7 +50,7 @@ func TestChained(t *testing.T) {
 	if kernel.Best().Chain == nil {
 		t.Skip("no such kernels here")
 	}
-	p := compile(t, wideNet(t, space.Prune{}, 2, 30))
+	p := compile(t, wideNet(t, network.Prune{}, 2, 30))
 	for _, want := range []struct {
 		name    string
 		chained bool
@@ -106,18 +107,18 @@ func TestArrange(t *testing.T) {
 // TestOrder: elimination leaves pieces of blocks; side by side they make shorter
 // lists, and the network still computes what its definition says.
 func TestOrder(t *testing.T) {
-	block := space.Prune{Scheme: space.Block4, Percent: 75}
-	g := space.Genome{Width: 32, Slots: []space.Gene{{Kind: space.Wide, Expansion: 4, Prune: [3]space.Prune{block, block, {}}}}}
+	block := network.Prune{Scheme: network.Block4, Percent: 75}
+	g := space.Genome{Width: 32, Slots: []space.Gene{{Kind: space.Wide, Expansion: 4, Prune: [3]network.Prune{block, block, {}}}}}
 	net := randomize(general(2, 1).Shape(g), check.Rand(t))
 	small, from := eliminate(net)
-	loose := fromSubnet(small, from)
+	loose := lowerSubnet(small, from)
 	table := tables["avx512"]
 	layers, _ := loose.order(&table)
 	if layers != 1 {
 		t.Fatalf("%d layers are in a new order, want the expansion", layers)
 	}
 	i := slices.IndexFunc(loose.layers, func(l layer) bool { return l.name == "slot1/expand" })
-	was := table.choose(&fromSubnet(small, from).layers[i]).cost
+	was := table.choose(&lowerSubnet(small, from).layers[i]).cost
 	if now := table.choose(&loose.layers[i]).cost; now >= was {
 		t.Errorf("a cost of %.0f, %.0f without an order", now, was)
 	}
@@ -130,27 +131,27 @@ func TestOrder(t *testing.T) {
 func TestPermutable(t *testing.T) {
 	mask := []uint8{1, 0, 1, 1}
 	conv := func(name string, reads ...read) layer {
-		return layer{name: name, op: space.OpConv, in: 2, out: 2, kernel: 1, groups: 1, mask: mask, reads: reads,
+		return layer{name: name, op: network.OpConv, in: 2, out: 2, kernel: 1, groups: 1, mask: mask, reads: reads,
 			weights: []float32{1, 2, 3, 4}, bias: make([]float32, 2)}
 	}
 	of := func(i int) read { return read{layer: i, channels: 2} }
-	chain := []layer{conv("a", of(space.Picture)), conv("b", of(0)), conv("c", of(1))}
+	chain := []layer{conv("a", of(network.Picture)), conv("b", of(0)), conv("c", of(1))}
 	for _, tt := range []struct {
 		name   string
 		change func(l []layer)
 		want   bool
 	}{
 		{"a chain", func([]layer) {}, true},
-		{"something is added", func(l []layer) { l[0].reads = append(l[0].reads, of(space.Picture)) }, false},
+		{"something is added", func(l []layer) { l[0].reads = append(l[0].reads, of(network.Picture)) }, false},
 		{"it is added", func(l []layer) { l[1].reads = append(l[1].reads, of(0)) }, false},
 		{"a part is read", func(l []layer) { l[1].reads[0].channels = 1 }, false},
 		{"from the second on", func(l []layer) { l[1].reads[0].first = 1 }, false},
-		{"no convolution reads it", func(l []layer) { l[1].op = space.OpActivate }, false},
+		{"no convolution reads it", func(l []layer) { l[1].op = network.OpActivate }, false},
 		{"groups", func(l []layer) { l[1].groups = 2 }, false},
 		{"own groups", func(l []layer) { l[0].groups = 2 }, false},
 		{"not pruned", func(l []layer) { l[0].mask = nil }, false},
 	} {
-		n := &network{layers: slices.Clone(chain)}
+		n := &lowered{layers: slices.Clone(chain)}
 		for i := range n.layers {
 			n.layers[i].reads = slices.Clone(n.layers[i].reads)
 		}
@@ -159,7 +160,7 @@ func TestPermutable(t *testing.T) {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
 		}
 	}
-	if n := (&network{layers: chain}); n.permutable(2, nil) {
+	if n := (&lowered{layers: chain}); n.permutable(2, nil) {
 		t.Error("the last layer's channels are pixels")
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"math"
 
 	"evosr/internal/kernel"
-	"evosr/space"
+	"evosr/network"
 )
 
 // costs estimate a layer's time on one instruction set, in the time of one
@@ -139,9 +139,9 @@ func (c *costs) describe(l *layer) (LayerInfo, cut) {
 	info := LayerInfo{
 		Name: l.name, Op: l.op.String(), In: l.in, Out: l.out, Kernel: l.kernel, Scheme: l.prune.Scheme.String(),
 		Density: l.source.density, DenseMACs: l.source.dense,
-		ReLU: l.act == space.ActReLU, Act: l.act.String(), Residual: len(l.reads) > 1,
+		ReLU: l.act == network.ActReLU, Act: l.act.String(), Residual: len(l.reads) > 1,
 	}
-	if l.op != space.OpConv {
+	if l.op != network.OpConv {
 		info.Density, info.Speedup = 1, 1
 		return info, cut{}
 	}

@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"evosr/internal/kernel"
-	"evosr/space"
+	"evosr/network"
 )
 
 // maxMade bounds the weights that passes may make beside those of the graph; what
@@ -18,7 +18,7 @@ const maxMade = 1 << 26
 // Networks that can be brought to layers of the picture's size with a pixel
 // shuffle at their end run in bands of rows; others, such as those with strides
 // or with global reach, run layer by layer over whole planes.
-func CompileGraph(g *space.Graph, o Options) (*Program, error) {
+func CompileGraph(g *network.Graph, o Options) (*Program, error) {
 	if err := g.Validate(); err != nil {
 		return nil, fmt.Errorf("sparse: %w", err)
 	}
@@ -27,7 +27,7 @@ func CompileGraph(g *space.Graph, o Options) (*Program, error) {
 
 // reduce runs the passes that no device matters for. They may make as many new
 // weights as budget says.
-func reduce(g *space.Graph, budget int) *compiled {
+func reduce(g *network.Graph, budget int) *compiled {
 	c := &compiled{graph: g, params: g.Params()}
 	c.kept, c.dense = g.MACs()
 	s := sketchOf(g).live()
@@ -49,14 +49,14 @@ func reduce(g *space.Graph, budget int) *compiled {
 	for i, r := range rewrites {
 		c.pass(r.name, "%d %s", changed[i], r.what)
 	}
-	c.net = s.network()
+	c.net = s.lower()
 	fused := 0
 	for i := range c.net.layers {
 		l := &c.net.layers[i]
-		if l.op == space.OpConv && len(l.reads) > 1 {
+		if l.op == network.OpConv && len(l.reads) > 1 {
 			fused++
 		}
-		if l.op != space.OpActivate && l.act != space.ActNone {
+		if l.op != network.OpActivate && l.act != network.ActNone {
 			fused++
 		}
 	}
@@ -73,31 +73,31 @@ func (s *sketch) inBands() bool {
 	for i := range s.nodes {
 		n := &s.nodes[i]
 		switch n.Op {
-		case space.OpConv:
+		case network.OpConv:
 			stride, _ := n.Inside()
 			r := n.Kernel / 2
-			if stride != 1 || n.Kernel%2 == 0 || n.Pad != [4]int{r, r, r, r} || n.Border == space.Edge && n.Inputs[0] != space.Picture {
+			if stride != 1 || n.Kernel%2 == 0 || n.Pad != [4]int{r, r, r, r} || n.Border == network.Edge && n.Inputs[0] != network.Picture {
 				return false
 			}
-		case space.OpShuffle:
+		case network.OpShuffle:
 			if i != s.output || n.Factor != s.scale {
 				return false
 			}
-		case space.OpDeconv, space.OpResize, space.OpPad, space.OpMaxPool:
+		case network.OpDeconv, network.OpResize, network.OpPad, network.OpMaxPool:
 			return false
 		}
 	}
-	return s.output >= 0 && (s.scale == 1 || s.nodes[s.output].Op == space.OpShuffle)
+	return s.output >= 0 && (s.scale == 1 || s.nodes[s.output].Op == network.OpShuffle)
 }
 
 // network makes layers of nodes: sums and activations join the convolution
 // before them, slices and the last shuffle become ways to read and to write.
-func (s *sketch) network() *network {
-	out := &network{scale: s.scale, colors: s.colors, factor: 1, planes: !s.inBands()}
+func (s *sketch) lower() *lowered {
+	out := &lowered{scale: s.scale, colors: s.colors, factor: 1, planes: !s.inBands()}
 	if out.planes {
 		s = s.unpad()
 		if s.output < 0 { // the picture itself
-			s.output = s.add(sketchNode{Node: space.Node{Name: "picture", Op: space.OpAffine, Inputs: []int{s.output}}})
+			s.output = s.add(sketchNode{Node: network.Node{Name: "picture", Op: network.OpAffine, Inputs: []int{s.output}}})
 		}
 		out.graph = s.graph()
 	}
@@ -112,7 +112,7 @@ func (s *sketch) network() *network {
 	}
 	last := s.output
 	b.readers[last]++
-	if n := &s.nodes[last]; n.Op == space.OpShuffle {
+	if n := &s.nodes[last]; n.Op == network.OpShuffle {
 		out.factor, out.dcr, last = n.Factor, n.DCR, n.Inputs[0]
 	}
 	b.join()
@@ -123,12 +123,12 @@ func (s *sketch) network() *network {
 		b.emit(i)
 	}
 	// The last layer, all of it, is what is written.
-	r := read{layer: space.Picture, channels: s.colors}
+	r := read{layer: network.Picture, channels: s.colors}
 	if last >= 0 {
 		r = b.reads[last]
 	}
 	if end := len(out.layers) - 1; r.layer != end || end < 0 || r.first != 0 || r.channels != out.layers[end].out {
-		l := layer{name: "output", op: space.OpAffine, in: r.channels, out: r.channels, reads: []read{r}}
+		l := layer{name: "output", op: network.OpAffine, in: r.channels, out: r.channels, reads: []read{r}}
 		if l.at = last; last < 0 {
 			l.at = s.output
 		}
@@ -141,9 +141,9 @@ func (s *sketch) network() *network {
 // a padding of their own.
 func (s *sketch) unpad() *sketch {
 	out, _ := s.edit(func(e *editor, n sketchNode, _ int) int {
-		if n.Op == space.OpConv && n.Border == space.Edge && n.Inputs[0] != space.Picture {
-			pad := sketchNode{Node: space.Node{Name: n.Name + "/pad", Op: space.OpPad, Inputs: n.Inputs, Pad: n.Pad, Border: space.Edge}}
-			n.Inputs, n.Pad, n.Border = []int{e.add(pad)}, [4]int{}, space.Zeros
+		if n.Op == network.OpConv && n.Border == network.Edge && n.Inputs[0] != network.Picture {
+			pad := sketchNode{Node: network.Node{Name: n.Name + "/pad", Op: network.OpPad, Inputs: n.Inputs, Pad: n.Pad, Border: network.Edge}}
+			n.Inputs, n.Pad, n.Border = []int{e.add(pad)}, [4]int{}, network.Zeros
 		}
 		return e.add(n)
 	})
@@ -153,7 +153,7 @@ func (s *sketch) unpad() *sketch {
 // builder makes a network of a sketch.
 type builder struct {
 	s       *sketch
-	out     *network
+	out     *lowered
 	reads   []read // by node: where its output is
 	into    []int  // by node: the node whose layer it is part of, -1 for its own
 	readers []int  // by node: how often it is read
@@ -167,12 +167,12 @@ func (b *builder) join() {
 	for i := range nodes {
 		n := &nodes[i]
 		switch n.Op {
-		case space.OpConv:
+		case network.OpConv:
 			chain[i] = 1
 			if stride, _ := n.Inside(); stride > 1 {
 				chain[i] = 2
 			}
-		case space.OpAdd:
+		case network.OpAdd:
 			pick := -1
 			for k, j := range n.Inputs {
 				other := n.Inputs[1-k]
@@ -185,9 +185,9 @@ func (b *builder) join() {
 			} else {
 				chain[i] = 2 // its activation joins it
 			}
-		case space.OpSub, space.OpMul, space.OpMax, space.OpAffine:
+		case network.OpSub, network.OpMul, network.OpMax, network.OpAffine:
 			chain[i] = 2
-		case space.OpActivate:
+		case network.OpActivate:
 			if j := n.Inputs[0]; lone(j) && (chain[j] == 1 || chain[j] == 2) {
 				b.into[j] = i
 			}
@@ -207,7 +207,7 @@ func (b *builder) from(n *sketchNode, k int) read {
 // emit makes the layer that ends at node i, if one does.
 func (b *builder) emit(i int) {
 	n := &b.s.nodes[i]
-	if n.Op == space.OpSlice {
+	if n.Op == network.OpSlice {
 		r := b.from(n, 0)
 		r.first, r.channels = r.first+n.From, n.Out
 		b.reads[i] = r
@@ -216,11 +216,11 @@ func (b *builder) emit(i int) {
 	if b.into[i] >= 0 {
 		return
 	}
-	l := layer{at: i, out: b.s.channels(i), act: space.ActNone}
-	if n.Op == space.OpActivate {
+	l := layer{at: i, out: b.s.channels(i), act: network.ActNone}
+	if n.Op == network.OpActivate {
 		l.act, l.clip = n.Act, kernel.Range{Low: n.Lo, High: n.Hi}
 		for c := range l.out {
-			if n.Act == space.ActPReLU {
+			if n.Act == network.ActPReLU {
 				l.slope = append(l.slope, constant(n.Slope, c, 0))
 			}
 		}
@@ -230,7 +230,7 @@ func (b *builder) emit(i int) {
 		}
 	}
 	l.name, l.op = n.Name, n.Op
-	if n.Op == space.OpAdd {
+	if n.Op == network.OpAdd {
 		for k, j := range n.Inputs {
 			if j >= 0 && b.into[j] == i {
 				b.convolution(&l, &b.s.nodes[j])
@@ -241,11 +241,11 @@ func (b *builder) emit(i int) {
 		}
 	}
 	switch n.Op {
-	case space.OpConv:
+	case network.OpConv:
 		b.convolution(&l, n)
 		b.done(l)
 		return
-	case space.OpAffine:
+	case network.OpAffine:
 		for c := range l.out {
 			if n.Gain != nil {
 				l.gain = append(l.gain, constant(n.Gain, c, 1))
@@ -272,11 +272,11 @@ func (b *builder) done(l layer) {
 // convolution fills in a layer from a node.
 func (b *builder) convolution(l *layer, n *sketchNode) {
 	r := b.from(n, 0)
-	if n.Border == space.Edge && r.layer == zeroPicture {
-		r.layer = space.Picture
+	if n.Border == network.Edge && r.layer == zeroPicture {
+		r.layer = network.Picture
 	}
 	r.reach = slices.Max(n.Pad[:])
-	l.name, l.op, l.in, l.kernel, l.prune, l.source = n.Name, space.OpConv, r.channels, n.Kernel, n.Prune, n.source
+	l.name, l.op, l.in, l.kernel, l.prune, l.source = n.Name, network.OpConv, r.channels, n.Kernel, n.Prune, n.source
 	l.reads = []read{r}
 	if l.bias = n.Bias; len(l.bias) == 0 {
 		l.bias = make([]float32, l.out)

@@ -10,17 +10,17 @@ import (
 
 	"evosr/internal/check"
 	"evosr/internal/kernel"
-	"evosr/space"
+	"evosr/network"
 )
 
 // drawing builds graphs for tests.
 type drawing struct {
 	rng *rand.Rand
-	g   *space.Graph
+	g   *network.Graph
 }
 
 func draw(rng *rand.Rand, scale, colors int) *drawing {
-	return &drawing{rng, &space.Graph{Scale: scale, Colors: colors}}
+	return &drawing{rng, &network.Graph{Scale: scale, Colors: colors}}
 }
 
 func (d *drawing) values(n int, size float64) []float32 {
@@ -31,7 +31,7 @@ func (d *drawing) values(n int, size float64) []float32 {
 	return list
 }
 
-func (d *drawing) add(n space.Node) int {
+func (d *drawing) add(n network.Node) int {
 	n.Name = fmt.Sprintf("%v%d", n.Op, len(d.g.Nodes))
 	d.g.Nodes = append(d.g.Nodes, n)
 	return len(d.g.Nodes) - 1
@@ -48,32 +48,32 @@ func (d *drawing) channels(i int) int {
 func (d *drawing) conv(from, out, kernel, groups int) int {
 	in := d.channels(from) / groups
 	r := kernel / 2
-	return d.add(space.Node{Op: space.OpConv, Inputs: []int{from}, Out: out, Kernel: kernel, Groups: groups, Pad: [4]int{r, r, r, r},
+	return d.add(network.Node{Op: network.OpConv, Inputs: []int{from}, Out: out, Kernel: kernel, Groups: groups, Pad: [4]int{r, r, r, r},
 		Weights: d.values(out*in*kernel*kernel, 1/math.Sqrt(float64(in*kernel*kernel))), Bias: d.values(out, 0.1)})
 }
 
-func (d *drawing) act(from int, kind space.Act) int {
-	n := space.Node{Op: space.OpActivate, Inputs: []int{from}, Act: kind}
+func (d *drawing) act(from int, kind network.Act) int {
+	n := network.Node{Op: network.OpActivate, Inputs: []int{from}, Act: kind}
 	switch kind {
-	case space.ActPReLU:
+	case network.ActPReLU:
 		n.Slope = d.values(d.channels(from), 0.3)
-	case space.ActClip:
+	case network.ActClip:
 		n.Lo, n.Hi = -0.3, 0.4
 	}
 	return d.add(n)
 }
 
-func (d *drawing) two(op space.Op, a, b int) int {
-	return d.add(space.Node{Op: op, Inputs: []int{a, b}})
+func (d *drawing) two(op network.Op, a, b int) int {
+	return d.add(network.Node{Op: op, Inputs: []int{a, b}})
 }
 
 func (d *drawing) shuffle(from, factor int, dcr bool) int {
-	return d.add(space.Node{Op: space.OpShuffle, Inputs: []int{from}, Factor: factor, DCR: dcr})
+	return d.add(network.Node{Op: network.OpShuffle, Inputs: []int{from}, Factor: factor, DCR: dcr})
 }
 
 func (d *drawing) affine(from int) int {
 	c := d.channels(from)
-	n := space.Node{Op: space.OpAffine, Inputs: []int{from}}
+	n := network.Node{Op: network.OpAffine, Inputs: []int{from}}
 	if d.rng.IntN(3) > 0 {
 		n.Gain = d.values([]int{1, c}[d.rng.IntN(2)], 1)
 	}
@@ -85,56 +85,56 @@ func (d *drawing) affine(from int) int {
 
 func (d *drawing) deconv(from, out, kernel, stride, pad, grow int) int {
 	in := d.channels(from)
-	return d.add(space.Node{Op: space.OpDeconv, Inputs: []int{from}, Out: out, Kernel: kernel, Stride: stride, Pad: [4]int{pad, pad, pad, pad}, Grow: grow,
+	return d.add(network.Node{Op: network.OpDeconv, Inputs: []int{from}, Out: out, Kernel: kernel, Stride: stride, Pad: [4]int{pad, pad, pad, pad}, Grow: grow,
 		Weights: d.values(in*out*kernel*kernel, 1/math.Sqrt(float64(in*kernel*kernel))), Bias: d.values(out, 0.1)})
 }
 
 func (d *drawing) resize(from, factor int) int {
-	return d.add(space.Node{Op: space.OpResize, Inputs: []int{from}, Factor: factor, Interp: space.Interp(d.rng.IntN(3)),
-		Coord: space.Coord(d.rng.IntN(4)), Rounding: space.Rounding(d.rng.IntN(4)), CubicA: []float64{-0.5, -0.75}[d.rng.IntN(2)]})
+	return d.add(network.Node{Op: network.OpResize, Inputs: []int{from}, Factor: factor, Interp: network.Interp(d.rng.IntN(3)),
+		Coord: network.Coord(d.rng.IntN(4)), Rounding: network.Rounding(d.rng.IntN(4)), CubicA: []float64{-0.5, -0.75}[d.rng.IntN(2)]})
 }
 
 // The networks that other people publish, in the shapes of this runtime.
 
-func fsrcnn(rng *rand.Rand, scale, d0, s, m int) *space.Graph {
+func fsrcnn(rng *rand.Rand, scale, d0, s, m int) *network.Graph {
 	d := draw(rng, scale, 1)
-	x := d.act(d.conv(space.Picture, d0, 5, 1), space.ActPReLU)
-	x = d.act(d.conv(x, s, 1, 1), space.ActPReLU)
+	x := d.act(d.conv(network.Picture, d0, 5, 1), network.ActPReLU)
+	x = d.act(d.conv(x, s, 1, 1), network.ActPReLU)
 	for range m {
-		x = d.act(d.conv(x, s, 3, 1), space.ActPReLU)
+		x = d.act(d.conv(x, s, 3, 1), network.ActPReLU)
 	}
-	x = d.act(d.conv(x, d0, 1, 1), space.ActPReLU)
+	x = d.act(d.conv(x, d0, 1, 1), network.ActPReLU)
 	d.deconv(x, 1, 9, scale, 4, scale-1)
 	return d.g
 }
 
-func espcn(rng *rand.Rand, scale, c1, c2 int) *space.Graph {
+func espcn(rng *rand.Rand, scale, c1, c2 int) *network.Graph {
 	d := draw(rng, scale, 1)
-	x := d.act(d.conv(space.Picture, c1, 5, 1), space.ActTanh)
-	x = d.act(d.conv(x, c2, 3, 1), space.ActTanh)
+	x := d.act(d.conv(network.Picture, c1, 5, 1), network.ActTanh)
+	x = d.act(d.conv(x, c2, 3, 1), network.ActTanh)
 	d.shuffle(d.conv(x, scale*scale, 3, 1), scale, false)
 	return d.g
 }
 
-func ecbsr(rng *rand.Rand, scale, m, c int) *space.Graph {
+func ecbsr(rng *rand.Rand, scale, m, c int) *network.Graph {
 	d := draw(rng, scale, 1)
-	x := space.Picture
+	x := network.Picture
 	for range m + 1 {
-		x = d.act(d.conv(x, c, 3, 1), space.ActPReLU)
+		x = d.act(d.conv(x, c, 3, 1), network.ActPReLU)
 	}
 	x = d.conv(x, scale*scale, 3, 1)
-	same := d.add(space.Node{Op: space.OpConcat, Inputs: slices.Repeat([]int{space.Picture}, scale*scale)})
-	d.shuffle(d.two(space.OpAdd, x, same), scale, true)
+	same := d.add(network.Node{Op: network.OpConcat, Inputs: slices.Repeat([]int{network.Picture}, scale*scale)})
+	d.shuffle(d.two(network.OpAdd, x, same), scale, true)
 	return d.g
 }
 
 // imdn has slices and concatenations, leaky rectifiers and a long skip.
-func imdn(rng *rand.Rand, scale, c, blocks int) *space.Graph {
+func imdn(rng *rand.Rand, scale, c, blocks int) *network.Graph {
 	d := draw(rng, scale, 3)
 	leaky := func(x int) int {
-		return d.add(space.Node{Op: space.OpActivate, Inputs: []int{x}, Act: space.ActPReLU, Slope: []float32{0.05}})
+		return d.add(network.Node{Op: network.OpActivate, Inputs: []int{x}, Act: network.ActPReLU, Slope: []float32{0.05}})
 	}
-	head := d.conv(space.Picture, c, 3, 1)
+	head := d.conv(network.Picture, c, 3, 1)
 	x := head
 	var outs []int
 	for range blocks {
@@ -142,50 +142,50 @@ func imdn(rng *rand.Rand, scale, c, blocks int) *space.Graph {
 		y := x
 		for range 3 {
 			z := leaky(d.conv(y, c, 3, 1))
-			kept = append(kept, d.add(space.Node{Op: space.OpSlice, Inputs: []int{z}, Out: c / 4}))
-			y = d.add(space.Node{Op: space.OpSlice, Inputs: []int{z}, From: c / 4, Out: c - c/4})
+			kept = append(kept, d.add(network.Node{Op: network.OpSlice, Inputs: []int{z}, Out: c / 4}))
+			y = d.add(network.Node{Op: network.OpSlice, Inputs: []int{z}, From: c / 4, Out: c - c/4})
 		}
 		kept = append(kept, d.conv(y, c/4, 3, 1))
-		x = d.two(space.OpAdd, d.conv(d.add(space.Node{Op: space.OpConcat, Inputs: kept}), c, 1, 1), x)
+		x = d.two(network.OpAdd, d.conv(d.add(network.Node{Op: network.OpConcat, Inputs: kept}), c, 1, 1), x)
 		outs = append(outs, x)
 	}
-	x = leaky(d.conv(d.add(space.Node{Op: space.OpConcat, Inputs: outs}), c, 1, 1))
-	x = d.two(space.OpAdd, d.conv(x, c, 3, 1), head)
+	x = leaky(d.conv(d.add(network.Node{Op: network.OpConcat, Inputs: outs}), c, 1, 1))
+	x = d.two(network.OpAdd, d.conv(x, c, 3, 1), head)
 	d.shuffle(d.conv(x, 3*scale*scale, 3, 1), scale, false)
 	return d.g
 }
 
 // attention is RLFN's: strides, a pooled map, interpolated back, and a gate.
-func attention(rng *rand.Rand, scale, c int) *space.Graph {
+func attention(rng *rand.Rand, scale, c int) *network.Graph {
 	d := draw(rng, scale, 1)
-	x := d.act(d.conv(space.Picture, c, 3, 1), space.ActReLU)
+	x := d.act(d.conv(network.Picture, c, 3, 1), network.ActReLU)
 	f := c / 2
 	small := d.conv(x, f, 1, 1)
-	y := d.add(space.Node{Op: space.OpConv, Inputs: []int{small}, Out: f, Kernel: 3, Stride: 2, Weights: d.values(f*f*9, 0.2), Bias: d.values(f, 0.1)})
-	y = d.add(space.Node{Op: space.OpMaxPool, Inputs: []int{y}, Kernel: 7, Stride: 3, Pad: [4]int{2, 2, 2, 2}})
+	y := d.add(network.Node{Op: network.OpConv, Inputs: []int{small}, Out: f, Kernel: 3, Stride: 2, Weights: d.values(f*f*9, 0.2), Bias: d.values(f, 0.1)})
+	y = d.add(network.Node{Op: network.OpMaxPool, Inputs: []int{y}, Kernel: 7, Stride: 3, Pad: [4]int{2, 2, 2, 2}})
 	y = d.conv(y, f, 3, 1)
-	y = d.add(space.Node{Op: space.OpResize, Inputs: []int{y, x}, Interp: space.Linear, Coord: space.TorchHalfPixel})
-	y = d.conv(d.two(space.OpAdd, y, small), c, 1, 1)
-	x = d.two(space.OpMul, x, d.act(y, space.ActSigmoid))
+	y = d.add(network.Node{Op: network.OpResize, Inputs: []int{y, x}, Interp: network.Linear, Coord: network.TorchHalfPixel})
+	y = d.conv(d.two(network.OpAdd, y, small), c, 1, 1)
+	x = d.two(network.OpMul, x, d.act(y, network.ActSigmoid))
 	d.shuffle(d.conv(x, scale*scale, 3, 1), scale, false)
 	return d.g
 }
 
 // twoStages enlarges by two twice, with a convolution of fine pixels between,
 // and adds an interpolated picture.
-func twoStages(rng *rand.Rand) *space.Graph {
+func twoStages(rng *rand.Rand) *network.Graph {
 	d := draw(rng, 4, 1)
-	x := d.act(d.conv(space.Picture, 8, 3, 1), space.ActReLU)
-	x = d.act(d.shuffle(d.conv(x, 16, 3, 1), 2, false), space.ActPReLU)
+	x := d.act(d.conv(network.Picture, 8, 3, 1), network.ActReLU)
+	x = d.act(d.shuffle(d.conv(x, 16, 3, 1), 2, false), network.ActPReLU)
 	x = d.shuffle(d.conv(d.conv(x, 4, 5, 1), 8, 3, 2), 2, true)
 	x = d.conv(x, 1, 3, 1)
-	up := d.add(space.Node{Op: space.OpResize, Inputs: []int{space.Picture}, Factor: 4, Interp: space.Cubic, CubicA: -0.75})
-	d.act(d.two(space.OpAdd, x, up), space.ActClip)
+	up := d.add(network.Node{Op: network.OpResize, Inputs: []int{network.Picture}, Factor: 4, Interp: network.Cubic, CubicA: -0.75})
+	d.act(d.two(network.OpAdd, x, up), network.ActClip)
 	return d.g
 }
 
 // holds compiles g and holds it to its definition, on some threads.
-func holds(t *testing.T, g *space.Graph, w, h int, o Options) *Program {
+func holds(t *testing.T, g *network.Graph, w, h int, o Options) *Program {
 	t.Helper()
 	p, err := CompileGraph(g, o)
 	if err != nil {
@@ -209,7 +209,7 @@ func TestPublishedNetworks(t *testing.T) {
 	rng := check.Rand(t)
 	for _, tt := range []struct {
 		name   string
-		g      *space.Graph
+		g      *network.Graph
 		bands  bool
 		layers int
 	}{
@@ -239,10 +239,10 @@ func TestPublishedNetworks(t *testing.T) {
 
 // randomNetwork is a graph of any operations on any earlier nodes of the right
 // size, brought to the picture's size and colors at its end.
-func randomNetwork(rng *rand.Rand) *space.Graph {
+func randomNetwork(rng *rand.Rand) *network.Graph {
 	d := draw(rng, 1+rng.IntN(4), 1+2*rng.IntN(2))
 	type made struct{ node, zoom int }
-	all := []made{{space.Picture, 1}}
+	all := []made{{network.Picture, 1}}
 	put := func(node, zoom int) { all = append(all, made{node, zoom}) }
 	pick := func() made { return all[max(rng.IntN(len(all)), rng.IntN(len(all)))] }
 	wide := []int{1, 2, 4, 8, 9, 16}
@@ -258,26 +258,26 @@ func randomNetwork(rng *rand.Rand) *space.Graph {
 			out := wide[rng.IntN(len(wide))]
 			put(d.conv(a.node, (out+groups-1)/groups*groups, []int{1, 3, 3, 5, 7}[rng.IntN(5)], groups), a.zoom)
 		case 3, 4:
-			put(d.act(a.node, space.Act(rng.IntN(8))), a.zoom)
+			put(d.act(a.node, network.Act(rng.IntN(8))), a.zoom)
 		case 5, 6:
 			b := pick()
 			if cb := d.channels(b.node); b.zoom == a.zoom && (cb == c || cb == 1 || c == 1) {
-				put(d.two([]space.Op{space.OpAdd, space.OpAdd, space.OpSub, space.OpMul, space.OpMax}[rng.IntN(5)], a.node, b.node), a.zoom)
+				put(d.two([]network.Op{network.OpAdd, network.OpAdd, network.OpSub, network.OpMul, network.OpMax}[rng.IntN(5)], a.node, b.node), a.zoom)
 			}
 		case 7:
 			put(d.affine(a.node), a.zoom)
 		case 8:
 			if b := pick(); b.zoom == a.zoom {
-				put(d.add(space.Node{Op: space.OpConcat, Inputs: []int{a.node, b.node, a.node}}), a.zoom)
+				put(d.add(network.Node{Op: network.OpConcat, Inputs: []int{a.node, b.node, a.node}}), a.zoom)
 			}
 		case 9:
 			from := rng.IntN(c)
-			put(d.add(space.Node{Op: space.OpSlice, Inputs: []int{a.node}, From: from, Out: 1 + rng.IntN(c-from)}), a.zoom)
+			put(d.add(network.Node{Op: network.OpSlice, Inputs: []int{a.node}, From: from, Out: 1 + rng.IntN(c-from)}), a.zoom)
 		case 10:
 			if a.zoom == 1 && d.g.Scale == 4 && rng.IntN(2) == 0 { // in two steps
 				x := d.shuffle(d.conv(a.node, 32, 1, 1), 2, rng.IntN(2) == 0)
 				if rng.IntN(2) == 0 {
-					x = d.act(d.conv(x, 8, 3, 1), space.ActPReLU)
+					x = d.act(d.conv(x, 8, 3, 1), network.ActPReLU)
 				}
 				put(d.shuffle(x, 2, rng.IntN(2) == 0), 4)
 			} else if a.zoom == 1 && d.g.Scale > 1 {
@@ -293,12 +293,12 @@ func randomNetwork(rng *rand.Rand) *space.Graph {
 				put(d.deconv(a.node, 1+rng.IntN(3), k, s, (k-s)/2, 0), s)
 			}
 		case 13:
-			border := space.Border(rng.IntN(3))
-			pad := d.add(space.Node{Op: space.OpPad, Inputs: []int{a.node}, Pad: [4]int{1, 2, 2, 1}, Border: border, Value: float32(rng.IntN(2))})
-			n := d.add(space.Node{Op: space.OpMaxPool, Inputs: []int{pad}, Kernel: 4})
+			border := network.Border(rng.IntN(3))
+			pad := d.add(network.Node{Op: network.OpPad, Inputs: []int{a.node}, Pad: [4]int{1, 2, 2, 1}, Border: border, Value: float32(rng.IntN(2))})
+			n := d.add(network.Node{Op: network.OpMaxPool, Inputs: []int{pad}, Kernel: 4})
 			if rng.IntN(2) == 0 {
 				d.g.Nodes = d.g.Nodes[:n]
-				pad = d.add(space.Node{Op: space.OpPad, Inputs: []int{a.node}, Pad: [4]int{1, 1, 1, 1}, Border: border})
+				pad = d.add(network.Node{Op: network.OpPad, Inputs: []int{a.node}, Pad: [4]int{1, 1, 1, 1}, Border: border})
 				d.g.Nodes[pad-1].Pad = [4]int{1, 1, 1, 1} // one of the two is dead
 				n = d.conv(pad, 4, 3, 1)
 				d.g.Nodes[n].Pad = [4]int{}
@@ -386,7 +386,7 @@ func TestGraphRefusals(t *testing.T) {
 // frame.
 func TestGraphAllocation(t *testing.T) {
 	rng := check.Rand(t)
-	for _, g := range []*space.Graph{fsrcnn(rng, 2, 12, 5, 1), attention(rng, 2, 8), imdn(rng, 2, 16, 1)} {
+	for _, g := range []*network.Graph{fsrcnn(rng, 2, 12, 5, 1), attention(rng, 2, 8), imdn(rng, 2, 16, 1)} {
 		p, err := CompileGraph(g, Options{Threads: 2})
 		if err != nil {
 			t.Fatal(err)

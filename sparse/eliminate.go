@@ -3,7 +3,7 @@ package sparse
 import (
 	"slices"
 
-	"evosr/space"
+	"evosr/network"
 )
 
 // eliminate returns a smaller subnet that computes the same, and where its
@@ -15,8 +15,8 @@ import (
 // zero, so that it only passes on what is added, is taken out of the chain.
 // Channels that are constant but not zero stay: the zero border around them
 // makes folding them into the next bias wrong at the picture's edge.
-func eliminate(net *space.Subnet) (*space.Subnet, []source) {
-	out := &space.Subnet{Scale: net.Scale, Colors: net.Colors, Genome: net.Genome.Clone()}
+func eliminate(net *network.Subnet) (*network.Subnet, []source) {
+	out := &network.Subnet{Scale: net.Scale, Colors: net.Colors, Genome: net.Genome}
 	from := make([]source, len(net.Layers))
 	for i := range net.Layers {
 		l := net.Layers[i]
@@ -42,7 +42,7 @@ func eliminate(net *space.Subnet) (*space.Subnet, []source) {
 // are taken as pruned, which is how pruned networks come from other tools. A
 // layer of nothing but zeros is one that was never trained: it stays dense, so
 // that its cost is not mistaken.
-func keptMask(l *space.Layer) []uint8 {
+func keptMask(l *network.Layer) []uint8 {
 	if l.Mask != nil {
 		return slices.Clone(l.Mask)
 	}
@@ -63,7 +63,7 @@ func keptMask(l *space.Layer) []uint8 {
 
 // links says for every (output, input) pair of channels whether a weight is
 // kept between them.
-func links(l *space.Layer) []bool {
+func links(l *network.Layer) []bool {
 	kk := l.Kernel * l.Kernel
 	list := make([]bool, l.Out*l.In)
 	for i := range list {
@@ -74,7 +74,7 @@ func links(l *space.Layer) []bool {
 
 // dropChannels removes channels and layers that are zero or unread, in place,
 // and keeps from in step.
-func dropChannels(net *space.Subnet, from *[]source) {
+func dropChannels(net *network.Subnet, from *[]source) {
 	n := len(net.Layers)
 	link, zero, need := make([][]bool, n), make([][]bool, n), make([][]bool, n)
 	for i := range net.Layers {
@@ -82,13 +82,13 @@ func dropChannels(net *space.Subnet, from *[]source) {
 		link[i], zero[i], need[i] = links(l), make([]bool, l.Out), make([]bool, l.Out)
 		for o := range l.Out {
 			row := link[i][o*l.In : (o+1)*l.In]
-			if l.Src != space.Picture {
+			if l.Src != network.Picture {
 				for c := range row {
 					row[c] = row[c] && !zero[l.Src][c]
 				}
 			}
 			zero[i][o] = !slices.Contains(row, true) && silent(l, o) &&
-				(l.Add == space.None || zero[l.Add][o])
+				(l.Add == network.None || zero[l.Add][o])
 		}
 	}
 	for o := range need[n-1] {
@@ -104,11 +104,11 @@ func dropChannels(net *space.Subnet, from *[]source) {
 			}
 			used[i] = true
 			for c, is := range link[i][o*l.In : (o+1)*l.In] {
-				if is && l.Src != space.Picture {
+				if is && l.Src != network.Picture {
 					need[l.Src][c] = true
 				}
 			}
-			if l.Add != space.None {
+			if l.Add != network.None {
 				need[l.Add][o] = true
 			}
 		}
@@ -118,7 +118,7 @@ func dropChannels(net *space.Subnet, from *[]source) {
 	keep := make([][]bool, n)
 	for i := range net.Layers {
 		keep[i] = need[i]
-		if a := net.Layers[i].Add; a != space.None && used[i] && used[a] {
+		if a := net.Layers[i].Add; a != network.None && used[i] && used[a] {
 			joined := slices.Clone(keep[a])
 			for c := range joined {
 				joined[c] = joined[c] || keep[i][c]
@@ -134,7 +134,7 @@ func dropChannels(net *space.Subnet, from *[]source) {
 	}
 
 	place := make([]int, n) // new index of a layer
-	var layers []space.Layer
+	var layers []network.Layer
 	var origin []source
 	for i := range net.Layers {
 		if !used[i] {
@@ -143,19 +143,19 @@ func dropChannels(net *space.Subnet, from *[]source) {
 		l := net.Layers[i]
 		var ins []int
 		switch {
-		case l.Src == space.Picture:
+		case l.Src == network.Picture:
 			ins = indices(nil, l.In)
 		case used[l.Src]:
 			ins = indices(keep[l.Src], l.In)
 			l.Src = place[l.Src]
 		default: // reads only zeros: the picture stands in, with no weight kept
-			l.Src = space.Picture
+			l.Src = network.Picture
 		}
-		if l.Add != space.None {
+		if l.Add != network.None {
 			if used[l.Add] {
 				l.Add = place[l.Add]
 			} else {
-				l.Add = space.None
+				l.Add = network.None
 			}
 		}
 		shrink(&l, indices(keep[i], l.Out), ins, net.Colors, link[i], need[i])
@@ -179,7 +179,7 @@ func indices(keep []bool, n int) []int {
 // shrink gives l only the listed output and input channels. Without inputs it
 // reads the picture's colors through weights that are all pruned. link has the
 // channel pairs that matter, need the outputs that are read.
-func shrink(l *space.Layer, outs, ins []int, colors int, link, need []bool) {
+func shrink(l *network.Layer, outs, ins []int, colors int, link, need []bool) {
 	kk := l.Kernel * l.Kernel
 	width := len(ins)
 	if width == 0 {
@@ -204,7 +204,7 @@ func shrink(l *space.Layer, outs, ins []int, colors int, link, need []bool) {
 		}
 	}
 	l.Weights, l.Mask, l.Bias, l.Out, l.In = w, m, b, len(outs), width
-	if l.Act == space.ActPReLU {
+	if l.Act == network.ActPReLU {
 		slope := make([]float32, len(outs))
 		for r, o := range outs {
 			slope[r] = l.Slope[o]
@@ -214,9 +214,9 @@ func shrink(l *space.Layer, outs, ins []int, colors int, link, need []bool) {
 }
 
 // silent says whether output o of l is zero where nothing reaches it.
-func silent(l *space.Layer, o int) bool {
+func silent(l *network.Layer, o int) bool {
 	slope := 0.0
-	if l.Act == space.ActPReLU {
+	if l.Act == network.ActPReLU {
 		slope = float64(l.Slope[o])
 	}
 	return l.Act.Of(float64(l.Bias[o]), slope) == 0
@@ -224,16 +224,16 @@ func silent(l *space.Layer, o int) bool {
 
 // keeps says whether l's activation leaves what was's puts out as it is: both
 // kinds of ReLU do with what is not negative.
-func keeps(l, was *space.Layer) bool {
-	return l.Act == space.ActNone || was.Act == space.ActReLU && (l.Act == space.ActReLU || l.Act == space.ActPReLU)
+func keeps(l, was *network.Layer) bool {
+	return l.Act == network.ActNone || was.Act == network.ActReLU && (l.Act == network.ActReLU || l.Act == network.ActPReLU)
 }
 
 // bypass takes out layers that only pass on what is added to them, and says
 // whether there were any. Their readers read that instead.
-func bypass(net *space.Subnet, from *[]source) bool {
+func bypass(net *network.Subnet, from *[]source) bool {
 	n := len(net.Layers)
 	place := make([]int, n)
-	var layers []space.Layer
+	var layers []network.Layer
 	var origin []source
 	for i, l := range net.Layers {
 		if l.Src >= 0 {
@@ -243,7 +243,7 @@ func bypass(net *space.Subnet, from *[]source) bool {
 			l.Add = place[l.Add]
 		}
 		nonzero := func(b float32) bool { return b != 0 }
-		if i < n-1 && l.Add != space.None && keeps(&l, &layers[l.Add]) &&
+		if i < n-1 && l.Add != network.None && keeps(&l, &layers[l.Add]) &&
 			!slices.Contains(l.Mask, 1) && !slices.ContainsFunc(l.Bias, nonzero) {
 			place[i] = l.Add
 			continue

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"evosr/internal/check"
+	"evosr/network"
 	"evosr/space"
 )
 
@@ -18,7 +19,7 @@ func layerNamed(p *Program, name string) (LayerInfo, bool) {
 	return list[i], true
 }
 
-func compile(t *testing.T, net *space.Subnet) *Program {
+func compile(t *testing.T, net *network.Subnet) *Program {
 	t.Helper()
 	p, err := Compile(net, Options{Threads: 1})
 	if err != nil {
@@ -32,10 +33,10 @@ func compile(t *testing.T, net *space.Subnet) *Program {
 // the next one's inputs fewer.
 func TestFilterPruningShrinks(t *testing.T) {
 	sp := general(2, 1)
-	half := space.Prune{Scheme: space.Filter, Percent: 50}
+	half := network.Prune{Scheme: network.Filter, Percent: 50}
 	g := space.Genome{Width: 8, Slots: []space.Gene{
-		{Kind: space.Wide, Expansion: 2, Prune: [3]space.Prune{half, half, half}},
-		{Kind: space.Plain, Expansion: 1, Prune: [3]space.Prune{half, {}}}, {}}}
+		{Kind: space.Wide, Expansion: 2, Prune: [3]network.Prune{half, half, half}},
+		{Kind: space.Plain, Expansion: 1, Prune: [3]network.Prune{half, {}}}, {}}}
 	p := compile(t, randomize(sp.Shape(g), check.Rand(t)))
 	for _, want := range []struct {
 		name    string
@@ -59,7 +60,7 @@ func TestEliminate(t *testing.T) {
 	sp := general(2, 1)
 	plain := space.Genome{Width: 8, Slots: []space.Gene{{Kind: space.Plain, Expansion: 1}, {Kind: space.Plain, Expansion: 1}, {}}}
 	const head, conv1, conv2, conv3, tail = 1, 2, 3, 4, 6 // index in space.Shape's order
-	wipe := func(l *space.Layer, outs ...int) {
+	wipe := func(l *network.Layer, outs ...int) {
 		row := l.Size() / l.Out
 		for _, o := range outs {
 			clear(l.Mask[o*row : (o+1)*row])
@@ -69,54 +70,54 @@ func TestEliminate(t *testing.T) {
 	}
 	tests := []struct {
 		name   string
-		change func(*space.Subnet)
+		change func(*network.Subnet)
 		gone   []string // layers that must not be there
 		shape  [3]int   // conv1's outputs, head's outputs, number of layers
 	}{
-		{"nothing pruned", func(n *space.Subnet) {}, nil, [3]int{8, 8, 7}},
-		{"a negative bias dies in the ReLU", func(n *space.Subnet) {
+		{"nothing pruned", func(n *network.Subnet) {}, nil, [3]int{8, 8, 7}},
+		{"a negative bias dies in the ReLU", func(n *network.Subnet) {
 			wipe(&n.Layers[conv1], 2, 5)
 			n.Layers[conv1].Bias[5] = -1
 		}, nil, [3]int{6, 8, 7}},
-		{"a negative bias lives through other activations", func(n *space.Subnet) {
+		{"a negative bias lives through other activations", func(n *network.Subnet) {
 			wipe(&n.Layers[conv1], 2, 5)
 			n.Layers[conv1].Bias[5] = -1
-			n.Layers[conv1].Act = space.ActSiLU
+			n.Layers[conv1].Act = network.ActSiLU
 		}, nil, [3]int{7, 8, 7}},
-		{"and through a slope, unless it is 0", func(n *space.Subnet) {
+		{"and through a slope, unless it is 0", func(n *network.Subnet) {
 			wipe(&n.Layers[conv1], 2, 5, 6)
 			n.Layers[conv1].Bias[5], n.Layers[conv1].Bias[6] = -1, -1
-			n.Layers[conv1].Act, n.Layers[conv1].Slope = space.ActPReLU, []float32{.1, .2, .3, .4, .5, .6, 0, .8}
+			n.Layers[conv1].Act, n.Layers[conv1].Slope = network.ActPReLU, []float32{.1, .2, .3, .4, .5, .6, 0, .8}
 		}, nil, [3]int{6, 8, 7}},
-		{"a positive bias lives", func(n *space.Subnet) {
+		{"a positive bias lives", func(n *network.Subnet) {
 			wipe(&n.Layers[conv1], 2, 5)
 			n.Layers[conv1].Bias[5] = 1
 		}, nil, [3]int{7, 8, 7}},
-		{"a block that adds nothing is bypassed, with all that fed it", func(n *space.Subnet) {
+		{"a block that adds nothing is bypassed, with all that fed it", func(n *network.Subnet) {
 			wipe(&n.Layers[conv2], 0, 1, 2, 3, 4, 5, 6, 7)
 		}, []string{"slot1/conv1", "slot1/conv2"}, [3]int{0, 8, 5}},
-		{"a residual row that is empty passes on, its channel stays", func(n *space.Subnet) {
+		{"a residual row that is empty passes on, its channel stays", func(n *network.Subnet) {
 			wipe(&n.Layers[conv2], 0, 1, 2)
 		}, nil, [3]int{8, 8, 7}},
-		{"a trunk channel that is zero in every layer goes", func(n *space.Subnet) {
+		{"a trunk channel that is zero in every layer goes", func(n *network.Subnet) {
 			for _, i := range []int{head, conv2, conv3 + 1} {
 				wipe(&n.Layers[i], 3)
 			}
 		}, nil, [3]int{8, 7, 7}},
-		{"a channel nobody reads goes", func(n *space.Subnet) {
+		{"a channel nobody reads goes", func(n *network.Subnet) {
 			l := &n.Layers[conv2]
 			for o := range l.Out {
 				clear(l.Mask[(o*l.In+4)*9 : (o*l.In+5)*9])
 				clear(l.Weights[(o*l.In+4)*9 : (o*l.In+5)*9])
 			}
 		}, nil, [3]int{7, 8, 7}},
-		{"a dead head leaves the constants and the skip", func(n *space.Subnet) {
+		{"a dead head leaves the constants and the skip", func(n *network.Subnet) {
 			wipe(&n.Layers[head], 0, 1, 2, 3, 4, 5, 6, 7)
 			for o := range n.Layers[conv1].Bias {
 				n.Layers[conv1].Bias[o] = 0.5 // survives the ReLU
 			}
 		}, []string{"head"}, [3]int{8, 0, 6}},
-		{"a tail of nothing leaves the skip", func(n *space.Subnet) {
+		{"a tail of nothing leaves the skip", func(n *network.Subnet) {
 			wipe(&n.Layers[tail], 0, 1, 2, 3)
 		}, []string{"head", "slot1/conv1", "slot2/conv2"}, [3]int{0, 0, 2}},
 	}
@@ -154,7 +155,7 @@ func TestZerosWithoutMask(t *testing.T) {
 	rng := check.Rand(t)
 	sp := general(2, 1)
 	g := sp.Largest()
-	g.Slots[0].Prune[2] = space.Prune{Scheme: space.Block4, Percent: 75}
+	g.Slots[0].Prune[2] = network.Prune{Scheme: network.Block4, Percent: 75}
 	net := randomize(sp.Shape(g), rng)
 	masked := compile(t, net)
 	for i := range net.Layers {
@@ -207,18 +208,18 @@ func TestChoose(t *testing.T) {
 		table := tableFor(name)
 		table.winograd = nil // lists only
 		for _, tt := range []struct {
-			prune space.Prune
+			prune network.Prune
 			want  []int
 		}{
-			{space.Prune{}, []int{8, 4}},
-			{space.Prune{Scheme: space.Block8, Percent: 75}, []int{8, 4}},
-			{space.Prune{Scheme: space.Block4, Percent: 90}, []int{4}},
-			{space.Prune{Scheme: space.Block2, Percent: 90}, []int{2}},
-			{space.Prune{Scheme: space.Unstructured, Percent: 95}, []int{1, 4}}, // four grouped ones
+			{network.Prune{}, []int{8, 4}},
+			{network.Prune{Scheme: network.Block8, Percent: 75}, []int{8, 4}},
+			{network.Prune{Scheme: network.Block4, Percent: 90}, []int{4}},
+			{network.Prune{Scheme: network.Block2, Percent: 90}, []int{2}},
+			{network.Prune{Scheme: network.Unstructured, Percent: 95}, []int{1, 4}}, // four grouped ones
 		} {
-			l := space.Layer{In: 64, Out: 64, Kernel: 3, Prune: tt.prune}
-			net := randomize(&space.Subnet{Layers: []space.Layer{l}}, rng)
-			if info, _ := table.describe(&fromSubnet(net, []source{{dense: 1}}).layers[0]); !slices.Contains(tt.want, info.B) {
+			l := network.Layer{In: 64, Out: 64, Kernel: 3, Prune: tt.prune}
+			net := randomize(&network.Subnet{Layers: []network.Layer{l}}, rng)
+			if info, _ := table.describe(&lowerSubnet(net, []source{{dense: 1}}).layers[0]); !slices.Contains(tt.want, info.B) {
 				t.Errorf("%s: %v gets blocks of %d, want %v", name, tt.prune, info.B, tt.want)
 			}
 		}

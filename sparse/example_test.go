@@ -3,16 +3,16 @@ package sparse_test
 import (
 	"fmt"
 
-	"evosr/space"
+	"evosr/network"
 	"evosr/sparse"
 )
 
 // A network that doubles a picture by nearest neighbours: one convolution with
 // four outputs that copy, and a pixel shuffle.
 func ExampleCompileGraph() {
-	g := &space.Graph{Scale: 2, Colors: 1, Nodes: []space.Node{
-		{Name: "copy", Op: space.OpConv, Inputs: []int{space.Picture}, Out: 4, Kernel: 1, Weights: []float32{1, 1, 1, 1}},
-		{Name: "shuffle", Op: space.OpShuffle, Inputs: []int{0}, Factor: 2},
+	g := &network.Graph{Scale: 2, Colors: 1, Nodes: []network.Node{
+		{Name: "copy", Op: network.OpConv, Inputs: []int{network.Picture}, Out: 4, Kernel: 1, Weights: []float32{1, 1, 1, 1}},
+		{Name: "shuffle", Op: network.OpShuffle, Inputs: []int{0}, Factor: 2},
 	}}
 	p, err := sparse.CompileGraph(g, sparse.Options{Threads: 1})
 	if err != nil {

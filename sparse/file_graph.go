@@ -4,7 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"evosr/space"
+	"evosr/network"
 )
 
 // A node of a graph in a program file, fields that its operation does not use
@@ -29,7 +29,7 @@ const (
 )
 
 // graph writes all nodes.
-func (e *encoder) graph(g *space.Graph) {
+func (e *encoder) graph(g *network.Graph) {
 	e.uint32(uint32(len(g.Nodes)))
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
@@ -83,8 +83,8 @@ func (e *encoder) graph(g *space.Graph) {
 
 // graph reads all nodes and runs the passes that no device matters for.
 func (d *decoder) graph(scale, colors int) *compiled {
-	g := &space.Graph{Scale: scale, Colors: colors}
-	for range d.size("nodes", space.MaxNodes, nodeHead) {
+	g := &network.Graph{Scale: scale, Colors: colors}
+	for range d.size("nodes", network.MaxNodes, nodeHead) {
 		if !d.allow("nodes", 0, 512) { // a Node itself, for each pass
 			break
 		}
@@ -106,14 +106,14 @@ func (d *decoder) graph(scale, colors int) *compiled {
 	return reduce(g, int(d.budget/16))
 }
 
-func (d *decoder) node() (n space.Node) {
+func (d *decoder) node() (n network.Node) {
 	n.Name = d.text()
 	b := d.take(16)
 	if b == nil {
 		return n
 	}
-	n.Op, n.Act, n.Border, n.DCR = space.Op(b[0]), space.Act(b[1]), space.Border(b[2]), b[3]&flagDCR != 0
-	n.Interp, n.Coord, n.Rounding = space.Interp(b[4]), space.Coord(b[5]), space.Rounding(b[6])
+	n.Op, n.Act, n.Border, n.DCR = network.Op(b[0]), network.Act(b[1]), network.Border(b[2]), b[3]&flagDCR != 0
+	n.Interp, n.Coord, n.Rounding = network.Interp(b[4]), network.Coord(b[5]), network.Rounding(b[6])
 	n.Kernel, n.Stride, n.Grow, n.Factor = int(b[8]), int(b[9]), int(b[10]), int(b[11])
 	for i := range n.Pad {
 		n.Pad[i] = int(b[12+i])
@@ -133,12 +133,12 @@ func (d *decoder) node() (n space.Node) {
 	if b = d.take(4); b == nil {
 		return n
 	}
-	if int(b[0]) >= len(space.Schemes()) || b[1] > 100 || b[2] != 0 || b[3] != 0 {
+	if int(b[0]) >= len(network.Schemes()) || b[1] > 100 || b[2] != 0 || b[3] != 0 {
 		d.fail("node %q: scheme %d, %d percent", n.Name, b[0], b[1])
 		return n
 	}
-	n.Prune = space.Prune{Scheme: space.Scheme(b[0]), Percent: int(b[1])}
-	inputs := d.size("inputs of node "+n.Name, space.MaxChannels, 4)
+	n.Prune = network.Prune{Scheme: network.Scheme(b[0]), Percent: int(b[1])}
+	inputs := d.size("inputs of node "+n.Name, network.MaxChannels, 4)
 	if !d.allow(n.Name, 0, 16*int64(inputs)) {
 		return n
 	}
@@ -154,7 +154,7 @@ func (d *decoder) node() (n space.Node) {
 		n.Weights, n.Mask = d.weights(n.Name, int(weights), flags&flagMask != 0)
 	}
 	for _, list := range []*[]float32{&n.Bias, &n.Slope, &n.Gain} {
-		if count := d.size("constants of node "+n.Name, space.MaxChannels, 4); count > 0 && d.allow(n.Name, int64(count), 8*int64(count)) {
+		if count := d.size("constants of node "+n.Name, network.MaxChannels, 4); count > 0 && d.allow(n.Name, int64(count), 8*int64(count)) {
 			*list = make([]float32, count)
 			d.floats(*list)
 		}

@@ -3,6 +3,7 @@ package sparse
 import (
 	"math"
 
+	"evosr/network"
 	"evosr/space"
 )
 
@@ -12,7 +13,7 @@ import (
 //	       name
 //	4 4    input channels, output channels
 //	1 1    side of the filter, flags (1: ReLU, 2: a mask follows, 4: PReLU, whose slopes follow, 8: SiLU)
-//	1 1    scheme (order of space.Schemes), pruned percent, as the genome had them
+//	1 1    scheme (order of network.Schemes), pruned percent, as the genome had them
 //	4 4    layer that is read, layer that is added: index; -1 the picture, -2 none
 //	8 8    of the subnet's layer before elimination: weights, density (float64)
 //	       mask when flagged: one bit a weight, (output, input, row, column), lowest bit first, last byte filled with 0
@@ -25,10 +26,10 @@ const (
 )
 
 // actFlags are the flags of activations; a layer has one at most.
-var actFlags = map[space.Act]byte{space.ActNone: 0, space.ActReLU: flagReLU, space.ActPReLU: 4, space.ActSiLU: 8}
+var actFlags = map[network.Act]byte{network.ActNone: 0, network.ActReLU: flagReLU, network.ActPReLU: 4, network.ActSiLU: 8}
 
 // subnet writes all layers.
-func (e *encoder) subnet(net *space.Subnet, of *network) {
+func (e *encoder) subnet(net *network.Subnet, of *lowered) {
 	if len(net.Layers) > maxLayers {
 		e.fail("%d layers, want at most %d", len(net.Layers), maxLayers)
 		return
@@ -60,7 +61,7 @@ func (e *encoder) subnet(net *space.Subnet, of *network) {
 
 // subnet reads all layers.
 func (d *decoder) subnet(scale, colors int) *compiled {
-	net := &space.Subnet{Scale: scale, Colors: colors}
+	net := &network.Subnet{Scale: scale, Colors: colors}
 	var from []source
 	for range d.size("layers", maxLayers, 52) {
 		l, s := d.layer()
@@ -77,12 +78,12 @@ func (d *decoder) subnet(scale, colors int) *compiled {
 	}
 	c := &compiled{subnet: net}
 	if d.err == nil {
-		c.net = fromSubnet(net, from)
+		c.net = lowerSubnet(net, from)
 	}
 	return c
 }
 
-func (d *decoder) layer() (l space.Layer, from source) {
+func (d *decoder) layer() (l network.Layer, from source) {
 	l.Name = d.text()
 	in, out := d.uint32(), d.uint32()
 	const most = space.MaxWidth * space.MaxExpansion
@@ -92,13 +93,13 @@ func (d *decoder) layer() (l space.Layer, from source) {
 	}
 	kernel, flags, scheme, percent := d.byte(), d.byte(), d.byte(), d.byte()
 	act, known := actOf(flags &^ flagMask)
-	if kernel > 5 || !known || int(scheme) >= len(space.Schemes()) || percent > 100 {
+	if kernel > 5 || !known || int(scheme) >= len(network.Schemes()) || percent > 100 {
 		d.fail("layer %q: filter %d, flags %d, scheme %d, %d percent", l.Name, kernel, flags, scheme, percent)
 		return
 	}
 	l.In, l.Out, l.Kernel = int(in), int(out), int(kernel)
 	l.Act = act
-	l.Prune = space.Prune{Scheme: space.Scheme(scheme), Percent: int(percent)}
+	l.Prune = network.Prune{Scheme: network.Scheme(scheme), Percent: int(percent)}
 	l.Src, l.Add = int(int32(d.uint32())), int(int32(d.uint32()))
 	from = source{dense: d.count(), density: math.Float64frombits(d.uint64())}
 	if !(from.density >= 0 && from.density <= 1) {
@@ -111,7 +112,7 @@ func (d *decoder) layer() (l space.Layer, from source) {
 	}
 	l.Bias = make([]float32, out)
 	d.floats(l.Bias)
-	if l.Act == space.ActPReLU {
+	if l.Act == network.ActPReLU {
 		if !d.allow(l.Name, int64(out), 4*int64(out)) {
 			return
 		}
@@ -122,7 +123,7 @@ func (d *decoder) layer() (l space.Layer, from source) {
 }
 
 // actOf is the inverse of actFlags.
-func actOf(flag byte) (space.Act, bool) {
+func actOf(flag byte) (network.Act, bool) {
 	for act, f := range actFlags {
 		if f == flag {
 			return act, true

@@ -15,7 +15,7 @@ import (
 	"testing"
 
 	"evosr/internal/check"
-	"evosr/space"
+	"evosr/network"
 )
 
 // sampleFile is a small program file with masks, metadata and dropped layers.
@@ -208,7 +208,7 @@ func FuzzDecode(f *testing.F) {
 		_, file = graphFile(f, randomNetwork(rng), false)
 		f.Add(file)
 	}
-	for _, g := range []*space.Graph{attention(rng, 2, 4), twoStages(rng), fsrcnn(rng, 3, 4, 4, 1), imdn(rng, 2, 4, 1)} {
+	for _, g := range []*network.Graph{attention(rng, 2, 4), twoStages(rng), fsrcnn(rng, 3, 4, 4, 1), imdn(rng, 2, 4, 1)} {
 		_, file := graphFile(f, g, true)
 		f.Add(file)
 	}
@@ -241,7 +241,7 @@ func FuzzDecode(f *testing.F) {
 }
 
 // graphFile is the program file of a graph, with float16 weights if asked for.
-func graphFile(t testing.TB, g *space.Graph, halved bool) (*Program, []byte) {
+func graphFile(t testing.TB, g *network.Graph, halved bool) (*Program, []byte) {
 	t.Helper()
 	p, err := CompileGraph(g, Options{Threads: 1})
 	if err != nil {
@@ -269,7 +269,7 @@ func TestGraphFileRoundTrip(t *testing.T) {
 	for i := range 40 {
 		g := randomNetwork(rng)
 		for k := range g.Nodes {
-			if n := &g.Nodes[k]; n.Op == space.OpConv && rng.IntN(2) == 0 {
+			if n := &g.Nodes[k]; n.Op == network.OpConv && rng.IntN(2) == 0 {
 				n.Mask = make([]uint8, len(n.Weights))
 				for j := range n.Mask {
 					if n.Mask[j] = uint8(rng.IntN(2)); n.Mask[j] == 0 {

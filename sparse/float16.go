@@ -35,7 +35,7 @@ func (p *Program) Half() (q *Program, loss float64, err error) {
 			}
 			from[i] = p.c.net.layers[i].source
 		}
-		c = &compiled{subnet: &to, net: fromSubnet(&to, from), params: p.c.params, kept: p.c.kept, dense: p.c.dense}
+		c = &compiled{subnet: &to, net: lowerSubnet(&to, from), params: p.c.params, kept: p.c.kept, dense: p.c.dense}
 		c.passes = slices.DeleteFunc(p.Passes(), func(x Pass) bool { return x.Name != "eliminate" && x.Name != "sink" })
 	} else {
 		to := *p.c.graph

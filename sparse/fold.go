@@ -3,7 +3,7 @@ package sparse
 import (
 	"slices"
 
-	"evosr/space"
+	"evosr/network"
 )
 
 // constant is value c of a list with one entry, one for each channel, or none.
@@ -27,7 +27,7 @@ func fold(e *editor, n sketchNode, was int) int {
 	from := e.node(n.Inputs[0])
 	alone := e.readers[e.was.nodes[was].Inputs[0]] == 1
 	switch {
-	case n.Op == space.OpAffine && from.Op == space.OpConv && alone && e.afford(len(from.Weights)+from.Out):
+	case n.Op == network.OpAffine && from.Op == network.OpConv && alone && e.afford(len(from.Weights)+from.Out):
 		conv := *from
 		per := len(conv.Weights) / conv.Out
 		conv.Weights, conv.Bias = slices.Clone(conv.Weights), make([]float32, conv.Out)
@@ -40,7 +40,7 @@ func fold(e *editor, n sketchNode, was int) int {
 		}
 		e.changes++
 		return e.add(conv)
-	case n.Op == space.OpAffine && from.Op == space.OpAffine && e.afford(2*e.channels(n.Inputs[0])):
+	case n.Op == network.OpAffine && from.Op == network.OpAffine && e.afford(2*e.channels(n.Inputs[0])):
 		c := e.channels(n.Inputs[0])
 		gain, bias := make([]float32, c), make([]float32, c)
 		for i := range c {
@@ -50,10 +50,10 @@ func fold(e *editor, n sketchNode, was int) int {
 		n.Gain, n.Bias, n.Inputs[0] = gain, bias, from.Inputs[0]
 		e.changes++
 		return e.add(n)
-	case n.Op == space.OpConv && from.Op == space.OpAffine:
+	case n.Op == network.OpConv && from.Op == network.OpAffine:
 		offset := slices.ContainsFunc(from.Bias, func(v float32) bool { return v != 0 })
-		inside := n.Pad == [4]int{} || n.Border == space.Edge
-		if offset && !inside || n.Border == space.Edge && n.Pad != [4]int{} && from.Inputs[0] != space.Picture || !e.afford(len(n.Weights)+n.Out) {
+		inside := n.Pad == [4]int{} || n.Border == network.Edge
+		if offset && !inside || n.Border == network.Edge && n.Pad != [4]int{} && from.Inputs[0] != network.Picture || !e.afford(len(n.Weights)+n.Out) {
 			return e.add(n)
 		}
 		_, groups := n.Inside()
@@ -84,7 +84,7 @@ func fold(e *editor, n sketchNode, was int) int {
 func sinkShuffle(e *editor, n sketchNode, _ int) int {
 	from := make([]*sketchNode, len(n.Inputs))
 	for k, j := range n.Inputs {
-		if from[k] = e.node(j); from[k] == nil || from[k].Op != space.OpShuffle || from[k].Factor != e.nodes[n.Inputs[0]].Factor || from[k].DCR != e.nodes[n.Inputs[0]].DCR {
+		if from[k] = e.node(j); from[k] == nil || from[k].Op != network.OpShuffle || from[k].Factor != e.nodes[n.Inputs[0]].Factor || from[k].DCR != e.nodes[n.Inputs[0]].DCR {
 			return e.add(n)
 		}
 	}
@@ -95,33 +95,33 @@ func sinkShuffle(e *editor, n sketchNode, _ int) int {
 	}
 	out.Inputs = coarse
 	switch n.Op {
-	case space.OpActivate, space.OpAffine:
+	case network.OpActivate, network.OpAffine:
 		if !e.afford((len(n.Slope) + len(n.Gain) + len(n.Bias)) * f * f) {
 			return e.add(n)
 		}
 		out.Slope, out.Gain, out.Bias = spreadList(n.Slope, f, dcr), spreadList(n.Gain, f, dcr), spreadList(n.Bias, f, dcr)
-	case space.OpAdd, space.OpSub, space.OpMul, space.OpMax:
+	case network.OpAdd, network.OpSub, network.OpMul, network.OpMax:
 		if e.channels(n.Inputs[0]) != e.channels(n.Inputs[1]) {
 			return e.add(n)
 		}
-	case space.OpConcat:
+	case network.OpConcat:
 		if dcr {
 			return e.add(n)
 		}
-	case space.OpSlice:
+	case network.OpSlice:
 		if dcr {
 			return e.add(n)
 		}
 		out.From, out.Out = n.From*f*f, n.Out*f*f
-	case space.OpConv:
+	case network.OpConv:
 		coarser, ok := coarseConv(e, &n, e.channels(n.Inputs[0]), f, dcr)
 		if !ok {
 			return e.add(n)
 		}
 		coarser.Inputs = coarse
 		out, dcr = coarser, true
-	case space.OpShuffle:
-		if n.Factor*f > space.MaxScale {
+	case network.OpShuffle:
+		if n.Factor*f > network.MaxScale {
 			return e.add(n)
 		}
 		at, ok := permute(e, coarse[0], shuffledTwice(e.channels(coarse[0]), f, n.Factor, dcr, n.DCR), n.Name)
@@ -163,8 +163,8 @@ func coarseConv(e *editor, n *sketchNode, in, f int, dcr bool) (sketchNode, bool
 	radius := (r + f - 1) / f
 	side := 2*radius + 1
 	ins, outs := in*f*f, n.Out*f*f
-	if n.Kernel%2 == 0 || stride != 1 || n.Pad != [4]int{r, r, r, r} || n.Border != space.Zeros ||
-		ins > space.MaxChannels || outs > space.MaxChannels || !e.afford(ins*outs*side*side) {
+	if n.Kernel%2 == 0 || stride != 1 || n.Pad != [4]int{r, r, r, r} || n.Border != network.Zeros ||
+		ins > network.MaxChannels || outs > network.MaxChannels || !e.afford(ins*outs*side*side) {
 		return *n, false
 	}
 	to := *n
@@ -239,7 +239,7 @@ func permute(e *editor, from int, list []int, name string) (at int, ok bool) {
 			return to
 		}
 		switch _, groups := n.Inside(); {
-		case n.Op == space.OpConv && groups == 1 && e.afford(len(n.Weights)+len(list)):
+		case n.Op == network.OpConv && groups == 1 && e.afford(len(n.Weights)+len(list)):
 			per := len(n.Weights) / n.Out
 			weights, mask := make([]float32, len(n.Weights)), make([]uint8, len(n.Weights))
 			for i, c := range list {
@@ -248,7 +248,7 @@ func permute(e *editor, from int, list []int, name string) (at int, ok bool) {
 			}
 			n.Weights, n.Mask, n.Bias = weights, mask, pick(n.Bias)
 			return e.add(n), true
-		case (n.Op == space.OpActivate || n.Op == space.OpAffine) && e.afford(3*len(list)):
+		case (n.Op == network.OpActivate || n.Op == network.OpAffine) && e.afford(3*len(list)):
 			if n.Inputs[0], ok = permute(e, n.Inputs[0], list, name); ok {
 				n.Slope, n.Gain, n.Bias = pick(n.Slope), pick(n.Gain), pick(n.Bias)
 				return e.add(n), true
@@ -260,8 +260,8 @@ func permute(e *editor, from int, list []int, name string) (at int, ok bool) {
 	if !e.afford(size) {
 		return 0, false
 	}
-	n := sketchNode{source: source{dense: len(list), density: 1}, Node: space.Node{
-		Name: name + "/order", Op: space.OpConv, Inputs: []int{from}, Out: len(list), Kernel: 1,
+	n := sketchNode{source: source{dense: len(list), density: 1}, Node: network.Node{
+		Name: name + "/order", Op: network.OpConv, Inputs: []int{from}, Out: len(list), Kernel: 1,
 		Weights: make([]float32, size), Mask: make([]uint8, size), Bias: make([]float32, len(list)),
 	}}
 	for i, c := range list {

@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"evosr/internal/check"
-	"evosr/space"
+	"evosr/network"
 )
 
 // TestGrouped: weights pruned one by one go into grouped blocks where the
@@ -15,16 +15,16 @@ func TestGrouped(t *testing.T) {
 	for name, table := range tables {
 		table.winograd = nil
 		for _, tt := range []struct {
-			prune   space.Prune
+			prune   network.Prune
 			grouped bool
 		}{
-			{space.Prune{Scheme: space.Unstructured, Percent: 75}, true},
-			{space.Prune{Scheme: space.Block4, Percent: 75}, false},
-			{space.Prune{}, false},
+			{network.Prune{Scheme: network.Unstructured, Percent: 75}, true},
+			{network.Prune{Scheme: network.Block4, Percent: 75}, false},
+			{network.Prune{}, false},
 		} {
-			l := space.Layer{In: 32, Out: 30, Kernel: 3, Prune: tt.prune}
-			net := randomize(&space.Subnet{Layers: []space.Layer{l}}, rng)
-			info, k := table.describe(&fromSubnet(net, []source{{dense: 1}}).layers[0])
+			l := network.Layer{In: 32, Out: 30, Kernel: 3, Prune: tt.prune}
+			net := randomize(&network.Subnet{Layers: []network.Layer{l}}, rng)
+			info, k := table.describe(&lowerSubnet(net, []source{{dense: 1}}).layers[0])
 			if want := tt.grouped && table.grouped != nil; want != (info.Grouped > 0) {
 				t.Errorf("%s, %v: %d grouped blocks, want any: %v", name, tt.prune, info.Grouped, want)
 			}

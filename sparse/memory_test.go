@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"evosr/network"
 	"evosr/space"
 )
 
@@ -16,7 +17,7 @@ func TestLargeOutputs(t *testing.T) {
 		t.Skip("runs large pictures")
 	}
 	rng := rand.New(rand.NewPCG(5, 5))
-	wide := func(scale, width, blocks int) *space.Subnet {
+	wide := func(scale, width, blocks int) *network.Subnet {
 		g := space.Genome{Width: width, Slots: slices.Repeat([]space.Gene{{Kind: space.Wide, Expansion: 4}}, blocks)}
 		return randomize((&space.Space{Scale: scale, Colors: 1}).Shape(g), rng)
 	}

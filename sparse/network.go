@@ -2,18 +2,18 @@ package sparse
 
 import (
 	"evosr/internal/kernel"
-	"evosr/space"
+	"evosr/network"
 )
 
-// network is what runs when all passes are done: layers in an order in which
+// lowered is what runs when all passes are done: layers in an order in which
 // they can run, the last of which is shuffled into the picture.
-type network struct {
+type lowered struct {
 	scale, colors int
 	factor        int  // of the last layer's shuffle: its pixels become factor x factor
 	dcr           bool // the last layer's channels are in DepthToSpace's DCR order
 	planes        bool // layers differ in size or reach: they run one after the other over whole planes
 	layers        []layer
-	graph         *space.Graph // what layers' at counts in, over planes
+	graph         *network.Graph // what layers' at counts in, over planes
 }
 
 // layer is one operation with what is fused into it:
@@ -23,7 +23,7 @@ type network struct {
 // A convolution (of stride 1) adds its second input, if there is one, to its sum.
 type layer struct {
 	name    string
-	op      space.Op
+	op      network.Op
 	in, out int // channels read of the first input, channels put out
 	reads   []read
 
@@ -33,20 +33,20 @@ type layer struct {
 	mask    []uint8   // as weights; nil keeps all
 	bias    []float32 // of a convolution: out; of Affine: out or nil
 	gain    []float32 // of Affine: out or nil
-	prune   space.Prune
+	prune   network.Prune
 	source  source
 
-	act   space.Act
+	act   network.Act
 	slope []float32 // of PReLU: out
 	clip  kernel.Range
 
-	at   int         // node of network.graph whose size the output has, over planes
-	node *space.Node // the rest of its fields, for what runs over planes only
+	at   int           // node of lowered.graph whose size the output has, over planes
+	node *network.Node // the rest of its fields, for what runs over planes only
 }
 
 // read is one input of a layer: some channels of a layer or of the picture.
 type read struct {
-	layer    int // index, space.Picture with its edge values around it, or zeroPicture
+	layer    int // index, network.Picture with its edge values around it, or zeroPicture
 	first    int // channel
 	channels int
 	reach    int // rows above and below an output's row
@@ -62,12 +62,12 @@ type source struct {
 }
 
 // fromSubnet takes a subnet as it is. Nothing is copied.
-func fromSubnet(net *space.Subnet, from []source) *network {
-	out := &network{scale: net.Scale, colors: net.Colors, factor: net.Scale}
+func lowerSubnet(net *network.Subnet, from []source) *lowered {
+	out := &lowered{scale: net.Scale, colors: net.Colors, factor: net.Scale}
 	for i := range net.Layers {
 		l := &net.Layers[i]
 		to := layer{
-			name: l.Name, op: space.OpConv, in: l.In, out: l.Out, kernel: l.Kernel, groups: 1, prune: l.Prune, source: from[i],
+			name: l.Name, op: network.OpConv, in: l.In, out: l.Out, kernel: l.Kernel, groups: 1, prune: l.Prune, source: from[i],
 			weights: l.Weights, mask: l.Mask, bias: l.Bias, act: l.Act, slope: l.Slope,
 			reads: []read{{layer: l.Src, channels: l.In, reach: l.Kernel / 2}},
 		}
@@ -80,7 +80,7 @@ func fromSubnet(net *space.Subnet, from []source) *network {
 }
 
 // readers lists for every layer the layers that read it.
-func (n *network) readers() [][]int {
+func (n *lowered) readers() [][]int {
 	list := make([][]int, len(n.layers))
 	for i := range n.layers {
 		for _, r := range n.layers[i].reads {
@@ -107,7 +107,7 @@ func (l *layer) onlyPicture() bool {
 // sinking gives an order of layers in which every one that reads only the
 // picture and has one reader runs just before that reader: the global skip then
 // runs beside the tail, and its output need not outlive a band.
-func (n *network) sinking() (order []int) {
+func (n *lowered) sinking() (order []int) {
 	before := make([][]int, len(n.layers)) // layers to put before this one
 	moved := make([]bool, len(n.layers))
 	for i, rs := range n.readers() {
@@ -125,7 +125,7 @@ func (n *network) sinking() (order []int) {
 }
 
 // sink puts the layers in the order of sinking.
-func (n *network) sink() (moved int) {
+func (n *lowered) sink() (moved int) {
 	place := make([]int, len(n.layers))
 	layers := make([]layer, 0, len(n.layers))
 	for to, i := range n.sinking() {
@@ -148,12 +148,12 @@ func (n *network) sink() (moved int) {
 // borders are the widths of the borders around the picture with edge values and
 // around the one with zeros; -1 where nothing reads it. Edge values need twice
 // what filters reach, see kernel.Tensor.EdgeBorder.
-func (n *network) borders() [2]int {
+func (n *lowered) borders() [2]int {
 	b := [2]int{-1, -1}
 	for i := range n.layers {
 		for _, r := range n.layers[i].reads {
 			switch r.layer {
-			case space.Picture:
+			case network.Picture:
 				b[0] = max(b[0], 2*r.reach)
 			case zeroPicture:
 				b[1] = max(b[1], r.reach)
@@ -173,7 +173,7 @@ func pictureOf(layer int) int {
 
 // reach bounds how many rows away a pixel of the picture changes an output
 // pixel, in the picture's rows; -1 where that is not known.
-func (n *network) reach() int {
+func (n *lowered) reach() int {
 	if n.planes {
 		return -1
 	}
@@ -194,7 +194,7 @@ func (n *network) reach() int {
 
 // perPixel turns what info counts for a pixel of layer i's output into counts for
 // a pixel of the picture.
-func (n *network) perPixel(i int, info *LayerInfo) {
+func (n *lowered) perPixel(i int, info *LayerInfo) {
 	if !n.planes {
 		return
 	}

@@ -3,7 +3,7 @@ package sparse
 import (
 	"slices"
 
-	"evosr/space"
+	"evosr/network"
 )
 
 // dummy stands in an order for a channel that is zero and that nothing reads.
@@ -14,7 +14,7 @@ const dummy = -1
 // left of the blocks of two neighbours would else share a list that is as long as
 // both. Where only 1x1 layers read 1x1 ones, a block that lacks one channel may get
 // a dummy for it, which can cost less than the lists of its halves.
-func (n *network) order(table *costs) (layers, dummies int) {
+func (n *lowered) order(table *costs) (layers, dummies int) {
 	for i, readers := range n.readers() {
 		l := &n.layers[i]
 		if !n.permutable(i, readers) {
@@ -55,15 +55,15 @@ func (n *network) order(table *costs) (layers, dummies int) {
 
 // permutable says whether the channels of layer i may come in any order: only
 // the sums of convolutions read them.
-func (n *network) permutable(i int, readers []int) bool {
+func (n *lowered) permutable(i int, readers []int) bool {
 	l := &n.layers[i]
-	if l.op != space.OpConv || l.groups > 1 || l.mask == nil || len(l.reads) > 1 || len(readers) == 0 {
+	if l.op != network.OpConv || l.groups > 1 || l.mask == nil || len(l.reads) > 1 || len(readers) == 0 {
 		return false
 	}
 	for _, r := range readers {
 		to := &n.layers[r]
 		whole := to.reads[0]
-		if whole.reach = 0; to.op != space.OpConv || to.groups > 1 || whole != (read{layer: i, channels: l.out}) {
+		if whole.reach = 0; to.op != network.OpConv || to.groups > 1 || whole != (read{layer: i, channels: l.out}) {
 			return false
 		}
 		for _, other := range to.reads[1:] {

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"evosr/space"
+	"evosr/network"
 )
 
 // Pass is one step of the compiler and what it changed, in words.
@@ -18,8 +18,8 @@ func (c *compiled) pass(name, format string, args ...any) {
 }
 
 // eliminated tells what elimination took.
-func (c *compiled) eliminated(was, is *space.Subnet) {
-	channels := func(net *space.Subnet) (n int) {
+func (c *compiled) eliminated(was, is *network.Subnet) {
+	channels := func(net *network.Subnet) (n int) {
 		for i := range net.Layers {
 			n += net.Layers[i].Out
 		}

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"evosr/internal/kernel"
-	"evosr/space"
+	"evosr/network"
 )
 
 // cacheBytes is how much of a core's second level cache the tensors of one
@@ -138,7 +138,7 @@ func (c *compiled) newPlan(w, h int) (*plan, error) {
 		return nil, err
 	}
 	for i := range c.net.layers {
-		if c.net.layers[i].op == space.OpConv && p.layers[i].winograd == nil {
+		if c.net.layers[i].op == network.OpConv && p.layers[i].winograd == nil {
 			p.lower(&c.net.layers[i], i, c)
 		}
 	}
@@ -149,7 +149,7 @@ func (c *compiled) newPlan(w, h int) (*plan, error) {
 // much as its readers allow, so that outputs live shortly. All are at least
 // border, the farthest that a filter reaches into a ring, so that the zeros
 // above the picture have their place in the first band.
-func (n *network) shifts() (shift []int, border int) {
+func (n *lowered) shifts() (shift []int, border int) {
 	shift = make([]int, len(n.layers))
 	border = 1
 	for i := range n.layers {
@@ -208,7 +208,7 @@ func BandRows(layers []LayerInfo, w, h, threads int) int {
 // assign decides which outputs stay within a band, gives those scratch memory
 // that is free by then, and makes the others' rings high enough for what their
 // readers need, and for every thread to be a band ahead.
-func (p *plan) assign(net *network, threads int) {
+func (p *plan) assign(net *lowered, threads int) {
 	all := net.readers()
 	for i := range net.layers {
 		if !p.layers[i].chained {
@@ -335,7 +335,7 @@ func (p *plan) measure(c *compiled) error {
 	}
 	for i := range c.net.layers {
 		l := &c.net.layers[i]
-		if l.op != space.OpConv {
+		if l.op != network.OpConv {
 			continue
 		}
 		w, h, border := p.source(c.net, l)
@@ -348,7 +348,7 @@ func (p *plan) measure(c *compiled) error {
 }
 
 // source is the size and border of the tensor that a convolution reads.
-func (p *plan) source(net *network, l *layer) (w, h, border int) {
+func (p *plan) source(net *lowered, l *layer) (w, h, border int) {
 	r := l.reads[0]
 	switch {
 	case r.layer < 0:
@@ -363,9 +363,9 @@ func (p *plan) source(net *network, l *layer) (w, h, border int) {
 }
 
 // widest is the longest row that a worker needs for SiLU, 0 for none.
-func (p *plan) widest(net *network) (floats int) {
+func (p *plan) widest(net *lowered) (floats int) {
 	for i := range net.layers {
-		if net.layers[i].act != space.ActSiLU {
+		if net.layers[i].act != network.ActSiLU {
 			continue
 		}
 		if floats = max(floats, p.w); p.planes {

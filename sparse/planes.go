@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"evosr/internal/kernel"
-	"evosr/space"
+	"evosr/network"
 )
 
 // Networks whose layers differ in size, or need more of a picture than some
@@ -58,11 +58,11 @@ func (p *plan) layPlanes(c *compiled) error {
 			owner, p.arenas = append(owner, i), append(p.arenas, 0)
 		}
 		owner[s.arena], p.arenas[s.arena] = i, max(p.arenas[s.arena], need)
-		if n := net.layers[i].node; n != nil && n.Op == space.OpConv {
+		if n := net.layers[i].node; n != nil && n.Op == network.OpConv {
 			stride, _ := n.Inside()
 			p.spare = max(p.spare, planeFloats(net.layers[i].out, 1, (s.w-1)*stride+1, 0))
 		}
-		if n := net.layers[i].node; n != nil && n.Op == space.OpResize {
+		if n := net.layers[i].node; n != nil && n.Op == network.OpResize {
 			p.spare = max(p.spare, int64(p.sizeOf(net.layers[i].reads[0].layer)[0]))
 		}
 	}
@@ -85,7 +85,7 @@ func (p *plan) sizeOf(layer int) [2]int {
 }
 
 // placePlanes makes the outputs over shared memory.
-func (f *frame) placePlanes(net *network, outs []kernel.Tensor) {
+func (f *frame) placePlanes(net *lowered, outs []kernel.Tensor) {
 	p := f.plan
 	arenas := make([][]float32, len(p.arenas))
 	for i, floats := range p.arenas {
@@ -156,19 +156,19 @@ func (f *frame) rowsOf(c *compiled, me *worker, i, y0, y1 int) {
 	me.dst.H = y1 - y0
 	f.whole(&me.src, me, &l.reads[0])
 	switch {
-	case l.op == space.OpConv:
+	case l.op == network.OpConv:
 		f.convolveRows(c, me, i, y0)
-	case l.op == space.OpShuffle:
+	case l.op == network.OpShuffle:
 		me.shuffleRows(c.set, l.node, y0)
-	case l.op == space.OpResize:
+	case l.op == network.OpResize:
 		me.resizeRows(l.node, y0, f.plan.layers[i].plane.h)
-	case l.op == space.OpPad:
+	case l.op == network.OpPad:
 		me.padRows(l.node, y0)
-	case l.op == space.OpMaxPool:
+	case l.op == network.OpMaxPool:
 		me.poolRows(l.node, y0)
-	case l.op == space.OpDeconv:
+	case l.op == network.OpDeconv:
 		me.spreadRows(l.node, y0)
-	case l.op == space.OpConcat:
+	case l.op == network.OpConcat:
 		first := 0
 		for j := range l.reads {
 			f.whole(&me.src, me, &l.reads[j])
@@ -235,7 +235,7 @@ func (f *frame) convolveRows(c *compiled, me *worker, i, y0 int) {
 }
 
 // shuffleRows is OpShuffle.
-func (me *worker) shuffleRows(set *kernel.Set, n *space.Node, y0 int) {
+func (me *worker) shuffleRows(set *kernel.Set, n *network.Node, y0 int) {
 	f := n.Factor
 	step, perColor := 1, f*f
 	if n.DCR {
@@ -267,11 +267,11 @@ func (me *worker) shuffleRows(set *kernel.Set, n *space.Node, y0 int) {
 
 // resizeRows is OpResize, rows first: the rows that one is made of are summed,
 // then its columns are interpolated.
-func (me *worker) resizeRows(n *space.Node, y0, height int) {
+func (me *worker) resizeRows(n *network.Node, y0, height int) {
 	row := me.spare[:me.src.W]
 	columns := me.columns(n)
 	perColumn := len(columns) / me.dst.W
-	var taps [4]space.Tap
+	var taps [4]network.Tap
 	for y := range me.dst.H {
 		rows := n.AppendTaps(taps[:0], y0+y, me.src.H, height)
 		for c := range me.dst.C {
@@ -296,7 +296,7 @@ func (me *worker) resizeRows(n *space.Node, y0, height int) {
 
 // columns lists what every column of a resized picture is made of, as many taps
 // for each. The last list is kept.
-func (me *worker) columns(n *space.Node) []space.Tap {
+func (me *worker) columns(n *network.Node) []network.Tap {
 	if me.columnsOf != n || me.columnsFor != [2]int{me.src.W, me.dst.W} {
 		me.columnsOf, me.columnsFor, me.taps = n, [2]int{me.src.W, me.dst.W}, me.taps[:0]
 		for x := range me.dst.W {
@@ -307,15 +307,15 @@ func (me *worker) columns(n *space.Node) []space.Tap {
 }
 
 // padRows is OpPad.
-func (me *worker) padRows(n *space.Node, y0 int) {
+func (me *worker) padRows(n *network.Node, y0 int) {
 	w, h := me.src.W, me.src.H
 	inside := func(i, size int) int {
 		switch {
-		case n.Border == space.Edge:
+		case n.Border == network.Edge:
 			return min(max(i, 0), size-1)
-		case n.Border == space.Reflect && i < 0:
+		case n.Border == network.Reflect && i < 0:
 			return -i
-		case n.Border == space.Reflect && i >= size:
+		case n.Border == network.Reflect && i >= size:
 			return 2*(size-1) - i
 		case i < 0 || i >= size:
 			return -1
@@ -348,7 +348,7 @@ func (me *worker) padRows(n *space.Node, y0 int) {
 }
 
 // poolRows is OpMaxPool.
-func (me *worker) poolRows(n *space.Node, y0 int) {
+func (me *worker) poolRows(n *network.Node, y0 int) {
 	stride, _ := n.Inside()
 	for c := range me.dst.C {
 		for y := range me.dst.H {
@@ -372,7 +372,7 @@ func (me *worker) poolRows(n *space.Node, y0 int) {
 
 // spreadRows is OpDeconv by definition, for those that do not enlarge by their
 // stride and so are no convolution with a shuffle.
-func (me *worker) spreadRows(n *space.Node, y0 int) {
+func (me *worker) spreadRows(n *network.Node, y0 int) {
 	stride, groups := n.Inside()
 	k, ins, outs := n.Kernel, me.src.C/groups, n.Out/groups
 	for o := range n.Out {

@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 
 	"evosr/internal/kernel"
-	"evosr/space"
+	"evosr/network"
 )
 
 // Version names the runtime's behaviour in time: it changes whenever kernels,
@@ -32,9 +32,9 @@ type Options struct {
 // compiled is what clones share: everything that does not change after
 // Compile, and the plans.
 type compiled struct {
-	subnet      *space.Subnet      // what was compiled, dead channels removed; nil for a graph
-	graph       *space.Graph       // what was compiled; nil for a subnet
-	net         *network           // what runs
+	subnet      *network.Subnet    // what was compiled, dead channels removed; nil for a graph
+	graph       *network.Graph     // what was compiled; nil for a subnet
+	net         *lowered           // what runs
 	passes      []Pass             // what was done
 	info        []LayerInfo        // of net's layers
 	cuts        []cut              // of net's layers
@@ -65,7 +65,7 @@ type Program struct {
 var ErrInUse = errors.New("sparse: program: in use by another goroutine or closed, want a Clone for each")
 
 // Compile prepares net for this CPU. Nothing of net is kept.
-func Compile(net *space.Subnet, o Options) (*Program, error) {
+func Compile(net *network.Subnet, o Options) (*Program, error) {
 	if err := net.Validate(); err != nil {
 		return nil, fmt.Errorf("sparse: %w", err)
 	}
@@ -75,13 +75,13 @@ func Compile(net *space.Subnet, o Options) (*Program, error) {
 	c.eliminated(net, small)
 	small, moved := sink(small, from)
 	c.pass("sink", "%d of %d layers moved beside their only reader", moved, len(small.Layers))
-	c.subnet, c.net = small, fromSubnet(small, from)
+	c.subnet, c.net = small, lowerSubnet(small, from)
 	p, err := finish(c, o)
 	if err != nil {
 		return nil, err
 	}
-	if g := net.Genome; g.Width > 0 {
-		p.meta["genome"] = g.String()
+	if net.Genome != "" {
+		p.meta["genome"] = net.Genome
 	}
 	return p, nil
 }
@@ -174,11 +174,11 @@ func (p *Program) MACs() (kept, dense int) { return p.c.kept, p.c.dense }
 
 // Subnet returns the network that runs, dead channels removed, or nil for a
 // program that was made from a Graph. Do not change it.
-func (p *Program) Subnet() *space.Subnet { return p.c.subnet }
+func (p *Program) Subnet() *network.Subnet { return p.c.subnet }
 
 // Graph returns the graph that was compiled, or nil for a program that was made
 // from a Subnet. Do not change it.
-func (p *Program) Graph() *space.Graph { return p.c.graph }
+func (p *Program) Graph() *network.Graph { return p.c.graph }
 
 // Reach bounds how many rows away a pixel of the input changes the output, in
 // rows of the input, or is -1 where a change may reach everywhere.
@@ -208,7 +208,7 @@ func (p *Program) SetMeta(meta map[string]string) {
 // LayerInfo says what became of one layer of the subnet.
 type LayerInfo struct {
 	Name            string
-	Op              string  // "conv" or what else it does, as space.Op has it
+	Op              string  // "conv" or what else it does, as network.Op has it
 	Act             string  // activation, "none" for none
 	In, Out, Kernel int     // as compiled: channels, side of the filter
 	Method          string  // MethodLists or MethodWinograd, for pictures that are not too narrow; "" where it is no convolution

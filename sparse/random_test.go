@@ -7,20 +7,20 @@ import (
 	"testing"
 
 	"evosr/internal/check"
-	"evosr/space"
+	"evosr/network"
 )
 
 // randomGraph is a network that no space has: any layer reads and adds any
 // earlier one, filters are of every size, activations anywhere, rows and whole
 // layers are empty.
-func randomGraph(rng *rand.Rand) *space.Subnet {
-	net := &space.Subnet{Scale: 2, Colors: 1}
+func randomGraph(rng *rand.Rand) *network.Subnet {
+	net := &network.Subnet{Scale: 2, Colors: 1}
 	channels := []int{1, 4, 5, 8}
 	n := 2 + rng.IntN(9)
 	for i := range n {
-		l := space.Layer{Name: fmt.Sprintf("layer%d", i), Kernel: []int{1, 1, 3, 5}[rng.IntN(4)],
-			Src: max(space.Picture, i-1-rng.IntN(3)), Add: space.None, Out: channels[rng.IntN(4)],
-			Act: []space.Act{space.ActNone, space.ActNone, space.ActReLU, space.ActReLU, space.ActPReLU, space.ActSiLU}[rng.IntN(6)]}
+		l := network.Layer{Name: fmt.Sprintf("layer%d", i), Kernel: []int{1, 1, 3, 5}[rng.IntN(4)],
+			Src: max(network.Picture, i-1-rng.IntN(3)), Add: network.None, Out: channels[rng.IntN(4)],
+			Act: []network.Act{network.ActNone, network.ActNone, network.ActReLU, network.ActReLU, network.ActPReLU, network.ActSiLU}[rng.IntN(6)]}
 		if i == n-1 {
 			l.Out = 4
 		}
@@ -34,7 +34,7 @@ func randomGraph(rng *rand.Rand) *space.Subnet {
 				break
 			}
 		}
-		l.Prune = space.Prune{Scheme: space.Unstructured, Percent: 50}
+		l.Prune = network.Prune{Scheme: network.Unstructured, Percent: 50}
 		net.Layers = append(net.Layers, l)
 	}
 	randomize(net, rng)
@@ -43,7 +43,7 @@ func randomGraph(rng *rand.Rand) *space.Subnet {
 		row := l.Size() / l.Out
 		chance := []int{1 << 30, 3, 1}[rng.IntN(3)] // no row, some rows, all rows
 		for o := range l.Out {
-			if l.Act == space.ActPReLU && rng.IntN(3) == 0 {
+			if l.Act == network.ActPReLU && rng.IntN(3) == 0 {
 				l.Slope[o] = 0
 			}
 			if rng.IntN(chance) == 0 {

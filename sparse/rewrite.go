@@ -4,7 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"evosr/space"
+	"evosr/network"
 )
 
 // rewrites are the passes over a graph, none of which knows the device. What
@@ -33,23 +33,23 @@ func simplify(e *editor, n sketchNode, _ int) int {
 	}
 	gone := false
 	switch n.Op {
-	case space.OpActivate:
-		gone = n.Act == space.ActNone
+	case network.OpActivate:
+		gone = n.Act == network.ActNone
 		switch {
-		case n.Act == space.ActPReLU && all(n.Slope, isZero), n.Act == space.ActClip && n.Lo == 0 && n.Hi >= math.MaxFloat32:
-			n.Act, n.Slope, n.Lo, n.Hi = space.ActReLU, nil, 0, 0
+		case n.Act == network.ActPReLU && all(n.Slope, isZero), n.Act == network.ActClip && n.Lo == 0 && n.Hi >= math.MaxFloat32:
+			n.Act, n.Slope, n.Lo, n.Hi = network.ActReLU, nil, 0, 0
 		}
-	case space.OpAffine:
+	case network.OpAffine:
 		gone = all(n.Gain, isOne) && all(n.Bias, isZero)
-	case space.OpConcat:
+	case network.OpConcat:
 		gone = len(n.Inputs) == 1
-	case space.OpSlice:
-		if from := e.node(in); from != nil && from.Op == space.OpSlice {
+	case network.OpSlice:
+		if from := e.node(in); from != nil && from.Op == network.OpSlice {
 			n.From, in = n.From+from.From, from.Inputs[0]
 			n.Inputs[0] = in
 			e.changes++
 		}
-		if from := e.node(in); from != nil && from.Op == space.OpConcat { // one part alone
+		if from := e.node(in); from != nil && from.Op == network.OpConcat { // one part alone
 			first := 0
 			for _, j := range from.Inputs {
 				c := e.channels(j)
@@ -63,12 +63,12 @@ func simplify(e *editor, n sketchNode, _ int) int {
 			}
 		}
 		gone = n.From == 0 && n.Out == e.channels(in)
-	case space.OpShuffle, space.OpResize:
+	case network.OpShuffle, network.OpResize:
 		gone = n.Factor == 1
-		if n.Op == space.OpShuffle && e.channels(in) == n.Factor*n.Factor {
+		if n.Op == network.OpShuffle && e.channels(in) == n.Factor*n.Factor {
 			n.DCR = false // both orders are one
 		}
-	case space.OpPad:
+	case network.OpPad:
 		gone = n.Pad == [4]int{}
 	}
 	if gone {
@@ -82,7 +82,7 @@ func simplify(e *editor, n sketchNode, _ int) int {
 // edges of anything but the picture: bands have edge values around it only.
 func fusePad(e *editor, n sketchNode, _ int) int {
 	from := e.node(n.Inputs[0])
-	if n.Op == space.OpPad && n.Border != space.Zeros && from != nil && from.Op == space.OpAffine {
+	if n.Op == network.OpPad && n.Border != network.Zeros && from != nil && from.Op == network.OpAffine {
 		affine := *from // repeated values are scaled alike
 		affine.Name = n.Name + "/affine"
 		n.Inputs[0] = affine.Inputs[0]
@@ -90,11 +90,11 @@ func fusePad(e *editor, n sketchNode, _ int) int {
 		affine.Inputs = []int{e.add(n)}
 		return e.add(affine)
 	}
-	if n.Op != space.OpConv || from == nil || from.Op != space.OpPad {
+	if n.Op != network.OpConv || from == nil || from.Op != network.OpPad {
 		return e.add(n)
 	}
-	plain := from.Border == space.Zeros && from.Value == 0 && n.Border == space.Zeros
-	edge := from.Border == space.Edge && from.Inputs[0] == space.Picture && n.Pad == [4]int{}
+	plain := from.Border == network.Zeros && from.Value == 0 && n.Border == network.Zeros
+	edge := from.Border == network.Edge && from.Inputs[0] == network.Picture && n.Pad == [4]int{}
 	pad := n.Pad
 	for i := range pad {
 		pad[i] += from.Pad[i]
@@ -104,7 +104,7 @@ func fusePad(e *editor, n sketchNode, _ int) int {
 	}
 	n.Pad, n.Inputs[0] = pad, from.Inputs[0]
 	if edge {
-		n.Border = space.Edge
+		n.Border = network.Edge
 	}
 	e.changes++
 	return e.add(n)
@@ -136,26 +136,26 @@ func (s *spread) at(o, i, j, c, dy, dx int) int {
 }
 
 // node makes the convolution.
-func (s *spread) node(name string, from int, border space.Border, of source) sketchNode {
+func (s *spread) node(name string, from int, border network.Border, of source) sketchNode {
 	r := s.radius
 	if r == 0 {
-		border = space.Zeros
+		border = network.Zeros
 	}
-	return sketchNode{source: of, Node: space.Node{
-		Name: name, Op: space.OpConv, Inputs: []int{from}, Out: s.out * s.factor * s.factor, Kernel: 2*r + 1, Groups: s.groups,
+	return sketchNode{source: of, Node: network.Node{
+		Name: name, Op: network.OpConv, Inputs: []int{from}, Out: s.out * s.factor * s.factor, Kernel: 2*r + 1, Groups: s.groups,
 		Pad: [4]int{r, r, r, r}, Border: border, Weights: s.weights, Mask: s.mask, Bias: s.bias,
 	}}
 }
 
 func shuffle(name string, from, factor int) sketchNode {
-	return sketchNode{Node: space.Node{Name: name, Op: space.OpShuffle, Inputs: []int{from}, Factor: factor}}
+	return sketchNode{Node: network.Node{Name: name, Op: network.OpShuffle, Inputs: []int{from}, Factor: factor}}
 }
 
 // deconvolve turns a transposed convolution that enlarges by exactly its stride
 // into a convolution of stride² times the outputs and a pixel shuffle. Output
 // pixel y*s+i gets weight t of input y+d where t = i + pad - d*s.
 func deconvolve(e *editor, n sketchNode, _ int) int {
-	if n.Op != space.OpDeconv {
+	if n.Op != network.OpDeconv {
 		return e.add(n)
 	}
 	s, groups := n.Inside()
@@ -175,7 +175,7 @@ func deconvolve(e *editor, n sketchNode, _ int) int {
 			radius = max(radius, d, -d)
 		}
 	}
-	if size := n.Out * s * s * (in / groups) * (2*radius + 1) * (2*radius + 1); 2*radius+1 > space.MaxKernel || n.Out*s*s > space.MaxChannels || !e.afford(size) {
+	if size := n.Out * s * s * (in / groups) * (2*radius + 1) * (2*radius + 1); 2*radius+1 > network.MaxKernel || n.Out*s*s > network.MaxChannels || !e.afford(size) {
 		return e.add(n)
 	}
 	to := newSpread(in, n.Out, groups, s, radius)
@@ -196,7 +196,7 @@ func deconvolve(e *editor, n sketchNode, _ int) int {
 		to.bias = append(to.bias, slices.Repeat([]float32{b}, s*s)...)
 	}
 	e.changes++
-	conv := to.node(n.Name, n.Inputs[0], space.Zeros, n.source)
+	conv := to.node(n.Name, n.Inputs[0], network.Zeros, n.source)
 	conv.Prune = n.Prune
 	return e.add(shuffle(n.Name+"/shuffle", e.add(conv), s))
 }
@@ -205,10 +205,10 @@ func deconvolve(e *editor, n sketchNode, _ int) int {
 // values outside and a pixel shuffle: clamped places are repeated edges. Only
 // the picture has edge values around it; nearest neighbours need none.
 func interpolate(e *editor, n sketchNode, _ int) int {
-	if n.Op != space.OpResize || n.Factor < 2 {
+	if n.Op != network.OpResize || n.Factor < 2 {
 		return e.add(n)
 	}
-	if from := e.node(n.Inputs[0]); from != nil && from.Op == space.OpAffine {
+	if from := e.node(n.Inputs[0]); from != nil && from.Op == network.OpAffine {
 		// Interpolation weights sum to one, so that constants pass through.
 		affine := *from
 		affine.Name = n.Name + "/affine"
@@ -219,16 +219,16 @@ func interpolate(e *editor, n sketchNode, _ int) int {
 	}
 	const far, wide = 32, 65 // from any border
 	f, radius := n.Factor, 0
-	phases := make([][]space.Tap, f)
+	phases := make([][]network.Tap, f)
 	for i := range f {
 		phases[i] = n.AppendTaps(nil, far*f+i, wide, wide*f)
-		phases[i] = slices.DeleteFunc(phases[i], func(t space.Tap) bool { return t.Weight == 0 })
+		phases[i] = slices.DeleteFunc(phases[i], func(t network.Tap) bool { return t.Weight == 0 })
 		for _, t := range phases[i] {
 			radius = max(radius, t.At-far, far-t.At)
 		}
 	}
 	c := e.channels(n.Inputs[0])
-	if n.Coord == space.AlignCorners || radius > 0 && n.Inputs[0] != space.Picture || c*f*f > space.MaxChannels || !e.afford(c*f*f*(2*radius+1)*(2*radius+1)) {
+	if n.Coord == network.AlignCorners || radius > 0 && n.Inputs[0] != network.Picture || c*f*f > network.MaxChannels || !e.afford(c*f*f*(2*radius+1)*(2*radius+1)) {
 		return e.add(n)
 	}
 	to := newSpread(c, c, c, f, radius)
@@ -251,20 +251,20 @@ func interpolate(e *editor, n sketchNode, _ int) int {
 	}
 	to.bias = make([]float32, c*f*f)
 	e.changes++
-	return e.add(shuffle(n.Name+"/shuffle", e.add(to.node(n.Name, n.Inputs[0], space.Edge, source{dense: kept, density: 1})), f))
+	return e.add(shuffle(n.Name+"/shuffle", e.add(to.node(n.Name, n.Inputs[0], network.Edge, source{dense: kept, density: 1})), f))
 }
 
 // broadcast reads a single channel instead of copies of it, where all readers
 // combine it with as many channels.
 func broadcast(e *editor, n sketchNode, _ int) int {
 	switch n.Op {
-	case space.OpAdd, space.OpSub, space.OpMul, space.OpMax:
+	case network.OpAdd, network.OpSub, network.OpMul, network.OpMax:
 	default:
 		return e.add(n)
 	}
 	for k, j := range n.Inputs {
 		from := e.node(j)
-		if from == nil || from.Op != space.OpConcat {
+		if from == nil || from.Op != network.OpConcat {
 			continue
 		}
 		one := from.Inputs[0]

@@ -4,7 +4,7 @@ import (
 	"math"
 
 	"evosr/internal/kernel"
-	"evosr/space"
+	"evosr/network"
 )
 
 // convolve runs a convolution from me.src to me.dst, me.add added where the
@@ -41,11 +41,11 @@ func (me *worker) prepare(l *layer) {
 
 // fuse is the epilogue of a layer's activation, where kernels have it.
 func (l *layer) fuse() kernel.Epilogue {
-	e := kernel.Epilogue{ReLU: l.act == space.ActReLU}
+	e := kernel.Epilogue{ReLU: l.act == network.ActReLU}
 	switch l.act {
-	case space.ActPReLU:
+	case network.ActPReLU:
 		e.Slope = l.slope
-	case space.ActClip:
+	case network.ActClip:
 		e.Clip = &l.clip
 	}
 	return e
@@ -53,7 +53,7 @@ func (l *layer) fuse() kernel.Epilogue {
 
 // fused says whether kernels apply the layer's activation as they store.
 func (l *layer) fused() bool {
-	return l.op == space.OpConv && (l.act == space.ActReLU || l.act == space.ActPReLU || l.act == space.ActClip)
+	return l.op == network.OpConv && (l.act == network.ActReLU || l.act == network.ActPReLU || l.act == network.ActClip)
 }
 
 // copyRows copies me.src into me.dst's channels from first on.
@@ -77,13 +77,13 @@ func (me *worker) combine(set *kernel.Set, l *layer) {
 			}
 			b := me.add.At(min(c, me.add.C-1), y)
 			switch l.op {
-			case space.OpAdd:
+			case network.OpAdd:
 				set.Gate(dst, a, b, nil)
-			case space.OpSub:
+			case network.OpSub:
 				set.Sub(dst, a, b)
-			case space.OpMul:
+			case network.OpMul:
 				set.Mul(dst, a, b)
-			case space.OpMax:
+			case network.OpMax:
 				set.Max(dst, a, b)
 			}
 		}
@@ -92,7 +92,7 @@ func (me *worker) combine(set *kernel.Set, l *layer) {
 
 // unary is a row of Affine or of an activation alone, which copies.
 func unary(dst, a []float32, l *layer, c int) {
-	if l.op != space.OpAffine {
+	if l.op != network.OpAffine {
 		copy(dst, a)
 		return
 	}
@@ -111,7 +111,7 @@ func unary(dst, a []float32, l *layer, c int) {
 // activate applies the layer's activation to me.dst where the kernel did not, row
 // by row while they are in the cache.
 func (me *worker) activate(set *kernel.Set, l *layer) {
-	if l.act == space.ActNone || l.fused() {
+	if l.act == network.ActNone || l.fused() {
 		return
 	}
 	for c := range me.dst.C {
@@ -123,30 +123,30 @@ func (me *worker) activate(set *kernel.Set, l *layer) {
 
 func (me *worker) activateRow(set *kernel.Set, row []float32, l *layer, c int) {
 	switch l.act {
-	case space.ActReLU:
+	case network.ActReLU:
 		for x, v := range row {
 			row[x] = max(v, 0)
 		}
-	case space.ActPReLU:
+	case network.ActPReLU:
 		s := l.slope[c]
 		for x, v := range row {
 			if v < 0 {
 				row[x] = s * v
 			}
 		}
-	case space.ActClip:
+	case network.ActClip:
 		for x, v := range row {
 			row[x] = min(max(v, l.clip.Low), l.clip.High)
 		}
-	case space.ActSigmoid:
+	case network.ActSigmoid:
 		set.Sigmoid(row, row)
-	case space.ActTanh:
+	case network.ActTanh:
 		set.Tanh(row, row)
-	case space.ActSiLU:
+	case network.ActSiLU:
 		gates := me.gates[:len(row)]
 		set.Sigmoid(gates, row)
 		set.Mul(row, row, gates)
-	case space.ActGELU:
+	case network.ActGELU:
 		for x, v := range row {
 			row[x] = v * (1 + erf(v/math.Sqrt2)) / 2
 		}

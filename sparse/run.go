@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"evosr/internal/kernel"
-	"evosr/space"
+	"evosr/network"
 )
 
 // frame is the memory of one Program for one size.
@@ -44,8 +44,8 @@ type worker struct {
 	spare      []float32       // a row of a strided convolution, over planes
 	strided    kernel.Tensor   // of it
 	chain      kernel.Epilogue // of the layer that the next one computes, too
-	taps       []space.Tap     // of the columns of the last resized output, over planes
-	columnsOf  *space.Node
+	taps       []network.Tap   // of the columns of the last resized output, over planes
+	columnsOf  *network.Node
 	columnsFor [2]int          // its widths, in and out
 	busy       []time.Duration // in each layer, while timed
 	stalled    bool            // it waited long for another
@@ -274,7 +274,7 @@ func (f *frame) band(c *compiled, me *worker, i, k, y0, y1 int) {
 	f.place(&me.dst, i, k, y0)
 	me.dst.H = y1 - y0
 	switch l.op {
-	case space.OpConv:
+	case network.OpConv:
 		from := f.plan.begins(i)
 		f.view(&me.src, me, &c.net.layers[from].reads[0], k, y0, y1)
 		if len(l.reads) > 1 {
@@ -285,7 +285,7 @@ func (f *frame) band(c *compiled, me *worker, i, k, y0, y1 int) {
 			break
 		}
 		me.convolve(c.set, l, &f.plan.layers[i], (y0+f.plan.shift[i])%kernel.TileRows)
-	case space.OpConcat:
+	case network.OpConcat:
 		first := 0
 		for j := range l.reads {
 			f.view(&me.src, me, &l.reads[j], k, y0, y1)

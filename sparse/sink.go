@@ -1,18 +1,20 @@
 package sparse
 
-import "evosr/space"
+import (
+	"evosr/network"
+)
 
-// sink puts the layers of a subnet in the order of network.sinking, from alike,
+// sink puts the layers of a subnet in the order of lowered.sinking, from alike,
 // and says how many moved.
-func sink(net *space.Subnet, from []source) (out *space.Subnet, moved int) {
-	order := fromSubnet(net, from).sinking()
+func sink(net *network.Subnet, from []source) (out *network.Subnet, moved int) {
+	order := lowerSubnet(net, from).sinking()
 	place := make([]int, len(order))
 	for to, i := range order {
 		if place[i] = to; to != i {
 			moved++
 		}
 	}
-	out = &space.Subnet{Scale: net.Scale, Colors: net.Colors, Genome: net.Genome, Layers: make([]space.Layer, len(order))}
+	out = &network.Subnet{Scale: net.Scale, Colors: net.Colors, Genome: net.Genome, Layers: make([]network.Layer, len(order))}
 	was := append([]source(nil), from...)
 	for to, i := range order {
 		l := net.Layers[i]

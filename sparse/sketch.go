@@ -3,7 +3,7 @@ package sparse
 import (
 	"slices"
 
-	"evosr/space"
+	"evosr/network"
 )
 
 // sketch is a graph on its way to a network. Passes make a new one from it and
@@ -11,22 +11,22 @@ import (
 type sketch struct {
 	scale, colors int
 	nodes         []sketchNode
-	output        int  // the node that is the picture, or space.Picture
+	output        int  // the node that is the picture, or network.Picture
 	budget        *int // weights that passes may still make
 }
 
 type sketchNode struct {
-	space.Node
+	network.Node
 	source source // of the convolution that it comes from
 	puts   int    // channels that it puts out
 }
 
 // sketchOf takes a graph as it is; it shares all weights.
-func sketchOf(g *space.Graph) *sketch {
+func sketchOf(g *network.Graph) *sketch {
 	s := &sketch{scale: g.Scale, colors: g.Colors, output: len(g.Nodes) - 1}
 	for _, n := range g.Nodes {
 		to := sketchNode{Node: n}
-		if n.Op == space.OpConv || n.Op == space.OpDeconv {
+		if n.Op == network.OpConv || n.Op == network.OpDeconv {
 			to.Mask = keptOf(n.Weights, n.Mask)
 			kept := 0
 			for _, m := range to.Mask {
@@ -40,8 +40,8 @@ func sketchOf(g *space.Graph) *sketch {
 }
 
 // graph is the sketch as space knows it. Its output must be its last node.
-func (s *sketch) graph() *space.Graph {
-	g := &space.Graph{Scale: s.scale, Colors: s.colors}
+func (s *sketch) graph() *network.Graph {
+	g := &network.Graph{Scale: s.scale, Colors: s.colors}
 	for i := range s.nodes {
 		g.Nodes = append(g.Nodes, s.nodes[i].Node)
 	}
@@ -52,7 +52,7 @@ func (s *sketch) graph() *space.Graph {
 type editor struct {
 	sketch
 	was     *sketch
-	place   []int // by old index: the new one, or space.Picture
+	place   []int // by old index: the new one, or network.Picture
 	readers []int // by old index: how many nodes read it, the picture that is put out included
 	changes int
 }
@@ -105,16 +105,16 @@ func (e *editor) at(old int) int {
 // add appends a node and returns its index.
 func (s *sketch) add(n sketchNode) int {
 	switch in := s.channels(n.Inputs[0]); n.Op {
-	case space.OpConv, space.OpDeconv, space.OpSlice:
+	case network.OpConv, network.OpDeconv, network.OpSlice:
 		n.puts = n.Out
-	case space.OpConcat:
+	case network.OpConcat:
 		n.puts = 0
 		for _, j := range n.Inputs {
 			n.puts += s.channels(j)
 		}
-	case space.OpShuffle:
+	case network.OpShuffle:
 		n.puts = in / (n.Factor * n.Factor)
-	case space.OpAdd, space.OpSub, space.OpMul, space.OpMax:
+	case network.OpAdd, network.OpSub, network.OpMul, network.OpMax:
 		n.puts = max(in, s.channels(n.Inputs[1]))
 	default:
 		n.puts = in
@@ -174,5 +174,5 @@ func (s *sketch) live() *sketch {
 
 // keptOf is keptMask of weights that are no Layer's.
 func keptOf(weights []float32, mask []uint8) []uint8 {
-	return keptMask(&space.Layer{Weights: weights, Mask: mask})
+	return keptMask(&network.Layer{Weights: weights, Mask: mask})
 }

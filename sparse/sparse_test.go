@@ -9,19 +9,20 @@ import (
 
 	"evosr/internal/check"
 	"evosr/internal/kernel"
+	"evosr/network"
 	"evosr/space"
 )
 
 // randomize gives a shape weights that keep activations near one, slopes and masks.
-func randomize(net *space.Subnet, rng *rand.Rand) *space.Subnet {
-	var m space.Masker
+func randomize(net *network.Subnet, rng *rand.Rand) *network.Subnet {
+	var m network.Masker
 	for i := range net.Layers {
 		l := &net.Layers[i]
 		l.Weights, l.Bias, l.Mask = make([]float32, l.Size()), make([]float32, l.Out), make([]uint8, l.Size())
 		for j := range l.Weights {
 			l.Weights[j] = float32(rng.NormFloat64() / math.Sqrt(float64(l.In*l.Kernel*l.Kernel)))
 		}
-		if l.Slope = nil; l.Act == space.ActPReLU {
+		if l.Slope = nil; l.Act == network.ActPReLU {
 			for range l.Out {
 				l.Slope = append(l.Slope, rng.Float32())
 			}
@@ -46,17 +47,17 @@ func randomize(net *space.Subnet, rng *rand.Rand) *space.Subnet {
 func general(scale, colors int) *space.Space {
 	slot := space.Slot{Skip: true, Wide: []float64{1, 2}, Plain: []float64{0.5, 1}, Lean: true, Activations: space.Activations()}
 	return &space.Space{Scale: scale, Colors: colors, Widths: []int{4, 8, 12}, Slots: []space.Slot{slot, slot, slot},
-		Schemes: space.Schemes(), Percents: []int{25, 50, 75, 90}}
+		Schemes: network.Schemes(), Percents: []int{25, 50, 75, 90}}
 }
 
 // dense is the network in float64 by definition: no masks, no lists, no bands.
-func dense(net *space.Subnet, src []float32, w, h int) []float32 {
+func dense(net *network.Subnet, src []float32, w, h int) []float32 {
 	outs := make([][]float64, len(net.Layers))
 	for i := range net.Layers {
 		l := &net.Layers[i]
 		outs[i] = make([]float64, l.Out*w*h)
 		at := func(c, y, x int) float64 {
-			if l.Src == space.Picture {
+			if l.Src == network.Picture {
 				return float64(src[(c*h+min(max(y, 0), h-1))*w+min(max(x, 0), w-1)])
 			}
 			if x < 0 || y < 0 || x >= w || y >= h {
@@ -76,7 +77,7 @@ func dense(net *space.Subnet, src []float32, w, h int) []float32 {
 					sum += outs[l.Add][o*w*h+p]
 				}
 				slope := 0.0
-				if l.Act == space.ActPReLU {
+				if l.Act == network.ActPReLU {
 					slope = float64(l.Slope[o])
 				}
 				sum = l.Act.Of(sum, slope)
@@ -105,7 +106,7 @@ func picture(rng *rand.Rand, n int) []float32 {
 }
 
 // upscale compiles and runs once.
-func upscale(t *testing.T, net *space.Subnet, src []float32, w, h int, o Options) []float32 {
+func upscale(t *testing.T, net *network.Subnet, src []float32, w, h int, o Options) []float32 {
 	t.Helper()
 	p, err := Compile(net, o)
 	if err != nil {
@@ -132,27 +133,27 @@ func near(t *testing.T, got, want []float32) {
 // block with every activation, on every set of kernels, to the dense network.
 func TestAgainstReference(t *testing.T) {
 	rng := check.Rand(t)
-	for _, scheme := range space.Schemes() {
+	for _, scheme := range network.Schemes() {
 		for _, percent := range []int{25, 50, 75, 95} {
-			if scheme == space.Dense && percent != 25 {
+			if scheme == network.Dense && percent != 25 {
 				continue
 			}
 			scale, colors := 2+rng.IntN(3), 1+2*rng.IntN(2)
 			sp := general(scale, colors)
-			prune := func(kernel int) space.Prune {
-				if scheme == space.Dense || scheme == space.Pattern && kernel != 3 {
-					return space.Prune{}
+			prune := func(kernel int) network.Prune {
+				if scheme == network.Dense || scheme == network.Pattern && kernel != 3 {
+					return network.Prune{}
 				}
-				return space.Prune{Scheme: scheme, Percent: percent}
+				return network.Prune{Scheme: scheme, Percent: percent}
 			}
 			g := space.Genome{Width: sp.Widths[rng.IntN(3)], Slots: []space.Gene{
-				{Kind: space.Wide, Expansion: 2, Prune: [3]space.Prune{prune(1), prune(1), prune(3)}},
-				{Kind: space.Plain, Expansion: 1, Prune: [3]space.Prune{prune(3), prune(3)}},
-				{Kind: space.Lean, Prune: [3]space.Prune{prune(3)}}}}
+				{Kind: space.Wide, Expansion: 2, Prune: [3]network.Prune{prune(1), prune(1), prune(3)}},
+				{Kind: space.Plain, Expansion: 1, Prune: [3]network.Prune{prune(3), prune(3)}},
+				{Kind: space.Lean, Prune: [3]network.Prune{prune(3)}}}}
 			for i := range g.Slots {
 				g.Slots[i].Activation = space.Activations()[(int(scheme)+percent/25+i)%len(space.Activations())]
 			}
-			if scheme != space.Filter {
+			if scheme != network.Filter {
 				g.Head, g.Tail = prune(3), prune(3)
 			}
 			if err := sp.Check(space.Genome{Width: g.Width, Slots: []space.Gene{{}, {}, {}}}); err != nil {

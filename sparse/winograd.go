@@ -2,7 +2,7 @@ package sparse
 
 import (
 	"evosr/internal/kernel"
-	"evosr/space"
+	"evosr/network"
 )
 
 // How a layer is computed, as LayerInfo.Method says it.
@@ -19,7 +19,7 @@ func (w *winogradCosts) price(in, out int) float64 {
 // transformable says whether Winograd's kernels can compute l: they want zeros
 // around their source.
 func (l *layer) transformable() bool {
-	if l.op != space.OpConv || l.kernel != 3 || l.groups > 1 || l.reads[0].layer == space.Picture {
+	if l.op != network.OpConv || l.kernel != 3 || l.groups > 1 || l.reads[0].layer == network.Picture {
 		return false
 	}
 	if l.node == nil {

@@ -6,6 +6,7 @@ import (
 
 	"evosr/internal/check"
 	"evosr/internal/kernel"
+	"evosr/network"
 	"evosr/space"
 )
 
@@ -18,14 +19,14 @@ func TestWinogradWhere(t *testing.T) {
 	for _, set := range kernel.Sets() {
 		table := tableFor(set.Name)
 		for _, tt := range []struct {
-			prune space.Prune
+			prune network.Prune
 			dense bool
 		}{
-			{space.Prune{}, true},
-			{space.Prune{Scheme: space.Unstructured, Percent: 50}, true},
-			{space.Prune{Scheme: space.Block4, Percent: 90}, false},
+			{network.Prune{}, true},
+			{network.Prune{Scheme: network.Unstructured, Percent: 50}, true},
+			{network.Prune{Scheme: network.Block4, Percent: 90}, false},
 		} {
-			g := space.Genome{Width: 16, Slots: []space.Gene{{Kind: space.Plain, Expansion: 1, Prune: [3]space.Prune{tt.prune, tt.prune}}, {}, {}}}
+			g := space.Genome{Width: 16, Slots: []space.Gene{{Kind: space.Plain, Expansion: 1, Prune: [3]network.Prune{tt.prune, tt.prune}}, {}, {}}}
 			p, err := Compile(randomize(sp.Shape(g), rng), Options{Kernels: set})
 			if err != nil {
 				t.Fatal(err)

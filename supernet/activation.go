@@ -2,7 +2,7 @@ package supernet
 
 import (
 	"evosr/internal/kernel"
-	"evosr/space"
+	"evosr/network"
 )
 
 // activation is how training computes one of space's Acts: what the stores of a
@@ -11,19 +11,19 @@ type activation struct {
 	keeps bool // a tensor as large as the output, for the way back
 	gated bool // the gradient ends where the output is not above 0, which the stores that write it do
 
-	fuse     func(e *kernel.Epilogue, l *space.Layer)
+	fuse     func(e *kernel.Epilogue, l *network.Layer)
 	forward  func(w *worker, n *net, layer int)
 	backward func(w *worker, n *net, layer int, dy *kernel.Tensor, partial []float32) // dy of the output becomes that of the sum
 }
 
 // activationOf is the one table of what training knows of activations.
-func activationOf(a space.Act) *activation { return &activations[a] }
+func activationOf(a network.Act) *activation { return &activations[a] }
 
 var activations = [...]activation{
-	space.ActNone:  {},
-	space.ActReLU:  {gated: true, fuse: func(e *kernel.Epilogue, _ *space.Layer) { e.ReLU = true }},
-	space.ActPReLU: {fuse: func(e *kernel.Epilogue, l *space.Layer) { e.Slope = l.Slope }, backward: preluBackward},
-	space.ActSiLU:  {keeps: true, forward: siluForward, backward: siluBackward},
+	network.ActNone:  {},
+	network.ActReLU:  {gated: true, fuse: func(e *kernel.Epilogue, _ *network.Layer) { e.ReLU = true }},
+	network.ActPReLU: {fuse: func(e *kernel.Epilogue, l *network.Layer) { e.Slope = l.Slope }, backward: preluBackward},
+	network.ActSiLU:  {keeps: true, forward: siluForward, backward: siluBackward},
 }
 
 // leastSlope is what slopes are held to after every step: above 0, the output's

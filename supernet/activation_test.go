@@ -10,12 +10,13 @@ import (
 	"testing"
 
 	"evosr/internal/check"
+	"evosr/network"
 	"evosr/space"
 )
 
 // bentSpace has a slot for every kind of block, all with the activations.
 func bentSpace(acts ...space.Activation) *space.Space {
-	return &space.Space{Scale: 2, Colors: 1, Widths: []int{8}, Schemes: []space.Scheme{space.Block4}, Percents: []int{50},
+	return &space.Space{Scale: 2, Colors: 1, Widths: []int{8}, Schemes: []network.Scheme{network.Block4}, Percents: []int{50},
 		Slots: []space.Slot{{Wide: []float64{2}, Activations: acts}, {Plain: []float64{2}, Activations: acts}, {Skip: true, Lean: true, Activations: acts}}}
 }
 
@@ -40,7 +41,7 @@ func TestActivationsLearn(t *testing.T) {
 				t.Fatal(err)
 			}
 			begin, learned := act.Slope()
-			moved := func(net *space.Subnet) (moved bool) {
+			moved := func(net *network.Subnet) (moved bool) {
 				for i := range net.Layers {
 					for _, v := range net.Layers[i].Slope {
 						moved = moved || v != begin

@@ -5,7 +5,7 @@ import (
 	"math"
 
 	"evosr/internal/kernel"
-	"evosr/space"
+	"evosr/network"
 )
 
 // tensor is one convolution inside a bank: weights (out, in, k, k) from data[w],
@@ -132,7 +132,7 @@ func (t *tensor) size() int {
 
 // cut copies the first channels of a tensor in data into the weights, biases and
 // slopes of l, whose slices must have l's sizes.
-func (t *tensor) cut(l *space.Layer, data []float32) {
+func (t *tensor) cut(l *network.Layer, data []float32) {
 	row, wide := l.In*l.Kernel*l.Kernel, t.in*t.k*t.k
 	for o := range l.Out {
 		copy(l.Weights[o*row:(o+1)*row], data[t.w+o*wide:])
@@ -149,8 +149,8 @@ func (t *tensor) cut(l *space.Layer, data []float32) {
 // removes: single weights and, where the scheme removes whole channels, their
 // biases. l.Mask must have the length of l.Weights unless l.Prune is dense,
 // where it becomes nil.
-func prune(l *space.Layer, m *space.Masker) {
-	if l.Prune.Scheme == space.Dense {
+func prune(l *network.Layer, m *network.Masker) {
+	if l.Prune.Scheme == network.Dense {
 		l.Mask = nil
 		return
 	}
@@ -159,7 +159,7 @@ func prune(l *space.Layer, m *space.Masker) {
 }
 
 // applyMask clears what l.Mask removes.
-func applyMask(l *space.Layer) {
+func applyMask(l *network.Layer) {
 	for i, keep := range l.Mask {
 		if keep == 0 {
 			l.Weights[i] = 0
@@ -173,6 +173,6 @@ func applyMask(l *space.Layer) {
 }
 
 // pruned says whether output channel o is gone as a whole, bias included.
-func pruned(l *space.Layer, o int) bool {
-	return l.Prune.Scheme == space.Filter && l.Mask != nil && l.Mask[o*l.In*l.Kernel*l.Kernel] == 0
+func pruned(l *network.Layer, o int) bool {
+	return l.Prune.Scheme == network.Filter && l.Mask != nil && l.Mask[o*l.In*l.Kernel*l.Kernel] == 0
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"evosr/internal/kernel"
+	"evosr/network"
 	"evosr/space"
 )
 
@@ -110,7 +111,7 @@ func BenchmarkStep(b *testing.B) {
 // smallest and three random subnets of six slots, masks and lists built anew.
 func BenchmarkSandwich(b *testing.B) {
 	sp := &space.Space{Scale: 2, Colors: 1, Widths: []int{8, 12, 16}, Percents: []int{25, 50, 75, 85},
-		Schemes: []space.Scheme{space.Filter, space.Block4, space.Block8, space.Unstructured}}
+		Schemes: []network.Scheme{network.Filter, network.Block4, network.Block8, network.Unstructured}}
 	for range 6 {
 		sp.Slots = append(sp.Slots, space.Slot{Skip: true, Wide: []float64{2, 4, 6}, Plain: []float64{1, 2}, Lean: true})
 	}
@@ -134,7 +135,7 @@ func BenchmarkSandwich(b *testing.B) {
 // for.
 func pretrainingSpace() *space.Space {
 	sp := &space.Space{Scale: 4, Colors: 1, Widths: []int{8, 12, 16, 24}, Percents: []int{25, 50, 65, 75, 85},
-		Schemes: []space.Scheme{space.Filter, space.Block2, space.Block4, space.Block8, space.Pattern, space.Unstructured}}
+		Schemes: []network.Scheme{network.Filter, network.Block2, network.Block4, network.Block8, network.Pattern, network.Unstructured}}
 	for range 8 {
 		sp.Slots = append(sp.Slots, space.Slot{Skip: true, Wide: []float64{2}, Plain: []float64{1, 2}})
 	}

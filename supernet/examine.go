@@ -8,6 +8,7 @@ import (
 
 	"evosr/imaging"
 	"evosr/internal/kernel"
+	"evosr/network"
 	"evosr/space"
 )
 
@@ -78,14 +79,14 @@ func (s *Supernet) Examine(g space.Genome, pictures []*imaging.Plane) ([]LayerSt
 	if err != nil {
 		return nil, err
 	}
-	for i, ref := range s.refs(net) {
+	for i, ref := range s.refs(net, g) {
 		layers[i].Growth = ratio(layers[i].Norm, s.drawn(&s.bank.tensors[ref], &net.Layers[i]))
 	}
 	return layers, nil
 }
 
 // drawn is the norm that New's weights for a layer have, in expectation.
-func (s *Supernet) drawn(t *tensor, l *space.Layer) float64 {
+func (s *Supernet) drawn(t *tensor, l *network.Layer) float64 {
 	if t.name == "skip" {
 		w := make([]float32, l.Size())
 		bicubic(w, s.Space.Colors, s.Space.Scale)
@@ -145,7 +146,7 @@ func (t *Trainer) startNorms() (list []float64) {
 }
 
 // cutOf is the weights of a layer in data.
-func cutOf(t *tensor, shape *space.Layer, data []float32) []float32 {
+func cutOf(t *tensor, shape *network.Layer, data []float32) []float32 {
 	l := *shape
 	l.Weights, l.Bias = make([]float32, l.Size()), make([]float32, l.Out)
 	t.cut(&l, data)
@@ -154,7 +155,7 @@ func cutOf(t *tensor, shape *space.Layer, data []float32) []float32 {
 
 // examine runs a network over patches of the pictures. All but Growth and Update
 // is filled in.
-func examine(net *space.Subnet, pictures []*imaging.Plane, set *kernel.Set) ([]LayerState, error) {
+func examine(net *network.Subnet, pictures []*imaging.Plane, set *kernel.Set) ([]LayerState, error) {
 	side, patches, err := patchesIn(pictures)
 	if err != nil {
 		return nil, err
@@ -196,7 +197,7 @@ func examine(net *space.Subnet, pictures []*imaging.Plane, set *kernel.Set) ([]L
 		sum := 0
 		for o, count := range above[i] {
 			sum += count
-			if count == 0 && net.Layers[i].Act == space.ActReLU && !pruned(&net.Layers[i], o) {
+			if count == 0 && net.Layers[i].Act == network.ActReLU && !pruned(&net.Layers[i], o) {
 				l.Dead++
 			}
 		}
@@ -206,7 +207,7 @@ func examine(net *space.Subnet, pictures []*imaging.Plane, set *kernel.Set) ([]L
 }
 
 // activated says whether an activation follows a layer.
-func activated(l *space.Layer) bool { return l.Act != space.ActNone }
+func activated(l *network.Layer) bool { return l.Act != network.ActNone }
 
 // countAbove adds a channel's values above zero to its count.
 func countAbove(counts []int, t *kernel.Tensor) {
@@ -222,7 +223,7 @@ func countAbove(counts []int, t *kernel.Tensor) {
 }
 
 // stateOf is what the weights alone say of a layer.
-func stateOf(l *space.Layer) (LayerState, error) {
+func stateOf(l *network.Layer) (LayerState, error) {
 	s := LayerState{Name: l.Name, Activated: activated(l), Norm: norm(l.Weights)}
 	columns := l.In * l.Kernel * l.Kernel
 	rows := make([]float64, 0, l.Size())

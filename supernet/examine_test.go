@@ -10,6 +10,7 @@ import (
 
 	"evosr/imaging"
 	"evosr/internal/kernel"
+	"evosr/network"
 	"evosr/space"
 )
 
@@ -28,7 +29,7 @@ func halves(w, h int) *imaging.Plane {
 // byHand is a network of one hidden layer whose channels see the pixel itself:
 // one shows it, one its negative, one only a bias below zero, one what is above
 // 0.5, and one is pruned.
-func byHand() *space.Subnet {
+func byHand() *network.Subnet {
 	centre := func(out, in int, values ...float32) []float32 {
 		w := make([]float32, out*in*9)
 		for i, v := range values {
@@ -36,17 +37,17 @@ func byHand() *space.Subnet {
 		}
 		return w
 	}
-	hidden := space.Layer{Name: "slot1/conv1", In: 1, Out: 5, Kernel: 3, Src: space.Picture, Add: space.None, Act: space.ActReLU,
+	hidden := network.Layer{Name: "slot1/conv1", In: 1, Out: 5, Kernel: 3, Src: network.Picture, Add: network.None, Act: network.ActReLU,
 		Weights: centre(5, 1, 1, -1, 0, 1, 0), Bias: []float32{0, 0, -1, -0.5, 0}, Mask: make([]uint8, 45),
-		Prune: space.Prune{Scheme: space.Filter, Percent: 20}}
+		Prune: network.Prune{Scheme: network.Filter, Percent: 20}}
 	for i := range 36 {
 		hidden.Mask[i] = 1
 	}
-	last := space.Layer{Name: "tail", In: 5, Out: 4, Kernel: 1, Src: 0, Add: space.None, Weights: make([]float32, 20), Bias: make([]float32, 4)}
+	last := network.Layer{Name: "tail", In: 5, Out: 4, Kernel: 1, Src: 0, Add: network.None, Weights: make([]float32, 20), Bias: make([]float32, 4)}
 	for o := range 4 {
 		last.Weights[o*5+o] = 3
 	}
-	return &space.Subnet{Scale: 2, Colors: 1, Layers: []space.Layer{hidden, last}}
+	return &network.Subnet{Scale: 2, Colors: 1, Layers: []network.Layer{hidden, last}}
 }
 
 // TestExamine holds a network that was made by hand against what is known of it.
@@ -162,7 +163,7 @@ func TestExamineRefuses(t *testing.T) {
 	if _, err := s.Examine(space.Genome{Width: 99}, []*imaging.Plane{halves(20, 20)}); err == nil {
 		t.Error("a genome of another space is no error")
 	}
-	l := space.Layer{Name: "a", In: 1, Out: 1, Kernel: 1, Weights: []float32{float32(math.NaN())}}
+	l := network.Layer{Name: "a", In: 1, Out: 1, Kernel: 1, Weights: []float32{float32(math.NaN())}}
 	if _, err := stateOf(&l); err == nil || !strings.Contains(err.Error(), "no numbers") {
 		t.Errorf("error %v", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 
+	"evosr/network"
 	"evosr/space"
 )
 
@@ -196,7 +197,7 @@ func parseSpace(text []byte) (sp *space.Space, parts Parts, err error) {
 		sp.Slots = append(sp.Slots, slot)
 	}
 	for _, name := range f.Schemes {
-		s, err := space.ParseScheme(name)
+		s, err := network.ParseScheme(name)
 		if err != nil {
 			return nil, parts, err
 		}

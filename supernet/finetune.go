@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"evosr/internal/kernel"
-	"evosr/space"
+	"evosr/network"
 )
 
 // FineTuneOptions says how one network is fine-tuned; see Options.
@@ -27,7 +27,7 @@ const candidates = 5
 // their answers are what Distill of the loss is measured against.
 //
 // When ctx ends, its error is returned.
-func FineTune(ctx context.Context, net *space.Subnet, lessons *Lessons, src Source, validate func(*space.Subnet) (float64, error), o FineTuneOptions) (*space.Subnet, error) {
+func FineTune(ctx context.Context, net *network.Subnet, lessons *Lessons, src Source, validate func(*network.Subnet) (float64, error), o FineTuneOptions) (*network.Subnet, error) {
 	t, err := newTuner(net, lessons, src, o)
 	if err != nil {
 		return nil, err
@@ -72,11 +72,11 @@ func FineTune(ctx context.Context, net *space.Subnet, lessons *Lessons, src Sour
 // tuner is a training whose bank holds one network's own tensors.
 type tuner struct {
 	descent
-	net   *space.Subnet
+	net   *network.Subnet
 	masks [][]uint8
 }
 
-func newTuner(subnet *space.Subnet, lessons *Lessons, src Source, o FineTuneOptions) (*tuner, error) {
+func newTuner(subnet *network.Subnet, lessons *Lessons, src Source, o FineTuneOptions) (*tuner, error) {
 	opts := Options{Steps: o.Steps, Batch: o.Batch, Patch: o.Patch, Rate: o.Rate, Distill: o.Distill}
 	if err := opts.check(); err != nil {
 		return nil, err
@@ -120,13 +120,13 @@ func newTuner(subnet *space.Subnet, lessons *Lessons, src Source, o FineTuneOpti
 }
 
 // bankOf copies a network's tensors into a bank of their own.
-func bankOf(net *space.Subnet) (*bank, *shape, [][]uint8) {
+func bankOf(net *network.Subnet) (*bank, *shape, [][]uint8) {
 	var tensors []tensor
 	var refs []int
 	var masks [][]uint8
 	for i := range net.Layers {
 		l := &net.Layers[i]
-		tensors = append(tensors, tensor{name: l.Name, out: l.Out, in: l.In, k: l.Kernel, slopes: slices.Clone(l.Slope), learned: net.LearnedSlopes(i)})
+		tensors = append(tensors, tensor{name: l.Name, out: l.Out, in: l.In, k: l.Kernel, slopes: slices.Clone(l.Slope), learned: l.Learned})
 		refs = append(refs, i)
 		masks = append(masks, slices.Clone(l.Mask))
 	}
@@ -144,8 +144,8 @@ func bankOf(net *space.Subnet) (*bank, *shape, [][]uint8) {
 }
 
 // subnet is the network with the numbers of data.
-func (t *tuner) subnet(data []float32) *space.Subnet {
-	s := &space.Subnet{Scale: t.net.Scale, Colors: t.net.Colors, Genome: t.net.Genome.Clone(), Layers: slices.Clone(t.net.Layers)}
+func (t *tuner) subnet(data []float32) *network.Subnet {
+	s := &network.Subnet{Scale: t.net.Scale, Colors: t.net.Colors, Genome: t.net.Genome, Layers: slices.Clone(t.net.Layers)}
 	for i := range s.Layers {
 		l := &s.Layers[i]
 		l.Weights, l.Bias, l.Mask = make([]float32, l.Size()), make([]float32, l.Out), slices.Clone(t.masks[i])

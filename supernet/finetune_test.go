@@ -9,11 +9,11 @@ import (
 	"testing"
 
 	"evosr/internal/kernel"
-	"evosr/space"
+	"evosr/network"
 )
 
 // taught is some lessons.
-func taught(t *testing.T, teacher *space.Subnet, src Source, patch, count int) *Lessons {
+func taught(t *testing.T, teacher *network.Subnet, src Source, patch, count int) *Lessons {
 	t.Helper()
 	l, err := Teach(t.Context(), teacher, src, LessonOptions{Count: count, Patch: patch, Seed: 4, Threads: 2})
 	if err != nil {
@@ -25,7 +25,7 @@ func taught(t *testing.T, teacher *space.Subnet, src Source, patch, count int) *
 func TestFineTune(t *testing.T) {
 	s := New(smallSpace(2, 1), 3)
 	g := s.Space.Smallest()
-	g.Slots[1].Prune[0] = space.Prune{Scheme: space.Filter, Percent: 50}
+	g.Slots[1].Prune[0] = network.Prune{Scheme: network.Filter, Percent: 50}
 	net, err := s.Extract(g)
 	if err != nil {
 		t.Fatal(err)
@@ -35,7 +35,7 @@ func TestFineTune(t *testing.T) {
 		t.Fatal(err)
 	}
 	was := net.Layers[0].Weights[0]
-	score := func(n *space.Subnet) (float64, error) {
+	score := func(n *network.Subnet) (float64, error) {
 		rng := rand.New(rand.NewPCG(77, 5))
 		lr, hr := make([]float32, 144), make([]float32, 4*144)
 		waves{2, 1}.Patch(rng, 12, lr, hr)
@@ -91,7 +91,7 @@ func TestFineTune(t *testing.T) {
 
 	// Nothing better is ever found: the inherited weights come back.
 	calls := 0
-	worse := func(*space.Subnet) (float64, error) { calls++; return -float64(calls), nil }
+	worse := func(*network.Subnet) (float64, error) { calls++; return -float64(calls), nil }
 	if best, err = FineTune(context.Background(), net, nil, waves{2, 1}, worse, o); err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestFineTuneThreads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var want *space.Subnet
+	var want *network.Subnet
 	for _, threads := range []int{1, runtime.NumCPU() + 1} {
 		got, err := FineTune(context.Background(), net, taught(t, net, waves{2, 3}, 8, 5), waves{2, 3}, nil,
 			FineTuneOptions{Steps: 5, Batch: 20, Patch: 8, Threads: threads, Rate: 1e-3, Distill: 0.5, Kernels: kernel.Best()})

@@ -12,6 +12,7 @@ import (
 
 	"evosr/internal/check"
 	"evosr/internal/kernel"
+	"evosr/network"
 	"evosr/space"
 )
 
@@ -31,7 +32,7 @@ type graph struct {
 
 // newGraph builds the network for a batch of patches: lr is (batch, colors, h,
 // w), goal the unshuffled (batch, outputs, h, w).
-func newGraph(t testing.TB, sub *space.Subnet, dt gt.Dtype, batch, w, h int, lr, goal []float32) *graph {
+func newGraph(t testing.TB, sub *network.Subnet, dt gt.Dtype, batch, w, h int, lr, goal []float32) *graph {
 	t.Helper()
 	must := func(n *gorgonia.Node, err error) *gorgonia.Node {
 		t.Helper()
@@ -57,7 +58,7 @@ func newGraph(t testing.TB, sub *space.Subnet, dt gt.Dtype, batch, w, h int, lr,
 		l := &sub.Layers[i]
 		pad := l.Kernel / 2
 		var src *gorgonia.Node
-		if l.Src == space.Picture {
+		if l.Src == network.Picture {
 			src = leaf(fmt.Sprintf("picture%d", i), padded(lr, batch*l.In, w, h, pad), batch, l.In, h+2*pad, w+2*pad)
 			pad = 0
 		} else {
@@ -72,14 +73,14 @@ func newGraph(t testing.TB, sub *space.Subnet, dt gt.Dtype, batch, w, h int, lr,
 			x = must(gorgonia.Add(x, outs[l.Add]))
 		}
 		switch l.Act {
-		case space.ActReLU:
+		case network.ActReLU:
 			x = must(gorgonia.Rectify(x))
-		case space.ActPReLU:
+		case network.ActPReLU:
 			slope := leaf(fmt.Sprintf("s%d", i), l.Slope, 1, l.Out, 1, 1)
 			r.params = append(r.params, slope)
 			negative := must(gorgonia.Rectify(must(gorgonia.Neg(x))))
 			x = must(gorgonia.Sub(must(gorgonia.Rectify(x)), must(gorgonia.BroadcastHadamardProd(negative, slope, nil, []byte{0, 2, 3}))))
-		case space.ActSiLU:
+		case network.ActSiLU:
 			x = must(gorgonia.HadamardProd(x, must(gorgonia.Sigmoid(x))))
 		}
 		outs[i] = x
@@ -202,7 +203,7 @@ func TestGorgonia(t *testing.T) {
 						bias[o] = 0
 					}
 				}
-				if want = append(append(want, weights...), bias...); l.Act == space.ActPReLU {
+				if want = append(append(want, weights...), bias...); l.Act == network.ActPReLU {
 					want = append(want, next()...)
 				}
 			}

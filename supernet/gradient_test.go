@@ -8,6 +8,7 @@ import (
 
 	"evosr/internal/check"
 	"evosr/internal/kernel"
+	"evosr/network"
 	"evosr/space"
 )
 
@@ -16,7 +17,7 @@ import (
 // all biases; at says which parameters, counted layer by layer. Between two
 // kinks of ReLUs the output is linear in each parameter, so the step may be small
 // without loss.
-func differences(rng *rand.Rand, most int, sub *space.Subnet, lr, d []float32, w, h int) (grads []float32, at []int) {
+func differences(rng *rand.Rand, most int, sub *network.Subnet, lr, d []float32, w, h int) (grads []float32, at []int) {
 	pic, numbers := wide(lr), weights64(sub)
 	loss := func() float64 {
 		outs := reference(sub, numbers, pic, w, h)
@@ -103,7 +104,7 @@ func TestGradient(t *testing.T) {
 			d := randomPlanes(rng, sp.Colors*sp.Scale*sp.Scale*w*h)
 			want, at := differences(rng, 24, sub, lr, d, w, h)
 			for _, set := range kernel.Sets() {
-				r := newRunner(set, s, sub.Genome, w, h)
+				r := newRunner(set, s, legal(g), w, h)
 				r.w.load(0, lr, nil, sp.Scale)
 				t.Log(set.Name, sub.Genome)
 				check.Close(t, picked(r.gradients(d), at), want, 1e-4)
@@ -117,8 +118,8 @@ func legal(g space.Genome) space.Genome {
 	for i := range g.Slots {
 		s := &g.Slots[i]
 		for j := range s.Prune {
-			if j >= s.Kind.Convs() || s.Prune[j].Scheme == space.Pattern && s.Kind == space.Wide && j < 2 {
-				s.Prune[j] = space.Prune{}
+			if j >= s.Kind.Convs() || s.Prune[j].Scheme == network.Pattern && s.Kind == space.Wide && j < 2 {
+				s.Prune[j] = network.Prune{}
 			}
 		}
 	}
@@ -129,31 +130,31 @@ func legal(g space.Genome) space.Genome {
 // pass each, beside the first layer that they need.
 var operators = []struct {
 	name   string
-	layers []space.Layer
+	layers []network.Layer
 }{
-	{"conv1x1", []space.Layer{{In: 1, Out: 4, Kernel: 3, Src: space.Picture, Add: space.None}, {In: 4, Out: 4, Kernel: 1, Add: space.None}}},
-	{"conv3x3", []space.Layer{{In: 1, Out: 4, Kernel: 3, Src: space.Picture, Add: space.None}, {In: 4, Out: 4, Kernel: 3, Add: space.None}}},
-	{"conv5x5", []space.Layer{{In: 1, Out: 4, Kernel: 3, Src: space.Picture, Add: space.None}, {In: 4, Out: 4, Kernel: 5, Add: space.None}}},
-	{"relu", []space.Layer{{In: 1, Out: 8, Kernel: 3, Src: space.Picture, Add: space.None, Act: space.ActReLU}, {In: 8, Out: 4, Kernel: 3, Add: space.None}}},
-	{"relu at the end", []space.Layer{{In: 1, Out: 4, Kernel: 5, Src: space.Picture, Add: space.None, Act: space.ActReLU}}},
-	{"residual", []space.Layer{
-		{In: 1, Out: 4, Kernel: 3, Src: space.Picture, Add: space.None},
+	{"conv1x1", []network.Layer{{In: 1, Out: 4, Kernel: 3, Src: network.Picture, Add: network.None}, {In: 4, Out: 4, Kernel: 1, Add: network.None}}},
+	{"conv3x3", []network.Layer{{In: 1, Out: 4, Kernel: 3, Src: network.Picture, Add: network.None}, {In: 4, Out: 4, Kernel: 3, Add: network.None}}},
+	{"conv5x5", []network.Layer{{In: 1, Out: 4, Kernel: 3, Src: network.Picture, Add: network.None}, {In: 4, Out: 4, Kernel: 5, Add: network.None}}},
+	{"relu", []network.Layer{{In: 1, Out: 8, Kernel: 3, Src: network.Picture, Add: network.None, Act: network.ActReLU}, {In: 8, Out: 4, Kernel: 3, Add: network.None}}},
+	{"relu at the end", []network.Layer{{In: 1, Out: 4, Kernel: 5, Src: network.Picture, Add: network.None, Act: network.ActReLU}}},
+	{"residual", []network.Layer{
+		{In: 1, Out: 4, Kernel: 3, Src: network.Picture, Add: network.None},
 		{In: 4, Out: 4, Kernel: 3, Add: 0},
 	}},
-	{"residual over a relu", []space.Layer{
-		{In: 1, Out: 4, Kernel: 3, Src: space.Picture, Add: space.None, Act: space.ActReLU},
-		{In: 4, Out: 6, Kernel: 1, Add: space.None, Act: space.ActReLU},
-		{In: 6, Out: 4, Kernel: 3, Src: 1, Add: 0, Act: space.ActReLU},
+	{"residual over a relu", []network.Layer{
+		{In: 1, Out: 4, Kernel: 3, Src: network.Picture, Add: network.None, Act: network.ActReLU},
+		{In: 4, Out: 6, Kernel: 1, Add: network.None, Act: network.ActReLU},
+		{In: 6, Out: 4, Kernel: 3, Src: 1, Add: 0, Act: network.ActReLU},
 		{In: 4, Out: 4, Kernel: 1, Src: 2, Add: 0},
 	}},
-	{"only added, over a relu", []space.Layer{
-		{In: 1, Out: 4, Kernel: 5, Src: space.Picture, Add: space.None, Act: space.ActReLU},
-		{In: 1, Out: 4, Kernel: 3, Src: space.Picture, Add: 0},
+	{"only added, over a relu", []network.Layer{
+		{In: 1, Out: 4, Kernel: 5, Src: network.Picture, Add: network.None, Act: network.ActReLU},
+		{In: 1, Out: 4, Kernel: 3, Src: network.Picture, Add: 0},
 	}},
-	{"one that nothing reads", []space.Layer{
-		{In: 1, Out: 4, Kernel: 3, Src: space.Picture, Add: space.None, Act: space.ActReLU},
+	{"one that nothing reads", []network.Layer{
+		{In: 1, Out: 4, Kernel: 3, Src: network.Picture, Add: network.None, Act: network.ActReLU},
 		{In: 4, Out: 4, Kernel: 3, Src: 0, Add: 0},
-		{In: 4, Out: 4, Kernel: 1, Src: 0, Add: space.None},
+		{In: 4, Out: 4, Kernel: 1, Src: 0, Add: network.None},
 	}},
 }
 
@@ -164,7 +165,7 @@ func TestOperators(t *testing.T) {
 		for _, op := range operators {
 			t.Run(op.name, func(t *testing.T) {
 				rng := check.Rand(t)
-				sub := withNumbers(&space.Subnet{Scale: 2, Colors: 1, Layers: op.layers}, act, rng)
+				sub := withNumbers(&network.Subnet{Scale: 2, Colors: 1, Layers: op.layers}, act, rng)
 				if err := sub.Validate(); err != nil {
 					t.Fatal(err)
 				}
@@ -193,8 +194,8 @@ func forActs(t *testing.T, f func(t *testing.T, act space.Activation, set *kerne
 
 // withNumbers returns the network with random weights and biases, and its ReLUs
 // replaced.
-func withNumbers(net *space.Subnet, act space.Activation, rng *rand.Rand) *space.Subnet {
-	sub := &space.Subnet{Scale: net.Scale, Colors: net.Colors}
+func withNumbers(net *network.Subnet, act space.Activation, rng *rand.Rand) *network.Subnet {
+	sub := &network.Subnet{Scale: net.Scale, Colors: net.Colors}
 	for i, l := range net.Layers {
 		l.Name = fmt.Sprint("layer", i)
 		l.Weights, l.Bias = make([]float32, l.Size()), make([]float32, l.Out)
@@ -204,7 +205,7 @@ func withNumbers(net *space.Subnet, act space.Activation, rng *rand.Rand) *space
 		for j := range l.Bias {
 			l.Bias[j] = float32(rng.NormFloat64()) / 4
 		}
-		if l.Act == space.ActReLU {
+		if l.Act == network.ActReLU {
 			l.Act = act.Act()
 		}
 		start, learned := act.Slope()

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"evosr/internal/kernel"
+	"evosr/network"
 	"evosr/space"
 )
 
@@ -20,7 +21,7 @@ func smallSpace(scale, colors int) *space.Space {
 			{Wide: []float64{1, 3}, Plain: []float64{1}, Lean: true, Activations: space.Activations()},
 			{Skip: true, Wide: []float64{2}, Plain: []float64{1, 2}, Lean: true},
 		},
-		Schemes:  space.Schemes(),
+		Schemes:  network.Schemes(),
 		Percents: []int{25, 50, 75},
 	}
 }
@@ -87,7 +88,7 @@ type runner struct {
 
 func newRunner(set *kernel.Set, s *Supernet, g space.Genome, w, h int) *runner {
 	sub := s.Space.Shape(g)
-	return newRunnerOf(set, newShape(sub.Layers, s.refs(sub)), s.bank, nil, s.Space.Scale, s.Space.Colors, w, h)
+	return newRunnerOf(set, newShape(sub.Layers, s.refs(sub, g)), s.bank, nil, s.Space.Scale, s.Space.Colors, w, h)
 }
 
 func newRunnerOf(set *kernel.Set, sh *shape, b *bank, masks [][]uint8, scale, colors, w, h int) *runner {
@@ -145,7 +146,7 @@ func randomPlanes(rng *rand.Rand, n int) []float32 {
 // clearPicture draws a picture for which no input of an activation of sub is so close
 // to 0 that rounding, or the step of a finite difference, could change its side.
 // Channels that are pruned whole are 0 in every arithmetic.
-func clearPicture(t testing.TB, rng *rand.Rand, sub *space.Subnet, w, h int) []float32 {
+func clearPicture(t testing.TB, rng *rand.Rand, sub *network.Subnet, w, h int) []float32 {
 	t.Helper()
 	lr := pictureClear(rng, sub, w, h)
 	if lr == nil {
@@ -156,7 +157,7 @@ func clearPicture(t testing.TB, rng *rand.Rand, sub *space.Subnet, w, h int) []f
 
 // pictureClear is clearPicture, nil where there is none: a channel that has no
 // weights left may have a bias on the kink.
-func pictureClear(rng *rand.Rand, sub *space.Subnet, w, h int) []float32 {
+func pictureClear(rng *rand.Rand, sub *network.Subnet, w, h int) []float32 {
 	const margin = 1e-5
 	numbers := weights64(sub)
 	for range 1000 {
@@ -169,14 +170,14 @@ func pictureClear(rng *rand.Rand, sub *space.Subnet, w, h int) []float32 {
 }
 
 // beforeActs lists the inputs of all activations.
-func beforeActs(sub *space.Subnet, numbers []layer64, lr []float32, w, h int) (list []float64) {
+func beforeActs(sub *network.Subnet, numbers []layer64, lr []float32, w, h int) (list []float64) {
 	outs := reference(sub, numbers, wide(lr), w, h)
 	for i, l := range sub.Layers {
-		if l.Act == space.ActNone {
+		if l.Act == network.ActNone {
 			continue
 		}
 		// The layer alone, over what it reads and adds, without its activation.
-		l.Act = space.ActNone
+		l.Act = network.ActNone
 		pic := wide(lr)
 		dst := runLayer(&l, numbers[i], outs, pic, w, h)
 		list = append(list, dst...)

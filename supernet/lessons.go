@@ -10,7 +10,7 @@ import (
 
 	"evosr/internal/kernel"
 	"evosr/internal/relay"
-	"evosr/space"
+	"evosr/network"
 )
 
 // Lessons are patches with what a teacher makes of them, worked out once for
@@ -46,7 +46,7 @@ func LessonsFor(steps, batch int) int {
 }
 
 // Teach makes lessons. When ctx ends, its error is returned.
-func Teach(ctx context.Context, teacher *space.Subnet, src Source, o LessonOptions) (*Lessons, error) {
+func Teach(ctx context.Context, teacher *network.Subnet, src Source, o LessonOptions) (*Lessons, error) {
 	if err := checkPatches("lessons", o.Count, maxLessons, o.Patch); err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func Teach(ctx context.Context, teacher *space.Subnet, src Source, o LessonOptio
 }
 
 // fit reports why the lessons are none for a network and patches.
-func (l *Lessons) fit(net *space.Subnet, patch int) error {
+func (l *Lessons) fit(net *network.Subnet, patch int) error {
 	if l.scale != net.Scale || l.colors != net.Colors || l.patch != patch {
 		return fmt.Errorf("supernet: lessons: scale %d, %d colors and patches of %d, want %d, %d and %d", l.scale, l.colors, l.patch, net.Scale, net.Colors, patch)
 	}

@@ -6,11 +6,11 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"evosr/space"
+	"evosr/network"
 )
 
 // sums gives what the filters of a network's head sum to.
-func sums(t *testing.T, net *space.Subnet) []float32 {
+func sums(t *testing.T, net *network.Subnet) []float32 {
 	t.Helper()
 	l := &net.Layers[1]
 	if l.Name != "head" {
@@ -61,7 +61,7 @@ func TestHeadIsBlind(t *testing.T) {
 func TestHeadKeepsItsSums(t *testing.T) {
 	s := New(smallSpace(2, 1), 3)
 	g := s.Space.Largest()
-	g.Head = space.Prune{Scheme: space.Unstructured, Percent: 50}
+	g.Head = network.Prune{Scheme: network.Unstructured, Percent: 50}
 	net, err := s.Extract(g)
 	if err != nil {
 		t.Fatal(err)

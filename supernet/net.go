@@ -4,7 +4,7 @@ import (
 	"math"
 
 	"evosr/internal/kernel"
-	"evosr/space"
+	"evosr/network"
 )
 
 // geometry is where the pixels of a patch lie: every tensor of a worker but the
@@ -42,7 +42,7 @@ func newGeometry(h, w int, shapes []*shape) geometry {
 // sized once for the largest shape it will take.
 type net struct {
 	*shape
-	layers  []space.Layer // shape's layers with their numbers
+	layers  []network.Layer // shape's layers with their numbers
 	fwd     [][]kernel.Block
 	back    [][]kernel.Block
 	ahead   []kernel.Winograd // by layer: the way forward by Winograd and that of the input gradient,
@@ -51,7 +51,7 @@ type net struct {
 	weights []float32         // numbers of layers
 	masks   []uint8
 	grads   []float32 // gradient of every layer's weights, biases and slopes, laid out as weights
-	masker  space.Masker
+	masker  network.Masker
 
 	room     []float32 // memory of ahead and behind
 	roomSize int
@@ -77,7 +77,7 @@ type net struct {
 
 // frozen is a network that only runs, on patches of a side; workers for it need its
 // geometry and shapes.
-func frozen(sub *space.Subnet, patch int, set *kernel.Set) (*net, geometry, []*shape) {
+func frozen(sub *network.Subnet, patch int, set *kernel.Set) (*net, geometry, []*shape) {
 	b, sh, masks := bankOf(sub)
 	shapes := []*shape{sh}
 	geo := newGeometry(patch, patch, shapes)
@@ -104,7 +104,7 @@ func newNet(shapes []*shape, shards int) *net {
 		room, partial = max(room, transformedFloats(sh)), max(partial, p)
 	}
 	n := &net{
-		layers: make([]space.Layer, layers), fwd: make([][]kernel.Block, layers), back: make([][]kernel.Block, layers),
+		layers: make([]network.Layer, layers), fwd: make([][]kernel.Block, layers), back: make([][]kernel.Block, layers),
 		ahead: make([]kernel.Winograd, layers), behind: make([]kernel.Winograd, layers), roomSize: room, tiled: make([]bool, layers),
 		weights: make([]float32, size), masks: make([]uint8, size), grads: make([]float32, size),
 		offsets: make([]int32, 2*size), indices: make([]int32, 2*size),
@@ -143,7 +143,7 @@ func (n *net) take(sh *shape, tensors []tensor, data []float32, ramp float64, ma
 			continue
 		}
 		if l.Prune.Percent = int(math.Round(ramp * float64(l.Prune.Percent))); l.Prune.Percent == 0 {
-			l.Prune = space.Prune{}
+			l.Prune = network.Prune{}
 		}
 		prune(l, &n.masker)
 	}
@@ -182,7 +182,7 @@ func (n *net) lower(set *kernel.Set, g *geometry) {
 	for i := range n.layers {
 		l := &n.layers[i]
 		s := kernel.Shape{Out: l.Out, In: l.In, Kernel: l.Kernel, Row: g.row, Plane: g.plane}
-		if l.Src == space.Picture {
+		if l.Src == network.Picture {
 			s.Row, s.Plane = g.pictureRow, g.picturePlane
 		}
 		kk := l.Kernel * l.Kernel
@@ -208,8 +208,8 @@ func (n *net) lower(set *kernel.Set, g *geometry) {
 func lines(n int) int { return (n + kernel.Lanes - 1) / kernel.Lanes * kernel.Lanes }
 
 // slopesIn is how many slopes a layer has.
-func slopesIn(l *space.Layer) int {
-	if l.Act == space.ActPReLU {
+func slopesIn(l *network.Layer) int {
+	if l.Act == network.ActPReLU {
 		return l.Out
 	}
 	return 0
@@ -241,19 +241,16 @@ var speed = [4]float64{0.3, 0.55, 0.9, 1}
 // follow a mask closely, many are faster by the multiplication. It expects
 // groups of a mask to be kept independently of each other. cost is the list's
 // time relative to a full one's.
-func blockSize(p space.Prune, transpose bool) (b int, cost float64) {
+func blockSize(p network.Prune, transpose bool) (b int, cost float64) {
 	density := 1 - float64(p.Percent)/100
 	group := 1 // outputs of this list that a mask keeps or removes together
 	switch {
-	case p.Scheme == space.Dense:
+	case p.Scheme == network.Dense:
 		return 8, 1
-	case p.Scheme == space.Filter && transpose:
+	case p.Scheme.Block() == 0 && transpose: // whole filters
 		return 8, density
-	case transpose || p.Scheme == space.Unstructured || p.Scheme == space.Filter:
-	case p.Scheme == space.Pattern:
-		group = 4
-	default:
-		group = 2 << (p.Scheme - space.Block2)
+	case !transpose:
+		group = max(1, p.Scheme.Block())
 	}
 	b, cost = 8, math.Inf(1)
 	for i, v := range speed {

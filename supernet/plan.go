@@ -1,17 +1,19 @@
 package supernet
 
-import "evosr/space"
+import (
+	"evosr/network"
+)
 
 // shape is a network without its numbers: layers, where their tensors live, and
 // the static plan of the backward pass. It is read-only once made.
 type shape struct {
-	layers []space.Layer // no weights, biases or masks
-	refs   []int         // tensor of every layer in the bank
-	planes []int         // first plane of every layer's output in a worker's arena
-	total  int           // planes of all outputs
-	kept   []int         // first plane of what every layer's activation keeps
-	keeps  int           // planes of all that is kept
-	width  int           // channels of the widest layer
+	layers []network.Layer // no weights, biases or masks
+	refs   []int           // tensor of every layer in the bank
+	planes []int           // first plane of every layer's output in a worker's arena
+	total  int             // planes of all outputs
+	kept   []int           // first plane of what every layer's activation keeps
+	keeps  int             // planes of all that is kept
+	width  int             // channels of the widest layer
 	back   []backStep
 	regs   int // gradient registers that back uses
 }
@@ -34,7 +36,7 @@ type backStep struct {
 
 // newShape plans the layers of a network. The gradient of the last layer's
 // output is expected in register 0.
-func newShape(layers []space.Layer, refs []int) *shape {
+func newShape(layers []network.Layer, refs []int) *shape {
 	sh := &shape{refs: refs, planes: make([]int, len(layers)), kept: make([]int, len(layers))}
 	sh.layers = append(sh.layers, layers...)
 	for i := range sh.layers {
@@ -99,7 +101,7 @@ func (sh *shape) planBackward() {
 	grad[n-1] = regs.take()
 	// gate counts one reader of layer i as done and says what gates the sum.
 	gate := func(i int) int {
-		if readers[i]--; readers[i] == 0 && sh.layers[i].Act != space.ActNone {
+		if readers[i]--; readers[i] == 0 && sh.layers[i].Act != network.ActNone {
 			return i
 		}
 		return -1

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"evosr/network"
 	"evosr/space"
 )
 
@@ -41,7 +42,7 @@ func Pretrained(scale int) (*Supernet, map[string]string, error) {
 
 // Best cuts out the network that a supernet's metadata names as its best, the
 // largest where they name none, under its normal name (space.Space.Normal).
-func (s *Supernet) Best(meta map[string]string) (*space.Subnet, error) {
+func (s *Supernet) Best(meta map[string]string) (*network.Subnet, error) {
 	text, has := meta[NoteGenome]
 	if !has {
 		return s.Extract(s.Space.Largest())

@@ -1,6 +1,8 @@
 package supernet
 
-import "evosr/space"
+import (
+	"evosr/network"
+)
 
 // Reference runs a network with plain loops in float64: the oracle that the
 // trainer, the sparse runtime and the exported files are held against. src is
@@ -9,7 +11,7 @@ import "evosr/space"
 //
 // Layers that read the picture see its edge values repeated outside, all others
 // see zeros.
-func Reference(net *space.Subnet, src []float32, w, h int) []float32 {
+func Reference(net *network.Subnet, src []float32, w, h int) []float32 {
 	pic := make([]float64, len(src))
 	for i, v := range src {
 		pic[i] = float64(v)
@@ -31,7 +33,7 @@ func Reference(net *space.Subnet, src []float32, w, h int) []float32 {
 // layer64 is the numbers of one layer in float64.
 type layer64 struct{ weights, bias, slope []float64 }
 
-func weights64(net *space.Subnet) []layer64 {
+func weights64(net *network.Subnet) []layer64 {
 	list := make([]layer64, len(net.Layers))
 	for i := range net.Layers {
 		l := &net.Layers[i]
@@ -53,7 +55,7 @@ func weights64(net *space.Subnet) []layer64 {
 }
 
 // reference returns the output of every layer, (channels, height, width).
-func reference(net *space.Subnet, numbers []layer64, pic []float64, w, h int) [][]float64 {
+func reference(net *network.Subnet, numbers []layer64, pic []float64, w, h int) [][]float64 {
 	outs := make([][]float64, len(net.Layers))
 	for i := range net.Layers {
 		outs[i] = runLayer(&net.Layers[i], numbers[i], outs, pic, w, h)
@@ -62,9 +64,9 @@ func reference(net *space.Subnet, numbers []layer64, pic []float64, w, h int) []
 }
 
 // runLayer computes one layer from the outputs of those before it.
-func runLayer(l *space.Layer, numbers layer64, outs [][]float64, pic []float64, w, h int) []float64 {
+func runLayer(l *network.Layer, numbers layer64, outs [][]float64, pic []float64, w, h int) []float64 {
 	src, edge := pic, true
-	if l.Src != space.Picture {
+	if l.Src != network.Picture {
 		src, edge = outs[l.Src], false
 	}
 	dst := make([]float64, l.Out*h*w)
@@ -83,12 +85,12 @@ func runLayer(l *space.Layer, numbers layer64, outs [][]float64, pic []float64, 
 			}
 		}
 	}
-	if l.Add != space.None {
+	if l.Add != network.None {
 		for p, v := range outs[l.Add] {
 			dst[p] += v
 		}
 	}
-	if l.Act != space.ActNone {
+	if l.Act != network.ActNone {
 		slope := 0.0
 		for p, v := range dst {
 			if len(numbers.slope) > 0 {

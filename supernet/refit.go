@@ -10,7 +10,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"evosr/internal/kernel"
-	"evosr/space"
+	"evosr/network"
 )
 
 // Refit is pictures that the last layer of networks is refitted to: cut out of
@@ -58,7 +58,7 @@ func NewRefit(src Source, scale, colors int, o RefitOptions) (*Refit, error) {
 // the least squared error over the patches, all else as it was: a ridge regression
 // around the weights as they are, of which as much is taken as holds between the
 // halves of the patches. Equal networks give equal results.
-func (r *Refit) Net(net *space.Subnet) (*space.Subnet, error) {
+func (r *Refit) Net(net *network.Subnet) (*network.Subnet, error) {
 	if net.Scale != r.scale || net.Colors != r.colors {
 		return nil, fmt.Errorf("supernet: refit: scale %d and %d colors, want %d and %d", net.Scale, net.Colors, r.scale, r.colors)
 	}
@@ -68,7 +68,7 @@ func (r *Refit) Net(net *space.Subnet) (*space.Subnet, error) {
 	better := *net
 	better.Layers = slices.Clone(net.Layers)
 	last := &better.Layers[len(better.Layers)-1]
-	if last.Act != space.ActNone {
+	if last.Act != network.ActNone {
 		return &better, nil // not linear
 	}
 	last.Weights, last.Bias = slices.Clone(last.Weights), slices.Clone(last.Bias)
@@ -122,7 +122,7 @@ func (m *moments) plus(n *moments) *moments {
 }
 
 // moments runs net over all patches, every other one for each half.
-func (r *Refit) moments(net *space.Subnet) (halves [2]*moments) {
+func (r *Refit) moments(net *network.Subnet) (halves [2]*moments) {
 	n, geo, shapes := frozen(net, r.patch, r.kernels)
 	outs := r.colors * r.scale * r.scale
 	w := newWorker(r.kernels, geo, shapes, r.colors, outs, 1)
@@ -237,7 +237,7 @@ func (m *moments) gain(steps [][]float64) (gain, cost float64) {
 // steps is by how much the weights that a layer keeps, and its biases, (output,
 // tap), are from the least squared error. Outputs whose kept weights are the same
 // share one decomposition.
-func (m *moments) steps(l *space.Layer) [][]float64 {
+func (m *moments) steps(l *network.Layer) [][]float64 {
 	row := m.taps - 1
 	mask := func(o int) []uint8 {
 		if l.Mask == nil {

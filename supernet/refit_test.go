@@ -8,13 +8,13 @@ import (
 	"testing"
 
 	"evosr/internal/check"
-	"evosr/space"
+	"evosr/network"
 )
 
 // follows is a Source of pictures that a network makes out of others.
 type follows struct {
 	waves
-	net *space.Subnet
+	net *network.Subnet
 }
 
 func (s follows) Patch(rng *rand.Rand, size int, lr, hr []float32) {
@@ -25,7 +25,7 @@ func (s follows) Patch(rng *rand.Rand, size int, lr, hr []float32) {
 }
 
 // missing is the mean squared error of a network over a source.
-func missing(net *space.Subnet, src Source, size int) float64 {
+func missing(net *network.Subnet, src Source, size int) float64 {
 	rng := rand.New(rand.NewPCG(9, 9))
 	lr, hr := make([]float32, net.Colors*size*size), make([]float32, net.Colors*size*size*net.Scale*net.Scale)
 	sum, n := 0.0, 0
@@ -46,7 +46,7 @@ func TestRefit(t *testing.T) {
 	var left []float64 // of the squared error
 	for _, tt := range []struct{ scale, colors int }{{2, 1}, {3, 1}, {2, 3}} {
 		sp := smallSpace(tt.scale, tt.colors)
-		for _, p := range []space.Prune{{}, {Scheme: space.Block2, Percent: 50}, {Scheme: space.Unstructured, Percent: 50}} {
+		for _, p := range []network.Prune{{}, {Scheme: network.Block2, Percent: 50}, {Scheme: network.Unstructured, Percent: 50}} {
 			g := sp.Random(check.Rand(t))
 			g.Tail = p
 			net, err := noisy(sp, 2).Extract(g)
@@ -150,7 +150,7 @@ func TestRefitAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all [4]*space.Subnet
+	var all [4]*network.Subnet
 	var wg sync.WaitGroup
 	for i := range all {
 		wg.Go(func() { all[i], _ = f.Net(net) })

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"evosr/network"
 	"evosr/space"
 )
 
@@ -52,7 +53,7 @@ func (s *Supernet) Rescale(sp *space.Space, seed uint64) (*Supernet, error) {
 // inherit cuts tensor i out of that of the same name in a part of from.
 func (s *Supernet) inherit(i int, from *Supernet, part int) {
 	t := &s.bank.tensors[i]
-	l := space.Layer{In: t.in, Out: t.out, Kernel: t.k, Weights: s.bank.weights(t), Bias: s.bank.bias(t), Slope: s.bank.slope(t)}
+	l := network.Layer{In: t.in, Out: t.out, Kernel: t.k, Weights: s.bank.weights(t), Bias: s.bank.bias(t), Slope: s.bank.slope(t)}
 	from.bank.tensors[from.index[ref{part, t.name}]].cut(&l, from.bank.data)
 }
 
@@ -72,7 +73,7 @@ func covers(large, small *space.Space) error {
 		miss("width", w, fmt.Sprintf("one of %v", large.Widths))
 	}
 	if len(small.Percents) > 0 {
-		prunable := slices.DeleteFunc(slices.Clone(small.Schemes), func(x space.Scheme) bool { return x == space.Dense })
+		prunable := slices.DeleteFunc(slices.Clone(small.Schemes), func(x network.Scheme) bool { return x == network.Dense })
 		if x, ok := outside(prunable, large.Schemes); ok {
 			miss("scheme", x, fmt.Sprintf("one of %v", large.Schemes))
 		}

@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"evosr/internal/check"
+	"evosr/network"
 	"evosr/space"
 )
 
 // broadSpace offers everything, three slots of it.
 func broadSpace() *space.Space {
 	sp := &space.Space{Scale: 2, Colors: 1, Widths: []int{8, 12, 16}, Percents: []int{25, 50, 75},
-		Schemes: []space.Scheme{space.Filter, space.Block4, space.Unstructured}}
+		Schemes: []network.Scheme{network.Filter, network.Block4, network.Unstructured}}
 	for range 3 {
 		sp.Slots = append(sp.Slots, space.Slot{Skip: true, Wide: []float64{2, 3, 6}, Plain: []float64{1, 2}, Lean: true})
 	}
@@ -23,7 +24,7 @@ func broadSpace() *space.Space {
 // and outputs that the same choices have in the larger one.
 func TestSlice(t *testing.T) {
 	s := noisy(broadSpace(), 5)
-	small := &space.Space{Scale: 2, Colors: 1, Widths: []int{8, 12}, Percents: []int{30, 75}, Schemes: []space.Scheme{space.Dense, space.Block4},
+	small := &space.Space{Scale: 2, Colors: 1, Widths: []int{8, 12}, Percents: []int{30, 75}, Schemes: []network.Scheme{network.Dense, network.Block4},
 		Slots: []space.Slot{{Wide: []float64{3}, Lean: true}, {Skip: true, Plain: []float64{1}, Wide: []float64{2}}}}
 	was := slices.Clone(s.bank.data)
 	c, err := s.Slice(small)
@@ -107,7 +108,7 @@ func TestSliceRefuses(t *testing.T) {
 		{"colors", func(sp *space.Space) { sp.Colors = 3 }, []string{"colors: 3, want 1"}},
 		{"width between", func(sp *space.Space) { sp.Widths = []int{8, 10, 12} }, []string{"10"}},
 		{"width beyond", func(sp *space.Space) { sp.Widths = []int{8, 20} }, []string{"width: 20, want one of [8 12 16]"}},
-		{"scheme", func(sp *space.Space) { sp.Schemes = append(sp.Schemes, space.Pattern) }, []string{"scheme: pattern"}},
+		{"scheme", func(sp *space.Space) { sp.Schemes = append(sp.Schemes, network.Pattern) }, []string{"scheme: pattern"}},
 		{"ratio", func(sp *space.Space) { sp.Percents = []int{50, 85} }, []string{"ratio: 0.85, want at most 0.75"}},
 		{"slots", func(sp *space.Space) { sp.Slots = slices.Repeat(sp.Slots, 2) }, []string{"slots: 6, want at most 3"}},
 		{"expansions", func(sp *space.Space) {
@@ -143,7 +144,7 @@ func TestSliceRefuses(t *testing.T) {
 	}
 	// Schemes without ratios prune nothing.
 	bare := broadSpace()
-	bare.Schemes, bare.Percents = append(bare.Schemes, space.Pattern), nil
+	bare.Schemes, bare.Percents = append(bare.Schemes, network.Pattern), nil
 	if _, err := s.Slice(bare); err != nil {
 		t.Errorf("a space that prunes nothing: %v", err)
 	}
@@ -161,7 +162,7 @@ func TestBest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return net.Genome.String()
+		return net.Genome
 	}
 	for genome, want := range map[string]string{
 		"":                               s.Space.Largest().String(),

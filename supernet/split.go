@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"evosr/network"
 	"evosr/space"
 )
 
@@ -136,17 +137,17 @@ func (s *Supernet) origins(from *Supernet) []int {
 
 // load is what a network costs by its genome, without its weights: the
 // multiplications of a low-resolution pixel that its ratios leave.
-func load(net *space.Subnet) int {
+func load(net *network.Subnet) int {
 	n, _ := loads(net)
 	return n
 }
 
 // loads is load, and what it were if nothing was pruned.
-func loads(net *space.Subnet) (kept, dense int) {
+func loads(net *network.Subnet) (kept, dense int) {
 	for i := range net.Layers {
 		l := &net.Layers[i]
 		percent := 100
-		if l.Prune.Scheme != space.Dense {
+		if l.Prune.Scheme != network.Dense {
 			percent -= l.Prune.Percent
 		}
 		kept, dense = kept+l.Size()*percent, dense+l.Size()
@@ -155,7 +156,7 @@ func loads(net *space.Subnet) (kept, dense int) {
 }
 
 // part is the part of the space that a network belongs to, from 0.
-func (s *Supernet) part(net *space.Subnet) int {
+func (s *Supernet) part(net *network.Subnet) int {
 	if s.Parts.Count() == 1 {
 		return 0
 	}

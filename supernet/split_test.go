@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"evosr/internal/check"
+	"evosr/network"
 	"evosr/space"
 )
 
@@ -34,13 +35,13 @@ func distinct(t testing.TB, sp *space.Space) *Supernet {
 	return s
 }
 
-func sameNet(a, b *space.Subnet) bool {
-	return slices.EqualFunc(a.Layers, b.Layers, func(x, y space.Layer) bool {
+func sameNet(a, b *network.Subnet) bool {
+	return slices.EqualFunc(a.Layers, b.Layers, func(x, y network.Layer) bool {
 		return x.Name == y.Name && slices.Equal(x.Weights, y.Weights) && slices.Equal(x.Bias, y.Bias) && slices.Equal(x.Mask, y.Mask)
 	})
 }
 
-func extract(t testing.TB, s *Supernet, g space.Genome) *space.Subnet {
+func extract(t testing.TB, s *Supernet, g space.Genome) *network.Subnet {
 	t.Helper()
 	net, err := s.Extract(g)
 	if err != nil {
@@ -118,7 +119,7 @@ func TestSplitLoad(t *testing.T) {
 	g := sp.AtRatio(sp.Largest(), 50)
 	for i := range g.Slots {
 		for j := range g.Slots[i].Kind.Convs() {
-			g.Slots[i].Prune[j] = space.Prune{Scheme: space.Unstructured, Percent: 50}
+			g.Slots[i].Prune[j] = network.Prune{Scheme: network.Unstructured, Percent: 50}
 		}
 	}
 	net = extract(t, noisy(sp, 1), g)
@@ -130,7 +131,7 @@ func TestSplitLoad(t *testing.T) {
 // TestSplitSlice wants the networks of a smaller space to be of the same parts.
 func TestSplitSlice(t *testing.T) {
 	s := distinct(t, broadSpace())
-	small := &space.Space{Scale: 2, Colors: 1, Widths: []int{8, 12}, Percents: []int{25, 75}, Schemes: []space.Scheme{space.Block4},
+	small := &space.Space{Scale: 2, Colors: 1, Widths: []int{8, 12}, Percents: []int{25, 75}, Schemes: []network.Scheme{network.Block4},
 		Slots: []space.Slot{{Wide: []float64{3}, Lean: true}, {Skip: true, Plain: []float64{1}, Wide: []float64{2}}}}
 	c, err := s.Slice(small)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"evosr/network"
 	"evosr/space"
 )
 
@@ -57,11 +58,11 @@ func tensorsOf(sp *space.Space, parts int) []tensor {
 	seen := map[string]bool{}
 	add := func(g space.Genome) {
 		net := sp.Shape(g)
-		for i, l := range net.Layers {
+		for _, l := range net.Layers {
 			name := tensorName(l.Name, g)
 			if !seen[name] {
 				seen[name] = true
-				tensors = append(tensors, tensor{name: name, out: l.Out, in: l.In, k: l.Kernel, slopes: l.Slope, learned: net.LearnedSlopes(i)})
+				tensors = append(tensors, tensor{name: name, out: l.Out, in: l.In, k: l.Kernel, slopes: l.Slope, learned: l.Learned})
 			}
 		}
 	}
@@ -121,12 +122,12 @@ func (t *tensor) blockOf() string {
 	return kind + "/" + layer
 }
 
-// refs gives the tensor of every layer of a genome's shape.
-func (s *Supernet) refs(net *space.Subnet) []int {
+// refs gives the tensor of every layer of net, which is g's shape.
+func (s *Supernet) refs(net *network.Subnet, g space.Genome) []int {
 	refs := make([]int, len(net.Layers))
 	part := s.part(net)
 	for i := range net.Layers {
-		refs[i] = s.index[ref{part, tensorName(net.Layers[i].Name, net.Genome)}]
+		refs[i] = s.index[ref{part, tensorName(net.Layers[i].Name, g)}]
 	}
 	return refs
 }
@@ -224,18 +225,18 @@ func keys(x float64) float64 {
 // Extract cuts the network of a genome out: the first channels of every shared
 // tensor, pruned by the genome's schemes on the weights as they are. The subnet
 // shares no memory with the supernet.
-func (s *Supernet) Extract(g space.Genome) (*space.Subnet, error) {
+func (s *Supernet) Extract(g space.Genome) (*network.Subnet, error) {
 	if err := s.Space.Check(g); err != nil {
 		return nil, fmt.Errorf("supernet: extract: %w", err)
 	}
 	net := s.Space.Shape(g)
-	refs := s.refs(net)
-	var masker space.Masker
+	refs := s.refs(net, g)
+	var masker network.Masker
 	for i := range net.Layers {
 		l := &net.Layers[i]
 		l.Weights, l.Bias = make([]float32, l.Size()), make([]float32, l.Out)
 		s.bank.tensors[refs[i]].cut(l, s.bank.data)
-		if l.Prune.Scheme != space.Dense {
+		if l.Prune.Scheme != network.Dense {
 			l.Mask = make([]uint8, l.Size())
 		}
 		prune(l, &masker)

@@ -8,6 +8,7 @@ import (
 
 	"evosr/imaging"
 	"evosr/internal/check"
+	"evosr/network"
 	"evosr/space"
 )
 
@@ -26,7 +27,7 @@ func TestStartsBicubic(t *testing.T) {
 			want = append(want, imaging.Upscale(p, sp.Scale))
 		}
 		s := New(sp, rng.Uint64())
-		noise := func(net *space.Subnet) (worst, mean float64) {
+		noise := func(net *network.Subnet) (worst, mean float64) {
 			n := 0
 			out := Reference(net, lr, w, h)
 			W, H, edge := w*sp.Scale, h*sp.Scale, 2*sp.Scale
@@ -66,7 +67,7 @@ func TestExtract(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if net.Genome.String() != g.String() {
+		if net.Genome != g.String() {
 			t.Fatalf("genome %v, want %v", net.Genome, g)
 		}
 		for i := range net.Layers {
@@ -74,7 +75,7 @@ func TestExtract(t *testing.T) {
 			tens := &s.bank.tensors[s.index[ref{0, tensorName(l.Name, g)}]]
 			kk := l.Kernel * l.Kernel
 			for o := range l.Out {
-				gone := l.Prune.Scheme == space.Filter && !slices.Contains(l.Mask[o*l.In*kk:(o+1)*l.In*kk], 1)
+				gone := l.Prune.Scheme == network.Filter && !slices.Contains(l.Mask[o*l.In*kk:(o+1)*l.In*kk], 1)
 				want := s.bank.bias(tens)[o]
 				if gone {
 					want = 0
@@ -95,7 +96,7 @@ func TestExtract(t *testing.T) {
 					}
 				}
 			}
-			if (l.Mask == nil) != (l.Prune.Scheme == space.Dense) {
+			if (l.Mask == nil) != (l.Prune.Scheme == network.Dense) {
 				t.Errorf("%s: pruned by %v, mask of %d", l.Name, l.Prune.Scheme, len(l.Mask))
 			}
 		}
@@ -112,17 +113,17 @@ func TestExtract(t *testing.T) {
 // TestBlockSize holds the choice of list shapes at its clear cases.
 func TestBlockSize(t *testing.T) {
 	tests := []struct {
-		p         space.Prune
+		p         network.Prune
 		transpose bool
 		want      int
 	}{
-		{space.Prune{}, false, 8},
-		{space.Prune{}, true, 8},
-		{space.Prune{Scheme: space.Block4, Percent: 75}, false, 4},
-		{space.Prune{Scheme: space.Block8, Percent: 75}, false, 8},
-		{space.Prune{Scheme: space.Filter, Percent: 50}, true, 8},
-		{space.Prune{Scheme: space.Unstructured, Percent: 25}, false, 8},
-		{space.Prune{Scheme: space.Unstructured, Percent: 95}, false, 1},
+		{network.Prune{}, false, 8},
+		{network.Prune{}, true, 8},
+		{network.Prune{Scheme: network.Block4, Percent: 75}, false, 4},
+		{network.Prune{Scheme: network.Block8, Percent: 75}, false, 8},
+		{network.Prune{Scheme: network.Filter, Percent: 50}, true, 8},
+		{network.Prune{Scheme: network.Unstructured, Percent: 25}, false, 8},
+		{network.Prune{Scheme: network.Unstructured, Percent: 95}, false, 1},
 	}
 	for _, tt := range tests {
 		t.Run(fmt.Sprint(tt.p, tt.transpose), func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"evosr/internal/kernel"
+	"evosr/network"
 	"evosr/space"
 )
 
@@ -184,12 +185,13 @@ func (t *Trainer) drawn(next func(i int) space.Genome) [][]*shape {
 	parts := make([][]*shape, t.net.Parts.Count())
 	full := 0
 	for i := 0; i < poolTries*poolSize && full < len(parts); i++ {
-		net := t.net.Space.Shape(next(i))
+		g := next(i)
+		net := t.net.Space.Shape(g)
 		part := &parts[t.net.part(net)]
 		if len(*part) == poolSize {
 			continue
 		}
-		if *part = append(*part, newShape(net.Layers, t.net.refs(net))); len(*part) == poolSize {
+		if *part = append(*part, newShape(net.Layers, t.net.refs(net, g))); len(*part) == poolSize {
 			full++
 		}
 	}
@@ -200,7 +202,7 @@ func (t *Trainer) drawn(next func(i int) space.Genome) [][]*shape {
 func draw(sp *space.Space, rng *rand.Rand, i int) space.Genome {
 	g := sp.Random(rng)
 	if i%denseEvery == 0 {
-		g = sp.Uniform(g, space.Prune{})
+		g = sp.Uniform(g, network.Prune{})
 	}
 	g = alike(sp, g, rng, i)
 	used := func(gene space.Gene) bool { return gene.Kind != space.Skip }
@@ -237,7 +239,7 @@ func evenly(sp *space.Space, g space.Genome, rng *rand.Rand) space.Genome {
 	if len(sp.Schemes) == 0 || len(sp.Percents) == 0 {
 		return g
 	}
-	return sp.Uniform(g, space.Prune{Scheme: sp.Schemes[rng.IntN(len(sp.Schemes))], Percent: sp.Percents[rng.IntN(len(sp.Percents))]})
+	return sp.Uniform(g, network.Prune{Scheme: sp.Schemes[rng.IntN(len(sp.Schemes))], Percent: sp.Percents[rng.IntN(len(sp.Percents))]})
 }
 
 // pools are the networks that random subnets of one part of the space come from:
@@ -257,7 +259,7 @@ func (t *Trainer) poolOf(i, step int) []*shape {
 
 func (t *Trainer) shapeOf(g space.Genome) *shape {
 	net := t.net.Space.Shape(g)
-	return newShape(net.Layers, t.net.refs(net))
+	return newShape(net.Layers, t.net.refs(net, g))
 }
 
 // prepare makes net i what it is in this step.

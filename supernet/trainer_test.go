@@ -12,6 +12,7 @@ import (
 
 	"evosr/internal/check"
 	"evosr/internal/kernel"
+	"evosr/network"
 	"evosr/space"
 )
 
@@ -471,7 +472,7 @@ func TestNoAllocation(t *testing.T) {
 // TestLearns trains a tiny supernet and wants it to beat its bicubic start, the
 // largest network and a pruned one.
 func TestLearns(t *testing.T) {
-	sp := &space.Space{Scale: 2, Colors: 1, Widths: []int{8}, Schemes: []space.Scheme{space.Block4}, Percents: []int{25, 50},
+	sp := &space.Space{Scale: 2, Colors: 1, Widths: []int{8}, Schemes: []network.Scheme{network.Block4}, Percents: []int{25, 50},
 		Slots: []space.Slot{{Skip: true, Wide: []float64{2}, Plain: []float64{1}}, {Wide: []float64{2}, Lean: true}}}
 	start := New(sp, 1)
 	o := Options{Steps: 250, Batch: 4, Patch: 16, Subnets: 1, Rate: 5e-3, Distill: 0.3, Seed: 1}
@@ -483,7 +484,7 @@ func TestLearns(t *testing.T) {
 	pruned := sp.Largest()
 	for i := range pruned.Slots {
 		for j := range pruned.Slots[i].Kind.Convs() {
-			pruned.Slots[i].Prune[j] = space.Prune{Scheme: space.Block4, Percent: 50}
+			pruned.Slots[i].Prune[j] = network.Prune{Scheme: network.Block4, Percent: 50}
 		}
 	}
 	for name, g := range map[string]space.Genome{"largest": sp.Largest(), "pruned": pruned} {
@@ -559,7 +560,7 @@ func TestPruned(t *testing.T) {
 			if i == 3 && !same {
 				others++
 			}
-			if i == 2 && slices.ContainsFunc(n.layers, func(l space.Layer) bool { return l.Mask != nil }) {
+			if i == 2 && slices.ContainsFunc(n.layers, func(l network.Layer) bool { return l.Mask != nil }) {
 				masked++
 			}
 		}

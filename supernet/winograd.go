@@ -2,7 +2,7 @@ package supernet
 
 import (
 	"evosr/internal/kernel"
-	"evosr/space"
+	"evosr/network"
 )
 
 // winogradCost is the time of a dense 3x3 layer by Winograd's kernels where a row
@@ -35,7 +35,7 @@ func filled(set *kernel.Set, g *geometry) float64 {
 
 // winogradPays says whether Winograd computes a layer, whose weights it takes as
 // dense, faster than its list: forward or, transposed, the input gradient.
-func winogradPays(set *kernel.Set, g *geometry, l *space.Layer, transpose bool) bool {
+func winogradPays(set *kernel.Set, g *geometry, l *network.Layer, transpose bool) bool {
 	in, out := l.In, l.Out
 	if transpose {
 		in, out = out, in
@@ -46,7 +46,7 @@ func winogradPays(set *kernel.Set, g *geometry, l *space.Layer, transpose bool) 
 }
 
 // winogradGradPays says so of the weight gradient.
-func winogradGradPays(set *kernel.Set, g *geometry, l *space.Layer) bool {
+func winogradGradPays(set *kernel.Set, g *geometry, l *network.Layer) bool {
 	_, list := blockSize(l.Prune, false)
 	lanes := set.WinogradColumns(1, 1) / kernel.TileRows
 	return lanes > 0 && transformable(l) && winogradGradCost(l.In, l.Out, lanes, filled(set, g)) < list
@@ -54,7 +54,7 @@ func winogradGradPays(set *kernel.Set, g *geometry, l *space.Layer) bool {
 
 // transformable says whether Winograd's kernels can compute l: they take a border
 // of zeros, not the picture's of repeated pixels.
-func transformable(l *space.Layer) bool { return l.Kernel == 3 && l.Src >= 0 }
+func transformable(l *network.Layer) bool { return l.Kernel == 3 && l.Src >= 0 }
 
 // transformedFloats is the room that a shape's transformed weights may take.
 func transformedFloats(sh *shape) int {
@@ -110,7 +110,7 @@ func (w *worker) weightGrad(n *net, layer int, dy, src *kernel.Tensor, partial [
 
 // flatten writes gradients (3x3, input channel, output channel) of the weights
 // that l's mask keeps into dw, laid out as weights.
-func flatten(dw []float32, l *space.Layer, planes []float32) {
+func flatten(dw []float32, l *network.Layer, planes []float32) {
 	const filter = 9
 	for i := range l.In {
 		for o := range l.Out {

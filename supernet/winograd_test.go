@@ -7,17 +7,18 @@ import (
 
 	"evosr/internal/check"
 	"evosr/internal/kernel"
+	"evosr/network"
 	"evosr/space"
 )
 
 // threes is a network of 3x3 layers with all that an input gradient meets: a
 // gate, one that waits for another reader, an added layer and a mask.
-var threes = []space.Layer{
-	{In: 1, Out: 8, Kernel: 3, Src: space.Picture, Add: space.None, Act: space.ActReLU},
-	{In: 8, Out: 20, Kernel: 3, Add: space.None, Act: space.ActReLU},
-	{In: 20, Out: 8, Kernel: 3, Src: 1, Add: 0, Prune: space.Prune{Scheme: space.Unstructured, Percent: 25}},
-	{In: 8, Out: 8, Kernel: 3, Src: 2, Add: 2, Act: space.ActReLU},
-	{In: 8, Out: 4, Kernel: 3, Src: 3, Add: space.None},
+var threes = []network.Layer{
+	{In: 1, Out: 8, Kernel: 3, Src: network.Picture, Add: network.None, Act: network.ActReLU},
+	{In: 8, Out: 20, Kernel: 3, Add: network.None, Act: network.ActReLU},
+	{In: 20, Out: 8, Kernel: 3, Src: 1, Add: 0, Prune: network.Prune{Scheme: network.Unstructured, Percent: 25}},
+	{In: 8, Out: 8, Kernel: 3, Src: 2, Add: 2, Act: network.ActReLU},
+	{In: 8, Out: 4, Kernel: 3, Src: 3, Add: network.None},
 }
 
 // transformAll has Winograd compute every layer of r that it can, whether it
@@ -48,11 +49,11 @@ func TestWinogradGradient(t *testing.T) {
 		w, h := size[0], size[1]
 		acts := space.Activations()
 		act := acts[i%len(acts)]
-		sub := withNumbers(&space.Subnet{Scale: 2, Colors: 1, Layers: threes}, act, rng)
+		sub := withNumbers(&network.Subnet{Scale: 2, Colors: 1, Layers: threes}, act, rng)
 		for i := range sub.Layers {
 			if l := &sub.Layers[i]; l.Prune.Percent > 0 {
 				l.Mask = make([]uint8, l.Size())
-				prune(l, new(space.Masker))
+				prune(l, new(network.Masker))
 			}
 		}
 		lr, d := clearPicture(t, rng, sub, w, h), randomPlanes(rng, 4*w*h)
@@ -84,22 +85,22 @@ func TestWinogradGradient(t *testing.T) {
 
 // TestWinogradPays holds the choice at its clear cases.
 func TestWinogradPays(t *testing.T) {
-	dense, pruned := space.Prune{}, space.Prune{Scheme: space.Unstructured, Percent: 95}
+	dense, pruned := network.Prune{}, network.Prune{Scheme: network.Unstructured, Percent: 95}
 	tests := []struct {
 		name  string
-		layer space.Layer
+		layer network.Layer
 		patch int
 		want  bool // where there are kernels
 	}{
-		{"wide", space.Layer{In: 24, Out: 48, Kernel: 3, Prune: dense}, 64, true},
-		{"wide, three quarters of a vector", space.Layer{In: 24, Out: 48, Kernel: 3, Prune: dense}, 48, true},
-		{"lightly pruned", space.Layer{In: 24, Out: 48, Kernel: 3, Prune: space.Prune{Scheme: space.Block4, Percent: 10}}, 64, true},
-		{"pruned", space.Layer{In: 24, Out: 48, Kernel: 3, Prune: pruned}, 64, false},
-		{"filters pruned", space.Layer{In: 24, Out: 48, Kernel: 3, Prune: space.Prune{Scheme: space.Filter, Percent: 95}}, 64, false},
-		{"two channels", space.Layer{In: 2, Out: 2, Kernel: 3, Prune: dense}, 64, false},
-		{"a narrow patch", space.Layer{In: 16, Out: 16, Kernel: 3, Prune: dense}, 5, false},
-		{"1x1", space.Layer{In: 24, Out: 48, Kernel: 1, Prune: dense}, 64, false},
-		{"from the picture", space.Layer{In: 24, Out: 48, Kernel: 3, Src: space.Picture, Prune: dense}, 64, false},
+		{"wide", network.Layer{In: 24, Out: 48, Kernel: 3, Prune: dense}, 64, true},
+		{"wide, three quarters of a vector", network.Layer{In: 24, Out: 48, Kernel: 3, Prune: dense}, 48, true},
+		{"lightly pruned", network.Layer{In: 24, Out: 48, Kernel: 3, Prune: network.Prune{Scheme: network.Block4, Percent: 10}}, 64, true},
+		{"pruned", network.Layer{In: 24, Out: 48, Kernel: 3, Prune: pruned}, 64, false},
+		{"filters pruned", network.Layer{In: 24, Out: 48, Kernel: 3, Prune: network.Prune{Scheme: network.Filter, Percent: 95}}, 64, false},
+		{"two channels", network.Layer{In: 2, Out: 2, Kernel: 3, Prune: dense}, 64, false},
+		{"a narrow patch", network.Layer{In: 16, Out: 16, Kernel: 3, Prune: dense}, 5, false},
+		{"1x1", network.Layer{In: 24, Out: 48, Kernel: 1, Prune: dense}, 64, false},
+		{"from the picture", network.Layer{In: 24, Out: 48, Kernel: 3, Src: network.Picture, Prune: dense}, 64, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -2,7 +2,7 @@ package supernet
 
 import (
 	"evosr/internal/kernel"
-	"evosr/space"
+	"evosr/network"
 )
 
 // worker is the memory in which one goroutine runs patches forward and back.
@@ -133,8 +133,8 @@ func (w *worker) forward(n *net, patch int) *kernel.Tensor {
 	return &w.acts[len(n.layers)-1]
 }
 
-func (w *worker) source(l *space.Layer, patch int) *kernel.Tensor {
-	if l.Src == space.Picture {
+func (w *worker) source(l *network.Layer, patch int) *kernel.Tensor {
+	if l.Src == network.Picture {
 		return w.pictures[patch]
 	}
 	return &w.acts[l.Src]
@@ -144,7 +144,7 @@ func (w *worker) source(l *space.Layer, patch int) *kernel.Tensor {
 // gradient of its output in register 0.
 func (w *worker) backward(n *net, patch int, partial []float32) {
 	last := len(n.layers) - 1
-	if n.layers[last].Act != space.ActNone {
+	if n.layers[last].Act != network.ActNone {
 		dy := w.register(0, n.layers[last].Out)
 		w.gated(dy, dy, nil, w.gate(n, last))
 		w.bend(n, last, dy, partial)

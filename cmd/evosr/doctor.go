@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"evosr/internal/kernel"
+	"evosr/network"
 	"evosr/runner"
 	"evosr/space"
 	"evosr/sparse"
@@ -158,14 +159,14 @@ func trial() (noise, differ float64, err error) {
 }
 
 // trialNet has layers of every kind, with weights that are always the same.
-func trialNet() *space.Subnet {
+func trialNet() *network.Subnet {
 	sp := &space.Space{
 		Scale: 2, Colors: 1, Widths: []int{16}, Slots: []space.Slot{{Wide: []float64{2}}, {Plain: []float64{1}}, {Lean: true}},
-		Schemes: []space.Scheme{space.Block4}, Percents: []int{50},
+		Schemes: []network.Scheme{network.Block4}, Percents: []int{50},
 	}
 	net := sp.Shape(sp.Smallest())
 	rng := rand.New(rand.NewPCG(3, 4))
-	var m space.Masker
+	var m network.Masker
 	for i := range net.Layers {
 		l := &net.Layers[i]
 		l.Weights, l.Bias, l.Mask = make([]float32, l.Size()), make([]float32, l.Out), make([]uint8, l.Size())

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"evosr/imaging"
-	"evosr/space"
+	"evosr/network"
 )
 
 // bounded is a whole number within [lo, hi] on the command line.
@@ -60,8 +60,8 @@ func (r ratio) Set(s string) error {
 		x *= 100
 	}
 	n := math.Round(x)
-	if err != nil || !(math.Abs(n-x) < 1e-6) || n < 1 || n > space.MaxPercent {
-		return fmt.Errorf("want whole percents up to %d, such as 0.75 or 75", space.MaxPercent)
+	if err != nil || !(math.Abs(n-x) < 1e-6) || n < 1 || n > network.MaxPercent {
+		return fmt.Errorf("want whole percents up to %d, such as 0.75 or 75", network.MaxPercent)
 	}
 	*r.percent = int(n)
 	return nil

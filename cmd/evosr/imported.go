@@ -4,16 +4,16 @@ import (
 	"os"
 	"path/filepath"
 
+	"evosr/network"
 	"evosr/onnx"
-	"evosr/space"
 	"evosr/sparse"
 )
 
 // imported is the network of an ONNX file: one of evosr's own, or any other.
 type imported struct {
 	path   string
-	subnet *space.Subnet // nil for a network that has no such layers
-	graph  *space.Graph  // nil where subnet is not
+	subnet *network.Subnet // nil for a network that has no such layers
+	graph  *network.Graph  // nil where subnet is not
 	meta   map[string]string
 }
 

@@ -14,8 +14,8 @@ import (
 
 	"evosr/fitness"
 	"evosr/imaging"
+	"evosr/network"
 	"evosr/onnx"
-	"evosr/space"
 	"evosr/sparse"
 )
 
@@ -24,8 +24,8 @@ import (
 func foreign(t testing.TB, path string, colors int) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(1, 2))
-	conv := func(name string, src, in, out, k int) space.Node {
-		n := space.Node{Name: name, Op: space.OpConv, Inputs: []int{src}, Out: out, Kernel: k, Pad: [4]int{k / 2, k / 2, k / 2, k / 2}, Bias: make([]float32, out)}
+	conv := func(name string, src, in, out, k int) network.Node {
+		n := network.Node{Name: name, Op: network.OpConv, Inputs: []int{src}, Out: out, Kernel: k, Pad: [4]int{k / 2, k / 2, k / 2, k / 2}, Bias: make([]float32, out)}
 		n.Weights = make([]float32, out*in*k*k)
 		for i := range n.Weights {
 			n.Weights[i] = float32(0.02 * rng.NormFloat64())
@@ -35,17 +35,17 @@ func foreign(t testing.TB, path string, colors int) {
 		}
 		return n
 	}
-	up := space.Node{Name: "up", Op: space.OpDeconv, Inputs: []int{4}, Out: colors, Kernel: 2, Stride: 2, Weights: make([]float32, 12*colors*4)}
+	up := network.Node{Name: "up", Op: network.OpDeconv, Inputs: []int{4}, Out: colors, Kernel: 2, Stride: 2, Weights: make([]float32, 12*colors*4)}
 	for c := range colors {
 		for i := range 4 {
 			up.Weights[(c*colors+c)*4+i] = 1
 		}
 	}
-	g := &space.Graph{Scale: 2, Colors: colors, Nodes: []space.Node{
-		conv("head", space.Picture, colors, 12, 3),
-		{Name: "slope1", Op: space.OpActivate, Act: space.ActPReLU, Slope: []float32{0.2}, Inputs: []int{0}},
+	g := &network.Graph{Scale: 2, Colors: colors, Nodes: []network.Node{
+		conv("head", network.Picture, colors, 12, 3),
+		{Name: "slope1", Op: network.OpActivate, Act: network.ActPReLU, Slope: []float32{0.2}, Inputs: []int{0}},
 		conv("middle", 1, 12, 12, 3),
-		{Name: "slope2", Op: space.OpActivate, Act: space.ActPReLU, Slope: []float32{0.1}, Inputs: []int{2}},
+		{Name: "slope2", Op: network.OpActivate, Act: network.ActPReLU, Slope: []float32{0.1}, Inputs: []int{2}},
 		conv("tail", 3, 12, 12, 3),
 		up,
 	}}

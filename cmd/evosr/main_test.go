@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"evosr/imaging"
+	"evosr/network"
 	"evosr/onnx"
 	"evosr/space"
 	"evosr/sparse"
@@ -135,11 +136,11 @@ func write(t testing.TB, path string, text []byte) {
 
 // testNet is an untrained network, which enlarges as bicubic interpolation
 // does.
-func testNet(t testing.TB, scale int) *space.Subnet {
+func testNet(t testing.TB, scale int) *network.Subnet {
 	t.Helper()
 	sp := &space.Space{
 		Scale: scale, Colors: 1, Widths: []int{8}, Slots: []space.Slot{{Wide: []float64{2}}, {Plain: []float64{1}}},
-		Schemes: []space.Scheme{space.Block4}, Percents: []int{50},
+		Schemes: []network.Scheme{network.Block4}, Percents: []int{50},
 	}
 	net, err := supernet.New(sp, 1).Extract(sp.Smallest())
 	if err != nil {

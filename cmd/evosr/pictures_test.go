@@ -13,7 +13,7 @@ import (
 	"evosr/fitness"
 	"evosr/imaging"
 	"evosr/internal/check"
-	"evosr/space"
+	"evosr/network"
 	"evosr/sparse"
 )
 
@@ -109,10 +109,10 @@ func TestStrips(t *testing.T) {
 	}
 	defer luma.Close()
 	inStrips(t, rng, luma)
-	conv := space.Node{Name: "conv", Op: space.OpConv, Inputs: []int{space.Picture}, Out: 12, Kernel: 5, Pad: [4]int{2, 2, 2, 2}, Weights: make([]float32, 12*3*25)}
+	conv := network.Node{Name: "conv", Op: network.OpConv, Inputs: []int{network.Picture}, Out: 12, Kernel: 5, Pad: [4]int{2, 2, 2, 2}, Weights: make([]float32, 12*3*25)}
 	check.Fill(rng, conv.Weights)
-	shuffle := space.Node{Name: "shuffle", Op: space.OpShuffle, Inputs: []int{0}, Factor: 2}
-	rgb, err := sparse.CompileGraph(&space.Graph{Scale: 2, Colors: 3, Nodes: []space.Node{conv, shuffle}}, sparse.Options{Threads: 2})
+	shuffle := network.Node{Name: "shuffle", Op: network.OpShuffle, Inputs: []int{0}, Factor: 2}
+	rgb, err := sparse.CompileGraph(&network.Graph{Scale: 2, Colors: 3, Nodes: []network.Node{conv, shuffle}}, sparse.Options{Threads: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"evosr/configs"
 	"evosr/deviceprofile"
+	"evosr/network"
 	"evosr/space"
 )
 
@@ -19,7 +20,7 @@ import (
 func checkedProfile(t *testing.T, dir string) *deviceprofile.Profile {
 	t.Helper()
 	slot := space.Slot{Skip: true, Wide: []float64{1, 2}, Plain: []float64{1}, Lean: true}
-	sp := &space.Space{Scale: 2, Colors: 1, Widths: []int{4, 8}, Slots: []space.Slot{slot, slot}, Schemes: space.Schemes(), Percents: []int{25, 50, 75}}
+	sp := &space.Space{Scale: 2, Colors: 1, Widths: []int{4, 8}, Slots: []space.Slot{slot, slot}, Schemes: network.Schemes(), Percents: []int{25, 50, 75}}
 	p, err := deviceprofile.Measure(t.Context(), deviceprofile.MeasureOptions{Threads: 1, Quick: true, Space: sp, Width: 64, Height: 48, Seconds: 1})
 	if err != nil {
 		t.Fatal(err)

@@ -14,9 +14,9 @@ import (
 
 	"evosr/fitness"
 	"evosr/imaging"
+	"evosr/network"
 	"evosr/onnx"
 	"evosr/runner"
-	"evosr/space"
 	"evosr/sparse"
 )
 
@@ -59,8 +59,8 @@ func (a *app) pruneCmd() *cobra.Command {
 		Example: "  evosr prune fsrcnn.onnx --scheme block4 --ratio 0.5 --images Set5 -o pruned.onnx",
 		Args:    arguments("MODEL"),
 		RunE: func(c *cobra.Command, args []string) error {
-			s, err := space.ParseScheme(scheme)
-			if err != nil || s == space.Dense {
+			s, err := network.ParseScheme(scheme)
+			if err != nil || s == network.Dense {
 				return usagef("--scheme %q, want filter, block2, block4, block8, pattern or unstructured", scheme)
 			}
 			if strings.HasPrefix(args[0], pretrained) || args[0] == bicubic {
@@ -69,7 +69,7 @@ func (a *app) pruneCmd() *cobra.Command {
 			if same(args[0], out) {
 				return usagef("%s is the network to be pruned: choose another name", out)
 			}
-			r, err := a.prune(c.Context(), args[0], out, space.Prune{Scheme: s, Percent: percent}, ends, images, frame, limits(megapixels), o)
+			r, err := a.prune(c.Context(), args[0], out, network.Prune{Scheme: s, Percent: percent}, ends, images, frame, limits(megapixels), o)
 			if err != nil {
 				return err
 			}
@@ -94,7 +94,7 @@ func (a *app) pruneCmd() *cobra.Command {
 	return a.jsonFlag(c)
 }
 
-func (a *app) prune(ctx context.Context, path, out string, p space.Prune, ends bool, images string, s size, l imaging.Limits, o modelOptions) (*pruneResult, error) {
+func (a *app) prune(ctx context.Context, path, out string, p network.Prune, ends bool, images string, s size, l imaging.Limits, o modelOptions) (*pruneResult, error) {
 	if ext := filepath.Ext(out); ext != ".onnx" && ext != ".evosr" {
 		return nil, usagef("%s, want a name that ends in .onnx or .evosr", out)
 	}

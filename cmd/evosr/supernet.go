@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"evosr/network"
 	"evosr/onnx"
 	"evosr/runner"
 	"evosr/space"
@@ -50,7 +51,7 @@ func pretrainedProgram(name string, o sparse.Options) (*sparse.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	meta["genome"] = best.Genome.String()
+	meta["genome"] = best.Genome
 	p.SetMeta(meta)
 	return p, nil
 }
@@ -170,7 +171,11 @@ func (a *app) supernetShowCmd() *cobra.Command {
 					return usagef("--genome: %w", err)
 				}
 			}
-			layers, err := a.look(c.Context(), net, shown.Genome, images, limits(megapixels))
+			drawn, err := space.ParseGenome(shown.Genome)
+			if err != nil {
+				return err
+			}
+			layers, err := a.look(c.Context(), net, drawn, images, limits(megapixels))
 			if err != nil {
 				return err
 			}
@@ -179,8 +184,8 @@ func (a *app) supernetShowCmd() *cobra.Command {
 			s := supernetJSON{
 				Scale: sp.Scale, Colors: sp.Colors, Widths: sp.Widths, Slots: len(sp.Slots), Schemes: []string{}, Percents: sp.Percents,
 				Splits: append([]int{}, net.Parts.Splits...), Apart: append([]int{}, net.Parts.Apart...), Weights: net.Weights(),
-				Best: best.Genome.String(), Params: best.Params(), MACs: macs, Hash: net.Hash(), Meta: meta,
-				Network: shown.Genome.String(), Layers: layers, Warnings: warningsOf(layers), Activations: activationsOf(sp),
+				Best: best.Genome, Params: best.Params(), MACs: macs, Hash: net.Hash(), Meta: meta,
+				Network: shown.Genome, Layers: layers, Warnings: warningsOf(layers), Activations: activationsOf(sp),
 			}
 			for _, x := range sp.Schemes {
 				s.Schemes = append(s.Schemes, x.String())
@@ -261,7 +266,7 @@ func (a *app) supernetExtractCmd() *cobra.Command {
 			case config != "":
 				return usagef("--config says how to --refit, which is not asked for")
 			}
-			notes := map[string]string{"evosr_version": runner.Version, "genome": sub.Genome.String(), "supernet_hash": net.Hash()}
+			notes := map[string]string{"evosr_version": runner.Version, "genome": sub.Genome, "supernet_hash": net.Hash()}
 			if err := writeWhole(out, func(w io.Writer) error { return onnx.Export(w, sub, onnx.ExportOptions{Meta: notes}) }); err != nil {
 				return err
 			}
@@ -277,7 +282,7 @@ func (a *app) supernetExtractCmd() *cobra.Command {
 }
 
 // refit refits a network of a supernet as a search of its config does.
-func (a *app) refit(ctx context.Context, sub *space.Subnet, name, config string, net *supernet.Supernet) (*space.Subnet, error) {
+func (a *app) refit(ctx context.Context, sub *network.Subnet, name, config string, net *supernet.Supernet) (*network.Subnet, error) {
 	cfg, _, err := configOf(name, config, net)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"evosr/network"
 	"evosr/runner"
 	"evosr/space"
 	"evosr/supernet"
@@ -17,7 +18,7 @@ import (
 // testSupernet is a file of untrained weights.
 func testSupernet(t testing.TB, path string, scale int) *supernet.Supernet {
 	t.Helper()
-	sp := &space.Space{Scale: scale, Colors: 1, Widths: []int{8, 16}, Schemes: []space.Scheme{space.Block4}, Percents: []int{50},
+	sp := &space.Space{Scale: scale, Colors: 1, Widths: []int{8, 16}, Schemes: []network.Scheme{network.Block4}, Percents: []int{50},
 		Slots: []space.Slot{{Skip: true, Wide: []float64{2}}, {Skip: true, Lean: true}}}
 	net := supernet.New(sp, 3)
 	if err := net.Save(path, map[string]string{"data": "drawings"}); err != nil {

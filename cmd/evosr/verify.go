@@ -19,9 +19,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"evosr/imaging"
+	"evosr/network"
 	"evosr/onnx"
 	"evosr/onnx/opinion"
-	"evosr/space"
 	"evosr/sparse"
 	"evosr/supernet"
 )
@@ -116,8 +116,8 @@ type verification struct {
 	path    string // an ONNX file, or "" where the model is none
 	white   float32
 	program *sparse.Program
-	subnet  *space.Subnet // or
-	graph   *space.Graph
+	subnet  *network.Subnet // or
+	graph   *network.Graph
 	frame   size
 	src     []float32
 	ours    []float32

@@ -30,6 +30,7 @@ var floors = map[string]int{
 	"sparse":          1,
 	"onnx":            1,
 	"onnx/opinion":    1,
+	"network":         -1,
 	"space":           0,
 	"evolve":          0,
 	"imaging":         0,

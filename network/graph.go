@@ -1,4 +1,4 @@
-package space
+package network
 
 import (
 	"fmt"
@@ -140,11 +140,15 @@ type Node struct {
 	Value    float32 // of Pad with Zeros: what lies outside
 }
 
+// Picture, as an input of a Node, is the low-resolution picture.
+const Picture = -1
+
 // Graph is any network over planar pictures: what other people's networks
 // become. Nodes are in an order in which they can run; the last one's output is
 // the picture, Scale times as wide and high as the input, of as many Colors.
 type Graph struct {
 	Scale, Colors int
+	Genome        string // text of the genome that it was drawn by, "" for none
 	Nodes         []Node
 }
 
@@ -152,7 +156,7 @@ type Graph struct {
 // product of sizes overflows.
 const (
 	MaxNodes    = 1 << 12
-	MaxChannels = MaxWidth * MaxExpansion
+	MaxChannels = 1 << 12
 	MaxKernel   = 11
 	MaxScale    = 8
 	MaxPad      = 64
@@ -179,10 +183,10 @@ func (g *Graph) Channels() []int {
 // name, so that a graph from a file is safe to compile.
 func (g *Graph) Validate() error {
 	if g.Scale < 1 || g.Scale > MaxScale || g.Colors != 1 && g.Colors != 3 {
-		return fmt.Errorf("space: graph: scale %d and %d colors, want 1 to %d and 1 or 3", g.Scale, g.Colors, MaxScale)
+		return fmt.Errorf("network: graph: scale %d and %d colors, want 1 to %d and 1 or 3", g.Scale, g.Colors, MaxScale)
 	}
 	if len(g.Nodes) == 0 || len(g.Nodes) > MaxNodes {
-		return fmt.Errorf("space: graph: %d nodes, want 1 to %d", len(g.Nodes), MaxNodes)
+		return fmt.Errorf("network: graph: %d nodes, want 1 to %d", len(g.Nodes), MaxNodes)
 	}
 	names := make(map[string]bool, len(g.Nodes))
 	channels := make([]int, 0, len(g.Nodes))
@@ -195,7 +199,7 @@ func (g *Graph) Validate() error {
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
 		if n.Name == "" || names[n.Name] {
-			return fmt.Errorf("space: node %d: name %q, want one of its own", i, n.Name)
+			return fmt.Errorf("network: node %d: name %q, want one of its own", i, n.Name)
 		}
 		names[n.Name] = true
 		for _, j := range n.Inputs {
@@ -232,7 +236,7 @@ func (g *Graph) Validate() error {
 }
 
 func (n *Node) fault(what string, got, want any) error {
-	return fmt.Errorf("space: node %q (%v): %s is %v, want %v", n.Name, n.Op, what, got, want)
+	return fmt.Errorf("network: node %q (%v): %s is %v, want %v", n.Name, n.Op, what, got, want)
 }
 
 // inputs checks the number of inputs and everything that needs no channels.

@@ -1,12 +1,12 @@
-package space
+package network
 
 import "math"
 
-// patterns are the shared 3x3 shapes of the Pattern scheme, as bit sets over
+// shapes are the shared 3x3 shapes of the Pattern scheme, as bit sets over
 // (row*3+column): the centre with three neighbours, the 2x2 corners and the
 // T shapes, which PCONV (Ma et al., AAAI 2020, arXiv:1909.05073) found to be
 // what trained filters look like.
-var patterns = [8]uint16{
+var shapes = [8]uint16{
 	1<<4 | 1<<0 | 1<<1 | 1<<3, 1<<4 | 1<<1 | 1<<2 | 1<<5,
 	1<<4 | 1<<3 | 1<<6 | 1<<7, 1<<4 | 1<<5 | 1<<7 | 1<<8,
 	1<<4 | 1<<1 | 1<<3 | 1<<5, 1<<4 | 1<<7 | 1<<3 | 1<<5,
@@ -32,26 +32,28 @@ type Masker struct {
 // strongest; above, whole filters go where they are weakest.
 func (m *Masker) Mask(dst []uint8, w []float32, out, in, k int, p Prune) int {
 	if len(dst) != len(w) || len(w) != out*in*k*k {
-		panic("space: Mask: lengths differ")
+		panic("network: Mask: lengths differ")
 	}
-	keepPart := 1 - float64(p.Percent)/100
-	switch p.Scheme {
-	case Dense:
-		for i := range dst {
-			dst[i] = 1
-		}
-		return len(dst)
-	case Filter:
-		return m.rows(dst, w, out, in*k*k, min(out, round4(keepPart*float64(out))))
-	case Block2, Block4, Block8:
-		b := 2 << (p.Scheme - Block2)
-		return m.groups(dst, w, out, b, in*k*k, keepPart)
-	case Unstructured:
-		return m.groups(dst, w, out, 1, in*k*k, keepPart)
-	case Pattern:
-		return m.pattern(dst, w, out, in, keepPart)
+	return schemes[p.Scheme].prune(m, dst, w, out, in, k, 1-float64(p.Percent)/100)
+}
+
+func (m *Masker) dense(dst []uint8, _ []float32, _, _, _ int, _ float64) int {
+	for i := range dst {
+		dst[i] = 1
 	}
-	panic("space: Mask: unknown scheme " + p.Scheme.String())
+	return len(dst)
+}
+
+// filters prunes whole output channels, in fours.
+func (m *Masker) filters(dst []uint8, w []float32, out, in, k int, keep float64) int {
+	return m.rows(dst, w, out, in*k*k, min(out, Round4(keep*float64(out))))
+}
+
+// blocks prunes b output channels at one input position together.
+func blocks(b int) func(m *Masker, dst []uint8, w []float32, out, in, k int, keep float64) int {
+	return func(m *Masker, dst []uint8, w []float32, out, in, k int, keep float64) int {
+		return m.groups(dst, w, out, b, in*k*k, keep)
+	}
 }
 
 // rows prunes whole output channels, keeping the given number.
@@ -73,6 +75,10 @@ func (m *Masker) rows(dst []uint8, w []float32, out, cols, keep int) int {
 	}
 	return keep * cols
 }
+
+// Round4 rounds to the nearest multiple of 4, at least 4: the micro-kernels work
+// on four output channels at a time.
+func Round4(x float64) int { return max(4, int(x/4+0.5)*4) }
 
 // groups prunes b output channels at one input position together; part of the
 // groups stays.
@@ -100,8 +106,8 @@ func (m *Masker) groups(dst []uint8, w []float32, out, b, cols int, part float64
 	return kept
 }
 
-// pattern prunes 3x3 filters in groups of 4 output channels x 1 input channel.
-func (m *Masker) pattern(dst []uint8, w []float32, out, in int, part float64) int {
+// patterns prunes 3x3 filters in groups of 4 output channels x 1 input channel.
+func (m *Masker) patterns(dst []uint8, w []float32, out, in, _ int, part float64) int {
 	blocks := (out + 3) / 4
 	n := blocks * in
 	m.grow(n)
@@ -116,7 +122,7 @@ func (m *Masker) pattern(dst []uint8, w []float32, out, in int, part float64) in
 			}
 		}
 		best, kind := float32(-1), 0
-		for i, shape := range patterns {
+		for i, shape := range shapes {
 			var s float32
 			for t := range at {
 				if shape>>t&1 == 1 {
@@ -147,7 +153,7 @@ func (m *Masker) pattern(dst []uint8, w []float32, out, in int, part float64) in
 	m.best(keep)
 	clear(dst)
 	for i, g := range m.order {
-		shape := patterns[m.kinds[g]]
+		shape := shapes[m.kinds[g]]
 		switch {
 		case i < keep && strong == 1:
 			shape = 1<<9 - 1

@@ -1,17 +1,9 @@
-package space
+package network
 
-import (
-	"fmt"
-	"slices"
-	"strconv"
-	"strings"
-)
+import "fmt"
 
-// Sources of a layer's input other than another layer.
-const (
-	Picture = -1 // the low-resolution picture
-	None    = -2 // no layer: nothing is added
-)
+// None, as the Add of a Layer: nothing is added.
+const None = -2
 
 // Layer is one convolution (stride 1, same size out as in) with what follows
 // it: out = act(conv(input of Src) + Bias + output of Add).
@@ -28,6 +20,7 @@ type Layer struct {
 	Bias    []float32 // Out
 	Mask    []uint8   // as Weights: 1 keeps, 0 prunes; nil keeps all
 	Slope   []float32 // of ActPReLU: what negative values of a channel are multiplied by, Out; a leaky ReLU has equal ones
+	Learned bool      // the slopes are trained, not given as a leaky ReLU's
 }
 
 // Size is the number of weights of the dense layer, biases not counted.
@@ -51,7 +44,7 @@ func (l *Layer) Kept() int {
 // j of each Scale x Scale cell of color c) into the picture.
 type Subnet struct {
 	Scale, Colors int
-	Genome        Genome
+	Genome        string // text of the genome that it was drawn by, "" for none
 	Layers        []Layer
 }
 
@@ -60,7 +53,7 @@ func (s *Subnet) Params() int {
 	n := 0
 	for i := range s.Layers {
 		n += s.Layers[i].Kept() + s.Layers[i].Out
-		if s.LearnedSlopes(i) {
+		if s.Layers[i].Learned {
 			n += s.Layers[i].Out
 		}
 	}
@@ -81,10 +74,10 @@ func (s *Subnet) MACs() (kept, dense int) {
 // that a subnet from a file is safe to compile.
 func (s *Subnet) Validate() error {
 	if s.Scale < 2 || s.Scale > 4 || s.Colors != 1 && s.Colors != 3 {
-		return fmt.Errorf("space: subnet: scale %d and %d colors, want 2 to 4 and 1 or 3", s.Scale, s.Colors)
+		return fmt.Errorf("network: subnet: scale %d and %d colors, want 2 to 4 and 1 or 3", s.Scale, s.Colors)
 	}
 	if len(s.Layers) == 0 {
-		return fmt.Errorf("space: subnet: no layers")
+		return fmt.Errorf("network: subnet: no layers")
 	}
 	channels := func(i int) int {
 		if i == Picture {
@@ -95,13 +88,13 @@ func (s *Subnet) Validate() error {
 	for i := range s.Layers {
 		l := &s.Layers[i]
 		bad := func(what string, got, want any) error {
-			return fmt.Errorf("space: layer %d %q: %s is %v, want %v", i, l.Name, what, got, want)
+			return fmt.Errorf("network: layer %d %q: %s is %v, want %v", i, l.Name, what, got, want)
 		}
 		switch {
 		case l.Kernel != 1 && l.Kernel != 3 && l.Kernel != 5:
 			return bad("kernel", l.Kernel, "1, 3 or 5")
-		case l.In < 1 || l.In > MaxWidth*MaxExpansion || l.Out < 1 || l.Out > MaxWidth*MaxExpansion:
-			return bad("channels", [2]int{l.In, l.Out}, fmt.Sprintf("1 to %d", MaxWidth*MaxExpansion))
+		case l.In < 1 || l.In > MaxChannels || l.Out < 1 || l.Out > MaxChannels:
+			return bad("channels", [2]int{l.In, l.Out}, fmt.Sprintf("1 to %d", MaxChannels))
 		case l.Src < Picture || l.Src >= i:
 			return bad("source", l.Src, "an earlier layer")
 		case l.Add != None && (l.Add < 0 || l.Add >= i):
@@ -125,54 +118,49 @@ func (s *Subnet) Validate() error {
 		}
 	}
 	if got, want := s.Layers[len(s.Layers)-1].Out, s.Colors*s.Scale*s.Scale; got != want {
-		return fmt.Errorf("space: subnet: last layer has %d channels, want %d for scale %d", got, want, s.Scale)
+		return fmt.Errorf("network: subnet: last layer has %d channels, want %d for scale %d", got, want, s.Scale)
 	}
 	return nil
 }
 
-// Shape builds the layers of a genome without weights, biases or masks; slopes are
-// those that an activation has, or starts from. The genome must belong to the space
-// (Check).
-func (sp *Space) Shape(g Genome) *Subnet {
-	out := sp.Colors * sp.Scale * sp.Scale
-	s := &Subnet{Scale: sp.Scale, Colors: sp.Colors, Genome: g.Clone()}
-	var slope float32 // of the block
-	add := func(l Layer) int {
-		if l.Act == ActPReLU {
-			l.Slope = slices.Repeat([]float32{slope}, l.Out)
-		}
-		s.Layers = append(s.Layers, l)
-		return len(s.Layers) - 1
+// Graph is the subnet as a graph that shares its weights: a convolution for each
+// layer, then "NAME/add" and "NAME/ACTIVATION" as the layer has them, and "shuffle"
+// at the end. The slopes that are not learned become one.
+func (s *Subnet) Graph() *Graph {
+	g := &Graph{Scale: s.Scale, Colors: s.Colors, Genome: s.Genome}
+	at := make([]int, len(s.Layers)) // last node of a layer
+	add := func(n Node) int {
+		g.Nodes = append(g.Nodes, n)
+		return len(g.Nodes) - 1
 	}
-	skip := add(Layer{Name: "skip", In: sp.Colors, Out: out, Kernel: 5, Src: Picture, Add: None})
-	trunk := add(Layer{Name: "head", In: sp.Colors, Out: g.Width, Kernel: 3, Src: Picture, Add: None, Prune: g.Head})
-	for i, gene := range g.Slots {
-		w := g.Width
-		name := fmt.Sprintf("slot%d/", i+1)
-		e, r := Hidden(gene.Kind, w, gene.Expansion)
-		act := gene.Activation.Act()
-		slope, _ = gene.Activation.Slope()
-		switch gene.Kind {
-		case Wide:
-			a := add(Layer{Name: name + "expand", In: w, Out: e, Kernel: 1, Src: trunk, Add: None, Act: act, Prune: gene.Prune[0]})
-			b := add(Layer{Name: name + "reduce", In: e, Out: r, Kernel: 1, Src: a, Add: None, Prune: gene.Prune[1]})
-			trunk = add(Layer{Name: name + "conv", In: r, Out: w, Kernel: 3, Src: b, Add: trunk, Prune: gene.Prune[2]})
-		case Plain:
-			a := add(Layer{Name: name + "conv1", In: w, Out: e, Kernel: 3, Src: trunk, Add: None, Act: act, Prune: gene.Prune[0]})
-			trunk = add(Layer{Name: name + "conv2", In: e, Out: w, Kernel: 3, Src: a, Add: trunk, Prune: gene.Prune[1]})
-		case Lean:
-			trunk = add(Layer{Name: name + "conv", In: w, Out: w, Kernel: 3, Src: trunk, Add: None, Act: act, Prune: gene.Prune[0]})
+	from := func(layer int) int {
+		if layer == Picture {
+			return Picture
+		}
+		return at[layer]
+	}
+	for i := range s.Layers {
+		l := &s.Layers[i]
+		r := l.Kernel / 2
+		n := Node{
+			Name: l.Name, Op: OpConv, Inputs: []int{from(l.Src)}, Out: l.Out, Kernel: l.Kernel, Pad: [4]int{r, r, r, r},
+			Weights: l.Weights, Mask: l.Mask, Prune: l.Prune, Bias: l.Bias,
+		}
+		if l.Src == Picture {
+			n.Border = Edge
+		}
+		at[i] = add(n)
+		if l.Add != None {
+			at[i] = add(Node{Name: l.Name + "/add", Op: OpAdd, Inputs: []int{at[i], at[l.Add]}})
+		}
+		if l.Act != ActNone {
+			n := Node{Name: l.Name + "/" + l.Act.String(), Op: OpActivate, Inputs: []int{at[i]}, Act: l.Act, Slope: l.Slope}
+			if !l.Learned && len(l.Slope) > 0 {
+				n.Slope = l.Slope[:1]
+			}
+			at[i] = add(n)
 		}
 	}
-	add(Layer{Name: "tail", In: g.Width, Out: out, Kernel: 3, Src: trunk, Add: skip, Prune: g.Tail})
-	return s
-}
-
-// SlotOf says which slot of the genome, from 0, a layer is of, and what it is
-// called there: "slot3/conv" is slot 2 and "conv". Others are of no slot.
-func SlotOf(layer string) (slot int, rest string, ok bool) {
-	name, rest, ok := strings.Cut(layer, "/")
-	number, has := strings.CutPrefix(name, "slot")
-	n, err := strconv.Atoi(number)
-	return n - 1, rest, ok && has && err == nil && n >= 1
+	add(Node{Name: "shuffle", Op: OpShuffle, Inputs: []int{at[len(at)-1]}, Factor: s.Scale})
+	return g
 }

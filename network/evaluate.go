@@ -1,4 +1,4 @@
-package space
+package network
 
 import (
 	"math"
@@ -142,7 +142,7 @@ func (n *Node) value(c, y, x int, in []volume, channels int) float64 {
 	case OpPad:
 		return a.beyond(c, y-n.Pad[0], x-n.Pad[2], n.Border, float64(n.Value))
 	}
-	panic("space: Reference: unknown operation " + n.Op.String())
+	panic("network: Reference: unknown operation " + n.Op.String())
 }
 
 // Of is the activation's value at v, with the slope of a PReLU. ActClip, whose

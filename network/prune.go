@@ -1,4 +1,4 @@
-package space
+package network
 
 import "slices"
 
@@ -14,7 +14,7 @@ func (g *Graph) Prune(p Prune, ends bool) (pruned *Graph, layers []string) {
 	var masker Masker
 	for i := range out.Nodes {
 		n := &out.Nodes[i]
-		if _, groups := n.Inside(); n.Op != OpConv || groups != 1 || !ends && !inner[i] || p.Scheme == Pattern && n.Kernel != 3 {
+		if _, groups := n.Inside(); n.Op != OpConv || groups != 1 || !ends && !inner[i] || !p.Scheme.Prunes(n.Kernel) {
 			continue
 		}
 		in := len(n.Weights) / (n.Out * n.Kernel * n.Kernel)
