@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"evosr/internal/check"
-	"evosr/space"
 )
 
 // Nodes of the graph of small, by their index. Node 0 is the Pad of reach 2.
