@@ -70,7 +70,7 @@ func (o ours) load(model []byte, src []float32, s size, threads int) (*program, 
 	options := sparse.Options{Kernels: o.kernels, Threads: threads}
 	var p *sparse.Program
 	if net, err := m.Subnet(); err == nil {
-		p, err = sparse.Compile(net, options)
+		p, err = sparse.Compile(net.Graph(), options)
 		if err != nil {
 			return nil, err
 		}
@@ -79,7 +79,7 @@ func (o ours) load(model []byte, src []float32, s size, threads int) (*program, 
 		if err != nil {
 			return nil, err
 		}
-		if p, err = sparse.CompileGraph(g, options); err != nil {
+		if p, err = sparse.Compile(g, options); err != nil {
 			return nil, err
 		}
 	}

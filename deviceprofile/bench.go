@@ -176,7 +176,7 @@ func randomSubnet(sp *space.Space, g space.Genome) *network.Subnet {
 type own struct{ threads int }
 
 func (o own) prepare(t *timed, net *network.Subnet) error {
-	p, err := sparse.Compile(net, sparse.Options{Threads: o.threads})
+	p, err := sparse.Compile(net.Graph(), sparse.Options{Threads: o.threads})
 	if err != nil {
 		return fmt.Errorf("deviceprofile: %w", err)
 	}

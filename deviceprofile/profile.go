@@ -130,7 +130,7 @@ func (p *Profile) PredictLayers(layers []sparse.LayerInfo, w, h int) []float64 {
 // the fastest kernels has the same layers when those are the device's, as
 // Compiled tells.
 func (p *Profile) Layers(net *network.Subnet) ([]sparse.LayerInfo, error) {
-	prog, err := sparse.Compile(net, sparse.Options{Kernels: p.kernels(), Threads: 1})
+	prog, err := sparse.Compile(net.Graph(), sparse.Options{Kernels: p.kernels(), Threads: 1})
 	if err != nil {
 		return nil, fmt.Errorf("deviceprofile: %w", err)
 	}

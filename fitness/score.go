@@ -242,7 +242,7 @@ func (j *job) compile() error {
 		}
 	}
 	var err error
-	if j.prog, err = sparse.Compile(j.subnet, sparse.Options{Kernels: s.o.Kernels, Threads: 1}); err != nil {
+	if j.prog, err = sparse.Compile(j.subnet.Graph(), sparse.Options{Kernels: s.o.Kernels, Threads: 1}); err != nil {
 		return err
 	}
 	w, h := s.o.Width, s.o.Height
@@ -277,7 +277,7 @@ func (j *job) tune(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	prog, err := sparse.Compile(better, sparse.Options{Kernels: s.o.Kernels, Threads: 1})
+	prog, err := sparse.Compile(better.Graph(), sparse.Options{Kernels: s.o.Kernels, Threads: 1})
 	if err != nil {
 		return err
 	}
@@ -288,7 +288,7 @@ func (j *job) tune(ctx context.Context) error {
 
 // memory is what a frame takes with as many threads as the profile has.
 func (s *Scorer) memory(net *network.Subnet) (int64, error) {
-	prog, err := sparse.Compile(net, sparse.Options{Kernels: s.o.Kernels, Threads: s.profile.Threads})
+	prog, err := sparse.Compile(net.Graph(), sparse.Options{Kernels: s.o.Kernels, Threads: s.profile.Threads})
 	if err != nil {
 		return 0, err
 	}

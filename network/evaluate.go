@@ -103,15 +103,6 @@ func (n *Node) evaluate(out *volume, in []volume) {
 // input.
 func (n *Node) value(c, y, x int, in []volume, channels int) float64 {
 	a := &in[0]
-	pick := func(list []float32, none float64) float64 {
-		switch len(list) {
-		case 0:
-			return none
-		case 1:
-			return float64(list[0])
-		}
-		return float64(list[c])
-	}
 	switch n.Op {
 	case OpAdd, OpSub, OpMul, OpMax:
 		p, q := *a.at(min(c, a.c-1), y, x), *in[1].at(min(c, in[1].c-1), y, x)
@@ -124,25 +115,35 @@ func (n *Node) value(c, y, x int, in []volume, channels int) float64 {
 			return p * q
 		}
 		return max(p, q)
-	case OpAffine:
-		return *a.at(c, y, x)*pick(n.Gain, 1) + pick(n.Bias, 0)
-	case OpActivate:
-		if v := *a.at(c, y, x); n.Act == ActClip {
-			return min(max(v, float64(n.Lo)), float64(n.Hi))
-		} else {
-			return n.Act.Of(v, pick(n.Slope, 0))
-		}
+	case OpAffine, OpActivate:
+		return n.at(c, *a.at(c, y, x))
 	case OpShuffle:
 		f := n.Factor
-		from := c*f*f + y%f*f + x%f
-		if n.DCR {
-			from = (y%f*f+x%f)*channels + c
-		}
-		return *a.at(from, y/f, x/f)
+		return *a.at(n.shuffled(c, y%f*f+x%f, channels), y/f, x/f)
 	case OpPad:
 		return a.beyond(c, y-n.Pad[0], x-n.Pad[2], n.Border, float64(n.Value))
 	}
 	panic("network: Reference: unknown operation " + n.Op.String())
+}
+
+// at is what an OpActivate or OpAffine makes of value v of channel c.
+func (n *Node) at(c int, v float64) float64 {
+	one := func(list []float32, none float64) float64 {
+		switch len(list) {
+		case 0:
+			return none
+		case 1:
+			return float64(list[0])
+		}
+		return float64(list[c])
+	}
+	switch {
+	case n.Op == OpAffine:
+		return v*one(n.Gain, 1) + one(n.Bias, 0)
+	case n.Act == ActClip:
+		return min(max(v, float64(n.Lo)), float64(n.Hi))
+	}
+	return n.Act.Of(v, one(n.Slope, 0))
 }
 
 // Of is the activation's value at v, with the slope of a PReLU. ActClip, whose

@@ -122,6 +122,7 @@ type Node struct {
 	Weights []float32
 	Mask    []uint8
 	Prune   Prune
+	Origin  Origin    // Conv, Deconv: what Eliminate found
 	Bias    []float32 // Conv, Deconv: Out or none; Affine: as Gain
 
 	Act    Act       // of Activate
@@ -452,7 +453,10 @@ func (g *Graph) Params() int {
 	sum := 0
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
-		sum += n.Kept() + len(n.Bias) + len(n.Slope) + len(n.Gain)
+		sum += n.Kept() + len(n.Bias) + len(n.Gain)
+		if len(n.Slope) > 1 { // one is a leaky ReLU's, which is given
+			sum += len(n.Slope)
+		}
 	}
 	return sum
 }

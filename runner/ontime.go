@@ -178,7 +178,7 @@ func (r *run) timePoint(p Point) (Latency, error) {
 	if err != nil {
 		return Latency{}, err
 	}
-	prog, err := sparse.Compile(net, sparse.Options{Threads: r.profile.Threads})
+	prog, err := sparse.Compile(net.Graph(), sparse.Options{Threads: r.profile.Threads})
 	if err != nil {
 		return Latency{}, err
 	}
@@ -211,7 +211,7 @@ func (r *run) elsewhere(net *network.Subnet, prog *sparse.Program) ([]DeviceLate
 
 // timeOn measures a network on this machine as a profile of it says.
 func timeOn(p *deviceprofile.Profile, net *network.Subnet, w, h, runs int) (Latency, error) {
-	prog, err := sparse.Compile(net, sparse.Options{Threads: p.Threads})
+	prog, err := sparse.Compile(net.Graph(), sparse.Options{Threads: p.Threads})
 	if err != nil {
 		return Latency{}, err
 	}

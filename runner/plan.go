@@ -277,7 +277,7 @@ func scoreTime(ctx context.Context, cfg *configs.Config, m *gauge) (float64, err
 		if net, err = refit(net); err != nil {
 			return 0, err
 		}
-		prog, err := sparse.Compile(net, sparse.Options{Threads: 1})
+		prog, err := sparse.Compile(net.Graph(), sparse.Options{Threads: 1})
 		if err != nil {
 			return 0, err
 		}

@@ -78,7 +78,7 @@ func (p *probe) score(net *supernet.Supernet, g space.Genome) (float64, error) {
 
 // subnet is the mean PSNR of a network on the validation crops, dB.
 func (p *probe) subnet(sub *network.Subnet) (float64, error) {
-	prog, err := sparse.Compile(sub, sparse.Options{})
+	prog, err := sparse.Compile(sub.Graph(), sparse.Options{})
 	if err != nil {
 		return 0, err
 	}

@@ -171,7 +171,7 @@ func (k *ranking) cost(g space.Genome) (Ranked, error) {
 	if err != nil {
 		return Ranked{}, err
 	}
-	prog, err := sparse.Compile(sub, sparse.Options{Threads: 1})
+	prog, err := sparse.Compile(sub.Graph(), sparse.Options{Threads: 1})
 	if err != nil {
 		return Ranked{}, err
 	}

@@ -239,7 +239,7 @@ func (j *joinery) finish(ctx context.Context, c choice, tell func(what string, p
 	if err != nil {
 		return "", err
 	}
-	prog, err := sparse.Compile(tuned, sparse.Options{Threads: j.profile.Threads})
+	prog, err := sparse.Compile(tuned.Graph(), sparse.Options{Threads: j.profile.Threads})
 	if err != nil {
 		return "", err
 	}

@@ -79,7 +79,7 @@ func BenchmarkUpscale(b *testing.B) {
 			subnet := randomize(sp.Shape(g), rng)
 			for _, threads := range []int{1, 2} {
 				b.Run(fmt.Sprintf("%s/%v@%d/threads=%d", net.name, prune.Scheme, prune.Percent, threads), func(b *testing.B) {
-					p, err := Compile(subnet, Options{Threads: threads})
+					p, err := Compile(subnet.Graph(), Options{Threads: threads})
 					if err != nil {
 						b.Fatal(err)
 					}
@@ -121,7 +121,7 @@ func BenchmarkThreads(b *testing.B) {
 			var programs [2]*Program
 			var seen [2]Observation
 			for i := range programs {
-				p, err := Compile(subnet, Options{Threads: i + 1})
+				p, err := Compile(subnet.Graph(), Options{Threads: i + 1})
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -170,7 +170,7 @@ func BenchmarkPublished(b *testing.B) {
 	}{{"fsrcnn", fsrcnn(rng, 4, 44, 12, 4)}, {"espcn", espcn(rng, 4, 64, 32)}, {"ecbsr", ecbsr(rng, 4, 4, 16)}, {"imdn", imdn(rng, 2, 12, 6)}} {
 		for _, threads := range []int{1, 2} {
 			b.Run(fmt.Sprintf("%s/threads=%d", net.name, threads), func(b *testing.B) {
-				p, err := CompileGraph(net.g, Options{Threads: threads})
+				p, err := Compile(net.g, Options{Threads: threads})
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -215,7 +215,7 @@ func BenchmarkActivations(b *testing.B) {
 			for i := range acts {
 				block.Activation = acts[i]
 				g := space.Genome{Width: 24, Slots: []space.Gene{block, block, block, block}}
-				p, err := Compile(randomize((&space.Space{Scale: 4, Colors: 1}).Shape(g), rng), Options{Threads: 1})
+				p, err := Compile(randomize((&space.Space{Scale: 4, Colors: 1}).Shape(g), rng).Graph(), Options{Threads: 1})
 				if err != nil {
 					b.Fatal(err)
 				}

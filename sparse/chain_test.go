@@ -110,15 +110,15 @@ func TestOrder(t *testing.T) {
 	block := network.Prune{Scheme: network.Block4, Percent: 75}
 	g := space.Genome{Width: 32, Slots: []space.Gene{{Kind: space.Wide, Expansion: 4, Prune: [3]network.Prune{block, block, {}}}}}
 	net := randomize(general(2, 1).Shape(g), check.Rand(t))
-	small, from := eliminate(net)
-	loose := lowerSubnet(small, from)
+	small := sketchOf(net.Graph().Eliminate())
+	loose := small.lower()
 	table := tables["avx512"]
 	layers, _ := loose.order(&table)
 	if layers != 1 {
 		t.Fatalf("%d layers are in a new order, want the expansion", layers)
 	}
 	i := slices.IndexFunc(loose.layers, func(l layer) bool { return l.name == "slot1/expand" })
-	was := table.choose(&lowerSubnet(small, from).layers[i]).cost
+	was := table.choose(&small.lower().layers[i]).cost
 	if now := table.choose(&loose.layers[i]).cost; now >= was {
 		t.Errorf("a cost of %.0f, %.0f without an order", now, was)
 	}

@@ -138,7 +138,7 @@ func union(l *layer, first, n int) int {
 func (c *costs) describe(l *layer) (LayerInfo, cut) {
 	info := LayerInfo{
 		Name: l.name, Op: l.op.String(), In: l.in, Out: l.out, Kernel: l.kernel, Scheme: l.prune.Scheme.String(),
-		Density: l.source.density, DenseMACs: l.source.dense,
+		Density: l.origin.Density, DenseMACs: l.origin.Weights,
 		ReLU: l.act == network.ActReLU, Act: l.act.String(), Residual: len(l.reads) > 1,
 	}
 	if l.op != network.OpConv {
@@ -157,7 +157,7 @@ func (c *costs) describe(l *layer) (LayerInfo, cut) {
 		}
 		unpruned = min(unpruned, c.winograd.price(l.in, l.out))
 	}
-	info.Speedup = unpruned * float64(l.source.dense) / float64(len(l.weights)) / cost
+	info.Speedup = unpruned * float64(l.origin.Weights) / float64(len(l.weights)) / cost
 	info.Pays, info.Cost = info.Speedup >= 1.05, cost
 	if info.Method == MethodWinograd {
 		const pointsOfTile, pixelsOfTile = 36, 16

@@ -21,7 +21,7 @@ func layerNamed(p *Program, name string) (LayerInfo, bool) {
 
 func compile(t *testing.T, net *network.Subnet) *Program {
 	t.Helper()
-	p, err := Compile(net, Options{Threads: 1})
+	p, err := Compile(net.Graph(), Options{Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestEliminate(t *testing.T) {
 		{"and through a slope, unless it is 0", func(n *network.Subnet) {
 			wipe(&n.Layers[conv1], 2, 5, 6)
 			n.Layers[conv1].Bias[5], n.Layers[conv1].Bias[6] = -1, -1
-			n.Layers[conv1].Act, n.Layers[conv1].Slope = network.ActPReLU, []float32{.1, .2, .3, .4, .5, .6, 0, .8}
+			n.Layers[conv1].Act, n.Layers[conv1].Learned, n.Layers[conv1].Slope = network.ActPReLU, true, []float32{.1, .2, .3, .4, .5, .6, 0, .8}
 		}, nil, [3]int{6, 8, 7}},
 		{"a positive bias lives", func(n *network.Subnet) {
 			wipe(&n.Layers[conv1], 2, 5)
@@ -119,7 +119,7 @@ func TestEliminate(t *testing.T) {
 		}, []string{"head"}, [3]int{8, 0, 6}},
 		{"a tail of nothing leaves the skip", func(n *network.Subnet) {
 			wipe(&n.Layers[tail], 0, 1, 2, 3)
-		}, []string{"head", "slot1/conv1", "slot2/conv2"}, [3]int{0, 0, 2}},
+		}, []string{"head", "slot1/conv1", "slot2/conv2", "tail"}, [3]int{0, 0, 1}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -136,7 +136,7 @@ func TestEliminate(t *testing.T) {
 			if got := [3]int{c.Out, h.Out, len(p.Layers())}; got != tt.shape {
 				t.Errorf("conv1 and head have %d and %d outputs in %d layers, want %v", got[0], got[1], got[2], tt.shape)
 			}
-			if err := p.Subnet().Validate(); err != nil {
+			if err := p.Graph().Validate(); err != nil {
 				t.Error(err)
 			}
 			src := picture(rng, 11*7)
@@ -219,7 +219,7 @@ func TestChoose(t *testing.T) {
 		} {
 			l := network.Layer{In: 64, Out: 64, Kernel: 3, Prune: tt.prune}
 			net := randomize(&network.Subnet{Layers: []network.Layer{l}}, rng)
-			if info, _ := table.describe(&lowerSubnet(net, []source{{dense: 1}}).layers[0]); !slices.Contains(tt.want, info.B) {
+			if info, _ := table.describe(lone(&net.Layers[0])); !slices.Contains(tt.want, info.B) {
 				t.Errorf("%s: %v gets blocks of %d, want %v", name, tt.prune, info.B, tt.want)
 			}
 		}

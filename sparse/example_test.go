@@ -9,12 +9,12 @@ import (
 
 // A network that doubles a picture by nearest neighbours: one convolution with
 // four outputs that copy, and a pixel shuffle.
-func ExampleCompileGraph() {
+func ExampleCompile() {
 	g := &network.Graph{Scale: 2, Colors: 1, Nodes: []network.Node{
 		{Name: "copy", Op: network.OpConv, Inputs: []int{network.Picture}, Out: 4, Kernel: 1, Weights: []float32{1, 1, 1, 1}},
 		{Name: "shuffle", Op: network.OpShuffle, Inputs: []int{0}, Factor: 2},
 	}}
-	p, err := sparse.CompileGraph(g, sparse.Options{Threads: 1})
+	p, err := sparse.Compile(g, sparse.Options{Threads: 1})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"evosr/internal/half"
+	"evosr/network"
 )
 
 // A program file (.evosr) holds the network as passes that know no device left
@@ -18,24 +19,25 @@ import (
 //
 //	bytes  what
 //	8      magic: 89 'E' 'V' 'O' 'S' 'R' 0D 0A
-//	4      version: 1 for a subnet, 2 for a graph
+//	4      version: 3; older ones are read
 //	4      CRC-32C of everything from byte 24 on
 //	8      number of bytes from byte 24 on
 //
 //	1      type of the weights: 0 float32, 1 float16
-//	1      scale, 2 to 4 (a graph's 1 to 8)
+//	1      scale, 1 to 8
 //	1      colors, 1 or 3
 //	1      0
-//	8 8 8  of a subnet only, before elimination: parameters, kept MACs, dense MACs a pixel
+//	8 8 8  before elimination: parameters, kept MACs, dense MACs a pixel; not in version 2
 //	4      entries of metadata, then for each, keys ascending: key, value
-//	4      layers or nodes, then each: see file_subnet.go and file_graph.go
+//	4      nodes, then each: see file_graph.go; version 1 has layers, see file_layers.go
 //
 // Equal programs give equal bytes: a mask that keeps everything is not written,
 // and the decoder refuses what the encoder would write otherwise.
 const (
 	magic         = "\x89EVOSR\r\n"
-	versionSubnet = 1
-	versionGraph  = 2
+	versionLayers = 1 // of our own networks alone
+	versionGraph  = 2 // of any, before elimination
+	version       = 3
 	headBytes     = 24
 
 	typeFloat32 = 0
@@ -46,7 +48,6 @@ const (
 const (
 	maxText    = 1 << 20 // bytes of a name, key or value
 	maxEntries = 1 << 12 // of metadata
-	maxLayers  = 1 << 10
 	maxFile    = 1 << 30
 	spareBytes = 48 << 20 // memory for expanded weights beyond 4 times the file
 )
@@ -57,12 +58,9 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // Half.
 func Encode(w io.Writer, p *Program) error {
 	e := &encoder{buf: make([]byte, headBytes), half: p.c.half}
-	version := uint32(versionSubnet)
 	e.put(e.weightType(), byte(p.c.net.scale), byte(p.c.net.colors), 0)
-	if p.c.subnet != nil {
-		for _, n := range []int{p.c.params, p.c.kept, p.c.dense} {
-			e.uint64(uint64(n))
-		}
+	for _, n := range []int{p.c.params, p.c.kept, p.c.dense} {
+		e.uint64(uint64(n))
 	}
 	keys := make([]string, 0, len(p.meta))
 	for k := range p.meta {
@@ -77,12 +75,7 @@ func Encode(w io.Writer, p *Program) error {
 		e.text("metadata", k)
 		e.text("metadata", p.meta[k])
 	}
-	if p.c.subnet != nil {
-		e.subnet(p.c.subnet, p.c.net)
-	} else {
-		version = versionGraph
-		e.graph(p.c.graph)
-	}
+	e.graph(p.c.graph)
 	if e.err == nil && len(e.buf) > maxFile {
 		e.fail("%d bytes, want at most %d", len(e.buf), maxFile)
 	}
@@ -191,7 +184,7 @@ func DecodeFor(r io.Reader, o Options) (*Program, error) {
 }
 
 func decode(r io.Reader) (*compiled, map[string]string, error) {
-	version, data, err := readFile(r)
+	format, data, err := readFile(r)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -202,7 +195,7 @@ func decode(r io.Reader) (*compiled, map[string]string, error) {
 	}
 	d.half = types == typeFloat16
 	var counts [3]int
-	if version == versionSubnet {
+	if format != versionGraph {
 		counts = [3]int{d.count(), d.count(), d.count()}
 	}
 	meta := map[string]string{}
@@ -215,22 +208,32 @@ func decode(r io.Reader) (*compiled, map[string]string, error) {
 		last = key
 		meta[key] = d.text()
 	}
-	var c *compiled
-	if version == versionSubnet {
-		c = d.subnet(int(scale), int(colors))
-		c.params, c.kept, c.dense = counts[0], counts[1], counts[2]
+	g := &network.Graph{Scale: int(scale), Colors: int(colors), Genome: meta["genome"]}
+	if format == versionLayers {
+		d.layers(g)
 	} else {
-		c = d.graph(int(scale), int(colors))
+		d.graph(g, format)
+	}
+	if d.err == nil && len(d.data) > 0 {
+		d.fail("%d bytes after the last node, want none", len(d.data))
+	}
+	if d.err == nil {
+		d.err = g.Validate()
 	}
 	if d.err != nil {
 		return nil, nil, d.err
 	}
-	c.half = d.half
-	return c, meta, nil
+	c := &compiled{params: counts[0], kept: counts[1], dense: counts[2], half: d.half}
+	if format == versionGraph {
+		c.params = g.Params()
+		c.kept, c.dense = g.MACs()
+		g = g.Eliminate()
+	}
+	return c.reduce(g, int(d.budget/16)), meta, nil
 }
 
 // readFile checks the head and the checksum, and returns what follows.
-func readFile(r io.Reader) (version uint32, data []byte, err error) {
+func readFile(r io.Reader) (format uint32, data []byte, err error) {
 	var head [headBytes]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return 0, nil, fmt.Errorf("shorter than its head of %d bytes: %w", headBytes, err)
@@ -239,8 +242,8 @@ func readFile(r io.Reader) (version uint32, data []byte, err error) {
 		return 0, nil, fmt.Errorf("starts with %q, want %q", head[:8], magic)
 	}
 	b := binary.LittleEndian
-	if version = b.Uint32(head[8:]); version != versionSubnet && version != versionGraph {
-		return 0, nil, fmt.Errorf("version %d, want %d or %d", version, versionSubnet, versionGraph)
+	if format = b.Uint32(head[8:]); format < versionLayers || format > version {
+		return 0, nil, fmt.Errorf("version %d, want %d to %d", format, versionLayers, version)
 	}
 	size := b.Uint64(head[16:])
 	if size > maxFile {
@@ -266,7 +269,7 @@ func readFile(r io.Reader) (version uint32, data []byte, err error) {
 	if got, want := crc32.Checksum(data, castagnoli), b.Uint32(head[12:]); got != want {
 		return 0, nil, fmt.Errorf("checksum %08x, want %08x: the file is damaged", got, want)
 	}
-	return version, data, nil
+	return format, data, nil
 }
 
 // decoder takes values off the front of data. After the first fault it returns

@@ -19,6 +19,7 @@ import (
 //	4 4 4    output channels, groups, first channel
 //	4 4 4 8  lowest and highest value, value outside (float32), parameter of the cubic (float64)
 //	1 1 2    scheme, pruned percent, 0
+//	8 8      of a convolution before elimination: weights, density (float64); zeros as it is; not in version 2
 //	4 ...    inputs: number, then indices of nodes; -1 the picture
 //	4 ...    weights: number; the mask when flagged and the kept weights as in a layer
 //	4 ...    biases, float32: number, values
@@ -65,6 +66,8 @@ func (e *encoder) graph(g *network.Graph) {
 		e.float(n.Value)
 		e.uint64(math.Float64bits(n.CubicA))
 		e.put(byte(n.Prune.Scheme), byte(n.Prune.Percent), 0, 0)
+		e.uint64(uint64(n.Origin.Weights))
+		e.uint64(math.Float64bits(n.Origin.Density))
 		e.uint32(uint32(len(n.Inputs)))
 		for _, j := range n.Inputs {
 			e.uint32(uint32(int32(j)))
@@ -81,32 +84,21 @@ func (e *encoder) graph(g *network.Graph) {
 	}
 }
 
-// graph reads all nodes and runs the passes that no device matters for.
-func (d *decoder) graph(scale, colors int) *compiled {
-	g := &network.Graph{Scale: scale, Colors: colors}
+// graph reads all nodes.
+func (d *decoder) graph(g *network.Graph, format uint32) {
 	for range d.size("nodes", network.MaxNodes, nodeHead) {
 		if !d.allow("nodes", 0, 512) { // a Node itself, for each pass
 			break
 		}
-		n := d.node()
+		n := d.node(format)
 		if d.err != nil {
 			break
 		}
 		g.Nodes = append(g.Nodes, n)
 	}
-	if d.err == nil && len(d.data) > 0 {
-		d.fail("%d bytes after the last node, want none", len(d.data))
-	}
-	if d.err == nil {
-		d.err = g.Validate()
-	}
-	if d.err != nil {
-		return &compiled{}
-	}
-	return reduce(g, int(d.budget/16))
 }
 
-func (d *decoder) node() (n network.Node) {
+func (d *decoder) node(format uint32) (n network.Node) {
 	n.Name = d.text()
 	b := d.take(16)
 	if b == nil {
@@ -133,11 +125,14 @@ func (d *decoder) node() (n network.Node) {
 	if b = d.take(4); b == nil {
 		return n
 	}
-	if int(b[0]) >= len(network.Schemes()) || b[1] > 100 || b[2] != 0 || b[3] != 0 {
+	if !network.Scheme(b[0]).Known() || b[1] > 100 || b[2] != 0 || b[3] != 0 {
 		d.fail("node %q: scheme %d, %d percent", n.Name, b[0], b[1])
 		return n
 	}
 	n.Prune = network.Prune{Scheme: network.Scheme(b[0]), Percent: int(b[1])}
+	if format > versionGraph {
+		n.Origin = d.origin(n.Name)
+	}
 	inputs := d.size("inputs of node "+n.Name, network.MaxChannels, 4)
 	if !d.allow(n.Name, 0, 16*int64(inputs)) {
 		return n
@@ -160,4 +155,13 @@ func (d *decoder) node() (n network.Node) {
 		}
 	}
 	return n
+}
+
+// origin reads what a convolution was before elimination.
+func (d *decoder) origin(name string) network.Origin {
+	o := network.Origin{Weights: d.count(), Density: math.Float64frombits(d.uint64())}
+	if !(o.Density >= 0 && o.Density <= 1) {
+		d.fail("%q: density %v, want 0 to 1", name, o.Density)
+	}
+	return o
 }

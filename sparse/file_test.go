@@ -9,6 +9,8 @@ import (
 	"math"
 	"math/bits"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -22,7 +24,7 @@ import (
 func sampleFile(t testing.TB, rng *rand.Rand) (*Program, []byte) {
 	t.Helper()
 	sp := general(2, 1)
-	p, err := Compile(randomize(sp.Shape(sp.Random(rng)), rng), Options{Threads: 1})
+	p, err := Compile(randomize(sp.Shape(sp.Random(rng)), rng).Graph(), Options{Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +94,7 @@ func TestDecodeRefuses(t *testing.T) {
 		t.Errorf("a PNG file says %v", err)
 	}
 	p, _ := sampleFile(t, rng)
-	p.c.subnet.Layers[0].Bias[0] = float32(math.NaN())
+	p.c.graph.Nodes[0].Bias[0] = float32(math.NaN())
 	if err := Encode(io.Discard, p); err == nil {
 		t.Error("a NaN was written")
 	}
@@ -105,8 +107,8 @@ func reseal(file []byte) []byte {
 	}
 	file = slices.Clone(file)
 	copy(file, magic)
-	if v := binary.LittleEndian.Uint32(file[8:]); v != versionGraph {
-		binary.LittleEndian.PutUint32(file[8:], versionSubnet)
+	if v := binary.LittleEndian.Uint32(file[8:]); v < versionLayers || v > version {
+		binary.LittleEndian.PutUint32(file[8:], versionLayers)
 	}
 	binary.LittleEndian.PutUint32(file[12:], crc32.Checksum(file[headBytes:], castagnoli))
 	binary.LittleEndian.PutUint64(file[16:], uint64(len(file)-headBytes))
@@ -120,7 +122,7 @@ func oneLayer(mask []byte) []byte {
 	f := make([]byte, headBytes)
 	f = append(f, 0, 2, 1, 0)
 	f = append(f, make([]byte, 24)...)
-	f = b.AppendUint32(b.AppendUint32(b.AppendUint32(f, 0), 1), 0) // no metadata, one layer, no name
+	f = append(b.AppendUint32(b.AppendUint32(b.AppendUint32(f, 0), 1), 1), 'a') // no metadata, one layer, its name
 	f = b.AppendUint32(b.AppendUint32(f, 1), 4)
 	flags := byte(0)
 	if mask != nil {
@@ -200,6 +202,59 @@ func TestDecodeMemory(t *testing.T) {
 	}
 }
 
+// TestDecodeOld: files of older versions give the pictures that they gave.
+func TestDecodeOld(t *testing.T) {
+	for _, tt := range []struct {
+		file        string
+		params      int
+		kept, dense int
+		genome      string
+		values      [4]float32 // of the output, at 0, 101, 200 and 251
+	}{
+		{file: "version1.evosr", params: 2676, kept: 2596, dense: 3020, genome: "w8;head;wide2=block4@50,dense,filter@50;plain1:prelu;lean:silu;skip;tail=unstructured@25",
+			values: [4]float32{0.17804404, -1.0675149, -0.02565366, -0.19227758}},
+		{file: "version2.evosr", params: 286, kept: 206, dense: 206, values: [4]float32{-0.0043165158, 0.030647652, -0.26653683, -0.32873827}},
+	} {
+		file, err := os.ReadFile(filepath.Join("testdata", tt.file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := DecodeFor(bytes.NewReader(file), Options{Threads: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		if kept, dense := p.MACs(); p.Params() != tt.params || kept != tt.kept || dense != tt.dense || p.Graph().Genome != tt.genome {
+			t.Errorf("%s: %d parameters, %d of %d MACs, genome %q", tt.file, p.Params(), kept, dense, p.Graph().Genome)
+		}
+		src, dst := make([]float32, 9*7), make([]float32, 4*9*7)
+		for i := range src {
+			src[i] = float32(i*37%64) / 64
+		}
+		if err := p.Upscale(dst, src, 9, 7); err != nil {
+			t.Fatal(err)
+		}
+		near(t, []float32{dst[0], dst[101], dst[200], dst[251]}, tt.values[:])
+		want, err := p.Graph().Reference(src, 9, 7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		near(t, dst, want)
+		var again bytes.Buffer
+		if err := Encode(&again, p); err != nil {
+			t.Fatal(err)
+		}
+		q, err := DecodeFor(&again, Options{Threads: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer q.Close()
+		if !slices.Equal(p.Layers(), q.Layers()) {
+			t.Errorf("%s: written again it has layers\n%+v, want\n%+v", tt.file, q.Layers(), p.Layers())
+		}
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	rng := rand.New(rand.NewPCG(7, 7))
 	for range 4 {
@@ -228,7 +283,7 @@ func FuzzDecode(f *testing.F) {
 			if err := Encode(&again, p); err != nil {
 				t.Fatal(err)
 			}
-			if !bytes.Equal(again.Bytes(), file) {
+			if binary.LittleEndian.Uint32(file[8:]) == version && !bytes.Equal(again.Bytes(), file) {
 				t.Fatal("encoding the decoded program gives other bytes")
 			}
 			src := make([]float32, p.Colors()*3*2)
@@ -243,7 +298,7 @@ func FuzzDecode(f *testing.F) {
 // graphFile is the program file of a graph, with float16 weights if asked for.
 func graphFile(t testing.TB, g *network.Graph, halved bool) (*Program, []byte) {
 	t.Helper()
-	p, err := CompileGraph(g, Options{Threads: 1})
+	p, err := Compile(g, Options{Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -361,7 +416,7 @@ func TestHalf(t *testing.T) {
 	}
 	big := espcn(rng, 2, 4, 4)
 	big.Nodes[0].Weights[7] = 1e5
-	r, err := CompileGraph(big, Options{Threads: 1})
+	r, err := Compile(big, Options{Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

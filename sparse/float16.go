@@ -24,33 +24,20 @@ func (p *Program) Half() (q *Program, loss float64, err error) {
 		}
 		return to, nil
 	}
-	var c *compiled
-	if net := p.c.subnet; net != nil {
-		to := *net
-		to.Layers = slices.Clone(net.Layers)
-		from := make([]source, len(to.Layers))
-		for i := range to.Layers {
-			if to.Layers[i].Weights, err = round(to.Layers[i].Name, to.Layers[i].Weights); err != nil {
-				return nil, 0, err
-			}
-			from[i] = p.c.net.layers[i].source
+	to := *p.c.graph
+	to.Nodes = slices.Clone(to.Nodes)
+	for i := range to.Nodes {
+		n := &to.Nodes[i]
+		if n.Mask == nil && len(n.Weights) > 0 && slices.Contains(n.Weights, 0) {
+			n.Mask = n.KeptMask() // what only now becomes zero is no pruned weight
 		}
-		c = &compiled{subnet: &to, net: lowerSubnet(&to, from), params: p.c.params, kept: p.c.kept, dense: p.c.dense}
-		c.passes = slices.DeleteFunc(p.Passes(), func(x Pass) bool { return x.Name != "eliminate" && x.Name != "sink" })
-	} else {
-		to := *p.c.graph
-		to.Nodes = slices.Clone(to.Nodes)
-		for i := range to.Nodes {
-			n := &to.Nodes[i]
-			if n.Mask == nil && len(n.Weights) > 0 && slices.Contains(n.Weights, 0) {
-				n.Mask = keptOf(n.Weights, nil) // what only now becomes zero is no pruned weight
-			}
-			if n.Weights, err = round(n.Name, n.Weights); err != nil {
-				return nil, 0, err
-			}
+		if n.Weights, err = round(n.Name, n.Weights); err != nil {
+			return nil, 0, err
 		}
-		c = reduce(&to, maxMade)
 	}
+	c := &compiled{params: p.c.params, kept: p.c.kept, dense: p.c.dense}
+	c.passes = slices.DeleteFunc(p.Passes(), func(x Pass) bool { return x.Name != "eliminate" })
+	c.reduce(&to, maxMade)
 	c.half = true
 	q, err = finish(c, Options{Kernels: p.c.set, Threads: p.c.threads, MaxBytes: p.c.maxBytes})
 	if err != nil {

@@ -172,7 +172,7 @@ func coarseConv(e *editor, n *sketchNode, in, f int, dcr bool) (sketchNode, bool
 	to.Pad = [4]int{radius, radius, radius, radius}
 	to.Weights, to.Mask = make([]float32, ins*outs*side*side), make([]uint8, ins*outs*side*side)
 	to.Bias = slices.Repeat(n.Bias, f*f)
-	to.source.dense *= f * f
+	to.Origin.Weights *= f * f
 	perGroup := in / groups
 	for o := range n.Out {
 		for c := range perGroup {
@@ -260,7 +260,7 @@ func permute(e *editor, from int, list []int, name string) (at int, ok bool) {
 	if !e.afford(size) {
 		return 0, false
 	}
-	n := sketchNode{source: source{dense: len(list), density: 1}, Node: network.Node{
+	n := sketchNode{Node: network.Node{Origin: network.Origin{Weights: len(list), Density: 1},
 		Name: name + "/order", Op: network.OpConv, Inputs: []int{from}, Out: len(list), Kernel: 1,
 		Weights: make([]float32, size), Mask: make([]uint8, size), Bias: make([]float32, len(list)),
 	}}

@@ -24,7 +24,7 @@ func TestGrouped(t *testing.T) {
 		} {
 			l := network.Layer{In: 32, Out: 30, Kernel: 3, Prune: tt.prune}
 			net := randomize(&network.Subnet{Layers: []network.Layer{l}}, rng)
-			info, k := table.describe(&lowerSubnet(net, []source{{dense: 1}}).layers[0])
+			info, k := table.describe(lone(&net.Layers[0]))
 			if want := tt.grouped && table.grouped != nil; want != (info.Grouped > 0) {
 				t.Errorf("%s, %v: %d grouped blocks, want any: %v", name, tt.prune, info.Grouped, want)
 			}

@@ -28,11 +28,11 @@ func TestLargeOutputs(t *testing.T) {
 		w, h    int
 		run     bool
 	}{
-		{"wide 16x8 x2", func(o Options) (*Program, error) { return Compile(wide(2, 16, 8), o) }, 1920, 1080, false},
-		{"wide 32x16 x4", func(o Options) (*Program, error) { return Compile(wide(4, 32, 16), o) }, 960, 540, false},
-		{"wide 32x16 x2", func(o Options) (*Program, error) { return Compile(wide(2, 32, 16), o) }, 1920, 1080, false},
-		{"fsrcnn x4", func(o Options) (*Program, error) { return CompileGraph(fsrcnn(rng, 4, 44, 12, 4), o) }, 960, 540, true},
-		{"espcn x2", func(o Options) (*Program, error) { return CompileGraph(espcn(rng, 2, 64, 32), o) }, 1920, 1080, false},
+		{"wide 16x8 x2", func(o Options) (*Program, error) { return Compile(wide(2, 16, 8).Graph(), o) }, 1920, 1080, false},
+		{"wide 32x16 x4", func(o Options) (*Program, error) { return Compile(wide(4, 32, 16).Graph(), o) }, 960, 540, false},
+		{"wide 32x16 x2", func(o Options) (*Program, error) { return Compile(wide(2, 32, 16).Graph(), o) }, 1920, 1080, false},
+		{"fsrcnn x4", func(o Options) (*Program, error) { return Compile(fsrcnn(rng, 4, 44, 12, 4), o) }, 960, 540, true},
+		{"espcn x2", func(o Options) (*Program, error) { return Compile(espcn(rng, 2, 64, 32), o) }, 1920, 1080, false},
 	} {
 		for _, threads := range []int{1, 2, 4} {
 			p, err := tt.compile(Options{Threads: threads})

@@ -34,7 +34,7 @@ type layer struct {
 	bias    []float32 // of a convolution: out; of Affine: out or nil
 	gain    []float32 // of Affine: out or nil
 	prune   network.Prune
-	source  source
+	origin  network.Origin
 
 	act   network.Act
 	slope []float32 // of PReLU: out
@@ -54,30 +54,6 @@ type read struct {
 
 // zeroPicture is the picture with zeros around it.
 const zeroPicture = -3
-
-// source is what is remembered of a layer as the network had it.
-type source struct {
-	dense   int // weights, kept or not
-	density float64
-}
-
-// fromSubnet takes a subnet as it is. Nothing is copied.
-func lowerSubnet(net *network.Subnet, from []source) *lowered {
-	out := &lowered{scale: net.Scale, colors: net.Colors, factor: net.Scale}
-	for i := range net.Layers {
-		l := &net.Layers[i]
-		to := layer{
-			name: l.Name, op: network.OpConv, in: l.In, out: l.Out, kernel: l.Kernel, groups: 1, prune: l.Prune, source: from[i],
-			weights: l.Weights, mask: l.Mask, bias: l.Bias, act: l.Act, slope: l.Slope,
-			reads: []read{{layer: l.Src, channels: l.In, reach: l.Kernel / 2}},
-		}
-		if l.Add >= 0 {
-			to.reads = append(to.reads, read{layer: l.Add, channels: l.Out})
-		}
-		out.layers = append(out.layers, to)
-	}
-	return out
-}
 
 // readers lists for every layer the layers that read it.
 func (n *lowered) readers() [][]int {

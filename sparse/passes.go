@@ -18,15 +18,19 @@ func (c *compiled) pass(name, format string, args ...any) {
 }
 
 // eliminated tells what elimination took.
-func (c *compiled) eliminated(was, is *network.Subnet) {
-	channels := func(net *network.Subnet) (n int) {
-		for i := range net.Layers {
-			n += net.Layers[i].Out
+func (c *compiled) eliminated(was, is *network.Graph) {
+	count := func(g *network.Graph) (convolutions, channels int) {
+		for i := range g.Nodes {
+			if op := g.Nodes[i].Op; op == network.OpConv || op == network.OpDeconv {
+				convolutions++
+				channels += g.Nodes[i].Out
+			}
 		}
-		return n
+		return convolutions, channels
 	}
-	c.pass("eliminate", "%d of %d layers and %d of %d channels are dead or only pass on",
-		len(was.Layers)-len(is.Layers), len(was.Layers), channels(was)-channels(is), channels(was))
+	n, channels := count(was)
+	left, kept := count(is)
+	c.pass("eliminate", "%d of %d convolutions and %d of %d channels are dead or only pass on", n-left, n, channels-kept, channels)
 }
 
 // chosen tells what the passes for the device did.

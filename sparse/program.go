@@ -22,7 +22,7 @@ const (
 	defaultMaxBytes = 4 << 30 // activations of one picture
 )
 
-// Options say for what a subnet is compiled.
+// Options say for what a network is compiled.
 type Options struct {
 	Kernels  *kernel.Set // nil for the fastest of this processor
 	Threads  int         // 0 for GOMAXPROCS, at most MaxThreads
@@ -32,8 +32,7 @@ type Options struct {
 // compiled is what clones share: everything that does not change after
 // Compile, and the plans.
 type compiled struct {
-	subnet      *network.Subnet    // what was compiled, dead channels removed; nil for a graph
-	graph       *network.Graph     // what was compiled; nil for a subnet
+	graph       *network.Graph     // what was compiled, dead channels removed
 	net         *lowered           // what runs
 	passes      []Pass             // what was done
 	info        []LayerInfo        // of net's layers
@@ -41,8 +40,8 @@ type compiled struct {
 	chained     []bool             // of net's layers: the next one computes it, too; nil: none
 	transformed []*kernel.Winograd // of net's layers, nil where lists are faster
 	half        bool               // weights were rounded to float16, and are written so
-	params      int                // of the subnet or graph as it was given
-	kept, dense int                // MACs of the subnet or graph as it was given
+	params      int                // of the network as it was given
+	kept, dense int                // MACs of the network as it was given
 	set         *kernel.Set
 	threads     int
 	maxBytes    int64
@@ -51,7 +50,7 @@ type compiled struct {
 	plans []*plan // the last sizes, newest last
 }
 
-// Program is a compiled subnet. It serves one goroutine at a time.
+// Program is a compiled network. It serves one goroutine at a time.
 type Program struct {
 	c           *compiled
 	meta        map[string]string
@@ -63,28 +62,6 @@ type Program struct {
 
 // ErrInUse says that two goroutines ran one Program, or one ran a closed one.
 var ErrInUse = errors.New("sparse: program: in use by another goroutine or closed, want a Clone for each")
-
-// Compile prepares net for this CPU. Nothing of net is kept.
-func Compile(net *network.Subnet, o Options) (*Program, error) {
-	if err := net.Validate(); err != nil {
-		return nil, fmt.Errorf("sparse: %w", err)
-	}
-	c := &compiled{params: net.Params()}
-	c.kept, c.dense = net.MACs()
-	small, from := eliminate(net)
-	c.eliminated(net, small)
-	small, moved := sink(small, from)
-	c.pass("sink", "%d of %d layers moved beside their only reader", moved, len(small.Layers))
-	c.subnet, c.net = small, lowerSubnet(small, from)
-	p, err := finish(c, o)
-	if err != nil {
-		return nil, err
-	}
-	if net.Genome != "" {
-		p.meta["genome"] = net.Genome
-	}
-	return p, nil
-}
 
 // finish runs the passes that depend on the device.
 func finish(c *compiled, o Options) (*Program, error) {
@@ -165,19 +142,15 @@ func (p *Program) Threads() int { return p.c.threads }
 // Kernels names the instruction set of the kernels in use.
 func (p *Program) Kernels() string { return p.c.set.Name }
 
-// Params counts the kept weights and the biases of the subnet.
+// Params counts the kept weights and the biases of the network.
 func (p *Program) Params() int { return p.c.params }
 
-// MACs counts multiplications of the subnet per low-resolution pixel: those of
+// MACs counts multiplications of the network per low-resolution pixel: those of
 // kept weights, and those of all weights.
 func (p *Program) MACs() (kept, dense int) { return p.c.kept, p.c.dense }
 
-// Subnet returns the network that runs, dead channels removed, or nil for a
-// program that was made from a Graph. Do not change it.
-func (p *Program) Subnet() *network.Subnet { return p.c.subnet }
-
-// Graph returns the graph that was compiled, or nil for a program that was made
-// from a Subnet. Do not change it.
+// Graph returns the network that was compiled, dead channels removed. Do not
+// change it.
 func (p *Program) Graph() *network.Graph { return p.c.graph }
 
 // Reach bounds how many rows away a pixel of the input changes the output, in
@@ -205,7 +178,7 @@ func (p *Program) SetMeta(meta map[string]string) {
 	}
 }
 
-// LayerInfo says what became of one layer of the subnet.
+// LayerInfo says what became of one layer of the network.
 type LayerInfo struct {
 	Name            string
 	Op              string  // "conv" or what else it does, as network.Op has it
@@ -214,13 +187,13 @@ type LayerInfo struct {
 	Method          string  // MethodLists or MethodWinograd, for pictures that are not too narrow; "" where it is no convolution
 	B               int     // output channels that most micro-kernels compute together
 	Scheme          string  // as pruned, e.g. "block4"
-	Density         float64 // kept weights / all weights of the subnet's layer
+	Density         float64 // kept weights / all weights of the network's layer
 	Blocks          [4]int  // micro-kernels of 1, 2, 4 and 8 output channels
 	BlockTaps       [4]int  // list entries summed over them
 	Grouped         int     // of Blocks[2]: those whose entries have weights only for the channels that keep them; they are counted by channels fed, three as four
 	Taps            int     // list entries, all blocks
 	MACs            int     // multiplications per pixel that run, fill-up zeros included; Winograd's are of transformed values
-	DenseMACs       int     // multiplications per pixel of the subnet's layer unpruned
+	DenseMACs       int     // multiplications per pixel of the network's layer unpruned
 	ReLU, Residual  bool
 	Local           bool    // the output is not kept beyond a band of rows
 	Chained         bool    // the next layer computes this one in strips that stay in the first-level cache; its time is the next layer's

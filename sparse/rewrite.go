@@ -136,12 +136,12 @@ func (s *spread) at(o, i, j, c, dy, dx int) int {
 }
 
 // node makes the convolution.
-func (s *spread) node(name string, from int, border network.Border, of source) sketchNode {
+func (s *spread) node(name string, from int, border network.Border, of network.Origin) sketchNode {
 	r := s.radius
 	if r == 0 {
 		border = network.Zeros
 	}
-	return sketchNode{source: of, Node: network.Node{
+	return sketchNode{Node: network.Node{Origin: of,
 		Name: name, Op: network.OpConv, Inputs: []int{from}, Out: s.out * s.factor * s.factor, Kernel: 2*r + 1, Groups: s.groups,
 		Pad: [4]int{r, r, r, r}, Border: border, Weights: s.weights, Mask: s.mask, Bias: s.bias,
 	}}
@@ -196,7 +196,7 @@ func deconvolve(e *editor, n sketchNode, _ int) int {
 		to.bias = append(to.bias, slices.Repeat([]float32{b}, s*s)...)
 	}
 	e.changes++
-	conv := to.node(n.Name, n.Inputs[0], network.Zeros, n.source)
+	conv := to.node(n.Name, n.Inputs[0], network.Zeros, n.Origin)
 	conv.Prune = n.Prune
 	return e.add(shuffle(n.Name+"/shuffle", e.add(conv), s))
 }
@@ -251,7 +251,7 @@ func interpolate(e *editor, n sketchNode, _ int) int {
 	}
 	to.bias = make([]float32, c*f*f)
 	e.changes++
-	return e.add(shuffle(n.Name+"/shuffle", e.add(to.node(n.Name, n.Inputs[0], network.Edge, source{dense: kept, density: 1})), f))
+	return e.add(shuffle(n.Name+"/shuffle", e.add(to.node(n.Name, n.Inputs[0], network.Edge, network.Origin{Weights: kept, Density: 1})), f))
 }
 
 // broadcast reads a single channel instead of copies of it, where all readers

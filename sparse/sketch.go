@@ -17,8 +17,7 @@ type sketch struct {
 
 type sketchNode struct {
 	network.Node
-	source source // of the convolution that it comes from
-	puts   int    // channels that it puts out
+	puts int // channels that it puts out
 }
 
 // sketchOf takes a graph as it is; it shares all weights.
@@ -27,12 +26,14 @@ func sketchOf(g *network.Graph) *sketch {
 	for _, n := range g.Nodes {
 		to := sketchNode{Node: n}
 		if n.Op == network.OpConv || n.Op == network.OpDeconv {
-			to.Mask = keptOf(n.Weights, n.Mask)
+			to.Mask = n.KeptMask()
 			kept := 0
 			for _, m := range to.Mask {
 				kept += int(m)
 			}
-			to.source = source{dense: len(n.Weights), density: float64(kept) / float64(len(n.Weights))}
+			if n.Origin.Weights == 0 {
+				to.Origin = network.Origin{Weights: len(n.Weights), Density: float64(kept) / float64(len(n.Weights))}
+			}
 		}
 		s.add(to)
 	}
@@ -170,9 +171,4 @@ func (s *sketch) live() *sketch {
 		out.output = place[s.output]
 	}
 	return out
-}
-
-// keptOf is keptMask of weights that are no Layer's.
-func keptOf(weights []float32, mask []uint8) []uint8 {
-	return keptMask(&network.Layer{Weights: weights, Mask: mask})
 }

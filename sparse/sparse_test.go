@@ -22,7 +22,7 @@ func randomize(net *network.Subnet, rng *rand.Rand) *network.Subnet {
 		for j := range l.Weights {
 			l.Weights[j] = float32(rng.NormFloat64() / math.Sqrt(float64(l.In*l.Kernel*l.Kernel)))
 		}
-		if l.Slope = nil; l.Act == network.ActPReLU {
+		if l.Slope, l.Learned = nil, l.Act == network.ActPReLU; l.Act == network.ActPReLU {
 			for range l.Out {
 				l.Slope = append(l.Slope, rng.Float32())
 			}
@@ -108,7 +108,7 @@ func picture(rng *rand.Rand, n int) []float32 {
 // upscale compiles and runs once.
 func upscale(t *testing.T, net *network.Subnet, src []float32, w, h int, o Options) []float32 {
 	t.Helper()
-	p, err := Compile(net, o)
+	p, err := Compile(net.Graph(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,6 +118,14 @@ func upscale(t *testing.T, net *network.Subnet, src []float32, w, h int, o Optio
 		t.Fatal(err)
 	}
 	return dst
+}
+
+// lone is a layer as the compiler would get it, of no network.
+func lone(l *network.Layer) *layer {
+	return &layer{
+		name: l.Name, op: network.OpConv, in: l.In, out: l.Out, kernel: l.Kernel, groups: 1, weights: l.Weights, mask: l.Mask, bias: l.Bias, act: l.Act, prune: l.Prune,
+		reads: []read{{layer: network.Picture, channels: l.In, reach: l.Kernel / 2}}, origin: network.Origin{Weights: 1},
+	}
 }
 
 func near(t *testing.T, got, want []float32) {
@@ -208,7 +216,7 @@ func TestManyBands(t *testing.T) {
 		src := picture(rng, w*h)
 		one := upscale(t, net, src, w, h, Options{Threads: 1})
 		near(t, one, dense(net, src, w, h))
-		p, err := Compile(net, Options{Threads: 6})
+		p, err := Compile(net.Graph(), Options{Threads: 6})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -233,7 +241,7 @@ func TestSizes(t *testing.T) {
 	rng := check.Rand(t)
 	sp := general(3, 3)
 	net := randomize(sp.Shape(sp.Largest()), rng)
-	p, err := Compile(net, Options{Threads: 2})
+	p, err := Compile(net.Graph(), Options{Threads: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,7 +261,7 @@ func TestRefusals(t *testing.T) {
 	rng := check.Rand(t)
 	sp := general(2, 1)
 	net := randomize(sp.Shape(sp.Largest()), rng)
-	p, err := Compile(net, Options{Threads: 1, MaxBytes: 1 << 20})
+	p, err := Compile(net.Graph(), Options{Threads: 1, MaxBytes: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -288,12 +296,12 @@ func TestRefusals(t *testing.T) {
 		t.Error("offsets beyond 31 bits were planned")
 	}
 	for _, o := range []Options{{Threads: -1}, {Threads: MaxThreads + 1}, {MaxBytes: -1}} {
-		if _, err := Compile(net, o); err == nil {
+		if _, err := Compile(net.Graph(), o); err == nil {
 			t.Errorf("Compile took %+v", o)
 		}
 	}
 	net.Layers[1].Src = 5
-	if _, err := Compile(net, Options{}); err == nil {
+	if _, err := Compile(net.Graph(), Options{}); err == nil {
 		t.Error("Compile took a layer that reads a later one")
 	}
 }
@@ -301,7 +309,7 @@ func TestRefusals(t *testing.T) {
 func TestNoAllocation(t *testing.T) {
 	rng := check.Rand(t)
 	sp := general(2, 1)
-	p, err := Compile(randomize(sp.Shape(sp.Largest()), rng), Options{Threads: 2})
+	p, err := Compile(randomize(sp.Shape(sp.Largest()), rng).Graph(), Options{Threads: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -322,7 +330,7 @@ func TestNoAllocation(t *testing.T) {
 func TestCloneAndClose(t *testing.T) {
 	rng := check.Rand(t)
 	sp := general(2, 1)
-	p, err := Compile(randomize(sp.Shape(sp.Largest()), rng), Options{Threads: 2})
+	p, err := Compile(randomize(sp.Shape(sp.Largest()), rng).Graph(), Options{Threads: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

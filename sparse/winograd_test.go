@@ -27,7 +27,7 @@ func TestWinogradWhere(t *testing.T) {
 			{network.Prune{Scheme: network.Block4, Percent: 90}, false},
 		} {
 			g := space.Genome{Width: 16, Slots: []space.Gene{{Kind: space.Plain, Expansion: 1, Prune: [3]network.Prune{tt.prune, tt.prune}}, {}, {}}}
-			p, err := Compile(randomize(sp.Shape(g), rng), Options{Kernels: set})
+			p, err := Compile(randomize(sp.Shape(g), rng).Graph(), Options{Kernels: set})
 			if err != nil {
 				t.Fatal(err)
 			}

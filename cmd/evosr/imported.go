@@ -70,9 +70,9 @@ func (n *imported) compile(threads int) (*sparse.Program, error) {
 	var p *sparse.Program
 	var err error
 	if n.subnet != nil {
-		p, err = sparse.Compile(n.subnet, sparse.Options{Threads: threads})
+		p, err = sparse.Compile(n.subnet.Graph(), sparse.Options{Threads: threads})
 	} else {
-		p, err = sparse.CompileGraph(n.graph, sparse.Options{Threads: threads})
+		p, err = sparse.Compile(n.graph, sparse.Options{Threads: threads})
 	}
 	if err != nil {
 		return nil, dataf("model %s: %w", n.path, err)

@@ -154,7 +154,7 @@ func testNet(t testing.TB, scale int) *network.Subnet {
 func models(t testing.TB, dir string, scale int) {
 	t.Helper()
 	net := testNet(t, scale)
-	p, err := sparse.Compile(net, sparse.Options{Threads: 1})
+	p, err := sparse.Compile(net.Graph(), sparse.Options{Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

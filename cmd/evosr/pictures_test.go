@@ -103,7 +103,7 @@ func TestStrips(t *testing.T) {
 			}
 		}
 	}
-	luma, err := sparse.Compile(net, sparse.Options{Threads: 2})
+	luma, err := sparse.Compile(net.Graph(), sparse.Options{Threads: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestStrips(t *testing.T) {
 	conv := network.Node{Name: "conv", Op: network.OpConv, Inputs: []int{network.Picture}, Out: 12, Kernel: 5, Pad: [4]int{2, 2, 2, 2}, Weights: make([]float32, 12*3*25)}
 	check.Fill(rng, conv.Weights)
 	shuffle := network.Node{Name: "shuffle", Op: network.OpShuffle, Inputs: []int{0}, Factor: 2}
-	rgb, err := sparse.CompileGraph(&network.Graph{Scale: 2, Colors: 3, Nodes: []network.Node{conv, shuffle}}, sparse.Options{Threads: 2})
+	rgb, err := sparse.Compile(&network.Graph{Scale: 2, Colors: 3, Nodes: []network.Node{conv, shuffle}}, sparse.Options{Threads: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,24 +12,34 @@ import (
 // would need more stays as it is and runs slower.
 const maxMade = 1 << 26
 
-// CompileGraph prepares any network for this CPU. Nothing of g is changed; its
+// Compile prepares a network for this CPU. Nothing of g is changed; its
 // weights are shared, so do not change them while the Program is in use.
 //
 // Networks that can be brought to layers of the picture's size with a pixel
 // shuffle at their end run in bands of rows; others, such as those with strides
 // or with global reach, run layer by layer over whole planes.
-func CompileGraph(g *network.Graph, o Options) (*Program, error) {
+func Compile(g *network.Graph, o Options) (*Program, error) {
 	if err := g.Validate(); err != nil {
 		return nil, fmt.Errorf("sparse: %w", err)
 	}
-	return finish(reduce(g, maxMade), o)
+	c := &compiled{params: g.Params()}
+	c.kept, c.dense = g.MACs()
+	small := g.Eliminate()
+	c.eliminated(g, small)
+	p, err := finish(c.reduce(small, maxMade), o)
+	if err != nil {
+		return nil, err
+	}
+	if g.Genome != "" {
+		p.meta["genome"] = g.Genome
+	}
+	return p, nil
 }
 
-// reduce runs the passes that no device matters for. They may make as many new
-// weights as budget says.
-func reduce(g *network.Graph, budget int) *compiled {
-	c := &compiled{graph: g, params: g.Params()}
-	c.kept, c.dense = g.MACs()
+// reduce runs the passes over g that no device matters for. They may make as
+// many new weights as budget says.
+func (c *compiled) reduce(g *network.Graph, budget int) *compiled {
+	c.graph = g
 	s := sketchOf(g).live()
 	s.budget = &budget
 	changed := make([]int, len(rewrites))
@@ -276,7 +286,7 @@ func (b *builder) convolution(l *layer, n *sketchNode) {
 		r.layer = network.Picture
 	}
 	r.reach = slices.Max(n.Pad[:])
-	l.name, l.op, l.in, l.kernel, l.prune, l.source = n.Name, network.OpConv, r.channels, n.Kernel, n.Prune, n.source
+	l.name, l.op, l.in, l.kernel, l.prune, l.origin = n.Name, network.OpConv, r.channels, n.Kernel, n.Prune, n.Origin
 	l.reads = []read{r}
 	if l.bias = n.Bias; len(l.bias) == 0 {
 		l.bias = make([]float32, l.out)

@@ -187,7 +187,7 @@ func twoStages(rng *rand.Rand) *network.Graph {
 // holds compiles g and holds it to its definition, on some threads.
 func holds(t *testing.T, g *network.Graph, w, h int, o Options) *Program {
 	t.Helper()
-	p, err := CompileGraph(g, o)
+	p, err := Compile(g, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -338,7 +338,7 @@ func TestRandomNetworks(t *testing.T) {
 		if !one.c.net.planes {
 			bands++
 		}
-		many, err := CompileGraph(g, Options{Kernels: set, Threads: 4})
+		many, err := Compile(g, Options{Kernels: set, Threads: 4})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -366,10 +366,10 @@ func TestGraphRefusals(t *testing.T) {
 	rng := check.Rand(t)
 	g := espcn(rng, 2, 8, 8)
 	g.Nodes[2].Inputs[0] = 5
-	if _, err := CompileGraph(g, Options{}); err == nil || !strings.Contains(err.Error(), `"conv2"`) {
+	if _, err := Compile(g, Options{}); err == nil || !strings.Contains(err.Error(), `"conv2"`) {
 		t.Errorf("a node that reads a later one gives %v", err)
 	}
-	p, err := CompileGraph(attention(rng, 2, 8), Options{Threads: 1})
+	p, err := Compile(attention(rng, 2, 8), Options{Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -387,7 +387,7 @@ func TestGraphRefusals(t *testing.T) {
 func TestGraphAllocation(t *testing.T) {
 	rng := check.Rand(t)
 	for _, g := range []*network.Graph{fsrcnn(rng, 2, 12, 5, 1), attention(rng, 2, 8), imdn(rng, 2, 16, 1)} {
-		p, err := CompileGraph(g, Options{Threads: 2})
+		p, err := Compile(g, Options{Threads: 2})
 		if err != nil {
 			t.Fatal(err)
 		}
