@@ -17,7 +17,7 @@ import (
 
 // tiny is a network of every operator of ours that takes no time.
 func tiny() *subject {
-	return &subject{name: "tiny", what: "one wide block", shape: func() *network.Subnet { return wdsr(8, 1) }}
+	return &subject{name: "tiny", what: "one wide block", shape: func() *network.Graph { return wdsr(8, 1) }}
 }
 
 func small(rivals ...rival) *bench {

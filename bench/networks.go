@@ -21,7 +21,7 @@ type subject struct {
 
 	// One of them, without weights, all dense: layers of ours, or a graph of
 	// somebody else's operators.
-	shape func() *network.Subnet
+	shape func() *network.Graph
 	graph func() *network.Graph
 }
 
@@ -30,8 +30,8 @@ type subject struct {
 // and the frame rate of the paper's network.
 func networks() []subject {
 	return []subject{
-		{name: "wdsr-16x8", gmac: 2.25, what: "WDSR-B-like, RGB x4: 16 channels, 8 wide blocks of expansion 4", shape: func() *network.Subnet { return wdsr(16, 8) }},
-		{name: "wdsr-32x16", gmac: 14.0, what: "WDSR-B-like, RGB x4: 32 channels, 16 wide blocks of expansion 4", shape: func() *network.Subnet { return wdsr(32, 16) }},
+		{name: "wdsr-16x8", gmac: 2.25, what: "WDSR-B-like, RGB x4: 16 channels, 8 wide blocks of expansion 4", shape: func() *network.Graph { return wdsr(16, 8) }},
+		{name: "wdsr-32x16", gmac: 14.0, what: "WDSR-B-like, RGB x4: 32 channels, 16 wide blocks of expansion 4", shape: func() *network.Graph { return wdsr(32, 16) }},
 		{name: "fsrcnn", gmac: 0.72, what: "FSRCNN(56, 12, 4), luma x4: 5x5, PReLU, transposed convolution 9x9", graph: fsrcnn},
 		{name: "espcn", gmac: 1.42, what: "ESPCN, luma x4: 5x5 1-64, 3x3 64-32, 3x3 32-16, tanh", graph: espcn},
 		{name: "ecbsr-m4c16", gmac: 0.67, what: "ECBSR-M4C16 as deployed, luma x4: 3x3 1-16, four 16-16, 16-16, PReLU", graph: ecbsr},
@@ -68,7 +68,7 @@ func variants() []variant {
 	return list
 }
 
-func wdsr(width, blocks int) *network.Subnet {
+func wdsr(width, blocks int) *network.Graph {
 	sp := &space.Space{Scale: 4, Colors: 3}
 	g := space.Genome{Width: width}
 	for range blocks {
@@ -77,7 +77,7 @@ func wdsr(width, blocks int) *network.Subnet {
 	return sp.Shape(g)
 }
 
-func searched() *network.Subnet {
+func searched() *network.Graph {
 	sp := &space.Space{Scale: 4, Colors: 1}
 	g := space.Genome{Width: 28}
 	for _, expansion := range []float64{3, 4, 4, 5, 3, 4, 6, 3, 4, 4} {
@@ -86,7 +86,7 @@ func searched() *network.Subnet {
 	return sp.Shape(g)
 }
 
-func plain() *network.Subnet {
+func plain() *network.Graph {
 	const width, scale, colors = 32, 4, 3
 	channels := []int{colors}
 	for range 7 {
@@ -96,7 +96,7 @@ func plain() *network.Subnet {
 }
 
 // chain makes convolutions one after another, with ReLU between them.
-func chain(scale, colors int, kernels, channels []int) *network.Subnet {
+func chain(scale, colors int, kernels, channels []int) *network.Graph {
 	net := &network.Subnet{Scale: scale, Colors: colors}
 	for i, k := range kernels {
 		l := network.Layer{
@@ -125,7 +125,7 @@ func (n *subject) random() *rand.Rand {
 // build draws a subnet's weights and prunes them by magnitude. Their variance
 // keeps values near those of the picture through all layers, however pruned, so
 // that differences between runtimes mean something.
-func (n *subject) build(v variant) *network.Subnet {
+func (n *subject) build(v variant) *network.Graph {
 	rng := n.random()
 	net := n.shape()
 	var masker network.Masker

@@ -149,7 +149,7 @@ func (c *Config) spaceProblems() []problem {
 		what, rest, _ := strings.Cut(strings.TrimPrefix(e.Error(), "space: "), ": ")
 		p := problem{paths: []string{paths[what]}, text: rest}
 		if paths[what] == "" { // "slot 3": its lists may be the section's
-			p = problem{[]string{"space.slots", "space.wide", "space.plain", "space.skip", "space.lean", "space.activations"}, what + ": " + rest}
+			p = problem{append([]string{"space.slots"}, slotPaths()...), what + ": " + rest}
 		}
 		if !slices.ContainsFunc(list, func(q problem) bool { return q.paths[0] == p.paths[0] && sameButSlot(q.text, p.text) }) {
 			list = append(list, p)
@@ -179,4 +179,13 @@ func (c *Config) Validate() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// slotPaths are the keys that say what every slot may hold.
+func slotPaths() []string {
+	var list []string
+	for _, name := range slotKeys() {
+		list = append(list, "space."+name)
+	}
+	return list
 }

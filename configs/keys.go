@@ -3,6 +3,8 @@ package configs
 import (
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"evosr/network"
 	"evosr/space"
@@ -47,6 +49,7 @@ type (
 	aims     []string // objectives
 	wholes   []int    // whole numbers
 	reals    []float64
+	once     []float64 // of a kind of block without expansions: whether it is allowed
 )
 
 const maxList = 64 // entries of a list
@@ -62,9 +65,25 @@ func wordsOf[T fmt.Stringer](rows []T) []string {
 	return list
 }
 
+// blockKeys are the keys of the kinds of blocks.
+func blockKeys() []key {
+	var list []key
+	for _, kind := range space.Widest() {
+		k := key{section: "space", name: kind.String(), value: strconv.FormatBool(len(kind.Usual()) > 0), doc: fmt.Sprintf("a slot may hold %s", kind.Doc()),
+			field: func(d *draft) any { return (*once)(&d.alike.Blocks[kind]) }}
+		if kind.Expands() {
+			k.value, k.lo, k.hi = flow(kind.Usual(), decimal), 0.5, space.MaxExpansion
+			k.field = func(d *draft) any { return (*reals)(&d.alike.Blocks[kind]) }
+			k.doc = fmt.Sprintf("expansions of a %v block (%s): hidden channels / trunk width", kind, kind.Doc())
+		}
+		list = append(list, k)
+	}
+	return list
+}
+
 // keys is the table, in the order in which a config is written.
 func keys() []key {
-	return []key{
+	return slices.Concat([]key{
 		{name: "seed", value: "1", field: func(d *draft) any { return &d.Seed },
 			doc: "every random number of the run follows from it"},
 		{name: "threads", value: "0", lo: 0, hi: 256, field: func(d *draft) any { return &d.Threads },
@@ -95,16 +114,11 @@ func keys() []key {
 			doc: "trunk channels to choose from, ascending multiples of 4"},
 		{section: "space", name: "skip", value: "true", field: func(d *draft) any { return &d.alike.Skip },
 			doc: "a slot may be left out"},
-		{section: "space", name: "wide", value: "[2, 4, 6]", lo: 0.5, hi: space.MaxExpansion, field: func(d *draft) any { return (*reals)(&d.alike.Wide) },
-			doc: "expansions of a wide block (1x1, 1x1, 3x3): hidden channels / trunk width"},
-		{section: "space", name: "plain", value: "[1, 2]", lo: 0.5, hi: space.MaxExpansion, field: func(d *draft) any { return (*reals)(&d.alike.Plain) },
-			doc: "expansions of a plain block (3x3, 3x3): hidden channels / trunk width"},
-		{section: "space", name: "lean", value: "true", field: func(d *draft) any { return &d.alike.Lean },
-			doc: "a slot may hold a single 3x3"},
+	}, blockKeys(), []key{
 		{section: "space", name: "activations", value: "[relu]", words: wordsOf(space.Activations()), field: func(d *draft) any { return &d.alike.Activations },
 			doc: "of a block, those of the largest and the smallest network first: relu, leaky (slope 0.1), prelu (learned slopes), silu"},
 		{section: "space", name: "slots", value: "6", lo: 1, hi: space.MaxSlots, field: func(d *draft) any { return (*slotList)(d) },
-			doc: "slots of the trunk: a number, or a list of {skip, wide, plain, lean, activations}"},
+			doc: "slots of the trunk: a number, or a list of {" + strings.Join(slotKeys(), ", ") + "}"},
 		{section: "space", name: "schemes", value: "[filter, block4, block8, unstructured]", words: wordsOf(network.Schemes()), field: func(d *draft) any { return &d.Space.Schemes },
 			doc: "how a convolution may be pruned; dense is always allowed"},
 		{section: "space", name: "ratios", value: "[0.25, 0.5, 0.75, 0.85]", lo: 0.01, hi: network.MaxPercent / 100., field: func(d *draft) any { return (*ratios)(&d.Space.Percents) },
@@ -185,7 +199,7 @@ func keys() []key {
 			doc: "fine-tuning steps of a winner, masks fixed; 0: inherited weights"},
 		{section: "winners", name: "measure_runs", value: "30", lo: 3, hi: 10000, field: func(d *draft) any { return &d.Winners.MeasureRuns },
 			doc: "timed frames of a winner"},
-	}
+	})
 }
 
 // sections names the mappings of a config file and what each is about.
@@ -206,8 +220,7 @@ func (d *draft) settle() {
 	if d.count > 0 {
 		d.Space.Slots = slices.Repeat([]space.Slot{d.alike}, d.count)
 		for i, s := range d.Space.Slots { // no two slots share a list
-			d.Space.Slots[i].Wide, d.Space.Slots[i].Plain = slices.Clone(s.Wide), slices.Clone(s.Plain)
-			d.Space.Slots[i].Activations = slices.Clone(s.Activations)
+			d.Space.Slots[i] = s.Clone()
 		}
 	} else {
 		d.Space.Slots = d.each

@@ -240,6 +240,13 @@ func (w *walker) value(d *draft, k *key, n *yaml.Node) {
 		})
 	case *reals:
 		listOf(w, path, n, (*[]float64)(p), func(n *yaml.Node) (float64, error) { return number(n, k.lo, k.hi, false) })
+	case *once:
+		var has bool
+		if has, err = boolean(n); err == nil {
+			if *p = nil; has {
+				*p = space.Once()
+			}
+		}
 	case *ratios:
 		listOf(w, path, n, (*[]int)(p), func(n *yaml.Node) (int, error) { return percent(n, k.lo, k.hi) })
 	case *[]network.Scheme:
@@ -352,7 +359,9 @@ func (w *walker) slots(d *draft, k *key, n *yaml.Node) {
 }
 
 // slotKeys names what an entry of the list of slots may say.
-func slotKeys() []string { return []string{"skip", "wide", "plain", "lean", "activations"} }
+func slotKeys() []string {
+	return slices.Concat([]string{"skip"}, wordsOf(space.Widest()), []string{"activations"})
+}
 
 // ordered ranges over a mapping in the order of its keys, so that faults do not
 // depend on chance.

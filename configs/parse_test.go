@@ -94,8 +94,8 @@ winners: {count: 2, budgets_ms: [1, 2.5], finetune: 0, measure_runs: 4}
 		Data: Data{Train: filepath.Join(here, "a", "pics"), Validation: "/val", Pictures: 5, Size: 300, ValidationCrops: 3, ValidationSize: 60, MaxMegapixels: 2},
 		Space: space.Space{Scale: 4, Colors: 1, Widths: []int{8, 16},
 			Slots: []space.Slot{
-				{Wide: []float64{1.5, 2}, Plain: []float64{1}, Activations: []space.Activation{space.SiLU}},
-				{Skip: true, Wide: []float64{1.5, 2}, Plain: []float64{}, Activations: []space.Activation{space.PReLU, space.ReLU}},
+				{Blocks: space.Blocks{space.Wide: {1.5, 2}, space.Plain: {1}}, Activations: []space.Activation{space.SiLU}},
+				{Skip: true, Blocks: space.Blocks{space.Wide: {1.5, 2}, space.Plain: {}}, Activations: []space.Activation{space.PReLU, space.ReLU}},
 			},
 			Schemes: []network.Scheme{network.Pattern}, Percents: []int{29, 57, 95}},
 		Train:  Train{From: filepath.Join(here, "a", "w.safetensors"), Steps: 7, Batch: 2, Patch: 9, Rate: 1e-3, Subnets: 4, LargestPruned: 2, SubnetWeight: 0.25, Splits: []float64{0.5, 0.2}, Apart: []int{1, 3}, Parts: []int{3}, Checkpoint: 1},

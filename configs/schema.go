@@ -99,6 +99,8 @@ func (k *key) schema(d *draft) map[string]any {
 	case *reals:
 		list(number("number"))
 		m["default"] = *p
+	case *once:
+		m["type"], m["default"] = "boolean", len(*p) > 0
 	case *ratios:
 		list(number("number"))
 		m["default"] = json.RawMessage(flow(*p, percentText))

@@ -75,6 +75,8 @@ func valueText(field any) string {
 		return flow(*p, strconv.Itoa)
 	case *reals:
 		return flow(*p, decimal)
+	case *once:
+		return strconv.FormatBool(len(*p) > 0)
 	case *ratios:
 		return flow(*p, percentText)
 	case *[]network.Scheme:
@@ -87,9 +89,11 @@ func valueText(field any) string {
 		}
 		var b strings.Builder
 		for _, s := range p.each {
-			fmt.Fprintf(&b, "\n    - {skip: %v, wide: %s, plain: %s, lean: %v", s.Skip, flow(s.Wide, decimal), flow(s.Plain, decimal), s.Lean)
-			if !onlyReLU(s.Activations) {
-				b.WriteString(", activations: " + flow(s.Activations, space.Activation.String))
+			fmt.Fprintf(&b, "\n    - {skip: %v", s.Skip)
+			for _, k := range slotFields(&s) {
+				if !later(k.name, k.field) {
+					b.WriteString(", " + k.name + ": " + valueText(k.field))
+				}
 			}
 			b.WriteByte('}')
 		}
@@ -98,11 +102,45 @@ func valueText(field any) string {
 	panic(fmt.Sprintf("configs: a key has a field of unknown type %T", field))
 }
 
-// onlyReLU says whether a list leaves no choice but what blocks had before there
-// was one. Then neither the entries of a list of slots nor the hash tell of it.
-func onlyReLU(list []space.Activation) bool {
-	s := space.Slot{Activations: list}
-	return slices.Equal(s.Choices(), []space.Activation{space.ReLU})
+// slotField is a key of a slot with its value.
+type slotField struct {
+	name  string
+	field any
+}
+
+// slotFields are the keys of a slot but skip, in their order.
+func slotFields(s *space.Slot) []slotField {
+	d := &draft{alike: *s}
+	var list []slotField
+	for _, k := range keys() {
+		if k.section == "space" && k.name != "skip" && isSlotKey(k.name) {
+			list = append(list, slotField{k.name, k.field(d)})
+		}
+	}
+	return list
+}
+
+// first are the keys of a slot that were there from the beginning.
+var first = []string{"skip", "wide", "plain", "lean"}
+
+// later says whether a key of a slot came after the first ones and has a value
+// that leaves a space as it was without it: activations of ReLU alone, a kind of
+// block that is not allowed. Then neither the entries of a list of slots nor the
+// hash tell of it.
+func later(name string, field any) bool {
+	if !isSlotKey(name) || slices.Contains(first, name) {
+		return false
+	}
+	switch p := field.(type) {
+	case *[]space.Activation:
+		s := space.Slot{Activations: *p}
+		return slices.Equal(s.Choices(), []space.Activation{space.ReLU})
+	case *reals:
+		return len(*p) == 0
+	case *once:
+		return len(*p) == 0
+	}
+	return false
 }
 
 func decimal(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
@@ -141,7 +179,7 @@ func (c *Config) Hash() string {
 	var b strings.Builder
 	d := draftOf(c)
 	for _, k := range keys() {
-		if p, ok := k.field(d).(*[]space.Activation); ok && onlyReLU(*p) {
+		if k.section == "space" && later(k.name, k.field(d)) {
 			continue
 		}
 		if !k.free {

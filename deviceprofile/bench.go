@@ -17,7 +17,7 @@ import (
 type stopwatch interface {
 	// prepare makes t ready from a network with weights: layers, macs and what
 	// turn needs.
-	prepare(t *timed, net *network.Subnet) error
+	prepare(t *timed, net *network.Graph) error
 	// turn times a few frames, after others that warm up.
 	turn(ctx context.Context, t *timed) (*sparse.Observation, error)
 	// release gives back what prepare took.
@@ -147,7 +147,7 @@ func (b *bench) draw(ctx context.Context, sp *space.Space, draw drawing, i int, 
 
 // randomSubnet gives a genome weights that keep activations in the range of
 // trained ones. They depend on nothing but the genome.
-func randomSubnet(sp *space.Space, g space.Genome) *network.Subnet {
+func randomSubnet(sp *space.Space, g space.Genome) *network.Graph {
 	var seed uint64
 	for _, c := range g.String() {
 		seed = seed*1099511628211 + uint64(c)
@@ -175,8 +175,8 @@ func randomSubnet(sp *space.Space, g space.Genome) *network.Subnet {
 // of kept weights.
 type own struct{ threads int }
 
-func (o own) prepare(t *timed, net *network.Subnet) error {
-	p, err := sparse.Compile(net.Graph(), sparse.Options{Threads: o.threads})
+func (o own) prepare(t *timed, net *network.Graph) error {
+	p, err := sparse.Compile(net, sparse.Options{Threads: o.threads})
 	if err != nil {
 		return fmt.Errorf("deviceprofile: %w", err)
 	}

@@ -21,7 +21,7 @@ import (
 // tiny is a space whose networks take well under a millisecond on the tests'
 // picture.
 func tiny() *space.Space {
-	slot := space.Slot{Skip: true, Wide: []float64{1, 2}, Plain: []float64{1}, Lean: true}
+	slot := space.Slot{Skip: true, Blocks: space.Blocks{space.Wide: {1, 2}, space.Plain: {1}, space.Lean: space.Once()}}
 	return &space.Space{Scale: 2, Colors: 1, Widths: []int{4, 8}, Slots: []space.Slot{slot, slot, slot},
 		Schemes: network.Schemes(), Percents: []int{25, 50, 75}}
 }

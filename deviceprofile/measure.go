@@ -34,7 +34,7 @@ const (
 
 // general is a space as wide, and nearly as deep, as networks for real time get.
 func general() *space.Space {
-	slot := space.Slot{Skip: true, Wide: []float64{1, 2, 4}, Plain: []float64{0.5, 1, 2}, Lean: true}
+	slot := space.Slot{Skip: true, Blocks: space.Blocks{space.Wide: {1, 2, 4}, space.Plain: {0.5, 1, 2}, space.Lean: space.Once()}}
 	return &space.Space{Scale: 2, Colors: 1, Widths: []int{8, 16, 24, 32}, Slots: slices.Repeat([]space.Slot{slot}, 12),
 		Schemes: network.Schemes(), Percents: []int{25, 50, 75, 90}}
 }

@@ -129,8 +129,8 @@ func (p *Profile) PredictLayers(layers []sparse.LayerInfo, w, h int) []float64 {
 // Layers compiles net as the profile's device would. A program compiled here for
 // the fastest kernels has the same layers when those are the device's, as
 // Compiled tells.
-func (p *Profile) Layers(net *network.Subnet) ([]sparse.LayerInfo, error) {
-	prog, err := sparse.Compile(net.Graph(), sparse.Options{Kernels: p.kernels(), Threads: 1})
+func (p *Profile) Layers(net *network.Graph) ([]sparse.LayerInfo, error) {
+	prog, err := sparse.Compile(net, sparse.Options{Kernels: p.kernels(), Threads: 1})
 	if err != nil {
 		return nil, fmt.Errorf("deviceprofile: %w", err)
 	}

@@ -114,8 +114,8 @@ func (w *watch) hangUp() {
 
 // prepare exports the network at its fixed size, without what a compiler that
 // knows of pruning removes: whole channels. Its multiplications are dense.
-func (w *watch) prepare(t *timed, net *network.Subnet) error {
-	prog, err := sparse.Compile(net.Graph(), sparse.Options{Threads: 1})
+func (w *watch) prepare(t *timed, net *network.Graph) error {
+	prog, err := sparse.Compile(net, sparse.Options{Threads: 1})
 	if err != nil {
 		return fmt.Errorf("deviceprofile: %w", err)
 	}

@@ -129,14 +129,10 @@ func simple(sp *space.Space) []space.Genome {
 				continue
 			}
 			var genes []space.Gene
-			if s.Lean {
-				genes = append(genes, space.Gene{Kind: space.Lean})
-			}
-			for _, e := range s.Plain {
-				genes = append(genes, space.Gene{Kind: space.Plain, Expansion: e})
-			}
-			for _, e := range s.Wide {
-				genes = append(genes, space.Gene{Kind: space.Wide, Expansion: e})
+			for _, k := range space.Kinds() {
+				for _, e := range s.Blocks[k] {
+					genes = append(genes, space.Gene{Kind: k, Expansion: e})
+				}
 			}
 			for _, gene := range genes {
 				for _, gene.Activation = range s.Choices() {

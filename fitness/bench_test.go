@@ -16,7 +16,7 @@ func large() *space.Space {
 	sp := &space.Space{Scale: 2, Colors: 1, Widths: []int{16, 24, 32},
 		Schemes: []network.Scheme{network.Filter, network.Block4, network.Block8, network.Unstructured}, Percents: []int{25, 50, 75, 85}}
 	for range 16 {
-		sp.Slots = append(sp.Slots, space.Slot{Skip: true, Wide: []float64{2, 3, 4}})
+		sp.Slots = append(sp.Slots, space.Slot{Skip: true, Blocks: space.Blocks{space.Wide: {2, 3, 4}}})
 	}
 	return sp
 }

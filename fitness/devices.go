@@ -22,7 +22,7 @@ type Latency struct {
 }
 
 // Predict gives a network's latency on d. prog is the network compiled here.
-func (d *Device) Predict(net *network.Subnet, prog *sparse.Program) (Latency, error) {
+func (d *Device) Predict(net *network.Graph, prog *sparse.Program) (Latency, error) {
 	layers := prog.Layers()
 	if !d.Profile.Compiled(prog.Kernels()) {
 		var err error

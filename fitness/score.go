@@ -47,7 +47,7 @@ type ScorerOptions struct {
 	// none: weights may change, shapes and masks must not. Equal genomes must
 	// give equal networks. Tuned says how, for the cache. Calls come from several
 	// goroutines; one that ends because ctx does says nothing of its genome.
-	Tune  func(ctx context.Context, g space.Genome, net *network.Subnet) (*network.Subnet, error)
+	Tune  func(ctx context.Context, g space.Genome, net *network.Graph) (*network.Graph, error)
 	Tuned string
 }
 
@@ -176,7 +176,7 @@ func (s *Scorer) one(ctx context.Context, g space.Genome, enough func(Score) boo
 
 // Subnet scores a network that need not come from the supernet's weights, such
 // as a fine-tuned winner.
-func (s *Scorer) Subnet(net *network.Subnet) (Score, error) {
+func (s *Scorer) Subnet(net *network.Graph) (Score, error) {
 	job := &job{scorer: s, subnet: net, given: true}
 	defer job.close()
 	return job.climb(context.Background(), nil) // not tuned: nothing that a context would stop
@@ -200,7 +200,7 @@ func (s *Scorer) Cost(g space.Genome) (Score, error) {
 type job struct {
 	scorer *Scorer
 	genome space.Genome
-	subnet *network.Subnet // nil to extract the genome's
+	subnet *network.Graph // nil to extract the genome's
 	record record
 	fresh  bool // something was measured
 	given  bool // the subnet is no genome's: it is not tuned
@@ -242,7 +242,7 @@ func (j *job) compile() error {
 		}
 	}
 	var err error
-	if j.prog, err = sparse.Compile(j.subnet.Graph(), sparse.Options{Kernels: s.o.Kernels, Threads: 1}); err != nil {
+	if j.prog, err = sparse.Compile(j.subnet, sparse.Options{Kernels: s.o.Kernels, Threads: 1}); err != nil {
 		return err
 	}
 	w, h := s.o.Width, s.o.Height
@@ -277,7 +277,7 @@ func (j *job) tune(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	prog, err := sparse.Compile(better.Graph(), sparse.Options{Kernels: s.o.Kernels, Threads: 1})
+	prog, err := sparse.Compile(better, sparse.Options{Kernels: s.o.Kernels, Threads: 1})
 	if err != nil {
 		return err
 	}
@@ -287,8 +287,8 @@ func (j *job) tune(ctx context.Context) error {
 }
 
 // memory is what a frame takes with as many threads as the profile has.
-func (s *Scorer) memory(net *network.Subnet) (int64, error) {
-	prog, err := sparse.Compile(net.Graph(), sparse.Options{Kernels: s.o.Kernels, Threads: s.profile.Threads})
+func (s *Scorer) memory(net *network.Graph) (int64, error) {
+	prog, err := sparse.Compile(net, sparse.Options{Kernels: s.o.Kernels, Threads: s.profile.Threads})
 	if err != nil {
 		return 0, err
 	}

@@ -15,7 +15,7 @@ import (
 
 func tiny() *space.Space {
 	return &space.Space{Scale: 2, Colors: 1, Widths: []int{4, 8}, Schemes: []network.Scheme{network.Block4}, Percents: []int{50},
-		Slots: []space.Slot{{Skip: true, Plain: []float64{1}}}}
+		Slots: []space.Slot{{Skip: true, Blocks: space.Blocks{space.Plain: {1}}}}}
 }
 
 // TestScorePanic wants a panic of a worker in the goroutine that called Score,

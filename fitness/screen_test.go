@@ -44,7 +44,7 @@ func (c *memory) Put(key string, value []byte) error {
 func narrow(t *testing.T, seed uint64, cache Cache) *Scorer {
 	t.Helper()
 	sp := &space.Space{Scale: 2, Colors: 1, Widths: []int{4, 8, 12}, Schemes: []network.Scheme{network.Block4, network.Unstructured}, Percents: []int{25, 50, 85},
-		Slots: []space.Slot{{Skip: true, Plain: []float64{1, 2}}, {Skip: true, Wide: []float64{2, 4}}}}
+		Slots: []space.Slot{{Skip: true, Blocks: space.Blocks{space.Plain: {1, 2}}}, {Skip: true, Blocks: space.Blocks{space.Wide: {2, 4}}}}}
 	var pairs []imaging.Pair
 	for i := range 8 {
 		pairs = append(pairs, imaging.NewPair("crop", imaging.Procedural(seed, i, 40), 2))

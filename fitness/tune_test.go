@@ -33,7 +33,7 @@ func TestTune(t *testing.T) {
 		return s
 	}
 	cache := &memory{m: map[string][]byte{}}
-	o := ScorerOptions{Cache: cache, Tuned: "brighter", Tune: func(_ context.Context, _ space.Genome, n *network.Subnet) (*network.Subnet, error) {
+	o := ScorerOptions{Cache: cache, Tuned: "brighter", Tune: func(_ context.Context, _ space.Genome, n *network.Graph) (*network.Graph, error) {
 		calls.Add(1)
 		better := *n
 		better.Layers = slices.Clone(n.Layers)
@@ -86,7 +86,7 @@ func TestTuneStopped(t *testing.T) {
 	cache := &memory{m: map[string][]byte{}}
 	s, err := NewScorer(supernet.New(sp, 1), pairs, &deviceprofile.Profile{}, ScorerOptions{
 		Width: 32, Height: 32, Cache: cache,
-		Tune: func(ctx context.Context, _ space.Genome, n *network.Subnet) (*network.Subnet, error) {
+		Tune: func(ctx context.Context, _ space.Genome, n *network.Graph) (*network.Graph, error) {
 			stop()
 			return n, ctx.Err()
 		},

@@ -342,14 +342,11 @@ func (n *Node) channels(of func(int) int) (int, error) {
 
 // values checks the lengths of everything that holds numbers, and the numbers.
 func (n *Node) values(in, out int) error {
-	_, groups := n.Inside()
-	weights, bias := 0, []int{0}
+	weights, bias := n.Size(in), []int{0}
 	var slope, gain []int
 	switch n.Op {
-	case OpConv:
-		weights, bias = out*(in/groups)*n.Kernel*n.Kernel, []int{0, out}
-	case OpDeconv:
-		weights, bias = in*(out/groups)*n.Kernel*n.Kernel, []int{0, out}
+	case OpConv, OpDeconv:
+		bias = []int{0, out}
 	case OpAffine:
 		bias, gain = []int{0, 1, out}, []int{0, 1, out}
 	case OpActivate:
@@ -440,6 +437,37 @@ func (g *Graph) Sizes(w, h int) ([][2]int, error) {
 	return list, nil
 }
 
+// Size is the number of weights of a convolution that reads so many channels, 0
+// of other nodes. It does not need them to be there.
+func (n *Node) Size(in int) int {
+	_, groups := n.Inside()
+	switch n.Op {
+	case OpConv:
+		return n.Out * (in / groups) * n.Kernel * n.Kernel
+	case OpDeconv:
+		return in * (n.Out / groups) * n.Kernel * n.Kernel
+	}
+	return 0
+}
+
+// weights counts those of every convolution by its shape, and of these the ones
+// that its mask keeps.
+func (g *Graph) weights() (kept, all []int) {
+	channels := g.Channels()
+	kept, all = make([]int, len(g.Nodes)), make([]int, len(g.Nodes))
+	for i := range g.Nodes {
+		n, in := &g.Nodes[i], g.Colors
+		if n.Inputs[0] != Picture {
+			in = channels[n.Inputs[0]]
+		}
+		all[i] = n.Size(in)
+		if kept[i] = all[i]; n.Mask != nil {
+			kept[i] = count(n.Mask)
+		}
+	}
+	return kept, all
+}
+
 // Kept is the number of weights that the mask keeps.
 func (n *Node) Kept() int {
 	if n.Mask == nil {
@@ -448,12 +476,17 @@ func (n *Node) Kept() int {
 	return count(n.Mask)
 }
 
-// Params counts kept weights, biases and everything else that was learned.
+// Params counts kept weights, biases, one for each channel of a convolution, and
+// everything else that was learned.
 func (g *Graph) Params() int {
 	sum := 0
+	kept, _ := g.weights()
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
-		sum += n.Kept() + len(n.Bias) + len(n.Gain)
+		sum += kept[i] + len(n.Gain)
+		if sum += len(n.Bias); len(n.Weights) == 0 && kept[i] > 0 {
+			sum += n.Out // of a shape
+		}
 		if len(n.Slope) > 1 { // one is a leaky ReLU's, which is given
 			sum += len(n.Slope)
 		}
@@ -470,6 +503,7 @@ func (g *Graph) MACs() (kept, dense int) {
 		return 0, 0
 	}
 	var k, d float64
+	left, all := g.weights()
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
 		if n.Op != OpConv && n.Op != OpDeconv {
@@ -486,8 +520,8 @@ func (g *Graph) MACs() (kept, dense int) {
 			at = sizes[n.Inputs[0]]
 		}
 		part := float64(at[0]) * float64(at[1]) / (side * side)
-		k += part * float64(n.Kept())
-		d += part * float64(len(n.Weights))
+		k += part * float64(left[i])
+		d += part * float64(all[i])
 	}
 	return int(k + 0.5), int(d + 0.5)
 }

@@ -58,7 +58,7 @@ func winner(t testing.TB, rng *rand.Rand, i int) *network.Subnet {
 	if i%2 == 0 {
 		return net
 	}
-	p, err := sparse.Compile(net.Graph(), sparse.Options{Threads: 1})
+	p, err := sparse.Compile(net, sparse.Options{Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -132,7 +132,7 @@ func denseReference(m *material) *reference {
 
 // fill gives a shape weights, so that no channel is dead: time depends on
 // where weights are, not on their values.
-func fill(net *network.Subnet) {
+func fill(net *network.Graph) {
 	for i := range net.Layers {
 		l := &net.Layers[i]
 		l.Weights = make([]float32, l.Size())

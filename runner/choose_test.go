@@ -97,7 +97,7 @@ func TestStarts(t *testing.T) {
 			t.Errorf("%s: %d different starts of %d, %d widths", name, len(seen), len(list), len(widths))
 		}
 	}
-	lonely := &space.Space{Scale: 2, Colors: 1, Widths: []int{4}, Slots: []space.Slot{{Lean: true}}}
+	lonely := &space.Space{Scale: 2, Colors: 1, Widths: []int{4}, Slots: []space.Slot{{Blocks: space.Blocks{space.Lean: space.Once()}}}}
 	if list := starts(lonely, 0); len(list) != 1 || lonely.Check(list[0]) != nil {
 		t.Errorf("starts of a space of one: %v", list)
 	}
@@ -121,7 +121,7 @@ func preset(t *testing.T, name string) *configs.Config {
 func TestFastest(t *testing.T) {
 	cfg := preset(t, "smoke")
 	cfg.Space = space.Space{Scale: 2, Colors: 1, Widths: []int{4, 8},
-		Slots:   []space.Slot{{Plain: []float64{1}, Lean: true}},
+		Slots:   []space.Slot{{Blocks: space.Blocks{space.Plain: {1}, space.Lean: space.Once()}}},
 		Schemes: []network.Scheme{network.Filter, network.Block4, network.Unstructured}, Percents: []int{50, 75}}
 	m := newGauge(cfg, nil, nil)
 	got, err := m.fastest()

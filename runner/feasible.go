@@ -37,7 +37,7 @@ func (m *gauge) look(g space.Genome, memory bool) (Extreme, error) {
 	if err != nil {
 		return Extreme{}, err
 	}
-	prog, err := sparse.Compile(net.Graph(), sparse.Options{Threads: m.threads()})
+	prog, err := sparse.Compile(net, sparse.Options{Threads: m.threads()})
 	if err != nil {
 		return Extreme{}, err
 	}

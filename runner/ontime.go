@@ -178,7 +178,7 @@ func (r *run) timePoint(p Point) (Latency, error) {
 	if err != nil {
 		return Latency{}, err
 	}
-	prog, err := sparse.Compile(net.Graph(), sparse.Options{Threads: r.profile.Threads})
+	prog, err := sparse.Compile(net, sparse.Options{Threads: r.profile.Threads})
 	if err != nil {
 		return Latency{}, err
 	}
@@ -189,7 +189,7 @@ func (r *run) timePoint(p Point) (Latency, error) {
 
 // elsewhere is a winner's latency on the further devices: predicted, and
 // measured where the device is this machine.
-func (r *run) elsewhere(net *network.Subnet, prog *sparse.Program) ([]DeviceLatency, error) {
+func (r *run) elsewhere(net *network.Graph, prog *sparse.Program) ([]DeviceLatency, error) {
 	var list []DeviceLatency
 	for i := range r.others {
 		d, t := &r.others[i], &r.cfg.Devices[i]
@@ -210,8 +210,8 @@ func (r *run) elsewhere(net *network.Subnet, prog *sparse.Program) ([]DeviceLate
 }
 
 // timeOn measures a network on this machine as a profile of it says.
-func timeOn(p *deviceprofile.Profile, net *network.Subnet, w, h, runs int) (Latency, error) {
-	prog, err := sparse.Compile(net.Graph(), sparse.Options{Threads: p.Threads})
+func timeOn(p *deviceprofile.Profile, net *network.Graph, w, h, runs int) (Latency, error) {
+	prog, err := sparse.Compile(net, sparse.Options{Threads: p.Threads})
 	if err != nil {
 		return Latency{}, err
 	}

@@ -277,7 +277,7 @@ func scoreTime(ctx context.Context, cfg *configs.Config, m *gauge) (float64, err
 		if net, err = refit(net); err != nil {
 			return 0, err
 		}
-		prog, err := sparse.Compile(net.Graph(), sparse.Options{Threads: 1})
+		prog, err := sparse.Compile(net, sparse.Options{Threads: 1})
 		if err != nil {
 			return 0, err
 		}
@@ -304,8 +304,10 @@ func (e *Estimate) disk(cfg *configs.Config) {
 	weights := int64(0)
 	for _, s := range cfg.Space.Slots { // every kind has tensors of its own for each activation
 		one := cfg.Space
-		for _, kind := range []space.Slot{{Wide: s.Wide}, {Plain: s.Plain}, {Lean: s.Lean}} {
-			if one.Slots = []space.Slot{kind}; one.Validate() == nil {
+		for _, kind := range space.Kinds() {
+			var alone space.Slot
+			alone.Blocks[kind] = s.Blocks[kind]
+			if one.Slots = []space.Slot{alone}; one.Validate() == nil {
 				weights += int64(one.Shape(one.Largest()).Params() * len(s.Choices()))
 			}
 		}

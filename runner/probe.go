@@ -77,8 +77,8 @@ func (p *probe) score(net *supernet.Supernet, g space.Genome) (float64, error) {
 }
 
 // subnet is the mean PSNR of a network on the validation crops, dB.
-func (p *probe) subnet(sub *network.Subnet) (float64, error) {
-	prog, err := sparse.Compile(sub.Graph(), sparse.Options{})
+func (p *probe) subnet(sub *network.Graph) (float64, error) {
+	prog, err := sparse.Compile(sub, sparse.Options{})
 	if err != nil {
 		return 0, err
 	}

@@ -109,7 +109,7 @@ type ranking struct {
 	o     RankOptions
 	probe *probe
 	set   supernet.Source
-	refit func(*network.Subnet) (*network.Subnet, error)
+	refit func(*network.Graph) (*network.Graph, error)
 	key   string             // of everything but the network and the steps
 	known map[string]float64 // PSNR by genome and steps
 	done  int                // steps, those of the journal included
@@ -171,7 +171,7 @@ func (k *ranking) cost(g space.Genome) (Ranked, error) {
 	if err != nil {
 		return Ranked{}, err
 	}
-	prog, err := sparse.Compile(sub.Graph(), sparse.Options{Threads: 1})
+	prog, err := sparse.Compile(sub, sparse.Options{Threads: 1})
 	if err != nil {
 		return Ranked{}, err
 	}

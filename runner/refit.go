@@ -11,9 +11,9 @@ import (
 
 // refitOf refits networks as cfg says, to patches of set; where it says 0, they
 // stay as they are.
-func refitOf(cfg *configs.Config, set supernet.Source) (func(*network.Subnet) (*network.Subnet, error), error) {
+func refitOf(cfg *configs.Config, set supernet.Source) (func(*network.Graph) (*network.Graph, error), error) {
 	if cfg.Search.Refit == 0 {
-		return func(net *network.Subnet) (*network.Subnet, error) { return net, nil }, nil
+		return func(net *network.Graph) (*network.Graph, error) { return net, nil }, nil
 	}
 	f, err := supernet.NewRefit(set, cfg.Space.Scale, cfg.Space.Colors, supernet.RefitOptions{
 		Count: cfg.Search.Refit, Patch: cfg.Train.Patch, Seed: stream(cfg.Seed, "refit")})
@@ -25,7 +25,7 @@ func refitOf(cfg *configs.Config, set supernet.Source) (func(*network.Subnet) (*
 
 // Refit refits a network as a search of cfg does before it scores it: its last
 // layer, to search.refit patches of data.train. report may be nil.
-func Refit(ctx context.Context, net *network.Subnet, cfg *configs.Config, report func(Progress)) (*network.Subnet, error) {
+func Refit(ctx context.Context, net *network.Graph, cfg *configs.Config, report func(Progress)) (*network.Graph, error) {
 	if cfg.Search.Refit == 0 {
 		return nil, fmt.Errorf("%w: search.refit: 0, want the patches to refit to", ErrUsage)
 	}

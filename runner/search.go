@@ -68,7 +68,7 @@ func (r *run) searchScorer(ctx context.Context, cache fitness.Cache) (*fitness.S
 	}
 	c := &r.cfg.Train
 	o.Tuned = fmt.Sprintf("refit to %d patches, %d steps, batch %d, patch %d, rate %v, seed %d, pictures %s", r.cfg.Search.Refit, steps, c.Batch, c.Patch, c.Rate, r.cfg.Seed, r.pictures.trainSum)
-	o.Tune = func(ctx context.Context, g space.Genome, net *network.Subnet) (*network.Subnet, error) {
+	o.Tune = func(ctx context.Context, g space.Genome, net *network.Graph) (*network.Graph, error) {
 		net, err := refit(net)
 		if err != nil || steps == 0 {
 			return net, err

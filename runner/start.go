@@ -33,7 +33,7 @@ func starts(sp *space.Space, n int) []space.Genome {
 	seen := map[string]bool{}
 	for _, p := range prunes {
 		for _, depth := range []float64{1, 0.5} {
-			for _, kind := range []space.Kind{space.Wide, space.Plain, space.Lean} {
+			for _, kind := range space.Widest() {
 				for i := len(sp.Widths) - 1; i >= 0; i-- {
 					g := space.Genome{Width: sp.Widths[i], Slots: make([]space.Gene, len(sp.Slots))}
 					for slot, s := range sp.Slots {
@@ -58,20 +58,11 @@ func starts(sp *space.Space, n int) []space.Genome {
 }
 
 // block is a slot's narrowest block of a kind, with the first of its activations,
-// or where the slot has none, its plainest: wide before plain before lean before
-// nothing.
+// or where the slot has none, its widest, or nothing.
 func block(s space.Slot, kind space.Kind) space.Gene {
-	act := s.Choices()[0]
-	has := map[space.Kind]bool{space.Wide: len(s.Wide) > 0, space.Plain: len(s.Plain) > 0, space.Lean: s.Lean}
-	for _, k := range []space.Kind{kind, space.Wide, space.Plain, space.Lean} {
-		switch {
-		case !has[k]:
-		case k == space.Wide:
-			return space.Gene{Kind: k, Expansion: s.Wide[0], Activation: act}
-		case k == space.Plain:
-			return space.Gene{Kind: k, Expansion: s.Plain[0], Activation: act}
-		default:
-			return space.Gene{Kind: k, Activation: act}
+	for _, k := range append([]space.Kind{kind}, space.Widest()...) {
+		if list := s.Blocks[k]; len(list) > 0 {
+			return space.Gene{Kind: k, Expansion: list[0], Activation: s.Choices()[0]}
 		}
 	}
 	return space.Gene{}

@@ -120,7 +120,7 @@ func TestFrom(t *testing.T) {
 	base := smoke(t, "")
 	large := base.Space
 	large.Widths = append(slices.Clone(large.Widths), 32)
-	large.Slots = append(slices.Clone(large.Slots), space.Slot{Skip: true, Lean: true})
+	large.Slots = append(slices.Clone(large.Slots), space.Slot{Skip: true, Blocks: space.Blocks{space.Lean: space.Once()}})
 	file := filepath.Join(t.TempDir(), "large.safetensors")
 	net := supernet.New(&large, 9)
 	if err := net.Save(file, nil); err != nil {
@@ -211,7 +211,7 @@ func TestFrom(t *testing.T) {
 
 	// A file with the same weights for this space and another teacher is another.
 	larger := large
-	larger.Slots = append(slices.Clone(large.Slots), space.Slot{Skip: true, Lean: true})
+	larger.Slots = append(slices.Clone(large.Slots), space.Slot{Skip: true, Blocks: space.Blocks{space.Lean: space.Once()}})
 	other, err := supernet.New(&larger, 9).Slice(&base.Space)
 	if err != nil || other.Hash() != want.Hash() {
 		t.Fatalf("the larger space's weights for this one differ, %v", err)

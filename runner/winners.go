@@ -123,7 +123,7 @@ type joinery struct {
 	*run
 	scorer  *fitness.Scorer
 	source  supernet.Source // nil without fine-tuning
-	refit   func(*network.Subnet) (*network.Subnet, error)
+	refit   func(*network.Graph) (*network.Graph, error)
 	lessons *supernet.Lessons // for all winners; nil where none are wanted
 	genomes map[string]Evaluation
 	dense   fitness.Quality // of the largest subnet
@@ -186,7 +186,7 @@ func (r *run) newJoinery(ctx context.Context) (*joinery, error) {
 // teacher is what winners are taught by: the largest subnet, or, where the
 // weights come from a larger space of the same scale, the best network of that if
 // it is better.
-func (j *joinery) teacher(largest *network.Subnet) (*network.Subnet, error) {
+func (j *joinery) teacher(largest *network.Graph) (*network.Graph, error) {
 	if j.cfg.Train.From == "" {
 		return largest, nil
 	}
@@ -239,7 +239,7 @@ func (j *joinery) finish(ctx context.Context, c choice, tell func(what string, p
 	if err != nil {
 		return "", err
 	}
-	prog, err := sparse.Compile(tuned.Graph(), sparse.Options{Threads: j.profile.Threads})
+	prog, err := sparse.Compile(tuned, sparse.Options{Threads: j.profile.Threads})
 	if err != nil {
 		return "", err
 	}
@@ -262,14 +262,14 @@ func (j *joinery) finish(ctx context.Context, c choice, tell func(what string, p
 
 // tune fine-tunes a winner from net, which scores from, distilling from the
 // teacher; its score is that of the weights that ship.
-func (j *joinery) tune(ctx context.Context, id string, net *network.Subnet, from fitness.Score, tell func(string, float64)) (*network.Subnet, fitness.Score, error) {
+func (j *joinery) tune(ctx context.Context, id string, net *network.Graph, from fitness.Score, tell func(string, float64)) (*network.Graph, fitness.Score, error) {
 	if j.source == nil {
 		return net, from, nil
 	}
 	c := &j.cfg.Train
 	steps := j.cfg.Winners.Finetune
 	quality := j.quality()
-	validate := func(s *network.Subnet) (float64, error) {
+	validate := func(s *network.Graph) (float64, error) {
 		score, err := j.scorer.Subnet(s)
 		return quality(Point{PSNR: score.PSNR, SSIM: score.SSIM}), err
 	}
@@ -285,7 +285,7 @@ func (j *joinery) tune(ctx context.Context, id string, net *network.Subnet, from
 }
 
 // time measures a winner on this machine and writes what it found on the card.
-func (j *joinery) time(card *Card, net *network.Subnet, prog *sparse.Program, score fitness.Score) error {
+func (j *joinery) time(card *Card, net *network.Graph, prog *sparse.Program, score fitness.Score) error {
 	w, h, runs := j.cfg.Device.Width, j.cfg.Device.Height, j.cfg.Winners.MeasureRuns
 	latency, layers, err := latencyOf(prog, w, h, runs)
 	if err != nil {

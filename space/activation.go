@@ -76,5 +76,7 @@ func (s Slot) Choices() []Activation {
 	return s.Activations
 }
 
-// Blocks says whether the slot may hold any block.
-func (s Slot) Blocks() bool { return s.Lean || len(s.Wide) > 0 || len(s.Plain) > 0 }
+// Any says whether the slot may hold any block.
+func (s Slot) Any() bool {
+	return slices.ContainsFunc(s.Blocks[:], func(list []float64) bool { return len(list) > 0 })
+}

@@ -22,7 +22,7 @@ func TestActivationTable(t *testing.T) {
 		if prelu := a.Act() == network.ActPReLU; prelu != (start > 0) || learned && !prelu {
 			t.Errorf("%v: slope %v, learned %v", a, start, learned)
 		}
-		sp := &Space{Scale: 2, Colors: 1, Widths: []int{8}, Slots: []Slot{{Wide: []float64{2}, Plain: []float64{1}, Lean: true, Activations: []Activation{a}}}}
+		sp := &Space{Scale: 2, Colors: 1, Widths: []int{8}, Slots: []Slot{{Blocks: Blocks{Wide: {2}, Plain: {1}, Lean: Once()}, Activations: []Activation{a}}}}
 		for _, b := range sp.Slots[0].blocks() {
 			b.Activation = a
 			g := Genome{Width: 8, Slots: []Gene{b}}
@@ -31,27 +31,23 @@ func TestActivationTable(t *testing.T) {
 			}
 			net := sp.Shape(g)
 			acts, slopes := 0, 0
-			for i := range net.Layers {
-				l := &net.Layers[i]
-				l.Weights, l.Bias = make([]float32, l.Size()), make([]float32, l.Out)
-				if l.Act != network.ActNone {
-					acts++
+			for i := range net.Nodes {
+				n := &net.Nodes[i]
+				if n.Op != network.OpActivate {
+					continue
 				}
-				if l.Act != network.ActNone && l.Act != a.Act() || l.Learned != (learned && l.Act != network.ActNone) {
-					t.Errorf("%s: %s has %v, learned slopes %v", g, l.Name, l.Act, l.Learned)
+				acts++
+				if n.Act != a.Act() || (len(n.Slope) == net.Channels()[i]) != learned {
+					t.Errorf("%s: %s has %v with slopes %v", g, n.Name, n.Act, n.Slope)
 				}
 				if learned {
-					slopes += len(l.Slope)
+					slopes += len(n.Slope)
 				}
 			}
-			if err := net.Validate(); err != nil || acts != 1 {
-				t.Errorf("%s: %d activated layers, want 1 (%v)", g, acts, err)
+			if acts != 1 {
+				t.Errorf("%s: %d activated layers, want 1", g, acts)
 			}
 			plain := sp.Shape(Genome{Width: 8, Slots: []Gene{{Kind: b.Kind, Expansion: b.Expansion}}})
-			for i := range plain.Layers {
-				l := &plain.Layers[i]
-				l.Weights, l.Bias = make([]float32, l.Size()), make([]float32, l.Out)
-			}
 			if got, want := net.Params(), plain.Params()+slopes; got != want {
 				t.Errorf("%s: %d parameters, want %d", g, got, want)
 			}
@@ -80,7 +76,7 @@ func TestAct(t *testing.T) {
 func TestActivationText(t *testing.T) {
 	for text, slots := range map[string][]Gene{
 		"w8;head;plain2:prelu=block4@50,dense;wide4:silu;tail": {
-			{Kind: Plain, Expansion: 2, Activation: PReLU, Prune: [3]network.Prune{{Scheme: network.Block4, Percent: 50}}}, {Kind: Wide, Expansion: 4, Activation: SiLU}},
+			{Kind: Plain, Expansion: 2, Activation: PReLU, Prune: [MaxConvs]network.Prune{{Scheme: network.Block4, Percent: 50}}}, {Kind: Wide, Expansion: 4, Activation: SiLU}},
 		"w8;head;lean:leaky;lean;skip;tail": {{Kind: Lean, Activation: Leaky}, {Kind: Lean}, {}},
 	} {
 		g, err := ParseGenome(text)

@@ -15,8 +15,8 @@ func (sp *Space) Count() *big.Int {
 		all := new(big.Int)
 		for _, b := range s.blocks() {
 			one := big.NewInt(1)
-			for _, k := range b.Kind.kernels() {
-				one.Mul(one, prunings(k, true))
+			for _, c := range b.Kind.Convs() {
+				one.Mul(one, prunings(c.Kernel, true))
 			}
 			if b.Kind != Skip {
 				one.Mul(one, big.NewInt(int64(len(s.Choices()))))

@@ -10,7 +10,7 @@ import (
 func TestCount(t *testing.T) {
 	sp := &Space{
 		Scale: 2, Colors: 1, Widths: []int{4, 8},
-		Slots:   []Slot{{Skip: true, Lean: true}, {Plain: []float64{1, 2}}},
+		Slots:   []Slot{{Skip: true, Blocks: Blocks{Lean: Once()}}, {Blocks: Blocks{Plain: {1, 2}}}},
 		Schemes: []network.Scheme{network.Dense, network.Filter, network.Pattern}, Percents: []int{50, 75},
 	}
 	var prunes []network.Prune
@@ -22,11 +22,11 @@ func TestCount(t *testing.T) {
 	var genes []Gene
 	for _, a := range prunes {
 		for _, kind := range []Kind{Lean, Skip} {
-			genes = append(genes, Gene{Kind: kind, Prune: [3]network.Prune{a}})
+			genes = append(genes, Gene{Kind: kind, Prune: [MaxConvs]network.Prune{a}})
 		}
 		for _, b := range prunes {
 			for _, e := range []float64{1, 2} {
-				genes = append(genes, Gene{Kind: Plain, Expansion: e, Prune: [3]network.Prune{a, b}})
+				genes = append(genes, Gene{Kind: Plain, Expansion: e, Prune: [MaxConvs]network.Prune{a, b}})
 			}
 		}
 	}

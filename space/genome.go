@@ -11,39 +11,14 @@ import (
 	"evosr/network"
 )
 
-// Gene is what one slot holds. Convs says how many entries of Prune count.
+// Gene is what one slot holds. As many entries of Prune count as its Kind has
+// Convs.
 type Gene struct {
 	Kind      Kind
-	Expansion float64          // hidden channels / trunk width; 0 for Skip and Lean
-	Prune     [3]network.Prune // one for each convolution of the block, in order
+	Expansion float64                 // hidden channels / trunk width; 0 where the kind has none
+	Prune     [MaxConvs]network.Prune // one for each convolution of the block, in order
 
 	Activation Activation // ReLU for Skip
-}
-
-// Convs is the number of convolutions of a block of kind k.
-func (k Kind) Convs() int {
-	switch k {
-	case Wide:
-		return 3
-	case Plain:
-		return 2
-	case Lean:
-		return 1
-	}
-	return 0
-}
-
-// kernels gives the filter sides of a block's convolutions.
-func (k Kind) kernels() []int {
-	switch k {
-	case Wide:
-		return []int{1, 1, 3}
-	case Plain:
-		return []int{3, 3}
-	case Lean:
-		return []int{3}
-	}
-	return nil
 }
 
 // Genome names one network of a Space. Two genomes with the same String are
@@ -84,7 +59,7 @@ func (g Genome) String() string {
 		if s.Activation != ReLU {
 			b.WriteString(":" + s.Activation.String())
 		}
-		writePrunes(&b, s.Prune[:s.Kind.Convs()])
+		writePrunes(&b, s.Prune[:len(s.Kind.Convs())])
 	}
 	b.WriteString(";tail")
 	writePrunes(&b, []network.Prune{g.Tail})
@@ -141,12 +116,12 @@ func ParseGenome(text string) (Genome, error) {
 			}
 		default:
 			var s Gene
-			k := slices.IndexFunc(kindNames[:], func(n string) bool { return strings.HasPrefix(name, n) })
-			if k < 0 {
-				return bad("block", name, fmt.Sprintf("one of %v", kindNames))
+			var rest string
+			var known bool
+			if s.Kind, rest, known = parseKind(name); !known {
+				return bad("block", name, fmt.Sprintf("one of %v", append([]Kind{Skip}, Kinds()...)))
 			}
-			s.Kind = Kind(k)
-			rest, word, has := strings.Cut(name[len(kindNames[k]):], ":")
+			rest, word, has := strings.Cut(rest, ":")
 			if has {
 				if s.Activation, err = ParseActivation(word); err != nil || s.Kind == Skip {
 					return bad("activation", name, fmt.Sprintf("one of %v behind a block", Activations()))
@@ -159,8 +134,8 @@ func ParseGenome(text string) (Genome, error) {
 				}
 				s.Expansion = e
 			}
-			if len(prunes) != 0 && len(prunes) != s.Kind.Convs() {
-				return bad("prunings", part, fmt.Sprintf("%d", s.Kind.Convs()))
+			if len(prunes) != 0 && len(prunes) != len(s.Kind.Convs()) {
+				return bad("prunings", part, fmt.Sprintf("%d", len(s.Kind.Convs())))
 			}
 			copy(s.Prune[:], prunes)
 			g.Slots = append(g.Slots, s)
@@ -189,8 +164,8 @@ func parsePrunes(list string) ([]network.Prune, error) {
 				return nil, fmt.Errorf("space: genome: pruning: %q, want 1 to %d percent", item, network.MaxPercent)
 			}
 		}
-		if ps = append(ps, p); len(ps) > 3 {
-			return nil, fmt.Errorf("space: genome: prunings: %q, want at most 3", list)
+		if ps = append(ps, p); len(ps) > MaxConvs {
+			return nil, fmt.Errorf("space: genome: prunings: %q, want at most %d", list, MaxConvs)
 		}
 	}
 	return ps, nil

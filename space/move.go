@@ -44,8 +44,8 @@ func (sp *Space) harder(p *network.Prune, kernel int, block bool, d int, rng *ra
 func convolutions(g *Genome, visit func(p *network.Prune, kernel int, block bool)) {
 	visit(&g.Head, 3, false)
 	for i := range g.Slots {
-		for j, k := range g.Slots[i].Kind.kernels() {
-			visit(&g.Slots[i].Prune[j], k, true)
+		for j, c := range g.Slots[i].Kind.Convs() {
+			visit(&g.Slots[i].Prune[j], c.Kernel, true)
 		}
 	}
 	visit(&g.Tail, 3, false)
@@ -82,13 +82,8 @@ func (sp *Space) prunings(g Genome, d int, rng *rand.Rand) []move {
 // expand moves the expansion of slot i by d steps.
 func (sp *Space) expand(i, d int) move {
 	return func(g *Genome) bool {
-		switch gene := &g.Slots[i]; gene.Kind {
-		case Wide:
-			return shift(sp.Slots[i].Wide, &gene.Expansion, d)
-		case Plain:
-			return shift(sp.Slots[i].Plain, &gene.Expansion, d)
-		}
-		return false
+		gene := &g.Slots[i]
+		return gene.Kind.Expands() && shift(sp.Slots[i].Blocks[gene.Kind], &gene.Expansion, d)
 	}
 }
 
@@ -165,8 +160,8 @@ func (sp *Space) Neighbour(g Genome, rng *rand.Rand) Genome {
 			if was.Kind != Skip && gene.Kind != Skip {
 				gene.Activation = was.Activation
 			}
-			for j, k := range gene.Kind.kernels() {
-				if p := was.Prune[j]; j < was.Kind.Convs() && slices.Contains(sp.prunable(k, true), p.Scheme) {
+			for j, c := range gene.Kind.Convs() {
+				if p := was.Prune[j]; j < len(was.Kind.Convs()) && slices.Contains(sp.prunable(c.Kernel, true), p.Scheme) {
 					gene.Prune[j] = p
 				}
 			}

@@ -9,7 +9,7 @@ import (
 
 func roomy() *Space {
 	return &Space{Scale: 2, Colors: 1, Widths: []int{8, 12, 16}, Schemes: []network.Scheme{network.Filter, network.Block4, network.Pattern, network.Unstructured}, Percents: []int{25, 50, 75},
-		Slots: []Slot{{Skip: true, Wide: []float64{2, 4}, Plain: []float64{1, 2}, Lean: true}, {Wide: []float64{2, 3, 4}}, {Skip: true, Lean: true}}}
+		Slots: []Slot{{Skip: true, Blocks: Blocks{Wide: {2, 4}, Plain: {1, 2}, Lean: Once()}}, {Blocks: Blocks{Wide: {2, 3, 4}}}, {Skip: true, Blocks: Blocks{Lean: Once()}}}}
 }
 
 // differences counts the genes in which two genomes differ; a slot of another
@@ -61,7 +61,7 @@ func TestNeighbour(t *testing.T) {
 	if kinds < 100 {
 		t.Errorf("%d moves changed what a slot holds", kinds)
 	}
-	one := &Space{Scale: 2, Colors: 1, Widths: []int{8}, Slots: []Slot{{Lean: true}}}
+	one := &Space{Scale: 2, Colors: 1, Widths: []int{8}, Slots: []Slot{{Blocks: Blocks{Lean: Once()}}}}
 	if g := one.Largest(); one.Neighbour(g, rng).String() != g.String() || one.Shrink(g, true, rng).String() != g.String() {
 		t.Error("a space of one genome has another")
 	}

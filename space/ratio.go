@@ -45,7 +45,7 @@ func (sp *Space) CrossRatios(a, b Genome, rng *rand.Rand) Genome {
 	pick(&a.Head, b.Head)
 	for i := range a.Slots {
 		for j := range a.Slots[i].Kind.Convs() {
-			if j < b.Slots[i].Kind.Convs() {
+			if j < len(b.Slots[i].Kind.Convs()) {
 				pick(&a.Slots[i].Prune[j], b.Slots[i].Prune[j])
 			}
 		}

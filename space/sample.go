@@ -62,13 +62,13 @@ func (sp *Space) Check(g Genome) error {
 			return fmt.Errorf("space: genome: %s: activation %v is not in the space", where, gene.Activation)
 		}
 		for j, p := range gene.Prune {
-			if j >= gene.Kind.Convs() {
+			if j >= len(gene.Kind.Convs()) {
 				if p != (network.Prune{}) {
 					return fmt.Errorf("space: genome: %s: a pruning beyond its convolutions", where)
 				}
 				continue
 			}
-			if err := prune(where, p, gene.Kind.kernels()[j], true); err != nil {
+			if err := prune(where, p, gene.Kind.Convs()[j].Kernel, true); err != nil {
 				return err
 			}
 		}
@@ -83,14 +83,10 @@ func (s Slot) blocks() []Gene {
 	if s.Skip {
 		list = append(list, Gene{Kind: Skip})
 	}
-	if s.Lean {
-		list = append(list, Gene{Kind: Lean})
-	}
-	for _, e := range s.Plain {
-		list = append(list, Gene{Kind: Plain, Expansion: e})
-	}
-	for _, e := range s.Wide {
-		list = append(list, Gene{Kind: Wide, Expansion: e})
+	for _, k := range Kinds() {
+		for _, e := range s.Blocks[k] {
+			list = append(list, Gene{Kind: k, Expansion: e})
+		}
 	}
 	return list
 }
@@ -127,8 +123,8 @@ func (sp *Space) extreme(width, sign, percent int) Genome {
 				best, size = b, n
 			}
 		}
-		for j, k := range best.Kind.kernels() {
-			best.Prune[j] = first(k, true)
+		for j, c := range best.Kind.Convs() {
+			best.Prune[j] = first(c.Kernel, true)
 		}
 		if best.Kind != Skip {
 			best.Activation = s.Choices()[0]
@@ -140,16 +136,10 @@ func (sp *Space) extreme(width, sign, percent int) Genome {
 
 // weights counts a block's weights at full density.
 func (g Gene) weights(width int) int {
-	e, r := Hidden(g.Kind, width, g.Expansion)
-	switch g.Kind {
-	case Wide:
-		return width*e + e*r + 9*r*width
-	case Plain:
-		return 18 * width * e
-	case Lean:
-		return 9 * width * width
-	}
-	return 0
+	sp := Space{Scale: 2, Colors: 1}
+	_, with := sp.Shape(Genome{Width: width, Slots: []Gene{g}}).MACs()
+	_, without := sp.Shape(Genome{Width: width}).MACs()
+	return with - without
 }
 
 // Random draws a genome. So that samples spread over the whole range of costs,
@@ -160,8 +150,8 @@ func (sp *Space) Random(rng *rand.Rand) Genome {
 	g := Genome{Width: sp.Widths[rng.IntN(len(sp.Widths))], Head: sp.randomPrune(rng, 3, false, force), Tail: sp.randomPrune(rng, 3, false, force)}
 	for i := range sp.Slots {
 		gene := sp.randomBlock(rng, i, rng.Float64() > depth)
-		for j, k := range gene.Kind.kernels() {
-			gene.Prune[j] = sp.randomPrune(rng, k, true, force)
+		for j, c := range gene.Kind.Convs() {
+			gene.Prune[j] = sp.randomPrune(rng, c.Kernel, true, force)
 		}
 		g.Slots = append(g.Slots, gene)
 	}
@@ -234,8 +224,8 @@ func (sp *Space) RandomPrunes(g Genome, rng *rand.Rand) Genome {
 	g = g.Clone()
 	g.Head, g.Tail = sp.randomPrune(rng, 3, false, force), sp.randomPrune(rng, 3, false, force)
 	for i := range g.Slots {
-		for j, k := range g.Slots[i].Kind.kernels() {
-			g.Slots[i].Prune[j] = sp.randomPrune(rng, k, true, force)
+		for j, c := range g.Slots[i].Kind.Convs() {
+			g.Slots[i].Prune[j] = sp.randomPrune(rng, c.Kernel, true, force)
 		}
 	}
 	return g
@@ -350,23 +340,21 @@ func (sp *Space) mutateGene(slot int, gene Gene, rng *rand.Rand) Gene {
 	case r < 0.35 || gene.Kind == Skip:
 		was := gene
 		gene = sp.randomBlock(rng, slot, rng.IntN(3) == 0)
-		for j, k := range gene.Kind.kernels() {
+		for j, c := range gene.Kind.Convs() {
 			// Keep what the old block knew about pruning where it is legal.
-			if p := was.Prune[j]; j < was.Kind.Convs() && slices.Contains(sp.prunable(k, true), p.Scheme) {
+			if p := was.Prune[j]; j < len(was.Kind.Convs()) && slices.Contains(sp.prunable(c.Kernel, true), p.Scheme) {
 				gene.Prune[j] = p
 			} else {
-				gene.Prune[j] = sp.randomPrune(rng, k, true, rng.Float64())
+				gene.Prune[j] = sp.randomPrune(rng, c.Kernel, true, rng.Float64())
 			}
 		}
-	case r < 0.55 && gene.Kind == Wide:
-		gene.Expansion = step(sp.Slots[slot].Wide, gene.Expansion, rng)
-	case r < 0.55 && gene.Kind == Plain:
-		gene.Expansion = step(sp.Slots[slot].Plain, gene.Expansion, rng)
+	case r < 0.55 && gene.Kind.Expands():
+		gene.Expansion = step(sp.Slots[slot].Blocks[gene.Kind], gene.Expansion, rng)
 	case r < 0.65 && len(sp.Slots[slot].Choices()) > 1:
 		gene.Activation = other(sp.Slots[slot].Choices(), gene.Activation, rng)
 	default:
-		j := rng.IntN(gene.Kind.Convs())
-		gene.Prune[j] = sp.mutatePrune(gene.Prune[j], rng, gene.Kind.kernels()[j], true)
+		j := rng.IntN(len(gene.Kind.Convs()))
+		gene.Prune[j] = sp.mutatePrune(gene.Prune[j], rng, gene.Kind.Convs()[j].Kernel, true)
 	}
 	return gene
 }

@@ -16,39 +16,40 @@ const (
 	MaxExpansion = 16
 )
 
-// Kind is what a slot holds.
-type Kind uint8
-
-const (
-	Skip  Kind = iota // nothing: the trunk passes through
-	Wide              // 1x1 expand, activation, 1x1 reduce, 3x3, residual (WDSR-B)
-	Plain             // 3x3, activation, 3x3, residual
-	Lean              // one 3x3, activation, no residual
-)
-
-var kindNames = [...]string{"skip", "wide", "plain", "lean"}
-
-func (k Kind) String() string {
-	if int(k) < len(kindNames) {
-		return kindNames[k]
-	}
-	return fmt.Sprintf("kind(%d)", k)
-}
-
 // Slot says what one slot of the trunk may hold. At least one choice is
 // needed.
 type Slot struct {
-	Skip  bool      // the slot may be left out
-	Wide  []float64 // expansions of a wide block: hidden channels / trunk width
-	Plain []float64 // expansions of a plain block: hidden channels / trunk width
-	Lean  bool      // the slot may be a lean block
+	Skip   bool   // the slot may be left out
+	Blocks Blocks // what else it may hold
 
 	Activations []Activation // of a block, the largest and the smallest network's first; none: ReLU
 }
 
+// Blocks lists for every kind of block the expansions that a slot may choose
+// from, hidden channels / trunk width, ascending; Once where the kind has none. A
+// kind without a list is not allowed.
+type Blocks [kindCount][]float64
+
+// Once allows a kind of block that has no expansion.
+func Once() []float64 { return []float64{0} }
+
 // Same says whether two slots may hold the same.
 func (s Slot) Same(o Slot) bool {
-	return s.Skip == o.Skip && s.Lean == o.Lean && slices.Equal(s.Wide, o.Wide) && slices.Equal(s.Plain, o.Plain) && slices.Equal(s.Choices(), o.Choices())
+	for k := range s.Blocks {
+		if !slices.Equal(s.Blocks[k], o.Blocks[k]) {
+			return false
+		}
+	}
+	return s.Skip == o.Skip && slices.Equal(s.Choices(), o.Choices())
+}
+
+// Clone returns a copy that shares nothing with s.
+func (s Slot) Clone() Slot {
+	for k := range s.Blocks {
+		s.Blocks[k] = slices.Clone(s.Blocks[k])
+	}
+	s.Activations = slices.Clone(s.Activations)
+	return s
 }
 
 // Space is everything a search may choose from.
@@ -88,11 +89,18 @@ func (sp *Space) Validate() error {
 		bad("slots: %d, want 1 to %d", len(sp.Slots), MaxSlots)
 	}
 	for i, s := range sp.Slots {
-		if !s.Skip && !s.Lean && len(s.Wide) == 0 && len(s.Plain) == 0 {
+		if !s.Skip && !s.Any() {
 			bad("slot %d: no kind of block is allowed, want at least one", i+1)
 		}
-		for _, list := range [][]float64{s.Wide, s.Plain} {
+		for k, list := range s.Blocks {
+			if kind := Kind(k); kind == Skip && len(list) > 0 || !kind.Expands() && kind != Skip && len(list) > 0 && !slices.Equal(list, Once()) {
+				bad("slot %d: expansions %v of %v blocks, which have none", i+1, list, kind)
+				continue
+			}
 			for j, e := range list {
+				if !Kind(k).Expands() {
+					continue
+				}
 				if !(e >= 0.5 && e <= MaxExpansion) {
 					bad("slot %d: expansion %v, want 0.5 to %d", i+1, e, MaxExpansion)
 				} else if j > 0 && e <= list[j-1] {
@@ -123,17 +131,4 @@ func (sp *Space) Validate() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// Hidden gives the inner channels of a block: the expanded ones of a wide
-// block and its reduced ones, or the middle ones of a plain block (reduced is
-// 0 then). WDSR-B reduces to 0.8 of the trunk.
-func Hidden(kind Kind, width int, expansion float64) (expanded, reduced int) {
-	switch kind {
-	case Wide:
-		return network.Round4(expansion * float64(width)), network.Round4(0.8 * float64(width))
-	case Plain:
-		return network.Round4(expansion * float64(width)), 0
-	}
-	return 0, 0
 }

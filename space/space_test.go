@@ -14,7 +14,7 @@ import (
 
 // wideSpace offers every kind, scheme and width.
 func wideSpace(scale, colors int) *Space {
-	slot := Slot{Skip: true, Wide: []float64{2, 4, 6}, Plain: []float64{1, 2}, Lean: true}
+	slot := Slot{Skip: true, Blocks: Blocks{Wide: {2, 4, 6}, Plain: {1, 2}, Lean: Once()}}
 	return &Space{
 		Scale: scale, Colors: colors, Widths: []int{8, 12, 16}, Slots: []Slot{slot, slot, slot, slot},
 		Schemes: network.Schemes(), Percents: []int{25, 50, 75, 85},
@@ -50,9 +50,9 @@ func TestGenomesStayInTheirSpace(t *testing.T) {
 				t.Fatalf("%s read back: %v", name, err)
 			}
 			net := sp.Shape(g)
-			for i := range net.Layers {
-				l := &net.Layers[i]
-				l.Weights, l.Bias = make([]float32, l.Size()), make([]float32, l.Out)
+			for i := range net.Nodes {
+				n := &net.Nodes[i]
+				n.Weights, n.Bias = make([]float32, n.Size(reads(net, i))), make([]float32, n.Out)
 			}
 			if err := net.Validate(); err != nil {
 				t.Fatalf("%s %v: %v", name, g, err)
@@ -101,7 +101,7 @@ func TestNormal(t *testing.T) {
 	if g.String() != text {
 		t.Errorf("%s became %s", text, g)
 	}
-	sp.Slots[3].Plain = []float64{1}
+	sp.Slots[3].Blocks[Plain] = []float64{1}
 	if got := sp.Normal(g); got.String() != text {
 		t.Errorf("where slots differ %s became %s", text, got)
 	}
@@ -121,7 +121,7 @@ func TestMutateMovesAndSpares(t *testing.T) {
 			t.Fatalf("Mutate left %s as it was", was)
 		}
 	}
-	one := &Space{Scale: 2, Colors: 1, Widths: []int{8}, Slots: []Slot{{Lean: true}}}
+	one := &Space{Scale: 2, Colors: 1, Widths: []int{8}, Slots: []Slot{{Blocks: Blocks{Lean: Once()}}}}
 	if g := one.Mutate(one.Largest(), rng); g.String() != one.Largest().String() {
 		t.Errorf("a space of one genome gave %v", g)
 	}
@@ -134,9 +134,8 @@ func TestRandomSpreads(t *testing.T) {
 	for range 400 {
 		kept := 0
 		net := sp.Shape(sp.Random(rng))
-		for i := range net.Layers {
-			l := &net.Layers[i]
-			kept += l.Size() * (100 - l.Prune.Percent) / 100
+		for i := range net.Nodes {
+			kept += net.Nodes[i].Size(reads(net, i)) * (100 - net.Nodes[i].Prune.Percent) / 100
 		}
 		macs = append(macs, kept)
 	}
@@ -157,7 +156,7 @@ func TestExtremes(t *testing.T) {
 }
 
 func TestValidateReportsEveryFault(t *testing.T) {
-	sp := Space{Scale: 5, Colors: 2, Widths: []int{6, 4}, Slots: []Slot{{}, {Wide: []float64{2, 2}}}, Schemes: []network.Scheme{99}, Percents: []int{50, 96}}
+	sp := Space{Scale: 5, Colors: 2, Widths: []int{6, 4}, Slots: []Slot{{}, {Blocks: Blocks{Wide: {2, 2}}}}, Schemes: []network.Scheme{99}, Percents: []int{50, 96}}
 	err := sp.Validate()
 	if err == nil {
 		t.Fatal("no error")
@@ -166,47 +165,6 @@ func TestValidateReportsEveryFault(t *testing.T) {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is missing in:\n%v", want, err)
 		}
-	}
-}
-
-func TestSubnetValidate(t *testing.T) {
-	sp := wideSpace(2, 1)
-	fresh := func() *network.Subnet {
-		net := sp.Shape(sp.Largest())
-		for i := range net.Layers {
-			l := &net.Layers[i]
-			l.Weights, l.Bias = make([]float32, l.Size()), make([]float32, l.Out)
-		}
-		return net
-	}
-	if err := fresh().Validate(); err != nil {
-		t.Fatal(err)
-	}
-	tests := []struct {
-		name  string
-		spoil func(*network.Subnet)
-		want  string
-	}{
-		{"no layers", func(s *network.Subnet) { s.Layers = nil }, "no layers"},
-		{"scale", func(s *network.Subnet) { s.Scale = 7 }, "scale 7"},
-		{"even kernel", func(s *network.Subnet) { s.Layers[2].Kernel = 2 }, "kernel is 2"},
-		{"reads itself", func(s *network.Subnet) { s.Layers[2].Src = 2 }, "source is 2"},
-		{"adds a later layer", func(s *network.Subnet) { s.Layers[2].Add = 3 }, "added layer is 3"},
-		{"too many channels", func(s *network.Subnet) { s.Layers[2].In = 1 << 40 }, "channels"},
-		{"inputs", func(s *network.Subnet) { s.Layers[2].In = 3 }, "input channels is 3"},
-		{"weights", func(s *network.Subnet) { s.Layers[2].Weights = nil }, "weights is 0"},
-		{"biases", func(s *network.Subnet) { s.Layers[2].Bias = nil }, "biases is 0"},
-		{"mask", func(s *network.Subnet) { s.Layers[2].Mask = []uint8{1} }, "mask is 1"},
-		{"last layer", func(s *network.Subnet) { s.Layers = s.Layers[:2] }, "last layer has 16"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			s := fresh()
-			tt.spoil(s)
-			if err := s.Validate(); err == nil || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("got %v, want %q", err, tt.want)
-			}
-		})
 	}
 }
 
@@ -235,4 +193,12 @@ func FuzzParseGenome(f *testing.F) {
 			t.Fatalf("%q gives %v, which reads back as %v, %v", text, g, back, err)
 		}
 	})
+}
+
+// reads is how many channels node i reads of its first input.
+func reads(g *network.Graph, i int) int {
+	if j := g.Nodes[i].Inputs[0]; j != network.Picture {
+		return g.Channels()[j]
+	}
+	return g.Colors
 }

@@ -30,8 +30,8 @@ func BenchmarkCosts(b *testing.B) {
 					var taps [2]int
 					for i, percent := range []int{50, 90} {
 						scheme := []network.Scheme{1: network.Unstructured, 2: network.Block2, 4: network.Block4, 8: network.Block8}[size]
-						l := network.Layer{In: channels, Out: channels, Kernel: side, Prune: network.Prune{Scheme: scheme, Percent: percent}}
-						l = randomize(&network.Subnet{Layers: []network.Layer{l}}, rng).Layers[0]
+						l := Layer{In: channels, Out: channels, Kernel: side, Prune: network.Prune{Scheme: scheme, Percent: percent}}
+						l = randomize(&Subnet{Layers: []Layer{l}}, rng).Layers[0]
 						shape := kernel.Shape{Out: channels, In: channels, Kernel: side, Row: src.Row, Plane: src.Plane}
 						blocks[i] = kernel.Lower(nil, shape, l.Weights, l.Bias, l.Mask, size, false)
 						for _, bl := range blocks[i] {
@@ -74,9 +74,9 @@ func BenchmarkUpscale(b *testing.B) {
 			sp := &space.Space{Scale: 4, Colors: 1}
 			g := space.Genome{Width: net.width}
 			for range net.blocks {
-				g.Slots = append(g.Slots, space.Gene{Kind: space.Wide, Expansion: 4, Prune: [3]network.Prune{prune, prune, prune}})
+				g.Slots = append(g.Slots, space.Gene{Kind: space.Wide, Expansion: 4, Prune: [space.MaxConvs]network.Prune{prune, prune, prune}})
 			}
-			subnet := randomize(sp.Shape(g), rng)
+			subnet := randomize(shape(sp, g), rng)
 			for _, threads := range []int{1, 2} {
 				b.Run(fmt.Sprintf("%s/%v@%d/threads=%d", net.name, prune.Scheme, prune.Percent, threads), func(b *testing.B) {
 					p, err := Compile(subnet.Graph(), Options{Threads: threads})
@@ -117,7 +117,7 @@ func BenchmarkThreads(b *testing.B) {
 	for _, net := range []struct{ width, blocks int }{{16, 8}, {32, 16}} {
 		b.Run(fmt.Sprintf("wide%dx%d", net.width, net.blocks), func(b *testing.B) {
 			g := space.Genome{Width: net.width, Slots: slices.Repeat([]space.Gene{{Kind: space.Wide, Expansion: 4}}, net.blocks)}
-			subnet := randomize((&space.Space{Scale: 4, Colors: 1}).Shape(g), rng)
+			subnet := randomize(shape(&space.Space{Scale: 4, Colors: 1}, g), rng)
 			var programs [2]*Program
 			var seen [2]Observation
 			for i := range programs {
@@ -215,7 +215,7 @@ func BenchmarkActivations(b *testing.B) {
 			for i := range acts {
 				block.Activation = acts[i]
 				g := space.Genome{Width: 24, Slots: []space.Gene{block, block, block, block}}
-				p, err := Compile(randomize((&space.Space{Scale: 4, Colors: 1}).Shape(g), rng).Graph(), Options{Threads: 1})
+				p, err := Compile(randomize(shape(&space.Space{Scale: 4, Colors: 1}, g), rng).Graph(), Options{Threads: 1})
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -11,13 +11,13 @@ import (
 )
 
 // wideNet is wide blocks of 12 channels, pruned by p.
-func wideNet(t *testing.T, p network.Prune, expansions ...float64) *network.Subnet {
+func wideNet(t *testing.T, p network.Prune, expansions ...float64) *Subnet {
 	t.Helper()
 	g := space.Genome{Width: 12, Head: p, Tail: p}
 	for _, e := range expansions {
-		g.Slots = append(g.Slots, space.Gene{Kind: space.Wide, Expansion: e, Prune: [3]network.Prune{p, p, p}})
+		g.Slots = append(g.Slots, space.Gene{Kind: space.Wide, Expansion: e, Prune: [space.MaxConvs]network.Prune{p, p, p}})
 	}
-	return randomize(general(2, 1).Shape(g), check.Rand(t))
+	return randomize(shape(general(2, 1), g), check.Rand(t))
 }
 
 // TestChain: layers that are computed together give the bits that they give one
@@ -108,8 +108,8 @@ func TestArrange(t *testing.T) {
 // lists, and the network still computes what its definition says.
 func TestOrder(t *testing.T) {
 	block := network.Prune{Scheme: network.Block4, Percent: 75}
-	g := space.Genome{Width: 32, Slots: []space.Gene{{Kind: space.Wide, Expansion: 4, Prune: [3]network.Prune{block, block, {}}}}}
-	net := randomize(general(2, 1).Shape(g), check.Rand(t))
+	g := space.Genome{Width: 32, Slots: []space.Gene{{Kind: space.Wide, Expansion: 4, Prune: [space.MaxConvs]network.Prune{block, block, {}}}}}
+	net := randomize(shape(general(2, 1), g), check.Rand(t))
 	small := sketchOf(net.Graph().Eliminate())
 	loose := small.lower()
 	table := tables["avx512"]

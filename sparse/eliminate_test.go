@@ -19,7 +19,7 @@ func layerNamed(p *Program, name string) (LayerInfo, bool) {
 	return list[i], true
 }
 
-func compile(t *testing.T, net *network.Subnet) *Program {
+func compile(t *testing.T, net *Subnet) *Program {
 	t.Helper()
 	p, err := Compile(net.Graph(), Options{Threads: 1})
 	if err != nil {
@@ -35,9 +35,9 @@ func TestFilterPruningShrinks(t *testing.T) {
 	sp := general(2, 1)
 	half := network.Prune{Scheme: network.Filter, Percent: 50}
 	g := space.Genome{Width: 8, Slots: []space.Gene{
-		{Kind: space.Wide, Expansion: 2, Prune: [3]network.Prune{half, half, half}},
-		{Kind: space.Plain, Expansion: 1, Prune: [3]network.Prune{half, {}}}, {}}}
-	p := compile(t, randomize(sp.Shape(g), check.Rand(t)))
+		{Kind: space.Wide, Expansion: 2, Prune: [space.MaxConvs]network.Prune{half, half, half}},
+		{Kind: space.Plain, Expansion: 1, Prune: [space.MaxConvs]network.Prune{half, {}}}, {}}}
+	p := compile(t, randomize(shape(sp, g), check.Rand(t)))
 	for _, want := range []struct {
 		name    string
 		in, out int
@@ -60,7 +60,7 @@ func TestEliminate(t *testing.T) {
 	sp := general(2, 1)
 	plain := space.Genome{Width: 8, Slots: []space.Gene{{Kind: space.Plain, Expansion: 1}, {Kind: space.Plain, Expansion: 1}, {}}}
 	const head, conv1, conv2, conv3, tail = 1, 2, 3, 4, 6 // index in space.Shape's order
-	wipe := func(l *network.Layer, outs ...int) {
+	wipe := func(l *Layer, outs ...int) {
 		row := l.Size() / l.Out
 		for _, o := range outs {
 			clear(l.Mask[o*row : (o+1)*row])
@@ -70,60 +70,60 @@ func TestEliminate(t *testing.T) {
 	}
 	tests := []struct {
 		name   string
-		change func(*network.Subnet)
+		change func(*Subnet)
 		gone   []string // layers that must not be there
 		shape  [3]int   // conv1's outputs, head's outputs, number of layers
 	}{
-		{"nothing pruned", func(n *network.Subnet) {}, nil, [3]int{8, 8, 7}},
-		{"a negative bias dies in the ReLU", func(n *network.Subnet) {
+		{"nothing pruned", func(n *Subnet) {}, nil, [3]int{8, 8, 7}},
+		{"a negative bias dies in the ReLU", func(n *Subnet) {
 			wipe(&n.Layers[conv1], 2, 5)
 			n.Layers[conv1].Bias[5] = -1
 		}, nil, [3]int{6, 8, 7}},
-		{"a negative bias lives through other activations", func(n *network.Subnet) {
+		{"a negative bias lives through other activations", func(n *Subnet) {
 			wipe(&n.Layers[conv1], 2, 5)
 			n.Layers[conv1].Bias[5] = -1
 			n.Layers[conv1].Act = network.ActSiLU
 		}, nil, [3]int{7, 8, 7}},
-		{"and through a slope, unless it is 0", func(n *network.Subnet) {
+		{"and through a slope, unless it is 0", func(n *Subnet) {
 			wipe(&n.Layers[conv1], 2, 5, 6)
 			n.Layers[conv1].Bias[5], n.Layers[conv1].Bias[6] = -1, -1
 			n.Layers[conv1].Act, n.Layers[conv1].Learned, n.Layers[conv1].Slope = network.ActPReLU, true, []float32{.1, .2, .3, .4, .5, .6, 0, .8}
 		}, nil, [3]int{6, 8, 7}},
-		{"a positive bias lives", func(n *network.Subnet) {
+		{"a positive bias lives", func(n *Subnet) {
 			wipe(&n.Layers[conv1], 2, 5)
 			n.Layers[conv1].Bias[5] = 1
 		}, nil, [3]int{7, 8, 7}},
-		{"a block that adds nothing is bypassed, with all that fed it", func(n *network.Subnet) {
+		{"a block that adds nothing is bypassed, with all that fed it", func(n *Subnet) {
 			wipe(&n.Layers[conv2], 0, 1, 2, 3, 4, 5, 6, 7)
 		}, []string{"slot1/conv1", "slot1/conv2"}, [3]int{0, 8, 5}},
-		{"a residual row that is empty passes on, its channel stays", func(n *network.Subnet) {
+		{"a residual row that is empty passes on, its channel stays", func(n *Subnet) {
 			wipe(&n.Layers[conv2], 0, 1, 2)
 		}, nil, [3]int{8, 8, 7}},
-		{"a trunk channel that is zero in every layer goes", func(n *network.Subnet) {
+		{"a trunk channel that is zero in every layer goes", func(n *Subnet) {
 			for _, i := range []int{head, conv2, conv3 + 1} {
 				wipe(&n.Layers[i], 3)
 			}
 		}, nil, [3]int{8, 7, 7}},
-		{"a channel nobody reads goes", func(n *network.Subnet) {
+		{"a channel nobody reads goes", func(n *Subnet) {
 			l := &n.Layers[conv2]
 			for o := range l.Out {
 				clear(l.Mask[(o*l.In+4)*9 : (o*l.In+5)*9])
 				clear(l.Weights[(o*l.In+4)*9 : (o*l.In+5)*9])
 			}
 		}, nil, [3]int{7, 8, 7}},
-		{"a dead head leaves the constants and the skip", func(n *network.Subnet) {
+		{"a dead head leaves the constants and the skip", func(n *Subnet) {
 			wipe(&n.Layers[head], 0, 1, 2, 3, 4, 5, 6, 7)
 			for o := range n.Layers[conv1].Bias {
 				n.Layers[conv1].Bias[o] = 0.5 // survives the ReLU
 			}
 		}, []string{"head"}, [3]int{8, 0, 6}},
-		{"a tail of nothing leaves the skip", func(n *network.Subnet) {
+		{"a tail of nothing leaves the skip", func(n *Subnet) {
 			wipe(&n.Layers[tail], 0, 1, 2, 3)
 		}, []string{"head", "slot1/conv1", "slot2/conv2", "tail"}, [3]int{0, 0, 1}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			net := randomize(sp.Shape(plain), rng)
+			net := randomize(shape(sp, plain), rng)
 			tt.change(net)
 			p := compile(t, net)
 			for _, name := range tt.gone {
@@ -156,7 +156,7 @@ func TestZerosWithoutMask(t *testing.T) {
 	sp := general(2, 1)
 	g := sp.Largest()
 	g.Slots[0].Prune[2] = network.Prune{Scheme: network.Block4, Percent: 75}
-	net := randomize(sp.Shape(g), rng)
+	net := randomize(shape(sp, g), rng)
 	masked := compile(t, net)
 	for i := range net.Layers {
 		net.Layers[i].Mask = nil
@@ -180,8 +180,8 @@ func TestMemory(t *testing.T) {
 	memory := func(slots, h int) int64 {
 		sp := general(2, 1)
 		sp.Widths = []int{16}
-		sp.Slots = slices.Repeat([]space.Slot{{Wide: []float64{8}}}, slots)
-		plan, err := compile(t, randomize(sp.Shape(sp.Largest()), rng)).c.planFor(64, h)
+		sp.Slots = slices.Repeat([]space.Slot{{Blocks: space.Blocks{space.Wide: {8}}}}, slots)
+		plan, err := compile(t, randomize(shape(sp, sp.Largest()), rng)).c.planFor(64, h)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -217,8 +217,8 @@ func TestChoose(t *testing.T) {
 			{network.Prune{Scheme: network.Block2, Percent: 90}, []int{2}},
 			{network.Prune{Scheme: network.Unstructured, Percent: 95}, []int{1, 4}}, // four grouped ones
 		} {
-			l := network.Layer{In: 64, Out: 64, Kernel: 3, Prune: tt.prune}
-			net := randomize(&network.Subnet{Layers: []network.Layer{l}}, rng)
+			l := Layer{In: 64, Out: 64, Kernel: 3, Prune: tt.prune}
+			net := randomize(&Subnet{Layers: []Layer{l}}, rng)
 			if info, _ := table.describe(lone(&net.Layers[0])); !slices.Contains(tt.want, info.B) {
 				t.Errorf("%s: %v gets blocks of %d, want %v", name, tt.prune, info.B, tt.want)
 			}

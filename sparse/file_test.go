@@ -24,7 +24,7 @@ import (
 func sampleFile(t testing.TB, rng *rand.Rand) (*Program, []byte) {
 	t.Helper()
 	sp := general(2, 1)
-	p, err := Compile(randomize(sp.Shape(sp.Random(rng)), rng).Graph(), Options{Threads: 1})
+	p, err := Compile(randomize(shape(sp, sp.Random(rng)), rng).Graph(), Options{Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -373,7 +373,7 @@ func TestGraphFileRoundTrip(t *testing.T) {
 func TestHalf(t *testing.T) {
 	rng := check.Rand(t)
 	sp := general(2, 1)
-	p := compile(t, randomize(sp.Shape(sp.Largest()), rng))
+	p := compile(t, randomize(shape(sp, sp.Largest()), rng))
 	q, loss, err := p.Half()
 	if err != nil {
 		t.Fatal(err)

@@ -22,8 +22,8 @@ func TestGrouped(t *testing.T) {
 			{network.Prune{Scheme: network.Block4, Percent: 75}, false},
 			{network.Prune{}, false},
 		} {
-			l := network.Layer{In: 32, Out: 30, Kernel: 3, Prune: tt.prune}
-			net := randomize(&network.Subnet{Layers: []network.Layer{l}}, rng)
+			l := Layer{In: 32, Out: 30, Kernel: 3, Prune: tt.prune}
+			net := randomize(&Subnet{Layers: []Layer{l}}, rng)
 			info, k := table.describe(lone(&net.Layers[0]))
 			if want := tt.grouped && table.grouped != nil; want != (info.Grouped > 0) {
 				t.Errorf("%s, %v: %d grouped blocks, want any: %v", name, tt.prune, info.Grouped, want)

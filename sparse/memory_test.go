@@ -6,7 +6,6 @@ import (
 	"slices"
 	"testing"
 
-	"evosr/network"
 	"evosr/space"
 )
 
@@ -17,9 +16,9 @@ func TestLargeOutputs(t *testing.T) {
 		t.Skip("runs large pictures")
 	}
 	rng := rand.New(rand.NewPCG(5, 5))
-	wide := func(scale, width, blocks int) *network.Subnet {
+	wide := func(scale, width, blocks int) *Subnet {
 		g := space.Genome{Width: width, Slots: slices.Repeat([]space.Gene{{Kind: space.Wide, Expansion: 4}}, blocks)}
-		return randomize((&space.Space{Scale: scale, Colors: 1}).Shape(g), rng)
+		return randomize(shape(&space.Space{Scale: scale, Colors: 1}, g), rng)
 	}
 	const limit = 200e6
 	for _, tt := range []struct {

@@ -13,13 +13,13 @@ import (
 // randomGraph is a network that no space has: any layer reads and adds any
 // earlier one, filters are of every size, activations anywhere, rows and whole
 // layers are empty.
-func randomGraph(rng *rand.Rand) *network.Subnet {
-	net := &network.Subnet{Scale: 2, Colors: 1}
+func randomGraph(rng *rand.Rand) *Subnet {
+	net := &Subnet{Scale: 2, Colors: 1}
 	channels := []int{1, 4, 5, 8}
 	n := 2 + rng.IntN(9)
 	for i := range n {
-		l := network.Layer{Name: fmt.Sprintf("layer%d", i), Kernel: []int{1, 1, 3, 5}[rng.IntN(4)],
-			Src: max(network.Picture, i-1-rng.IntN(3)), Add: network.None, Out: channels[rng.IntN(4)],
+		l := Layer{Name: fmt.Sprintf("layer%d", i), Kernel: []int{1, 1, 3, 5}[rng.IntN(4)],
+			Src: max(network.Picture, i-1-rng.IntN(3)), Add: None, Out: channels[rng.IntN(4)],
 			Act: []network.Act{network.ActNone, network.ActNone, network.ActReLU, network.ActReLU, network.ActPReLU, network.ActSiLU}[rng.IntN(6)]}
 		if i == n-1 {
 			l.Out = 4

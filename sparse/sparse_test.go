@@ -14,7 +14,7 @@ import (
 )
 
 // randomize gives a shape weights that keep activations near one, slopes and masks.
-func randomize(net *network.Subnet, rng *rand.Rand) *network.Subnet {
+func randomize(net *Subnet, rng *rand.Rand) *Subnet {
 	var m network.Masker
 	for i := range net.Layers {
 		l := &net.Layers[i]
@@ -45,13 +45,13 @@ func randomize(net *network.Subnet, rng *rand.Rand) *network.Subnet {
 
 // general is a space with everything in it.
 func general(scale, colors int) *space.Space {
-	slot := space.Slot{Skip: true, Wide: []float64{1, 2}, Plain: []float64{0.5, 1}, Lean: true, Activations: space.Activations()}
+	slot := space.Slot{Skip: true, Blocks: space.Blocks{space.Wide: {1, 2}, space.Plain: {0.5, 1}, space.Lean: space.Once()}, Activations: space.Activations()}
 	return &space.Space{Scale: scale, Colors: colors, Widths: []int{4, 8, 12}, Slots: []space.Slot{slot, slot, slot},
 		Schemes: network.Schemes(), Percents: []int{25, 50, 75, 90}}
 }
 
 // dense is the network in float64 by definition: no masks, no lists, no bands.
-func dense(net *network.Subnet, src []float32, w, h int) []float32 {
+func dense(net *Subnet, src []float32, w, h int) []float32 {
 	outs := make([][]float64, len(net.Layers))
 	for i := range net.Layers {
 		l := &net.Layers[i]
@@ -106,7 +106,7 @@ func picture(rng *rand.Rand, n int) []float32 {
 }
 
 // upscale compiles and runs once.
-func upscale(t *testing.T, net *network.Subnet, src []float32, w, h int, o Options) []float32 {
+func upscale(t *testing.T, net *Subnet, src []float32, w, h int, o Options) []float32 {
 	t.Helper()
 	p, err := Compile(net.Graph(), o)
 	if err != nil {
@@ -121,7 +121,7 @@ func upscale(t *testing.T, net *network.Subnet, src []float32, w, h int, o Optio
 }
 
 // lone is a layer as the compiler would get it, of no network.
-func lone(l *network.Layer) *layer {
+func lone(l *Layer) *layer {
 	return &layer{
 		name: l.Name, op: network.OpConv, in: l.In, out: l.Out, kernel: l.Kernel, groups: 1, weights: l.Weights, mask: l.Mask, bias: l.Bias, act: l.Act, prune: l.Prune,
 		reads: []read{{layer: network.Picture, channels: l.In, reach: l.Kernel / 2}}, origin: network.Origin{Weights: 1},
@@ -155,9 +155,9 @@ func TestAgainstReference(t *testing.T) {
 				return network.Prune{Scheme: scheme, Percent: percent}
 			}
 			g := space.Genome{Width: sp.Widths[rng.IntN(3)], Slots: []space.Gene{
-				{Kind: space.Wide, Expansion: 2, Prune: [3]network.Prune{prune(1), prune(1), prune(3)}},
-				{Kind: space.Plain, Expansion: 1, Prune: [3]network.Prune{prune(3), prune(3)}},
-				{Kind: space.Lean, Prune: [3]network.Prune{prune(3)}}}}
+				{Kind: space.Wide, Expansion: 2, Prune: [space.MaxConvs]network.Prune{prune(1), prune(1), prune(3)}},
+				{Kind: space.Plain, Expansion: 1, Prune: [space.MaxConvs]network.Prune{prune(3), prune(3)}},
+				{Kind: space.Lean, Prune: [space.MaxConvs]network.Prune{prune(3)}}}}
 			for i := range g.Slots {
 				g.Slots[i].Activation = space.Activations()[(int(scheme)+percent/25+i)%len(space.Activations())]
 			}
@@ -167,7 +167,7 @@ func TestAgainstReference(t *testing.T) {
 			if err := sp.Check(space.Genome{Width: g.Width, Slots: []space.Gene{{}, {}, {}}}); err != nil {
 				t.Fatal(err)
 			}
-			net := randomize(sp.Shape(g), rng)
+			net := randomize(shape(sp, g), rng)
 			w, h := 1+rng.IntN(40), 1+rng.IntN(12)
 			src := picture(rng, colors*w*h)
 			want := dense(net, src, w, h)
@@ -186,7 +186,7 @@ func TestRandomSubnets(t *testing.T) {
 	for n := range 24 {
 		sp := general(2+n%3, 1+n%2*2)
 		g := sp.Random(rng)
-		net := randomize(sp.Shape(g), rng)
+		net := randomize(shape(sp, g), rng)
 		w, h := 1+rng.IntN(70), 1+rng.IntN(20)
 		src := picture(rng, sp.Colors*w*h)
 		want := dense(net, src, w, h)
@@ -206,12 +206,12 @@ func TestRandomSubnets(t *testing.T) {
 func TestManyBands(t *testing.T) {
 	rng := check.Rand(t)
 	sp := general(2, 1)
-	slot := space.Slot{Skip: true, Wide: []float64{1}, Plain: []float64{1}, Lean: true}
+	slot := space.Slot{Skip: true, Blocks: space.Blocks{space.Wide: {1}, space.Plain: {1}, space.Lean: space.Once()}}
 	sp.Slots = slices.Repeat([]space.Slot{slot}, 12)
 	for range 6 {
 		g := sp.Random(rng)
 		g.Width = 8
-		net := randomize(sp.Shape(g), rng)
+		net := randomize(shape(sp, g), rng)
 		w, h := 17, 90
 		src := picture(rng, w*h)
 		one := upscale(t, net, src, w, h, Options{Threads: 1})
@@ -240,7 +240,7 @@ func TestManyBands(t *testing.T) {
 func TestSizes(t *testing.T) {
 	rng := check.Rand(t)
 	sp := general(3, 3)
-	net := randomize(sp.Shape(sp.Largest()), rng)
+	net := randomize(shape(sp, sp.Largest()), rng)
 	p, err := Compile(net.Graph(), Options{Threads: 2})
 	if err != nil {
 		t.Fatal(err)
@@ -260,7 +260,7 @@ func TestSizes(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	rng := check.Rand(t)
 	sp := general(2, 1)
-	net := randomize(sp.Shape(sp.Largest()), rng)
+	net := randomize(shape(sp, sp.Largest()), rng)
 	p, err := Compile(net.Graph(), Options{Threads: 1, MaxBytes: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
@@ -309,7 +309,7 @@ func TestRefusals(t *testing.T) {
 func TestNoAllocation(t *testing.T) {
 	rng := check.Rand(t)
 	sp := general(2, 1)
-	p, err := Compile(randomize(sp.Shape(sp.Largest()), rng).Graph(), Options{Threads: 2})
+	p, err := Compile(randomize(shape(sp, sp.Largest()), rng).Graph(), Options{Threads: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -330,7 +330,7 @@ func TestNoAllocation(t *testing.T) {
 func TestCloneAndClose(t *testing.T) {
 	rng := check.Rand(t)
 	sp := general(2, 1)
-	p, err := Compile(randomize(sp.Shape(sp.Largest()), rng).Graph(), Options{Threads: 2})
+	p, err := Compile(randomize(shape(sp, sp.Largest()), rng).Graph(), Options{Threads: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -83,7 +83,7 @@ func TestObserveSeesNeighbours(t *testing.T) {
 	}
 	sp := &space.Space{Scale: 2, Colors: 1}
 	g := space.Genome{Width: 16, Slots: slices.Repeat([]space.Gene{{Kind: space.Wide, Expansion: 2}}, 4)}
-	p, err := Compile(randomize(sp.Shape(g), check.Rand(t)).Graph(), Options{Threads: cores})
+	p, err := Compile(randomize(shape(sp, g), check.Rand(t)).Graph(), Options{Threads: cores})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,8 +26,8 @@ func TestWinogradWhere(t *testing.T) {
 			{network.Prune{Scheme: network.Unstructured, Percent: 50}, true},
 			{network.Prune{Scheme: network.Block4, Percent: 90}, false},
 		} {
-			g := space.Genome{Width: 16, Slots: []space.Gene{{Kind: space.Plain, Expansion: 1, Prune: [3]network.Prune{tt.prune, tt.prune}}, {}, {}}}
-			p, err := Compile(randomize(sp.Shape(g), rng).Graph(), Options{Kernels: set})
+			g := space.Genome{Width: 16, Slots: []space.Gene{{Kind: space.Plain, Expansion: 1, Prune: [space.MaxConvs]network.Prune{tt.prune, tt.prune}}, {}, {}}}
+			p, err := Compile(randomize(shape(sp, g), rng).Graph(), Options{Kernels: set})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -53,14 +53,14 @@ func TestWinogradWhere(t *testing.T) {
 func TestWinogradBands(t *testing.T) {
 	rng := check.Rand(t)
 	sp := general(2, 1)
-	sp.Slots = slices.Repeat([]space.Slot{{Plain: []float64{1}, Lean: true}}, 5)
+	sp.Slots = slices.Repeat([]space.Slot{{Blocks: space.Blocks{space.Plain: {1}, space.Lean: space.Once()}}}, 5)
 	sp.Widths = []int{12}
 	for _, set := range kernel.Sets() {
 		if tableFor(set.Name).winograd == nil {
 			continue
 		}
 		for range 4 {
-			net := randomize(sp.Shape(sp.Largest()), rng)
+			net := randomize(shape(sp, sp.Largest()), rng)
 			w, h := 100+rng.IntN(100), 1+rng.IntN(60)
 			src := picture(rng, w*h)
 			one := upscale(t, net, src, w, h, Options{Kernels: set, Threads: 1})

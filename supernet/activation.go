@@ -11,7 +11,7 @@ type activation struct {
 	keeps bool // a tensor as large as the output, for the way back
 	gated bool // the gradient ends where the output is not above 0, which the stores that write it do
 
-	fuse     func(e *kernel.Epilogue, l *network.Layer)
+	fuse     func(e *kernel.Epilogue, l *layer)
 	forward  func(w *worker, n *net, layer int)
 	backward func(w *worker, n *net, layer int, dy *kernel.Tensor, partial []float32) // dy of the output becomes that of the sum
 }
@@ -21,8 +21,8 @@ func activationOf(a network.Act) *activation { return &activations[a] }
 
 var activations = [...]activation{
 	network.ActNone:  {},
-	network.ActReLU:  {gated: true, fuse: func(e *kernel.Epilogue, _ *network.Layer) { e.ReLU = true }},
-	network.ActPReLU: {fuse: func(e *kernel.Epilogue, l *network.Layer) { e.Slope = l.Slope }, backward: preluBackward},
+	network.ActReLU:  {gated: true, fuse: func(e *kernel.Epilogue, _ *layer) { e.ReLU = true }},
+	network.ActPReLU: {fuse: func(e *kernel.Epilogue, l *layer) { e.Slope = l.slope }, backward: preluBackward},
 	network.ActSiLU:  {keeps: true, forward: siluForward, backward: siluBackward},
 }
 
@@ -42,14 +42,14 @@ func plane(t *kernel.Tensor, c int) []float32 {
 
 func preluBackward(w *worker, n *net, layer int, dy *kernel.Tensor, partial []float32) {
 	out, grads := &w.acts[layer], n.slopesOf(layer, partial)
-	for c, slope := range n.layers[layer].Slope {
+	for c, slope := range n.layers[layer].slope {
 		grads[c] += float32(w.set.PReLUGrad(plane(dy, c), plane(out, c), slope) / float64(slope))
 	}
 }
 
 // siluForward keeps the sigmoid s of the sum x; the output is y = x*s.
 func siluForward(w *worker, n *net, layer int) {
-	for c := range n.layers[layer].Out {
+	for c := range n.layers[layer].out {
 		y, s := plane(&w.acts[layer], c), w.keptPlane(n, layer, c)
 		w.set.Sigmoid(s, y)
 		w.set.Mul(y, y, s)
@@ -58,7 +58,7 @@ func siluForward(w *worker, n *net, layer int) {
 
 // siluBackward multiplies by the derivative s + y*(1-s).
 func siluBackward(w *worker, n *net, layer int, dy *kernel.Tensor, _ []float32) {
-	for c := range n.layers[layer].Out {
+	for c := range n.layers[layer].out {
 		d, y, s := plane(dy, c), plane(&w.acts[layer], c), w.keptPlane(n, layer, c)
 		t := w.scratchPlane[:len(d)]
 		w.set.Mul(t, y, s)

@@ -17,7 +17,7 @@ import (
 // bentSpace has a slot for every kind of block, all with the activations.
 func bentSpace(acts ...space.Activation) *space.Space {
 	return &space.Space{Scale: 2, Colors: 1, Widths: []int{8}, Schemes: []network.Scheme{network.Block4}, Percents: []int{50},
-		Slots: []space.Slot{{Wide: []float64{2}, Activations: acts}, {Plain: []float64{2}, Activations: acts}, {Skip: true, Lean: true, Activations: acts}}}
+		Slots: []space.Slot{{Blocks: space.Blocks{space.Wide: {2}}, Activations: acts}, {Blocks: space.Blocks{space.Plain: {2}}, Activations: acts}, {Skip: true, Blocks: space.Blocks{space.Lean: space.Once()}, Activations: acts}}}
 }
 
 // TestActivationsLearn trains, fine-tunes and refits networks of every activation.
@@ -41,9 +41,9 @@ func TestActivationsLearn(t *testing.T) {
 				t.Fatal(err)
 			}
 			begin, learned := act.Slope()
-			moved := func(net *network.Subnet) (moved bool) {
-				for i := range net.Layers {
-					for _, v := range net.Layers[i].Slope {
+			moved := func(net *network.Graph) (moved bool) {
+				for i := range mustLayers(net).list {
+					for _, v := range mustLayers(net).list[i].slope {
 						moved = moved || v != begin
 						if !(v >= leastSlope*(1-1e-6)) {
 							t.Errorf("slope %v, want at least %v", v, leastSlope)
@@ -66,12 +66,12 @@ func TestActivationsLearn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			tail := &tuned.Layers[len(tuned.Layers)-1]
-			for i := range tail.Weights {
-				tail.Weights[i] /= 2 // something to take back
+			tail := &mustLayers(tuned).list[len(mustLayers(tuned).list)-1]
+			for i := range tail.weights {
+				tail.weights[i] /= 2 // something to take back
 			}
 			refitted, err := f.Net(tuned)
-			if err != nil || slices.Equal(refitted.Layers[len(tuned.Layers)-1].Weights, tail.Weights) {
+			if err != nil || slices.Equal(mustLayers(refitted).list[len(mustLayers(tuned).list)-1].weights, tail.weights) {
 				t.Errorf("the refit changed nothing (%v)", err)
 			}
 		})
@@ -115,10 +115,10 @@ func TestActivationNames(t *testing.T) {
 		}
 		return list
 	}
-	plain := &space.Space{Scale: 2, Colors: 1, Widths: []int{8}, Slots: []space.Slot{{Plain: []float64{1}}}}
+	plain := &space.Space{Scale: 2, Colors: 1, Widths: []int{8}, Slots: []space.Slot{{Blocks: space.Blocks{space.Plain: {1}}}}}
 	with := func(acts ...space.Activation) *space.Space {
 		sp := *plain
-		sp.Slots = []space.Slot{{Plain: []float64{1}, Activations: acts}}
+		sp.Slots = []space.Slot{{Blocks: space.Blocks{space.Plain: {1}}, Activations: acts}}
 		return &sp
 	}
 	if a, b := New(plain, 1), New(with(space.ReLU), 1); a.Hash() != b.Hash() {
@@ -185,9 +185,9 @@ func TestSliceActivations(t *testing.T) {
 	if errA != nil || errB != nil {
 		t.Fatal(errA, errB)
 	}
-	for i := range a.Layers {
-		if x, y := &a.Layers[i], &b.Layers[i]; !slices.Equal(x.Weights, y.Weights) || !slices.Equal(x.Slope, y.Slope) {
-			t.Errorf("%s differs", x.Name)
+	for i := range mustLayers(a).list {
+		if x, y := &mustLayers(a).list[i], &mustLayers(b).list[i]; !slices.Equal(x.weights, y.weights) || !slices.Equal(x.slope, y.slope) {
+			t.Errorf("%s differs", x.name)
 		}
 	}
 	_, err = s.Slice(bentSpace(space.ReLU, space.SiLU))
@@ -195,7 +195,7 @@ func TestSliceActivations(t *testing.T) {
 		t.Errorf("error %v, want %q", err, want)
 	}
 	trunk := bentSpace(space.PReLU)
-	trunk.Slots[0] = space.Slot{Skip: true, Wide: []float64{2}, Activations: []space.Activation{space.PReLU}}
+	trunk.Slots[0] = space.Slot{Skip: true, Blocks: space.Blocks{space.Wide: {2}}, Activations: []space.Activation{space.PReLU}}
 	none := bentSpace(space.PReLU)
 	none.Slots[0] = space.Slot{Skip: true, Activations: []space.Activation{space.SiLU}} // of no block
 	if _, err := New(trunk, 1).Slice(none); err != nil {

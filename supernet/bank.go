@@ -132,47 +132,47 @@ func (t *tensor) size() int {
 
 // cut copies the first channels of a tensor in data into the weights, biases and
 // slopes of l, whose slices must have l's sizes.
-func (t *tensor) cut(l *network.Layer, data []float32) {
-	row, wide := l.In*l.Kernel*l.Kernel, t.in*t.k*t.k
-	for o := range l.Out {
-		copy(l.Weights[o*row:(o+1)*row], data[t.w+o*wide:])
+func (t *tensor) cut(l *layer, data []float32) {
+	row, wide := l.in*l.kernel*l.kernel, t.in*t.k*t.k
+	for o := range l.out {
+		copy(l.weights[o*row:(o+1)*row], data[t.w+o*wide:])
 	}
-	copy(l.Bias, data[t.b:])
+	copy(l.bias, data[t.b:])
 	if t.learned {
-		copy(l.Slope, data[t.s:])
+		copy(l.slope, data[t.s:])
 	} else {
-		copy(l.Slope, t.slopes)
+		copy(l.slope, t.slopes)
 	}
 }
 
-// prune sets l's mask by l.Prune from its own weights and clears what the mask
+// prune sets l's mask by l.prune from its own weights and clears what the mask
 // removes: single weights and, where the scheme removes whole channels, their
-// biases. l.Mask must have the length of l.Weights unless l.Prune is dense,
+// biases. l.mask must have the length of l.weights unless l.prune is dense,
 // where it becomes nil.
-func prune(l *network.Layer, m *network.Masker) {
-	if l.Prune.Scheme == network.Dense {
-		l.Mask = nil
+func prune(l *layer, m *network.Masker) {
+	if l.prune.Scheme == network.Dense {
+		l.mask = nil
 		return
 	}
-	m.Mask(l.Mask, l.Weights, l.Out, l.In, l.Kernel, l.Prune)
+	m.Mask(l.mask, l.weights, l.out, l.in, l.kernel, l.prune)
 	applyMask(l)
 }
 
-// applyMask clears what l.Mask removes.
-func applyMask(l *network.Layer) {
-	for i, keep := range l.Mask {
+// applyMask clears what l.mask removes.
+func applyMask(l *layer) {
+	for i, keep := range l.mask {
 		if keep == 0 {
-			l.Weights[i] = 0
+			l.weights[i] = 0
 		}
 	}
-	for o := range l.Bias {
+	for o := range l.bias {
 		if pruned(l, o) {
-			l.Bias[o] = 0
+			l.bias[o] = 0
 		}
 	}
 }
 
 // pruned says whether output channel o is gone as a whole, bias included.
-func pruned(l *network.Layer, o int) bool {
-	return l.Prune.Scheme == network.Filter && l.Mask != nil && l.Mask[o*l.In*l.Kernel*l.Kernel] == 0
+func pruned(l *layer, o int) bool {
+	return l.prune.Scheme == network.Filter && l.mask != nil && l.mask[o*l.in*l.kernel*l.kernel] == 0
 }

@@ -16,7 +16,7 @@ import (
 func benchSpace() *space.Space {
 	sp := &space.Space{Scale: 2, Colors: 1, Widths: []int{16}}
 	for range 8 {
-		sp.Slots = append(sp.Slots, space.Slot{Wide: []float64{6}})
+		sp.Slots = append(sp.Slots, space.Slot{Blocks: space.Blocks{space.Wide: {6}}})
 	}
 	return sp
 }
@@ -113,7 +113,7 @@ func BenchmarkSandwich(b *testing.B) {
 	sp := &space.Space{Scale: 2, Colors: 1, Widths: []int{8, 12, 16}, Percents: []int{25, 50, 75, 85},
 		Schemes: []network.Scheme{network.Filter, network.Block4, network.Block8, network.Unstructured}}
 	for range 6 {
-		sp.Slots = append(sp.Slots, space.Slot{Skip: true, Wide: []float64{2, 4, 6}, Plain: []float64{1, 2}, Lean: true})
+		sp.Slots = append(sp.Slots, space.Slot{Skip: true, Blocks: space.Blocks{space.Wide: {2, 4, 6}, space.Plain: {1, 2}, space.Lean: space.Once()}})
 	}
 	var inside atomic.Int64
 	t, err := NewTrainer(New(sp, 1), &cached{from: waves{2, 1}}, Options{Steps: 1 << 20, Batch: 8, Patch: 24, Subnets: 3,
@@ -137,7 +137,7 @@ func pretrainingSpace() *space.Space {
 	sp := &space.Space{Scale: 4, Colors: 1, Widths: []int{8, 12, 16, 24}, Percents: []int{25, 50, 65, 75, 85},
 		Schemes: []network.Scheme{network.Filter, network.Block2, network.Block4, network.Block8, network.Pattern, network.Unstructured}}
 	for range 8 {
-		sp.Slots = append(sp.Slots, space.Slot{Skip: true, Wide: []float64{2}, Plain: []float64{1, 2}})
+		sp.Slots = append(sp.Slots, space.Slot{Skip: true, Blocks: space.Blocks{space.Wide: {2}, space.Plain: {1, 2}}})
 	}
 	return sp
 }
@@ -153,7 +153,7 @@ func BenchmarkPretraining(b *testing.B) {
 				name, o.Subnets, o.LargestPruned = "largest", 0, 0
 				sp.Widths, sp.Schemes, sp.Percents = []int{24}, nil, nil
 				for i := range sp.Slots {
-					sp.Slots[i] = space.Slot{Plain: []float64{2}}
+					sp.Slots[i] = space.Slot{Blocks: space.Blocks{space.Plain: {2}}}
 				}
 			}
 			b.Run(fmt.Sprintf("%s/patch=%d", name, patch), func(b *testing.B) {
@@ -226,7 +226,7 @@ func BenchmarkActivations(b *testing.B) {
 		sp := pretrainingSpace()
 		sp.Widths, sp.Schemes, sp.Percents, sp.Slots = []int{24}, nil, nil, sp.Slots[:4]
 		for i := range sp.Slots {
-			sp.Slots[i] = space.Slot{Plain: []float64{2}, Activations: []space.Activation{act}}
+			sp.Slots[i] = space.Slot{Blocks: space.Blocks{space.Plain: {2}}, Activations: []space.Activation{act}}
 		}
 		t, err := NewTrainer(New(sp, 1), &cached{from: waves{4, 1}}, Options{Steps: 1 << 20, Batch: 8, Patch: 48, Rate: 1e-3, Threads: 1})
 		if err != nil {

@@ -79,7 +79,7 @@ func TestCompactRefuses(t *testing.T) {
 			t.Errorf("%v: error %v, want one that names it and its tensor", value, err)
 		}
 	}
-	large := &space.Space{Scale: 2, Colors: 1, Widths: []int{128}, Slots: slices.Repeat([]space.Slot{{Plain: []float64{1}}}, 16)}
+	large := &space.Space{Scale: 2, Colors: 1, Widths: []int{128}, Slots: slices.Repeat([]space.Slot{{Blocks: space.Blocks{space.Plain: {1}}}}, 16)}
 	if err := New(large, 1).EncodeCompact(&bytes.Buffer{}, nil); err == nil || !strings.Contains(err.Error(), "too large") {
 		t.Errorf("a space of 4.7 million weights: %v, want it to be too large", err)
 	}
@@ -87,7 +87,7 @@ func TestCompactRefuses(t *testing.T) {
 
 // TestCompactDamage wants every flipped bit and every truncation to be noticed.
 func TestCompactDamage(t *testing.T) {
-	sp := &space.Space{Scale: 2, Colors: 1, Widths: []int{4}, Slots: []space.Slot{{Lean: true}}}
+	sp := &space.Space{Scale: 2, Colors: 1, Widths: []int{4}, Slots: []space.Slot{{Blocks: space.Blocks{space.Lean: space.Once()}}}}
 	file := compacted(t, New(sp, 1), map[string]string{"a": "b"})
 	for n := range len(file) {
 		if _, _, err := DecodeCompact(file[:n]); err == nil {
@@ -136,9 +136,9 @@ func TestCraftedCompact(t *testing.T) {
 		return b
 	}
 	join := func(parts ...[]byte) []byte { return slices.Concat(parts...) }
-	sp := spaceText(&space.Space{Scale: 2, Colors: 1, Widths: []int{4}, Slots: []space.Slot{{Lean: true}}}, Parts{})
+	sp := spaceText(&space.Space{Scale: 2, Colors: 1, Widths: []int{4}, Slots: []space.Slot{{Blocks: space.Blocks{space.Lean: space.Once()}}}}, Parts{})
 	begin := join(u32(uint32(len(sp))), sp)
-	huge := spaceText(&space.Space{Scale: 2, Colors: 1, Widths: []int{256}, Slots: slices.Repeat([]space.Slot{{Plain: []float64{16}}}, 16)}, Parts{})
+	huge := spaceText(&space.Space{Scale: 2, Colors: 1, Widths: []int{256}, Slots: slices.Repeat([]space.Slot{{Blocks: space.Blocks{space.Plain: {16}}}}, 16)}, Parts{})
 	tests := []struct {
 		name string
 		file []byte
@@ -182,7 +182,7 @@ func TestCraftedCompact(t *testing.T) {
 // FuzzCompact wants an error or a supernet whose weights are numbers. The
 // input is the content, for no mutation would meet the checksum.
 func FuzzCompact(f *testing.F) {
-	sp := &space.Space{Scale: 2, Colors: 1, Widths: []int{4}, Slots: []space.Slot{{Lean: true}}}
+	sp := &space.Space{Scale: 2, Colors: 1, Widths: []int{4}, Slots: []space.Slot{{Blocks: space.Blocks{space.Lean: space.Once()}}}}
 	for _, parts := range []Parts{{}, {[]int{200, 100}, nil}, {[]int{200}, []int{2}}} {
 		text := spaceText(sp, parts)
 		n := empty(sp, parts).Weights()
@@ -227,9 +227,9 @@ func TestPretrained(t *testing.T) {
 			t.Errorf("x%d: scale %d, %d colors, %v", scale, s.Space.Scale, s.Space.Colors, err)
 			continue
 		}
-		for i := range best.Layers {
-			if best.Layers[i].Mask != nil {
-				t.Errorf("x%d: layer %s of its best network is pruned", scale, best.Layers[i].Name)
+		for i := range mustLayers(best).list {
+			if mustLayers(best).list[i].mask != nil {
+				t.Errorf("x%d: layer %s of its best network is pruned", scale, mustLayers(best).list[i].name)
 			}
 		}
 		for _, key := range []string{"data", "steps", "hours", "tool"} {

@@ -79,24 +79,25 @@ func (s *Supernet) Examine(g space.Genome, pictures []*imaging.Plane) ([]LayerSt
 	if err != nil {
 		return nil, err
 	}
-	for i, ref := range s.refs(net, g) {
-		layers[i].Growth = ratio(layers[i].Norm, s.drawn(&s.bank.tensors[ref], &net.Layers[i]))
+	shape := mustLayers(net)
+	for i, ref := range s.refs(shape, g) {
+		layers[i].Growth = ratio(layers[i].Norm, s.drawn(&s.bank.tensors[ref], &shape.list[i]))
 	}
 	return layers, nil
 }
 
 // drawn is the norm that New's weights for a layer have, in expectation.
-func (s *Supernet) drawn(t *tensor, l *network.Layer) float64 {
+func (s *Supernet) drawn(t *tensor, l *layer) float64 {
 	if t.name == "skip" {
-		w := make([]float32, l.Size())
+		w := make([]float32, l.size())
 		bicubic(w, s.Space.Colors, s.Space.Scale)
 		return norm(w)
 	}
-	square := float64(l.Kept()) * t.std() * t.std()
+	square := float64(l.kept()) * t.std() * t.std()
 	if t.identity() {
-		kk := l.Kernel * l.Kernel
-		for o := range l.Out {
-			if at := (o*l.In+o)*kk + kk/2; l.Mask == nil || l.Mask[at] != 0 {
+		kk := l.kernel * l.kernel
+		for o := range l.out {
+			if at := (o*l.in+o)*kk + kk/2; l.mask == nil || l.mask[at] != 0 {
 				square++
 			}
 		}
@@ -146,23 +147,27 @@ func (t *Trainer) startNorms() (list []float64) {
 }
 
 // cutOf is the weights of a layer in data.
-func cutOf(t *tensor, shape *network.Layer, data []float32) []float32 {
+func cutOf(t *tensor, shape *layer, data []float32) []float32 {
 	l := *shape
-	l.Weights, l.Bias = make([]float32, l.Size()), make([]float32, l.Out)
+	l.weights, l.bias = make([]float32, l.size()), make([]float32, l.out)
 	t.cut(&l, data)
-	return l.Weights
+	return l.weights
 }
 
 // examine runs a network over patches of the pictures. All but Growth and Update
 // is filled in.
-func examine(net *network.Subnet, pictures []*imaging.Plane, set *kernel.Set) ([]LayerState, error) {
+func examine(g *network.Graph, pictures []*imaging.Plane, set *kernel.Set) ([]LayerState, error) {
 	side, patches, err := patchesIn(pictures)
 	if err != nil {
 		return nil, err
 	}
-	layers := make([]LayerState, len(net.Layers))
-	for i := range net.Layers {
-		if layers[i], err = stateOf(&net.Layers[i]); err != nil {
+	net, err := layersOf(g)
+	if err != nil {
+		return nil, fmt.Errorf("supernet: examine: %w", err)
+	}
+	layers := make([]LayerState, len(net.list))
+	for i := range net.list {
+		if layers[i], err = stateOf(&net.list[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -171,7 +176,7 @@ func examine(net *network.Subnet, pictures []*imaging.Plane, set *kernel.Set) ([
 	w.place(n)
 	above := make([][]int, len(layers)) // by channel: values above zero
 	for i := range layers {
-		above[i] = make([]int, net.Layers[i].Out)
+		above[i] = make([]int, net.list[i].out)
 	}
 	var lr []float32
 	for _, p := range patches {
@@ -197,7 +202,7 @@ func examine(net *network.Subnet, pictures []*imaging.Plane, set *kernel.Set) ([
 		sum := 0
 		for o, count := range above[i] {
 			sum += count
-			if count == 0 && net.Layers[i].Act == network.ActReLU && !pruned(&net.Layers[i], o) {
+			if count == 0 && net.list[i].act == network.ActReLU && !pruned(&net.list[i], o) {
 				l.Dead++
 			}
 		}
@@ -207,7 +212,7 @@ func examine(net *network.Subnet, pictures []*imaging.Plane, set *kernel.Set) ([
 }
 
 // activated says whether an activation follows a layer.
-func activated(l *network.Layer) bool { return l.Act != network.ActNone }
+func activated(l *layer) bool { return l.act != network.ActNone }
 
 // countAbove adds a channel's values above zero to its count.
 func countAbove(counts []int, t *kernel.Tensor) {
@@ -223,28 +228,28 @@ func countAbove(counts []int, t *kernel.Tensor) {
 }
 
 // stateOf is what the weights alone say of a layer.
-func stateOf(l *network.Layer) (LayerState, error) {
-	s := LayerState{Name: l.Name, Activated: activated(l), Norm: norm(l.Weights)}
-	columns := l.In * l.Kernel * l.Kernel
-	rows := make([]float64, 0, l.Size())
-	for o := range l.Out {
+func stateOf(l *layer) (LayerState, error) {
+	s := LayerState{Name: l.name, Activated: activated(l), Norm: norm(l.weights)}
+	columns := l.in * l.kernel * l.kernel
+	rows := make([]float64, 0, l.size())
+	for o := range l.out {
 		if pruned(l, o) {
 			continue
 		}
 		s.Channels++
-		for _, w := range l.Weights[o*columns:][:columns] {
+		for _, w := range l.weights[o*columns:][:columns] {
 			rows = append(rows, float64(w))
 		}
 	}
 	if math.IsNaN(s.Norm) || math.IsInf(s.Norm, 0) {
-		return s, fmt.Errorf("supernet: examine: layer %q: its weights are no numbers", l.Name)
+		return s, fmt.Errorf("supernet: examine: layer %q: its weights are no numbers", l.name)
 	}
 	if s.FullRank = min(s.Channels, columns); s.FullRank == 0 {
 		return s, nil
 	}
 	var svd mat.SVD
 	if !svd.Factorize(mat.NewDense(s.Channels, columns, rows), mat.SVDNone) {
-		return s, fmt.Errorf("supernet: examine: layer %q: its singular values cannot be found", l.Name)
+		return s, fmt.Errorf("supernet: examine: layer %q: its singular values cannot be found", l.name)
 	}
 	s.Rank = effectiveRank(svd.Values(nil))
 	return s, nil

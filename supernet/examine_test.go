@@ -29,7 +29,7 @@ func halves(w, h int) *imaging.Plane {
 // byHand is a network of one hidden layer whose channels see the pixel itself:
 // one shows it, one its negative, one only a bias below zero, one what is above
 // 0.5, and one is pruned.
-func byHand() *network.Subnet {
+func byHand() *network.Graph {
 	centre := func(out, in int, values ...float32) []float32 {
 		w := make([]float32, out*in*9)
 		for i, v := range values {
@@ -37,17 +37,17 @@ func byHand() *network.Subnet {
 		}
 		return w
 	}
-	hidden := network.Layer{Name: "slot1/conv1", In: 1, Out: 5, Kernel: 3, Src: network.Picture, Add: network.None, Act: network.ActReLU,
-		Weights: centre(5, 1, 1, -1, 0, 1, 0), Bias: []float32{0, 0, -1, -0.5, 0}, Mask: make([]uint8, 45),
-		Prune: network.Prune{Scheme: network.Filter, Percent: 20}}
+	hidden := layer{name: "slot1/conv1", in: 1, out: 5, kernel: 3, src: network.Picture, add: none, act: network.ActReLU,
+		weights: centre(5, 1, 1, -1, 0, 1, 0), bias: []float32{0, 0, -1, -0.5, 0}, mask: make([]uint8, 45),
+		prune: network.Prune{Scheme: network.Filter, Percent: 20}}
 	for i := range 36 {
-		hidden.Mask[i] = 1
+		hidden.mask[i] = 1
 	}
-	last := network.Layer{Name: "tail", In: 5, Out: 4, Kernel: 1, Src: 0, Add: network.None, Weights: make([]float32, 20), Bias: make([]float32, 4)}
+	last := layer{name: "tail", in: 5, out: 4, kernel: 1, src: 0, add: none, weights: make([]float32, 20), bias: make([]float32, 4)}
 	for o := range 4 {
-		last.Weights[o*5+o] = 3
+		last.weights[o*5+o] = 3
 	}
-	return &network.Subnet{Scale: 2, Colors: 1, Layers: []network.Layer{hidden, last}}
+	return handmade([]layer{hidden, last})
 }
 
 // TestExamine holds a network that was made by hand against what is known of it.
@@ -138,11 +138,11 @@ func TestExamineUntrained(t *testing.T) {
 			for i, l := range layers {
 				// Four standard deviations of a norm of so many normal numbers; a mask
 				// keeps what is large.
-				room := 4 / math.Sqrt(2*float64(net.Layers[i].Size()))
-				if net.Layers[i].Prune.Percent > 0 {
+				room := 4 / math.Sqrt(2*float64(mustLayers(net).list[i].size()))
+				if mustLayers(net).list[i].prune.Percent > 0 {
 					room = 1
 				}
-				if l.Name != net.Layers[i].Name || math.Abs(l.Growth-1) > room || l.Rank <= 0 || l.Rank > float64(l.FullRank)+1e-9 || l.Update != 0 {
+				if l.Name != mustLayers(net).list[i].name || math.Abs(l.Growth-1) > room || l.Rank <= 0 || l.Rank > float64(l.FullRank)+1e-9 || l.Update != 0 {
 					t.Errorf("%s: %+v, want a norm ratio within %.2f of 1", text, l, room)
 				}
 			}
@@ -163,7 +163,7 @@ func TestExamineRefuses(t *testing.T) {
 	if _, err := s.Examine(space.Genome{Width: 99}, []*imaging.Plane{halves(20, 20)}); err == nil {
 		t.Error("a genome of another space is no error")
 	}
-	l := network.Layer{Name: "a", In: 1, Out: 1, Kernel: 1, Weights: []float32{float32(math.NaN())}}
+	l := layer{name: "a", in: 1, out: 1, kernel: 1, weights: []float32{float32(math.NaN())}}
 	if _, err := stateOf(&l); err == nil || !strings.Contains(err.Error(), "no numbers") {
 		t.Errorf("error %v", err)
 	}
@@ -223,10 +223,10 @@ func TestExamineTraining(t *testing.T) {
 		}
 		for i := range got {
 			var step float64
-			for j, w := range a.Layers[i].Weights {
-				step += math.Pow(float64(b.Layers[i].Weights[j]-w), 2)
+			for j, w := range mustLayers(a).list[i].weights {
+				step += math.Pow(float64(mustLayers(b).list[i].weights[j]-w), 2)
 			}
-			if r := math.Sqrt(step) / norm(a.Layers[i].Weights); !(r > 0) || math.Abs(got[i].Update-r) > 1e-9 {
+			if r := math.Sqrt(step) / norm(mustLayers(a).list[i].weights); !(r > 0) || math.Abs(got[i].Update-r) > 1e-9 {
 				t.Errorf("%s: update %v of the weights, want %v", got[i].Name, got[i].Update, r)
 			}
 			if g := got[i].Growth; g == 1 || math.Abs(g-1) > 1 {

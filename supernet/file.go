@@ -3,6 +3,7 @@ package supernet
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -146,12 +147,81 @@ type spaceFile struct {
 }
 
 type slotFile struct {
-	Skip  bool      `json:"skip,omitempty"`
-	Wide  []float64 `json:"wide,omitempty"`
-	Plain []float64 `json:"plain,omitempty"`
-	Lean  bool      `json:"lean,omitempty"`
+	Skip bool
 
-	Activations []string `json:"activations,omitempty"`
+	// Kinds of blocks: the list of expansions, or true for a kind that has none.
+	Blocks map[string]any
+
+	Activations []string
+}
+
+// MarshalJSON writes the kinds between skip and activations.
+func (s slotFile) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteByte('{')
+	put := func(key string, value any) error {
+		text, err := json.Marshal(value)
+		if b.Len() > 1 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, "%q:%s", key, text)
+		return err
+	}
+	var errs []error
+	if s.Skip {
+		errs = append(errs, put("skip", true))
+	}
+	for _, k := range space.Widest() {
+		if v, ok := s.Blocks[k.String()]; ok {
+			errs = append(errs, put(k.String(), v))
+		}
+	}
+	if len(s.Activations) > 0 {
+		errs = append(errs, put("activations", s.Activations))
+	}
+	b.WriteByte('}')
+	return b.Bytes(), errors.Join(errs...)
+}
+
+// UnmarshalJSON refuses what no slot has.
+func (s *slotFile) UnmarshalJSON(text []byte) error {
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(text, &all); err != nil {
+		return err
+	}
+	s.Blocks = map[string]any{}
+	for _, k := range space.Kinds() {
+		raw, ok := all[k.String()]
+		if !ok {
+			continue
+		}
+		delete(all, k.String())
+		var err error
+		if k.Expands() {
+			var list []float64
+			err = json.Unmarshal(raw, &list)
+			s.Blocks[k.String()] = list
+		} else {
+			var has bool
+			err = json.Unmarshal(raw, &has)
+			s.Blocks[k.String()] = has
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for key, to := range map[string]any{"skip": &s.Skip, "activations": &s.Activations} {
+		if raw, ok := all[key]; ok {
+			delete(all, key)
+			if err := json.Unmarshal(raw, to); err != nil {
+				return err
+			}
+		}
+	}
+	for key := range all {
+		return fmt.Errorf("slot: unknown key %q", key)
+	}
+	return nil
 }
 
 // spaceText writes a space, and where its shared weights are split, as canonical
@@ -159,7 +229,15 @@ type slotFile struct {
 func spaceText(sp *space.Space, parts Parts) []byte {
 	f := spaceFile{Scale: sp.Scale, Colors: sp.Colors, Widths: sp.Widths, Percents: sp.Percents, Splits: parts.Splits, Apart: parts.Apart}
 	for _, s := range sp.Slots {
-		to := slotFile{Skip: s.Skip, Wide: s.Wide, Plain: s.Plain, Lean: s.Lean}
+		to := slotFile{Skip: s.Skip, Blocks: map[string]any{}}
+		for _, k := range space.Kinds() {
+			switch list := s.Blocks[k]; {
+			case len(list) > 0 && k.Expands():
+				to.Blocks[k.String()] = list
+			case len(list) > 0:
+				to.Blocks[k.String()] = true
+			}
+		}
 		if !slices.Equal(s.Activations, []space.Activation{space.ReLU}) { // as spaces without the choice are written
 			for _, a := range s.Activations {
 				to.Activations = append(to.Activations, a.String())
@@ -186,7 +264,17 @@ func parseSpace(text []byte) (sp *space.Space, parts Parts, err error) {
 	}
 	sp = &space.Space{Scale: f.Scale, Colors: f.Colors, Widths: f.Widths, Percents: f.Percents}
 	for _, s := range f.Slots {
-		slot := space.Slot{Skip: s.Skip, Wide: s.Wide, Plain: s.Plain, Lean: s.Lean}
+		slot := space.Slot{Skip: s.Skip}
+		for _, k := range space.Kinds() {
+			switch v := s.Blocks[k.String()].(type) {
+			case []float64:
+				slot.Blocks[k] = v
+			case bool:
+				if v {
+					slot.Blocks[k] = space.Once()
+				}
+			}
+		}
 		for _, name := range s.Activations {
 			a, err := space.ParseActivation(name)
 			if err != nil {

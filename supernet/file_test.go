@@ -77,7 +77,7 @@ func TestHash(t *testing.T) {
 func tinyFile(t testing.TB) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "tiny.safetensors")
-	sp := &space.Space{Scale: 2, Colors: 1, Widths: []int{4}, Slots: []space.Slot{{Lean: true, Activations: []space.Activation{space.PReLU}}}}
+	sp := &space.Space{Scale: 2, Colors: 1, Widths: []int{4}, Slots: []space.Slot{{Blocks: space.Blocks{space.Lean: space.Once()}, Activations: []space.Activation{space.PReLU}}}}
 	if err := split(t, New(sp, 1)).Save(path, nil); err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ const candidates = 5
 // their answers are what Distill of the loss is measured against.
 //
 // When ctx ends, its error is returned.
-func FineTune(ctx context.Context, net *network.Subnet, lessons *Lessons, src Source, validate func(*network.Subnet) (float64, error), o FineTuneOptions) (*network.Subnet, error) {
+func FineTune(ctx context.Context, net *network.Graph, lessons *Lessons, src Source, validate func(*network.Graph) (float64, error), o FineTuneOptions) (*network.Graph, error) {
 	t, err := newTuner(net, lessons, src, o)
 	if err != nil {
 		return nil, err
@@ -72,22 +72,26 @@ func FineTune(ctx context.Context, net *network.Subnet, lessons *Lessons, src So
 // tuner is a training whose bank holds one network's own tensors.
 type tuner struct {
 	descent
-	net   *network.Subnet
+	net   *layers
 	masks [][]uint8
 }
 
-func newTuner(subnet *network.Subnet, lessons *Lessons, src Source, o FineTuneOptions) (*tuner, error) {
+func newTuner(g *network.Graph, lessons *Lessons, src Source, o FineTuneOptions) (*tuner, error) {
 	opts := Options{Steps: o.Steps, Batch: o.Batch, Patch: o.Patch, Rate: o.Rate, Distill: o.Distill}
 	if err := opts.check(); err != nil {
 		return nil, err
 	}
-	if err := subnet.Validate(); err != nil {
+	if err := g.Validate(); err != nil {
 		return nil, fmt.Errorf("supernet: fine-tune: %w", err)
 	}
-	for i := range subnet.Layers {
-		l := &subnet.Layers[i]
-		if o := slices.IndexFunc(l.Slope, func(v float32) bool { return !(v >= leastSlope/2) }); o >= 0 {
-			return nil, fmt.Errorf("supernet: fine-tune: layer %q: slope %d is %v, want at least %v", l.Name, o, l.Slope[o], leastSlope)
+	subnet, err := layersOf(g)
+	if err != nil {
+		return nil, fmt.Errorf("supernet: fine-tune: %w", err)
+	}
+	for i := range subnet.list {
+		l := &subnet.list[i]
+		if o := slices.IndexFunc(l.slope, func(v float32) bool { return !(v >= leastSlope/2) }); o >= 0 {
+			return nil, fmt.Errorf("supernet: fine-tune: layer %q: slope %d is %v, want at least %v", l.name, o, l.slope[o], leastSlope)
 		}
 	}
 	t := &tuner{net: subnet}
@@ -120,37 +124,37 @@ func newTuner(subnet *network.Subnet, lessons *Lessons, src Source, o FineTuneOp
 }
 
 // bankOf copies a network's tensors into a bank of their own.
-func bankOf(net *network.Subnet) (*bank, *shape, [][]uint8) {
+func bankOf(net *layers) (*bank, *shape, [][]uint8) {
 	var tensors []tensor
 	var refs []int
 	var masks [][]uint8
-	for i := range net.Layers {
-		l := &net.Layers[i]
-		tensors = append(tensors, tensor{name: l.Name, out: l.Out, in: l.In, k: l.Kernel, slopes: slices.Clone(l.Slope), learned: l.Learned})
+	for i := range net.list {
+		l := &net.list[i]
+		tensors = append(tensors, tensor{name: l.name, out: l.out, in: l.in, k: l.kernel, slopes: slices.Clone(l.slope), learned: l.learned})
 		refs = append(refs, i)
-		masks = append(masks, slices.Clone(l.Mask))
+		masks = append(masks, slices.Clone(l.mask))
 	}
 	b := newBank(tensors)
-	for i := range net.Layers {
+	for i := range net.list {
 		// What a mask removes is zero and gets no gradient, so it stays zero.
-		l := net.Layers[i]
-		l.Weights, l.Bias = b.weights(&b.tensors[i]), b.bias(&b.tensors[i])
-		copy(l.Weights, net.Layers[i].Weights)
-		copy(l.Bias, net.Layers[i].Bias)
-		copy(b.slope(&b.tensors[i]), l.Slope)
+		l := net.list[i]
+		l.weights, l.bias = b.weights(&b.tensors[i]), b.bias(&b.tensors[i])
+		copy(l.weights, net.list[i].weights)
+		copy(l.bias, net.list[i].bias)
+		copy(b.slope(&b.tensors[i]), l.slope)
 		applyMask(&l)
 	}
-	return b, newShape(net.Layers, refs), masks
+	return b, newShape(net.list, refs), masks
 }
 
 // subnet is the network with the numbers of data.
-func (t *tuner) subnet(data []float32) *network.Subnet {
-	s := &network.Subnet{Scale: t.net.Scale, Colors: t.net.Colors, Genome: t.net.Genome, Layers: slices.Clone(t.net.Layers)}
-	for i := range s.Layers {
-		l := &s.Layers[i]
-		l.Weights, l.Bias, l.Mask = make([]float32, l.Size()), make([]float32, l.Out), slices.Clone(t.masks[i])
-		l.Slope = slices.Clone(l.Slope)
+func (t *tuner) subnet(data []float32) *network.Graph {
+	s := t.net.clone()
+	for i := range s.list {
+		l := &s.list[i]
+		l.weights, l.bias, l.mask = make([]float32, l.size()), make([]float32, l.out), slices.Clone(t.masks[i])
+		l.slope = slices.Clone(l.slope)
 		t.engine.opt.bank.tensors[i].cut(l, data)
 	}
-	return s
+	return s.graph()
 }

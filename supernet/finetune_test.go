@@ -13,7 +13,7 @@ import (
 )
 
 // taught is some lessons.
-func taught(t *testing.T, teacher *network.Subnet, src Source, patch, count int) *Lessons {
+func taught(t *testing.T, teacher *network.Graph, src Source, patch, count int) *Lessons {
 	t.Helper()
 	l, err := Teach(t.Context(), teacher, src, LessonOptions{Count: count, Patch: patch, Seed: 4, Threads: 2})
 	if err != nil {
@@ -34,8 +34,8 @@ func TestFineTune(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	was := net.Layers[0].Weights[0]
-	score := func(n *network.Subnet) (float64, error) {
+	was := mustLayers(net).list[0].weights[0]
+	score := func(n *network.Graph) (float64, error) {
 		rng := rand.New(rand.NewPCG(77, 5))
 		lr, hr := make([]float32, 144), make([]float32, 4*144)
 		waves{2, 1}.Patch(rng, 12, lr, hr)
@@ -69,38 +69,38 @@ func TestFineTune(t *testing.T) {
 	if after < before*0.9 {
 		t.Errorf("error %v, want less than %v", -after, -before*0.9)
 	}
-	if net.Layers[0].Weights[0] != was {
+	if mustLayers(net).list[0].weights[0] != was {
 		t.Error("the network that came in was changed")
 	}
-	for i := range best.Layers {
-		l := &best.Layers[i]
-		if !slices.Equal(l.Mask, net.Layers[i].Mask) {
-			t.Errorf("layer %s: the mask changed", l.Name)
+	for i := range mustLayers(best).list {
+		l := &mustLayers(best).list[i]
+		if !slices.Equal(l.mask, mustLayers(net).list[i].mask) {
+			t.Errorf("layer %s: the mask changed", l.name)
 		}
-		for j, keep := range l.Mask {
-			if keep == 0 && l.Weights[j] != 0 {
-				t.Fatalf("layer %s: masked weight %d is %v", l.Name, j, l.Weights[j])
+		for j, keep := range l.mask {
+			if keep == 0 && l.weights[j] != 0 {
+				t.Fatalf("layer %s: masked weight %d is %v", l.name, j, l.weights[j])
 			}
 		}
-		for o := range l.Bias {
-			if pruned(l, o) && l.Bias[o] != 0 {
-				t.Fatalf("layer %s: bias %d of a pruned channel is %v", l.Name, o, l.Bias[o])
+		for o := range l.bias {
+			if pruned(l, o) && l.bias[o] != 0 {
+				t.Fatalf("layer %s: bias %d of a pruned channel is %v", l.name, o, l.bias[o])
 			}
 		}
 	}
 
 	// Nothing better is ever found: the inherited weights come back.
 	calls := 0
-	worse := func(*network.Subnet) (float64, error) { calls++; return -float64(calls), nil }
+	worse := func(*network.Graph) (float64, error) { calls++; return -float64(calls), nil }
 	if best, err = FineTune(context.Background(), net, nil, waves{2, 1}, worse, o); err != nil {
 		t.Fatal(err)
 	}
 	if calls != candidates+1 {
 		t.Errorf("%d validations, want %d", calls, candidates+1)
 	}
-	for i := range best.Layers {
-		if !slices.Equal(best.Layers[i].Weights, net.Layers[i].Weights) {
-			t.Fatalf("layer %s: not the inherited weights", best.Layers[i].Name)
+	for i := range mustLayers(best).list {
+		if !slices.Equal(mustLayers(best).list[i].weights, mustLayers(net).list[i].weights) {
+			t.Fatalf("layer %s: not the inherited weights", mustLayers(best).list[i].name)
 		}
 	}
 
@@ -117,7 +117,7 @@ func TestFineTuneThreads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var want *network.Subnet
+	var want *network.Graph
 	for _, threads := range []int{1, runtime.NumCPU() + 1} {
 		got, err := FineTune(context.Background(), net, taught(t, net, waves{2, 3}, 8, 5), waves{2, 3}, nil,
 			FineTuneOptions{Steps: 5, Batch: 20, Patch: 8, Threads: threads, Rate: 1e-3, Distill: 0.5, Kernels: kernel.Best()})
@@ -128,9 +128,9 @@ func TestFineTuneThreads(t *testing.T) {
 			want = got
 			continue
 		}
-		for i := range got.Layers {
-			if !slices.Equal(got.Layers[i].Weights, want.Layers[i].Weights) || !slices.Equal(got.Layers[i].Bias, want.Layers[i].Bias) {
-				t.Fatalf("layer %s differs with %d threads", got.Layers[i].Name, threads)
+		for i := range mustLayers(got).list {
+			if !slices.Equal(mustLayers(got).list[i].weights, mustLayers(want).list[i].weights) || !slices.Equal(mustLayers(got).list[i].bias, mustLayers(want).list[i].bias) {
+				t.Fatalf("layer %s differs with %d threads", mustLayers(got).list[i].name, threads)
 			}
 		}
 	}

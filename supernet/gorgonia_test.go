@@ -32,7 +32,7 @@ type graph struct {
 
 // newGraph builds the network for a batch of patches: lr is (batch, colors, h,
 // w), goal the unshuffled (batch, outputs, h, w).
-func newGraph(t testing.TB, sub *network.Subnet, dt gt.Dtype, batch, w, h int, lr, goal []float32) *graph {
+func newGraph(t testing.TB, sub *network.Graph, dt gt.Dtype, batch, w, h int, lr, goal []float32) *graph {
 	t.Helper()
 	must := func(n *gorgonia.Node, err error) *gorgonia.Node {
 		t.Helper()
@@ -53,30 +53,30 @@ func newGraph(t testing.TB, sub *network.Subnet, dt gt.Dtype, batch, w, h int, l
 		return gorgonia.NewTensor(g, dt, len(shape), gorgonia.WithName(name), gorgonia.WithShape(shape...),
 			gorgonia.WithValue(gt.New(gt.WithShape(shape...), gt.WithBacking(backing))))
 	}
-	outs := make([]*gorgonia.Node, len(sub.Layers))
-	for i := range sub.Layers {
-		l := &sub.Layers[i]
-		pad := l.Kernel / 2
+	outs := make([]*gorgonia.Node, len(mustLayers(sub).list))
+	for i := range mustLayers(sub).list {
+		l := &mustLayers(sub).list[i]
+		pad := l.kernel / 2
 		var src *gorgonia.Node
-		if l.Src == network.Picture {
-			src = leaf(fmt.Sprintf("picture%d", i), padded(lr, batch*l.In, w, h, pad), batch, l.In, h+2*pad, w+2*pad)
+		if l.src == network.Picture {
+			src = leaf(fmt.Sprintf("picture%d", i), padded(lr, batch*l.in, w, h, pad), batch, l.in, h+2*pad, w+2*pad)
 			pad = 0
 		} else {
-			src = outs[l.Src]
+			src = outs[l.src]
 		}
-		weights := leaf(fmt.Sprintf("w%d", i), l.Weights, l.Out, l.In, l.Kernel, l.Kernel)
-		bias := leaf(fmt.Sprintf("b%d", i), l.Bias, 1, l.Out, 1, 1)
+		weights := leaf(fmt.Sprintf("w%d", i), l.weights, l.out, l.in, l.kernel, l.kernel)
+		bias := leaf(fmt.Sprintf("b%d", i), l.bias, 1, l.out, 1, 1)
 		r.params = append(r.params, weights, bias)
-		x := must(gorgonia.Conv2d(src, weights, gt.Shape{l.Kernel, l.Kernel}, []int{pad, pad}, []int{1, 1}, []int{1, 1}))
+		x := must(gorgonia.Conv2d(src, weights, gt.Shape{l.kernel, l.kernel}, []int{pad, pad}, []int{1, 1}, []int{1, 1}))
 		x = must(gorgonia.BroadcastAdd(x, bias, nil, []byte{0, 2, 3}))
-		if l.Add >= 0 {
-			x = must(gorgonia.Add(x, outs[l.Add]))
+		if l.add >= 0 {
+			x = must(gorgonia.Add(x, outs[l.add]))
 		}
-		switch l.Act {
+		switch l.act {
 		case network.ActReLU:
 			x = must(gorgonia.Rectify(x))
 		case network.ActPReLU:
-			slope := leaf(fmt.Sprintf("s%d", i), l.Slope, 1, l.Out, 1, 1)
+			slope := leaf(fmt.Sprintf("s%d", i), l.slope, 1, l.out, 1, 1)
 			r.params = append(r.params, slope)
 			negative := must(gorgonia.Rectify(must(gorgonia.Neg(x))))
 			x = must(gorgonia.Sub(must(gorgonia.Rectify(x)), must(gorgonia.BroadcastHadamardProd(negative, slope, nil, []byte{0, 2, 3}))))
@@ -190,11 +190,11 @@ func TestGorgonia(t *testing.T) {
 				params = params[1:]
 				return copied(t, grad)
 			}
-			for i := range sub.Layers {
-				l := &sub.Layers[i]
+			for i := range mustLayers(sub).list {
+				l := &mustLayers(sub).list[i]
 				weights, bias := next(), next()
 				for j := range weights {
-					if l.Mask != nil && l.Mask[j] == 0 {
+					if l.mask != nil && l.mask[j] == 0 {
 						weights[j] = 0 // our masked weights do not move
 					}
 				}
@@ -203,7 +203,7 @@ func TestGorgonia(t *testing.T) {
 						bias[o] = 0
 					}
 				}
-				if want = append(append(want, weights...), bias...); l.Act == network.ActPReLU {
+				if want = append(append(want, weights...), bias...); l.act == network.ActPReLU {
 					want = append(want, next()...)
 				}
 			}

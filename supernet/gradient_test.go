@@ -17,7 +17,7 @@ import (
 // all biases; at says which parameters, counted layer by layer. Between two
 // kinks of ReLUs the output is linear in each parameter, so the step may be small
 // without loss.
-func differences(rng *rand.Rand, most int, sub *network.Subnet, lr, d []float32, w, h int) (grads []float32, at []int) {
+func differences(rng *rand.Rand, most int, sub *network.Graph, lr, d []float32, w, h int) (grads []float32, at []int) {
 	pic, numbers := wide(lr), weights64(sub)
 	loss := func() float64 {
 		outs := reference(sub, numbers, pic, w, h)
@@ -38,19 +38,19 @@ func differences(rng *rand.Rand, most int, sub *network.Subnet, lr, d []float32,
 		*x = was
 		return float32((up - down) / (2 * step))
 	}
-	for i := range sub.Layers {
-		l := &sub.Layers[i]
-		for j := range l.Weights {
-			if rng.IntN(len(l.Weights)) < most {
+	for i := range mustLayers(sub).list {
+		l := &mustLayers(sub).list[i]
+		for j := range l.weights {
+			if rng.IntN(len(l.weights)) < most {
 				g := float32(0)
-				if l.Mask == nil || l.Mask[j] != 0 {
+				if l.mask == nil || l.mask[j] != 0 {
 					g = slope(&numbers[i].weights[j])
 				}
 				grads, at = append(grads, g), append(at, n)
 			}
 			n++
 		}
-		for o := range l.Bias {
+		for o := range l.bias {
 			g := float32(0)
 			if !pruned(l, o) {
 				g = slope(&numbers[i].bias[o])
@@ -58,7 +58,7 @@ func differences(rng *rand.Rand, most int, sub *network.Subnet, lr, d []float32,
 			grads, at = append(grads, g), append(at, n)
 			n++
 		}
-		for o := range l.Slope {
+		for o := range l.slope {
 			grads, at = append(grads, slope(&numbers[i].slope[o])), append(at, n)
 			n++
 		}
@@ -118,7 +118,7 @@ func legal(g space.Genome) space.Genome {
 	for i := range g.Slots {
 		s := &g.Slots[i]
 		for j := range s.Prune {
-			if j >= s.Kind.Convs() || s.Prune[j].Scheme == network.Pattern && s.Kind == space.Wide && j < 2 {
+			if j >= len(s.Kind.Convs()) || s.Prune[j].Scheme == network.Pattern && s.Kind == space.Wide && j < 2 {
 				s.Prune[j] = network.Prune{}
 			}
 		}
@@ -130,31 +130,31 @@ func legal(g space.Genome) space.Genome {
 // pass each, beside the first layer that they need.
 var operators = []struct {
 	name   string
-	layers []network.Layer
+	layers []layer
 }{
-	{"conv1x1", []network.Layer{{In: 1, Out: 4, Kernel: 3, Src: network.Picture, Add: network.None}, {In: 4, Out: 4, Kernel: 1, Add: network.None}}},
-	{"conv3x3", []network.Layer{{In: 1, Out: 4, Kernel: 3, Src: network.Picture, Add: network.None}, {In: 4, Out: 4, Kernel: 3, Add: network.None}}},
-	{"conv5x5", []network.Layer{{In: 1, Out: 4, Kernel: 3, Src: network.Picture, Add: network.None}, {In: 4, Out: 4, Kernel: 5, Add: network.None}}},
-	{"relu", []network.Layer{{In: 1, Out: 8, Kernel: 3, Src: network.Picture, Add: network.None, Act: network.ActReLU}, {In: 8, Out: 4, Kernel: 3, Add: network.None}}},
-	{"relu at the end", []network.Layer{{In: 1, Out: 4, Kernel: 5, Src: network.Picture, Add: network.None, Act: network.ActReLU}}},
-	{"residual", []network.Layer{
-		{In: 1, Out: 4, Kernel: 3, Src: network.Picture, Add: network.None},
-		{In: 4, Out: 4, Kernel: 3, Add: 0},
+	{"conv1x1", []layer{{in: 1, out: 4, kernel: 3, src: network.Picture, add: none}, {in: 4, out: 4, kernel: 1, add: none}}},
+	{"conv3x3", []layer{{in: 1, out: 4, kernel: 3, src: network.Picture, add: none}, {in: 4, out: 4, kernel: 3, add: none}}},
+	{"conv5x5", []layer{{in: 1, out: 4, kernel: 3, src: network.Picture, add: none}, {in: 4, out: 4, kernel: 5, add: none}}},
+	{"relu", []layer{{in: 1, out: 8, kernel: 3, src: network.Picture, add: none, act: network.ActReLU}, {in: 8, out: 4, kernel: 3, add: none}}},
+	{"relu at the end", []layer{{in: 1, out: 4, kernel: 5, src: network.Picture, add: none, act: network.ActReLU}}},
+	{"residual", []layer{
+		{in: 1, out: 4, kernel: 3, src: network.Picture, add: none},
+		{in: 4, out: 4, kernel: 3, add: 0},
 	}},
-	{"residual over a relu", []network.Layer{
-		{In: 1, Out: 4, Kernel: 3, Src: network.Picture, Add: network.None, Act: network.ActReLU},
-		{In: 4, Out: 6, Kernel: 1, Add: network.None, Act: network.ActReLU},
-		{In: 6, Out: 4, Kernel: 3, Src: 1, Add: 0, Act: network.ActReLU},
-		{In: 4, Out: 4, Kernel: 1, Src: 2, Add: 0},
+	{"residual over a relu", []layer{
+		{in: 1, out: 4, kernel: 3, src: network.Picture, add: none, act: network.ActReLU},
+		{in: 4, out: 6, kernel: 1, add: none, act: network.ActReLU},
+		{in: 6, out: 4, kernel: 3, src: 1, add: 0, act: network.ActReLU},
+		{in: 4, out: 4, kernel: 1, src: 2, add: 0},
 	}},
-	{"only added, over a relu", []network.Layer{
-		{In: 1, Out: 4, Kernel: 5, Src: network.Picture, Add: network.None, Act: network.ActReLU},
-		{In: 1, Out: 4, Kernel: 3, Src: network.Picture, Add: 0},
+	{"only added, over a relu", []layer{
+		{in: 1, out: 4, kernel: 5, src: network.Picture, add: none, act: network.ActReLU},
+		{in: 1, out: 4, kernel: 3, src: network.Picture, add: 0},
 	}},
-	{"one that nothing reads", []network.Layer{
-		{In: 1, Out: 4, Kernel: 3, Src: network.Picture, Add: network.None, Act: network.ActReLU},
-		{In: 4, Out: 4, Kernel: 3, Src: 0, Add: 0},
-		{In: 4, Out: 4, Kernel: 1, Src: 0, Add: network.None},
+	{"one that nothing reads", []layer{
+		{in: 1, out: 4, kernel: 3, src: network.Picture, add: none, act: network.ActReLU},
+		{in: 4, out: 4, kernel: 3, src: 0, add: 0},
+		{in: 4, out: 4, kernel: 1, src: 0, add: none},
 	}},
 }
 
@@ -165,13 +165,13 @@ func TestOperators(t *testing.T) {
 		for _, op := range operators {
 			t.Run(op.name, func(t *testing.T) {
 				rng := check.Rand(t)
-				sub := withNumbers(&network.Subnet{Scale: 2, Colors: 1, Layers: op.layers}, act, rng)
+				sub := withNumbers(handmade(op.layers), act, rng)
 				if err := sub.Validate(); err != nil {
 					t.Fatal(err)
 				}
 				const w, h = 7, 5
 				lr, d := clearPicture(t, rng, sub, w, h), randomPlanes(rng, 4*w*h)
-				b, sh, masks := bankOf(sub)
+				b, sh, masks := bankOf(mustLayers(sub))
 				r := newRunnerOf(set, sh, b, masks, 2, 1, w, h)
 				r.w.load(0, lr, nil, 2)
 				out := r.w.forward(r.net, 0)
@@ -194,30 +194,31 @@ func forActs(t *testing.T, f func(t *testing.T, act space.Activation, set *kerne
 
 // withNumbers returns the network with random weights and biases, and its ReLUs
 // replaced.
-func withNumbers(net *network.Subnet, act space.Activation, rng *rand.Rand) *network.Subnet {
-	sub := &network.Subnet{Scale: net.Scale, Colors: net.Colors}
-	for i, l := range net.Layers {
-		l.Name = fmt.Sprint("layer", i)
-		l.Weights, l.Bias = make([]float32, l.Size()), make([]float32, l.Out)
-		for j := range l.Weights {
-			l.Weights[j] = float32(rng.NormFloat64() / math.Sqrt(float64(l.In*l.Kernel*l.Kernel)))
+func withNumbers(net *network.Graph, act space.Activation, rng *rand.Rand) *network.Graph {
+	var list []layer
+	for i, l := range mustLayers(net).list {
+		l.name = fmt.Sprint("layer", i)
+		l.weights, l.bias = make([]float32, l.size()), make([]float32, l.out)
+		for j := range l.weights {
+			l.weights[j] = float32(rng.NormFloat64() / math.Sqrt(float64(l.in*l.kernel*l.kernel)))
 		}
-		for j := range l.Bias {
-			l.Bias[j] = float32(rng.NormFloat64()) / 4
+		for j := range l.bias {
+			l.bias[j] = float32(rng.NormFloat64()) / 4
 		}
-		if l.Act == network.ActReLU {
-			l.Act = act.Act()
+		if l.act == network.ActReLU {
+			l.act = act.Act()
 		}
 		start, learned := act.Slope()
 		for range slopesIn(&l) {
 			if learned {
 				start = 0.01 + 1.2*rng.Float32()
 			}
-			l.Slope = append(l.Slope, start)
+			l.slope = append(l.slope, start)
 		}
-		sub.Layers = append(sub.Layers, l)
+		l.learned = learned && l.act == network.ActPReLU
+		list = append(list, l)
 	}
-	return sub
+	return madeOf(net.Scale, net.Colors, list)
 }
 
 // TestLoss holds the mixed loss and its gradient against their formulas.

@@ -17,9 +17,9 @@ func smallSpace(scale, colors int) *space.Space {
 	return &space.Space{
 		Scale: scale, Colors: colors, Widths: []int{8, 12, 16},
 		Slots: []space.Slot{
-			{Skip: true, Wide: []float64{2, 4}, Plain: []float64{0.5, 1}, Lean: true},
-			{Wide: []float64{1, 3}, Plain: []float64{1}, Lean: true, Activations: space.Activations()},
-			{Skip: true, Wide: []float64{2}, Plain: []float64{1, 2}, Lean: true},
+			{Skip: true, Blocks: space.Blocks{space.Wide: {2, 4}, space.Plain: {0.5, 1}, space.Lean: space.Once()}},
+			{Blocks: space.Blocks{space.Wide: {1, 3}, space.Plain: {1}, space.Lean: space.Once()}, Activations: space.Activations()},
+			{Skip: true, Blocks: space.Blocks{space.Wide: {2}, space.Plain: {1, 2}, space.Lean: space.Once()}},
 		},
 		Schemes:  network.Schemes(),
 		Percents: []int{25, 50, 75},
@@ -88,7 +88,7 @@ type runner struct {
 
 func newRunner(set *kernel.Set, s *Supernet, g space.Genome, w, h int) *runner {
 	sub := s.Space.Shape(g)
-	return newRunnerOf(set, newShape(sub.Layers, s.refs(sub, g)), s.bank, nil, s.Space.Scale, s.Space.Colors, w, h)
+	return newRunnerOf(set, newShape(mustLayers(sub).list, s.refs(mustLayers(sub), g)), s.bank, nil, s.Space.Scale, s.Space.Colors, w, h)
 }
 
 func newRunnerOf(set *kernel.Set, sh *shape, b *bank, masks [][]uint8, scale, colors, w, h int) *runner {
@@ -115,7 +115,7 @@ func (r *runner) gradients(d []float32) []float32 {
 	r.net.gather(r.w.set)
 	size := 0
 	for i := range r.net.layers {
-		size += r.net.layers[i].Size() + r.net.layers[i].Out + slopesIn(&r.net.layers[i])
+		size += r.net.layers[i].size() + r.net.layers[i].out + slopesIn(&r.net.layers[i])
 	}
 	return r.net.grads[:size]
 }
@@ -146,7 +146,7 @@ func randomPlanes(rng *rand.Rand, n int) []float32 {
 // clearPicture draws a picture for which no input of an activation of sub is so close
 // to 0 that rounding, or the step of a finite difference, could change its side.
 // Channels that are pruned whole are 0 in every arithmetic.
-func clearPicture(t testing.TB, rng *rand.Rand, sub *network.Subnet, w, h int) []float32 {
+func clearPicture(t testing.TB, rng *rand.Rand, sub *network.Graph, w, h int) []float32 {
 	t.Helper()
 	lr := pictureClear(rng, sub, w, h)
 	if lr == nil {
@@ -157,7 +157,7 @@ func clearPicture(t testing.TB, rng *rand.Rand, sub *network.Subnet, w, h int) [
 
 // pictureClear is clearPicture, nil where there is none: a channel that has no
 // weights left may have a bias on the kink.
-func pictureClear(rng *rand.Rand, sub *network.Subnet, w, h int) []float32 {
+func pictureClear(rng *rand.Rand, sub *network.Graph, w, h int) []float32 {
 	const margin = 1e-5
 	numbers := weights64(sub)
 	for range 1000 {
@@ -170,14 +170,14 @@ func pictureClear(rng *rand.Rand, sub *network.Subnet, w, h int) []float32 {
 }
 
 // beforeActs lists the inputs of all activations.
-func beforeActs(sub *network.Subnet, numbers []layer64, lr []float32, w, h int) (list []float64) {
+func beforeActs(sub *network.Graph, numbers []layer64, lr []float32, w, h int) (list []float64) {
 	outs := reference(sub, numbers, wide(lr), w, h)
-	for i, l := range sub.Layers {
-		if l.Act == network.ActNone {
+	for i, l := range mustLayers(sub).list {
+		if l.act == network.ActNone {
 			continue
 		}
 		// The layer alone, over what it reads and adds, without its activation.
-		l.Act = network.ActNone
+		l.act = network.ActNone
 		pic := wide(lr)
 		dst := runLayer(&l, numbers[i], outs, pic, w, h)
 		list = append(list, dst...)
@@ -214,4 +214,44 @@ func (c *cached) Patch(rng *rand.Rand, size int, lr, hr []float32) {
 	}
 	copy(lr, c.lr)
 	copy(hr, c.hr)
+}
+
+// handmade is a network of luma, twice as large, of layers that were written down.
+func handmade(list []layer) *network.Graph { return madeOf(2, 1, list) }
+
+// madeOf is a network of layers, by way of its graph.
+func madeOf(scale, colors int, list []layer) *network.Graph {
+	g := &network.Graph{Scale: scale, Colors: colors}
+	at := make([]int, len(list)) // last node of a layer
+	add := func(n network.Node) int {
+		g.Nodes = append(g.Nodes, n)
+		return len(g.Nodes) - 1
+	}
+	for i := range list {
+		l := &list[i]
+		r := l.kernel / 2
+		if l.name == "" {
+			l.name = fmt.Sprint("layer", i)
+		}
+		n := network.Node{
+			Name: l.name, Op: network.OpConv, Inputs: []int{network.Picture}, Out: l.out, Kernel: l.kernel, Pad: [4]int{r, r, r, r}, Border: network.Edge,
+			Weights: l.weights, Mask: l.mask, Prune: l.prune, Bias: l.bias,
+		}
+		if l.src != network.Picture {
+			n.Inputs[0], n.Border = at[l.src], network.Zeros
+		}
+		at[i] = add(n)
+		if l.add != none {
+			at[i] = add(network.Node{Name: l.name + "/add", Op: network.OpAdd, Inputs: []int{at[i], at[l.add]}})
+		}
+		if l.act != network.ActNone {
+			n := network.Node{Name: l.name + "/" + l.act.String(), Op: network.OpActivate, Inputs: []int{at[i]}, Act: l.act, Slope: l.slope}
+			if !l.learned && len(l.slope) > 0 {
+				n.Slope = l.slope[:1]
+			}
+			at[i] = add(n)
+		}
+	}
+	add(network.Node{Name: "shuffle", Op: network.OpShuffle, Inputs: []int{at[len(at)-1]}, Factor: scale})
+	return g
 }

@@ -46,11 +46,15 @@ func LessonsFor(steps, batch int) int {
 }
 
 // Teach makes lessons. When ctx ends, its error is returned.
-func Teach(ctx context.Context, teacher *network.Subnet, src Source, o LessonOptions) (*Lessons, error) {
+func Teach(ctx context.Context, teacher *network.Graph, src Source, o LessonOptions) (*Lessons, error) {
 	if err := checkPatches("lessons", o.Count, maxLessons, o.Patch); err != nil {
 		return nil, err
 	}
 	if err := teacher.Validate(); err != nil {
+		return nil, fmt.Errorf("supernet: lessons: teacher: %w", err)
+	}
+	known, err := layersOf(teacher)
+	if err != nil {
 		return nil, fmt.Errorf("supernet: lessons: teacher: %w", err)
 	}
 	if o.Kernels == nil {
@@ -64,7 +68,7 @@ func Teach(ctx context.Context, teacher *network.Subnet, src Source, o LessonOpt
 	l := &Lessons{scale: teacher.Scale, colors: teacher.Colors, patch: o.Patch, count: o.Count, taught: make([]float32, o.Count*high)}
 	l.lr, l.hr = patchesOf(src, rand.New(rand.NewPCG(mix(o.Seed, streamLessons), 0)), o.Count, o.Patch, l.colors, l.scale)
 
-	master, geo, shapes := frozen(teacher, o.Patch, o.Kernels)
+	master, geo, shapes := frozen(known, o.Patch, o.Kernels)
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	var lost relay.Catcher
@@ -95,7 +99,7 @@ func Teach(ctx context.Context, teacher *network.Subnet, src Source, o LessonOpt
 }
 
 // fit reports why the lessons are none for a network and patches.
-func (l *Lessons) fit(net *network.Subnet, patch int) error {
+func (l *Lessons) fit(net *layers, patch int) error {
 	if l.scale != net.Scale || l.colors != net.Colors || l.patch != patch {
 		return fmt.Errorf("supernet: lessons: scale %d, %d colors and patches of %d, want %d, %d and %d", l.scale, l.colors, l.patch, net.Scale, net.Colors, patch)
 	}

@@ -10,15 +10,15 @@ import (
 )
 
 // sums gives what the filters of a network's head sum to.
-func sums(t *testing.T, net *network.Subnet) []float32 {
+func sums(t *testing.T, net *network.Graph) []float32 {
 	t.Helper()
-	l := &net.Layers[1]
-	if l.Name != "head" {
-		t.Fatalf("layer 1 is %s, want the head", l.Name)
+	l := &mustLayers(net).list[1]
+	if l.name != "head" {
+		t.Fatalf("layer 1 is %s, want the head", l.name)
 	}
 	var list []float32
-	for at := 0; at < len(l.Weights); at += l.Kernel * l.Kernel {
-		list = append(list, sum(l.Weights[at:][:l.Kernel*l.Kernel]))
+	for at := 0; at < len(l.weights); at += l.kernel * l.kernel {
+		list = append(list, sum(l.weights[at:][:l.kernel*l.kernel]))
 	}
 	return list
 }
@@ -42,8 +42,8 @@ func TestHeadIsBlind(t *testing.T) {
 			t.Fatal(err)
 		}
 		moved := false
-		for i, w := range after.Layers[1].Weights {
-			moved = moved || w != before.Layers[1].Weights[i]
+		for i, w := range mustLayers(after).list[1].weights {
+			moved = moved || w != mustLayers(before).list[1].weights[i]
 		}
 		if !moved {
 			t.Errorf("%d colours: the head did not move", colors)
@@ -67,9 +67,9 @@ func TestHeadKeepsItsSums(t *testing.T) {
 		t.Fatal(err)
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
-	head := &net.Layers[1]
-	for i, keep := range head.Mask {
-		head.Weights[i] = float32(keep) * rng.Float32()
+	head := &mustLayers(net).list[1]
+	for i, keep := range head.mask {
+		head.weights[i] = float32(keep) * rng.Float32()
 	}
 	want := sums(t, net)
 	best, err := FineTune(context.Background(), net, nil, waves{2, 1}, nil, FineTuneOptions{Steps: 20, Batch: 4, Patch: 12, Rate: 2e-3, Seed: 1, Threads: 1})
@@ -81,8 +81,8 @@ func TestHeadKeepsItsSums(t *testing.T) {
 			t.Errorf("filter %d sums to %v, want %v as before", i, v, want[i])
 		}
 	}
-	for i, keep := range head.Mask {
-		if w := best.Layers[1].Weights[i]; keep == 0 && w != 0 {
+	for i, keep := range head.mask {
+		if w := mustLayers(best).list[1].weights[i]; keep == 0 && w != 0 {
 			t.Fatalf("weight %d is pruned and %v", i, w)
 		}
 	}

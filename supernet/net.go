@@ -27,8 +27,8 @@ func newGeometry(h, w int, shapes []*shape) geometry {
 	g := geometry{h: h, w: w, border: 1}
 	for _, sh := range shapes {
 		for i := range sh.layers {
-			if l := &sh.layers[i]; l.Src >= 0 {
-				g.border = max(g.border, l.Kernel/2)
+			if l := &sh.layers[i]; l.src >= 0 {
+				g.border = max(g.border, l.kernel/2)
 			}
 		}
 	}
@@ -42,7 +42,7 @@ func newGeometry(h, w int, shapes []*shape) geometry {
 // sized once for the largest shape it will take.
 type net struct {
 	*shape
-	layers  []network.Layer // shape's layers with their numbers
+	layers  []layer // shape's layers with their numbers
 	fwd     [][]kernel.Block
 	back    [][]kernel.Block
 	ahead   []kernel.Winograd // by layer: the way forward by Winograd and that of the input gradient,
@@ -77,7 +77,7 @@ type net struct {
 
 // frozen is a network that only runs, on patches of a side; workers for it need its
 // geometry and shapes.
-func frozen(sub *network.Subnet, patch int, set *kernel.Set) (*net, geometry, []*shape) {
+func frozen(sub *layers, patch int, set *kernel.Set) (*net, geometry, []*shape) {
 	b, sh, masks := bankOf(sub)
 	shapes := []*shape{sh}
 	geo := newGeometry(patch, patch, shapes)
@@ -90,28 +90,28 @@ func frozen(sub *network.Subnet, patch int, set *kernel.Set) (*net, geometry, []
 
 // newNet allocates for any of the shapes.
 func newNet(shapes []*shape, shards int) *net {
-	layers, size, channels, room, partial, layer := 0, 0, 0, 0, 0, 0
+	layers, size, channels, room, partial, largest := 0, 0, 0, 0, 0, 0
 	for _, sh := range shapes {
 		n, c, p := 0, 0, 0
 		for i := range sh.layers {
 			l := &sh.layers[i]
-			n += l.Size() + l.Out + slopesIn(l)
-			p += lines(l.Size()+l.Out) + lines(slopesIn(l))
-			c += l.Out + l.In
-			layer = max(layer, l.Size())
+			n += l.size() + l.out + slopesIn(l)
+			p += lines(l.size()+l.out) + lines(slopesIn(l))
+			c += l.out + l.in
+			largest = max(largest, l.size())
 		}
 		layers, size, channels = max(layers, len(sh.layers)), max(size, n), max(channels, c)
 		room, partial = max(room, transformedFloats(sh)), max(partial, p)
 	}
 	n := &net{
-		layers: make([]network.Layer, layers), fwd: make([][]kernel.Block, layers), back: make([][]kernel.Block, layers),
+		layers: make([]layer, layers), fwd: make([][]kernel.Block, layers), back: make([][]kernel.Block, layers),
 		ahead: make([]kernel.Winograd, layers), behind: make([]kernel.Winograd, layers), roomSize: room, tiled: make([]bool, layers),
 		weights: make([]float32, size), masks: make([]uint8, size), grads: make([]float32, size),
 		offsets: make([]int32, 2*size), indices: make([]int32, 2*size),
 		values: make([]float32, 2*size+channels), blocks: make([]kernel.Block, channels),
 		losses: make([]float64, shards), views: make([][]float32, 0, channels), starts: make([]int, 0, layers+1), trained: true, share: 1,
 	}
-	n.masker.Reserve(layer)
+	n.masker.Reserve(largest)
 	for range shards {
 		n.partials = append(n.partials, kernel.Aligned(partial))
 	}
@@ -132,18 +132,18 @@ func (n *net) take(sh *shape, tensors []tensor, data []float32, ramp float64, ma
 	w, m := n.weights, n.masks
 	for i := range n.layers {
 		l := &n.layers[i]
-		size := l.Size()
-		l.Weights, l.Bias, w = w[:size:size], w[size:size+l.Out:size+l.Out], w[size+l.Out:]
-		l.Slope, w = w[:slopesIn(l):slopesIn(l)], w[slopesIn(l):]
-		l.Mask, m = m[:size:size], m[size:]
+		size := l.size()
+		l.weights, l.bias, w = w[:size:size], w[size:size+l.out:size+l.out], w[size+l.out:]
+		l.slope, w = w[:slopesIn(l):slopesIn(l)], w[slopesIn(l):]
+		l.mask, m = m[:size:size], m[size:]
 		tensors[sh.refs[i]].cut(l, data)
 		if mask != nil {
-			l.Mask = mask[i]
+			l.mask = mask[i]
 			applyMask(l)
 			continue
 		}
-		if l.Prune.Percent = int(math.Round(ramp * float64(l.Prune.Percent))); l.Prune.Percent == 0 {
-			l.Prune = network.Prune{}
+		if l.prune.Percent = int(math.Round(ramp * float64(l.prune.Percent))); l.prune.Percent == 0 {
+			l.prune = network.Prune{}
 		}
 		prune(l, &n.masker)
 	}
@@ -181,25 +181,25 @@ func (n *net) lower(set *kernel.Set, g *geometry) {
 	}
 	for i := range n.layers {
 		l := &n.layers[i]
-		s := kernel.Shape{Out: l.Out, In: l.In, Kernel: l.Kernel, Row: g.row, Plane: g.plane}
-		if l.Src == network.Picture {
+		s := kernel.Shape{Out: l.out, In: l.in, Kernel: l.kernel, Row: g.row, Plane: g.plane}
+		if l.src == network.Picture {
 			s.Row, s.Plane = g.pictureRow, g.picturePlane
 		}
-		kk := l.Kernel * l.Kernel
+		kk := l.kernel * l.kernel
 		n.fwd[i] = n.fwd[i][:0]
 		if n.ahead[i].In == 0 || n.trained && !n.tiled[i] { // the weight gradient runs over it too
-			b, _ := blockSize(l.Prune, false)
-			n.fwd[i] = kernel.Lower(carve(l.Out, l.In*kk, b), s, l.Weights, l.Bias, l.Mask, b, false)
+			b, _ := blockSize(l.prune, false)
+			n.fwd[i] = kernel.Lower(carve(l.out, l.in*kk, b), s, l.weights, l.bias, l.mask, b, false)
 		}
-		size := l.Size()
+		size := l.size()
 		if !n.tiled[i] {
 			size = listed(n.fwd[i])
 		}
-		n.starts = append(n.starts, n.starts[i]+lines(size+l.Out)+lines(slopesIn(l)))
-		if l.Src >= 0 && n.trained && n.behind[i].In == 0 {
+		n.starts = append(n.starts, n.starts[i]+lines(size+l.out)+lines(slopesIn(l)))
+		if l.src >= 0 && n.trained && n.behind[i].In == 0 {
 			s.Row, s.Plane = g.row, g.plane
-			b, _ := blockSize(l.Prune, true)
-			n.back[i] = kernel.Lower(carve(l.In, l.Out*kk, b), s, l.Weights, l.Bias, l.Mask, b, true)
+			b, _ := blockSize(l.prune, true)
+			n.back[i] = kernel.Lower(carve(l.in, l.out*kk, b), s, l.weights, l.bias, l.mask, b, true)
 		}
 	}
 }
@@ -208,9 +208,9 @@ func (n *net) lower(set *kernel.Set, g *geometry) {
 func lines(n int) int { return (n + kernel.Lanes - 1) / kernel.Lanes * kernel.Lanes }
 
 // slopesIn is how many slopes a layer has.
-func slopesIn(l *network.Layer) int {
-	if l.Act == network.ActPReLU {
-		return l.Out
+func slopesIn(l *layer) int {
+	if l.act == network.ActPReLU {
+		return l.out
 	}
 	return 0
 }
@@ -225,9 +225,9 @@ func (n *net) slopesOf(layer int, partial []float32) []float32 {
 func (n *net) refill() {
 	for i := range n.layers {
 		l := &n.layers[i]
-		kernel.Repack(n.fwd[i], l.Weights, l.Bias)
-		if l.Src >= 0 && n.trained && n.behind[i].In == 0 {
-			kernel.Repack(n.back[i], l.Weights, nil)
+		kernel.Repack(n.fwd[i], l.weights, l.bias)
+		if l.src >= 0 && n.trained && n.behind[i].In == 0 {
+			kernel.Repack(n.back[i], l.weights, nil)
 		}
 	}
 }
@@ -272,8 +272,8 @@ func (n *net) gather(set *kernel.Set) {
 	grads := n.grads
 	for i := range n.layers {
 		l := &n.layers[i]
-		w, bias := grads[:l.Size()], grads[l.Size():l.Size()+l.Out]
-		grads = grads[l.Size()+l.Out:]
+		w, bias := grads[:l.size()], grads[l.size():l.size()+l.out]
+		grads = grads[l.size()+l.out:]
 		var sums []float32
 		if n.tiled[i] {
 			planes, biases := n.planesOf(i, sum)
@@ -297,7 +297,7 @@ func (n *net) gather(set *kernel.Set) {
 // planesOf is a layer's part of a shard's gradients where its weights' go by
 // Winograd: (3x3, input channel, output channel), and the biases.
 func (n *net) planesOf(layer int, partial []float32) (planes, bias []float32) {
-	size := n.layers[layer].Size()
+	size := n.layers[layer].size()
 	partial = partial[n.starts[layer]:n.starts[layer+1]]
 	return partial[:size:size], partial[size:]
 }
@@ -331,15 +331,15 @@ func (n *net) spread(set *kernel.Set, tensors []tensor, shared []float32) {
 	grads := n.grads
 	for i := range n.layers {
 		l, t := &n.layers[i], &tensors[n.refs[i]]
-		row, wide := l.In*l.Kernel*l.Kernel, t.in*t.k*t.k
-		for o := range l.Out {
+		row, wide := l.in*l.kernel*l.kernel, t.in*t.k*t.k
+		for o := range l.out {
 			set.Axpy(shared[t.w+o*wide:][:row], 1, grads[o*row:])
 		}
-		grads = grads[l.Size():]
-		set.Axpy(shared[t.b:][:l.Out], 1, grads)
-		grads = grads[l.Out:]
+		grads = grads[l.size():]
+		set.Axpy(shared[t.b:][:l.out], 1, grads)
+		grads = grads[l.out:]
 		if t.learned {
-			set.Axpy(shared[t.s:][:l.Out], 1, grads)
+			set.Axpy(shared[t.s:][:l.out], 1, grads)
 		}
 		grads = grads[slopesIn(l):]
 	}

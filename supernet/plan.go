@@ -7,13 +7,13 @@ import (
 // shape is a network without its numbers: layers, where their tensors live, and
 // the static plan of the backward pass. It is read-only once made.
 type shape struct {
-	layers []network.Layer // no weights, biases or masks
-	refs   []int           // tensor of every layer in the bank
-	planes []int           // first plane of every layer's output in a worker's arena
-	total  int             // planes of all outputs
-	kept   []int           // first plane of what every layer's activation keeps
-	keeps  int             // planes of all that is kept
-	width  int             // channels of the widest layer
+	layers []layer // no weights, biases or masks
+	refs   []int   // tensor of every layer in the bank
+	planes []int   // first plane of every layer's output in a worker's arena
+	total  int     // planes of all outputs
+	kept   []int   // first plane of what every layer's activation keeps
+	keeps  int     // planes of all that is kept
+	width  int     // channels of the widest layer
 	back   []backStep
 	regs   int // gradient registers that back uses
 }
@@ -36,18 +36,18 @@ type backStep struct {
 
 // newShape plans the layers of a network. The gradient of the last layer's
 // output is expected in register 0.
-func newShape(layers []network.Layer, refs []int) *shape {
+func newShape(layers []layer, refs []int) *shape {
 	sh := &shape{refs: refs, planes: make([]int, len(layers)), kept: make([]int, len(layers))}
 	sh.layers = append(sh.layers, layers...)
 	for i := range sh.layers {
 		l := &sh.layers[i]
-		l.Weights, l.Bias, l.Mask, l.Slope = nil, nil, nil, nil
+		l.weights, l.bias, l.mask, l.slope = nil, nil, nil, nil
 		sh.planes[i] = sh.total
-		sh.total += l.Out
-		if sh.kept[i] = sh.keeps; activationOf(l.Act).keeps {
-			sh.keeps += l.Out
+		sh.total += l.out
+		if sh.kept[i] = sh.keeps; activationOf(l.act).keeps {
+			sh.keeps += l.out
 		}
-		sh.width = max(sh.width, l.Out)
+		sh.width = max(sh.width, l.out)
 	}
 	sh.planBackward()
 	return sh
@@ -86,7 +86,7 @@ func (sh *shape) planBackward() {
 	readers := make([]int, n) // live layers whose contribution is still to come
 	live[n-1] = true
 	for i := n - 1; i >= 0; i-- {
-		for _, from := range [2]int{sh.layers[i].Src, sh.layers[i].Add} {
+		for _, from := range [2]int{sh.layers[i].src, sh.layers[i].add} {
 			if live[i] && from >= 0 {
 				live[from] = true
 				readers[from]++
@@ -101,7 +101,7 @@ func (sh *shape) planBackward() {
 	grad[n-1] = regs.take()
 	// gate counts one reader of layer i as done and says what gates the sum.
 	gate := func(i int) int {
-		if readers[i]--; readers[i] == 0 && sh.layers[i].Act != network.ActNone {
+		if readers[i]--; readers[i] == 0 && sh.layers[i].act != network.ActNone {
 			return i
 		}
 		return -1
@@ -112,7 +112,7 @@ func (sh *shape) planBackward() {
 		}
 		l, dy := &sh.layers[i], grad[i]
 		step := backStep{layer: i, dy: dy, dst: -1, base: -1, gate: -1, sum: -1, base2: -1, gate2: -1}
-		if a := l.Add; a >= 0 {
+		if a := l.add; a >= 0 {
 			g := gate(a)
 			if grad[a] < 0 && g < 0 {
 				grad[a] = dy // the same numbers: share the register
@@ -123,7 +123,7 @@ func (sh *shape) planBackward() {
 				grad[a] = step.sum
 			}
 		}
-		if s := l.Src; s >= 0 {
+		if s := l.src; s >= 0 {
 			g := gate(s)
 			step.dst, step.base, step.gate = regs.take(), grad[s], g
 			regs.drop(grad[s])

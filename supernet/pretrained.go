@@ -42,7 +42,7 @@ func Pretrained(scale int) (*Supernet, map[string]string, error) {
 
 // Best cuts out the network that a supernet's metadata names as its best, the
 // largest where they name none, under its normal name (space.Space.Normal).
-func (s *Supernet) Best(meta map[string]string) (*network.Subnet, error) {
+func (s *Supernet) Best(meta map[string]string) (*network.Graph, error) {
 	text, has := meta[NoteGenome]
 	if !has {
 		return s.Extract(s.Space.Largest())

@@ -58,21 +58,24 @@ func NewRefit(src Source, scale, colors int, o RefitOptions) (*Refit, error) {
 // the least squared error over the patches, all else as it was: a ridge regression
 // around the weights as they are, of which as much is taken as holds between the
 // halves of the patches. Equal networks give equal results.
-func (r *Refit) Net(net *network.Subnet) (*network.Subnet, error) {
+func (r *Refit) Net(net *network.Graph) (*network.Graph, error) {
 	if net.Scale != r.scale || net.Colors != r.colors {
 		return nil, fmt.Errorf("supernet: refit: scale %d and %d colors, want %d and %d", net.Scale, net.Colors, r.scale, r.colors)
 	}
 	if err := net.Validate(); err != nil {
 		return nil, fmt.Errorf("supernet: refit: %w", err)
 	}
-	better := *net
-	better.Layers = slices.Clone(net.Layers)
-	last := &better.Layers[len(better.Layers)-1]
-	if last.Act != network.ActNone {
-		return &better, nil // not linear
+	was, err := layersOf(net)
+	if err != nil {
+		return nil, fmt.Errorf("supernet: refit: %w", err)
 	}
-	last.Weights, last.Bias = slices.Clone(last.Weights), slices.Clone(last.Bias)
-	halves := r.moments(net)
+	better := was.clone()
+	last := &better.list[len(better.list)-1]
+	if last.act != network.ActNone {
+		return net, nil // not linear
+	}
+	last.weights, last.bias = slices.Clone(last.weights), slices.Clone(last.bias)
+	halves := r.moments(was)
 	all := halves[0].plus(halves[1])
 	gain, cost := 0.0, 0.0
 	for i, half := range halves {
@@ -86,11 +89,11 @@ func (r *Refit) Net(net *network.Subnet) (*network.Subnet, error) {
 	taps := all.taps - 1
 	for o, step := range all.steps(last) {
 		for at := range taps {
-			last.Weights[o*taps+at] += float32(holds * step[at])
+			last.weights[o*taps+at] += float32(holds * step[at])
 		}
-		last.Bias[o] += float32(holds * step[taps])
+		last.bias[o] += float32(holds * step[taps])
 	}
-	return &better, nil
+	return better.graph(), nil
 }
 
 // moments are sums over pixels of what the last layer reads at each of its taps,
@@ -122,14 +125,14 @@ func (m *moments) plus(n *moments) *moments {
 }
 
 // moments runs net over all patches, every other one for each half.
-func (r *Refit) moments(net *network.Subnet) (halves [2]*moments) {
+func (r *Refit) moments(net *layers) (halves [2]*moments) {
 	n, geo, shapes := frozen(net, r.patch, r.kernels)
 	outs := r.colors * r.scale * r.scale
 	w := newWorker(r.kernels, geo, shapes, r.colors, outs, 1)
 	w.place(n)
 
 	last := &n.layers[len(n.layers)-1]
-	taps := last.In*last.Kernel*last.Kernel + 1
+	taps := last.in*last.kernel*last.kernel + 1
 	for i := range halves {
 		halves[i] = newMoments(taps, outs)
 	}
@@ -139,7 +142,7 @@ func (r *Refit) moments(net *network.Subnet) (halves [2]*moments) {
 	for i := range r.count {
 		w.load(0, r.lr[i*low:(i+1)*low], r.hr[i*high:(i+1)*high], r.scale)
 		out := w.forward(n, 0)
-		g.take(w.source(last, 0), last.Kernel, w.goals[0], out, i/2%refitRows)
+		g.take(w.source(last, 0), last.kernel, w.goals[0], out, i/2%refitRows)
 		g.add(r.kernels, halves[i%2])
 	}
 	return halves
@@ -237,20 +240,20 @@ func (m *moments) gain(steps [][]float64) (gain, cost float64) {
 // steps is by how much the weights that a layer keeps, and its biases, (output,
 // tap), are from the least squared error. Outputs whose kept weights are the same
 // share one decomposition.
-func (m *moments) steps(l *network.Layer) [][]float64 {
+func (m *moments) steps(l *layer) [][]float64 {
 	row := m.taps - 1
 	mask := func(o int) []uint8 {
-		if l.Mask == nil {
+		if l.mask == nil {
 			return nil
 		}
-		return l.Mask[o*row:][:row]
+		return l.mask[o*row:][:row]
 	}
-	order := make([]int, l.Out)
+	order := make([]int, l.out)
 	for o := range order {
 		order[o] = o
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return slices.Compare(mask(a), mask(b)) })
-	steps := make([][]float64, l.Out)
+	steps := make([][]float64, l.out)
 	var chol mat.Cholesky
 	var kept []int
 	sound := false

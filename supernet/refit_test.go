@@ -14,7 +14,7 @@ import (
 // follows is a Source of pictures that a network makes out of others.
 type follows struct {
 	waves
-	net *network.Subnet
+	net *network.Graph
 }
 
 func (s follows) Patch(rng *rand.Rand, size int, lr, hr []float32) {
@@ -25,7 +25,7 @@ func (s follows) Patch(rng *rand.Rand, size int, lr, hr []float32) {
 }
 
 // missing is the mean squared error of a network over a source.
-func missing(net *network.Subnet, src Source, size int) float64 {
+func missing(net *network.Graph, src Source, size int) float64 {
 	rng := rand.New(rand.NewPCG(9, 9))
 	lr, hr := make([]float32, net.Colors*size*size), make([]float32, net.Colors*size*size*net.Scale*net.Scale)
 	sum, n := 0.0, 0
@@ -59,37 +59,37 @@ func TestRefit(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			hurt := *net
-			hurt.Layers = slices.Clone(net.Layers)
-			last := &hurt.Layers[len(hurt.Layers)-1]
-			last.Weights, last.Bias = slices.Clone(last.Weights), slices.Clone(last.Bias)
-			for i := range last.Weights {
-				last.Weights[i] *= 0.6
+			bad := mustLayers(net).clone()
+			last := &bad.list[len(bad.list)-1]
+			last.weights, last.bias = slices.Clone(last.weights), slices.Clone(last.bias)
+			for i := range last.weights {
+				last.weights[i] *= 0.6
 			}
-			for o := range last.Bias {
-				last.Bias[o] += 0.1
+			for o := range last.bias {
+				last.bias[o] += 0.1
 			}
-			was := slices.Clone(last.Weights)
-			got, err := f.Net(&hurt)
+			hurt := bad.graph()
+			was := slices.Clone(last.weights)
+			got, err := f.Net(hurt)
 			if err != nil {
 				t.Fatal(err)
 			}
-			before, after := missing(&hurt, src, patch), missing(got, src, patch)
+			before, after := missing(hurt, src, patch), missing(got, src, patch)
 			if !(after < 0.8*before) {
 				t.Errorf("scale %d, %d colors, tail %v: squared error %.3g, %.3g refitted", tt.scale, tt.colors, p, before, after)
 			}
 			left = append(left, after/before)
-			if !slices.Equal(last.Weights, was) {
+			if !slices.Equal(last.weights, was) {
 				t.Error("the network that was given is changed")
 			}
-			at := len(got.Layers) - 1
-			for i, w := range got.Layers[at].Weights {
-				if m := got.Layers[at].Mask; m != nil && m[i] == 0 && w != 0 {
+			at := len(mustLayers(got).list) - 1
+			for i, w := range mustLayers(got).list[at].weights {
+				if m := mustLayers(got).list[at].mask; m != nil && m[i] == 0 && w != 0 {
 					t.Fatalf("pruned weight %d has come back", i)
 				}
 			}
-			for i := range got.Layers[:at] {
-				if !slices.Equal(got.Layers[i].Weights, net.Layers[i].Weights) || !slices.Equal(got.Layers[i].Bias, net.Layers[i].Bias) {
+			for i := range mustLayers(got).list[:at] {
+				if !slices.Equal(mustLayers(got).list[i].weights, mustLayers(net).list[i].weights) || !slices.Equal(mustLayers(got).list[i].bias, mustLayers(net).list[i].bias) {
 					t.Fatalf("layer %d is changed", i)
 				}
 			}
@@ -124,15 +124,15 @@ func TestRefitHarmless(t *testing.T) {
 	if after := missing(got, src, 10); after > 1e-9 {
 		t.Errorf("squared error %v after a refit to the network's own pictures", after)
 	}
-	for i := range net.Layers[:len(net.Layers)-1] {
-		clear(net.Layers[i].Weights)
-		clear(net.Layers[i].Bias)
+	for i := range mustLayers(net).list[:len(mustLayers(net).list)-1] {
+		clear(mustLayers(net).list[i].weights)
+		clear(mustLayers(net).list[i].bias)
 	}
 	if got, err = f.Net(net); err != nil {
 		t.Fatal(err)
 	}
-	last := got.Layers[len(got.Layers)-1]
-	for _, x := range append(slices.Clone(last.Weights), last.Bias...) {
+	last := mustLayers(got).list[len(mustLayers(got).list)-1]
+	for _, x := range append(slices.Clone(last.weights), last.bias...) {
 		if x != x || x > 100 || x < -100 {
 			t.Fatalf("a weight of %v", x)
 		}
@@ -150,18 +150,18 @@ func TestRefitAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all [4]*network.Subnet
+	var all [4]*network.Graph
 	var wg sync.WaitGroup
 	for i := range all {
 		wg.Go(func() { all[i], _ = f.Net(net) })
 	}
 	wg.Wait()
-	at := len(net.Layers) - 1
-	if all[0] == nil || slices.Equal(all[0].Layers[at].Weights, net.Layers[at].Weights) {
+	at := len(mustLayers(net).list) - 1
+	if all[0] == nil || slices.Equal(mustLayers(all[0]).list[at].weights, mustLayers(net).list[at].weights) {
 		t.Fatal("nothing is refitted")
 	}
 	for _, n := range all[1:] {
-		if n == nil || !slices.Equal(n.Layers[at].Weights, all[0].Layers[at].Weights) || !slices.Equal(n.Layers[at].Bias, all[0].Layers[at].Bias) {
+		if n == nil || !slices.Equal(mustLayers(n).list[at].weights, mustLayers(all[0]).list[at].weights) || !slices.Equal(mustLayers(n).list[at].bias, mustLayers(all[0]).list[at].bias) {
 			t.Fatal("calls at once give different weights")
 		}
 	}
@@ -183,8 +183,8 @@ func TestRefitOfOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := len(net.Layers) - 1
-	if !slices.Equal(got.Layers[at].Weights, net.Layers[at].Weights) || !slices.Equal(got.Layers[at].Bias, net.Layers[at].Bias) {
+	at := len(mustLayers(net).list) - 1
+	if !slices.Equal(mustLayers(got).list[at].weights, mustLayers(net).list[at].weights) || !slices.Equal(mustLayers(got).list[at].bias, mustLayers(net).list[at].bias) {
 		t.Error("one patch changes the network")
 	}
 }
@@ -215,7 +215,7 @@ func TestRefitRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	net.Layers[0].Bias = nil
+	mustLayers(net).list[0].bias = nil
 	if _, err := f.Net(net); err == nil {
 		t.Error("a broken network is refitted")
 	}

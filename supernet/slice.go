@@ -53,7 +53,7 @@ func (s *Supernet) Rescale(sp *space.Space, seed uint64) (*Supernet, error) {
 // inherit cuts tensor i out of that of the same name in a part of from.
 func (s *Supernet) inherit(i int, from *Supernet, part int) {
 	t := &s.bank.tensors[i]
-	l := network.Layer{In: t.in, Out: t.out, Kernel: t.k, Weights: s.bank.weights(t), Bias: s.bank.bias(t), Slope: s.bank.slope(t)}
+	l := layer{in: t.in, out: t.out, kernel: t.k, weights: s.bank.weights(t), bias: s.bank.bias(t), slope: s.bank.slope(t)}
 	from.bank.tensors[from.index[ref{part, t.name}]].cut(&l, from.bank.data)
 }
 
@@ -101,16 +101,16 @@ func covers(large, small *space.Space) error {
 		if now.Skip && !was.Skip {
 			miss(slot, "may be skipped", "a block: it was never trained without")
 		}
-		if now.Lean && !was.Lean {
-			miss(slot, "lean", "another kind of block")
+		for _, k := range space.Kinds() {
+			e, ok := outside(now.Blocks[k], was.Blocks[k])
+			switch {
+			case ok && k.Expands():
+				miss(slot, fmt.Sprintf("%v block of expansion %v", k, e), fmt.Sprintf("one of %v", was.Blocks[k]))
+			case ok:
+				miss(slot, k, "another kind of block")
+			}
 		}
-		if e, ok := outside(now.Wide, was.Wide); ok {
-			miss(slot, fmt.Sprintf("wide block of expansion %v", e), fmt.Sprintf("one of %v", was.Wide))
-		}
-		if e, ok := outside(now.Plain, was.Plain); ok {
-			miss(slot, fmt.Sprintf("plain block of expansion %v", e), fmt.Sprintf("one of %v", was.Plain))
-		}
-		if a, ok := outside(now.Choices(), was.Choices()); ok && now.Blocks() {
+		if a, ok := outside(now.Choices(), was.Choices()); ok && now.Any() {
 			miss(slot, fmt.Sprintf("activation %v", a), fmt.Sprintf("one of %v", was.Choices()))
 		}
 		if len(errs) > 8 {

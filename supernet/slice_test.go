@@ -15,7 +15,7 @@ func broadSpace() *space.Space {
 	sp := &space.Space{Scale: 2, Colors: 1, Widths: []int{8, 12, 16}, Percents: []int{25, 50, 75},
 		Schemes: []network.Scheme{network.Filter, network.Block4, network.Unstructured}}
 	for range 3 {
-		sp.Slots = append(sp.Slots, space.Slot{Skip: true, Wide: []float64{2, 3, 6}, Plain: []float64{1, 2}, Lean: true})
+		sp.Slots = append(sp.Slots, space.Slot{Skip: true, Blocks: space.Blocks{space.Wide: {2, 3, 6}, space.Plain: {1, 2}, space.Lean: space.Once()}})
 	}
 	return sp
 }
@@ -25,7 +25,7 @@ func broadSpace() *space.Space {
 func TestSlice(t *testing.T) {
 	s := noisy(broadSpace(), 5)
 	small := &space.Space{Scale: 2, Colors: 1, Widths: []int{8, 12}, Percents: []int{30, 75}, Schemes: []network.Scheme{network.Dense, network.Block4},
-		Slots: []space.Slot{{Wide: []float64{3}, Lean: true}, {Skip: true, Plain: []float64{1}, Wide: []float64{2}}}}
+		Slots: []space.Slot{{Blocks: space.Blocks{space.Wide: {3}, space.Lean: space.Once()}}, {Skip: true, Blocks: space.Blocks{space.Plain: {1}, space.Wide: {2}}}}}
 	was := slices.Clone(s.bank.data)
 	c, err := s.Slice(small)
 	if err != nil {
@@ -48,10 +48,10 @@ func TestSlice(t *testing.T) {
 		if errA != nil || errB != nil {
 			t.Fatal(errA, errB)
 		}
-		for i := range a.Layers {
-			x, y := &a.Layers[i], &b.Layers[i]
-			if x.Name != y.Name || !slices.Equal(x.Weights, y.Weights) || !slices.Equal(x.Bias, y.Bias) || !slices.Equal(x.Mask, y.Mask) {
-				t.Fatalf("%s: layer %s differs from %s in the larger space", g, x.Name, y.Name)
+		for i := range mustLayers(a).list {
+			x, y := &mustLayers(a).list[i], &mustLayers(b).list[i]
+			if x.name != y.name || !slices.Equal(x.weights, y.weights) || !slices.Equal(x.bias, y.bias) || !slices.Equal(x.mask, y.mask) {
+				t.Fatalf("%s: layer %s differs from %s in the larger space", g, x.name, y.name)
 			}
 		}
 		if !slices.Equal(Reference(a, src, 6, 5), Reference(b, src, 6, 5)) {
@@ -113,7 +113,7 @@ func TestSliceRefuses(t *testing.T) {
 		{"slots", func(sp *space.Space) { sp.Slots = slices.Repeat(sp.Slots, 2) }, []string{"slots: 6, want at most 3"}},
 		{"expansions", func(sp *space.Space) {
 			sp.Slots = slices.Clone(sp.Slots)
-			sp.Slots[1].Wide, sp.Slots[2].Plain = []float64{2, 4}, []float64{4}
+			sp.Slots[1].Blocks[space.Wide], sp.Slots[2].Blocks[space.Plain] = []float64{2, 4}, []float64{4}
 		}, []string{"slot 2: wide block of expansion 4", "slot 3: plain block of expansion 4"}},
 		{"not an invalid space", func(sp *space.Space) { sp.Slots = nil }, []string{"slots: 0"}},
 	}
@@ -129,7 +129,7 @@ func TestSliceRefuses(t *testing.T) {
 	}
 	// What must be there cannot be left out later.
 	fixed := broadSpace()
-	fixed.Slots[2] = space.Slot{Wide: []float64{2}}
+	fixed.Slots[2] = space.Slot{Blocks: space.Blocks{space.Wide: {2}}}
 	less := broadSpace()
 	less.Slots = less.Slots[:2]
 	_, err := New(fixed, 1).Slice(less)

@@ -97,7 +97,7 @@ func (p Parts) below(load int) Parts {
 // none are those that s has. apart is Parts.Apart. Each part begins as what s has
 // for the heaviest networks of it.
 func (s *Supernet) Split(shares []float64, apart []int) (*Supernet, error) {
-	most := load(s.Space.Shape(s.Space.Largest()))
+	most := load(mustLayers(s.Space.Shape(s.Space.Largest())))
 	parts := Parts{s.Parts.Splits, apart}
 	if len(shares) > 0 {
 		parts.Splits = nil
@@ -127,7 +127,7 @@ func (s *Supernet) cut(sp *space.Space, parts Parts) *Supernet {
 // origins gives for every part of s the part of from that its heaviest networks
 // are of there.
 func (s *Supernet) origins(from *Supernet) []int {
-	most := load(s.Space.Shape(s.Space.Largest()))
+	most := load(mustLayers(s.Space.Shape(s.Space.Largest())))
 	list := make([]int, s.Parts.Count())
 	for part := range list {
 		list[part] = from.Parts.at(s.Parts.heaviest(part, most))
@@ -137,26 +137,26 @@ func (s *Supernet) origins(from *Supernet) []int {
 
 // load is what a network costs by its genome, without its weights: the
 // multiplications of a low-resolution pixel that its ratios leave.
-func load(net *network.Subnet) int {
+func load(net *layers) int {
 	n, _ := loads(net)
 	return n
 }
 
 // loads is load, and what it were if nothing was pruned.
-func loads(net *network.Subnet) (kept, dense int) {
-	for i := range net.Layers {
-		l := &net.Layers[i]
+func loads(net *layers) (kept, dense int) {
+	for i := range net.list {
+		l := &net.list[i]
 		percent := 100
-		if l.Prune.Scheme != network.Dense {
-			percent -= l.Prune.Percent
+		if l.prune.Scheme != network.Dense {
+			percent -= l.prune.Percent
 		}
-		kept, dense = kept+l.Size()*percent, dense+l.Size()
+		kept, dense = kept+l.size()*percent, dense+l.size()
 	}
 	return kept / 100, dense
 }
 
 // part is the part of the space that a network belongs to, from 0.
-func (s *Supernet) part(net *network.Subnet) int {
+func (s *Supernet) part(net *layers) int {
 	if s.Parts.Count() == 1 {
 		return 0
 	}
@@ -166,5 +166,5 @@ func (s *Supernet) part(net *network.Subnet) int {
 
 // within is the parts that networks of sp, a part of s's space, can be of.
 func (s *Supernet) within(sp *space.Space) Parts {
-	return s.Parts.below(load(sp.Shape(sp.Largest())))
+	return s.Parts.below(load(mustLayers(sp.Shape(sp.Largest()))))
 }

@@ -35,13 +35,13 @@ func distinct(t testing.TB, sp *space.Space) *Supernet {
 	return s
 }
 
-func sameNet(a, b *network.Subnet) bool {
-	return slices.EqualFunc(a.Layers, b.Layers, func(x, y network.Layer) bool {
-		return x.Name == y.Name && slices.Equal(x.Weights, y.Weights) && slices.Equal(x.Bias, y.Bias) && slices.Equal(x.Mask, y.Mask)
+func sameNet(a, b *network.Graph) bool {
+	return slices.EqualFunc(mustLayers(a).list, mustLayers(b).list, func(x, y layer) bool {
+		return x.name == y.name && slices.Equal(x.weights, y.weights) && slices.Equal(x.bias, y.bias) && slices.Equal(x.mask, y.mask)
 	})
 }
 
-func extract(t testing.TB, s *Supernet, g space.Genome) *network.Subnet {
+func extract(t testing.TB, s *Supernet, g space.Genome) *network.Graph {
 	t.Helper()
 	net, err := s.Extract(g)
 	if err != nil {
@@ -74,7 +74,7 @@ func TestSplit(t *testing.T) {
 		if !sameNet(a, b) {
 			t.Fatalf("%s: split, the network differs", g)
 		}
-		share := float64(load(a)) / float64(most)
+		share := float64(load(mustLayers(a))) / float64(most)
 		want := 0
 		for want < len(splitAt) && share <= splitAt[want] {
 			want++
@@ -82,7 +82,7 @@ func TestSplit(t *testing.T) {
 		seen[want]++
 		b = extract(t, d, g)
 		// The skip is never pruned, and its first weight is the part's own.
-		if got, own := b.Layers[0].Weights[0], a.Layers[0].Weights[0]+float32(want); got != own {
+		if got, own := mustLayers(b).list[0].weights[0], mustLayers(a).list[0].weights[0]+float32(want); got != own {
 			t.Fatalf("%s, %.3f of the multiplications: weight %v, want %v of part %d", g, share, got, own, want+1)
 		}
 	}
@@ -113,8 +113,8 @@ func TestSplit(t *testing.T) {
 func TestSplitLoad(t *testing.T) {
 	sp := smallSpace(2, 1)
 	net := extract(t, noisy(sp, 1), sp.Largest())
-	if kept, _ := net.MACs(); load(net) != kept {
-		t.Errorf("dense: %d, want %d", load(net), kept)
+	if kept, _ := net.MACs(); load(mustLayers(net)) != kept {
+		t.Errorf("dense: %d, want %d", load(mustLayers(net)), kept)
 	}
 	g := sp.AtRatio(sp.Largest(), 50)
 	for i := range g.Slots {
@@ -123,8 +123,8 @@ func TestSplitLoad(t *testing.T) {
 		}
 	}
 	net = extract(t, noisy(sp, 1), g)
-	if kept, _ := net.MACs(); load(net) < kept-20 || load(net) > kept+20 {
-		t.Errorf("half pruned: %d, want about %d", load(net), kept)
+	if kept, _ := net.MACs(); load(mustLayers(net)) < kept-20 || load(mustLayers(net)) > kept+20 {
+		t.Errorf("half pruned: %d, want about %d", load(mustLayers(net)), kept)
 	}
 }
 
@@ -132,7 +132,7 @@ func TestSplitLoad(t *testing.T) {
 func TestSplitSlice(t *testing.T) {
 	s := distinct(t, broadSpace())
 	small := &space.Space{Scale: 2, Colors: 1, Widths: []int{8, 12}, Percents: []int{25, 75}, Schemes: []network.Scheme{network.Block4},
-		Slots: []space.Slot{{Wide: []float64{3}, Lean: true}, {Skip: true, Plain: []float64{1}, Wide: []float64{2}}}}
+		Slots: []space.Slot{{Blocks: space.Blocks{space.Wide: {3}, space.Lean: space.Once()}}, {Skip: true, Blocks: space.Blocks{space.Plain: {1}, space.Wide: {2}}}}}
 	c, err := s.Slice(small)
 	if err != nil {
 		t.Fatal(err)
@@ -197,14 +197,14 @@ func TestApart(t *testing.T) {
 	for range 300 {
 		g := sp.Random(rng)
 		a, b := extract(t, d, g), extract(t, c, g)
-		kept, dense := loads(a)
-		part := d.part(a)
+		kept, dense := loads(mustLayers(a))
+		part := d.part(mustLayers(a))
 		apart := (part == 1 || part == 2) && float64(kept) <= 0.75*float64(dense)
-		want := a.Layers[0].Weights[0]
+		want := mustLayers(a).list[0].weights[0]
 		if apart {
 			want++
 		}
-		if got := b.Layers[0].Weights[0]; got != want {
+		if got := mustLayers(b).list[0].weights[0]; got != want {
 			t.Fatalf("%s, part %d, %.2f left: weight %v, want %v", g, part+1, float64(kept)/float64(dense), got, want)
 		}
 		seen[apart]++
@@ -274,7 +274,7 @@ func TestSplitFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := compacted(t, small, nil); !bytes.Equal(want, compacted(t, s, nil)) || small.part(extract(t, s, s.Space.Smallest())) != 3 {
+	if want := compacted(t, small, nil); !bytes.Equal(want, compacted(t, s, nil)) || small.part(mustLayers(extract(t, s, s.Space.Smallest()))) != 3 {
 		t.Error("the compact form differs")
 	}
 	for _, bad := range []Parts{
@@ -371,7 +371,7 @@ func TestElastic(t *testing.T) {
 		kept, all := 0, 0
 		for _, n := range tr.engine.nets[2:] {
 			for i := range n.layers {
-				kept, all = kept+n.layers[i].Kept(), all+n.layers[i].Size()
+				kept, all = kept+n.layers[i].kept(), all+n.layers[i].size()
 			}
 		}
 		if dense := kept == all; dense == elastic {

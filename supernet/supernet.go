@@ -57,12 +57,12 @@ func tensorsOf(sp *space.Space, parts int) []tensor {
 	var tensors []tensor
 	seen := map[string]bool{}
 	add := func(g space.Genome) {
-		net := sp.Shape(g)
-		for _, l := range net.Layers {
-			name := tensorName(l.Name, g)
+		net := mustLayers(sp.Shape(g))
+		for _, l := range net.list {
+			name := tensorName(l.name, g)
 			if !seen[name] {
 				seen[name] = true
-				tensors = append(tensors, tensor{name: name, out: l.Out, in: l.In, k: l.Kernel, slopes: l.Slope, learned: l.Learned})
+				tensors = append(tensors, tensor{name: name, out: l.out, in: l.in, k: l.kernel, slopes: l.slope, learned: l.learned})
 			}
 		}
 	}
@@ -76,14 +76,10 @@ func tensorsOf(sp *space.Space, parts int) []tensor {
 				add(g)
 			}
 		}
-		if len(slot.Wide) > 0 {
-			fill(space.Gene{Kind: space.Wide, Expansion: slices.Max(slot.Wide)})
-		}
-		if len(slot.Plain) > 0 {
-			fill(space.Gene{Kind: space.Plain, Expansion: slices.Max(slot.Plain)})
-		}
-		if slot.Lean {
-			fill(space.Gene{Kind: space.Lean})
+		for _, k := range space.Widest() {
+			if list := slot.Blocks[k]; len(list) > 0 {
+				fill(space.Gene{Kind: k, Expansion: slices.Max(list)})
+			}
 		}
 	}
 	one := len(tensors)
@@ -123,11 +119,11 @@ func (t *tensor) blockOf() string {
 }
 
 // refs gives the tensor of every layer of net, which is g's shape.
-func (s *Supernet) refs(net *network.Subnet, g space.Genome) []int {
-	refs := make([]int, len(net.Layers))
+func (s *Supernet) refs(net *layers, g space.Genome) []int {
+	refs := make([]int, len(net.list))
 	part := s.part(net)
-	for i := range net.Layers {
-		refs[i] = s.index[ref{part, tensorName(net.Layers[i].Name, g)}]
+	for i := range net.list {
+		refs[i] = s.index[ref{part, tensorName(net.list[i].name, g)}]
 	}
 	return refs
 }
@@ -225,23 +221,23 @@ func keys(x float64) float64 {
 // Extract cuts the network of a genome out: the first channels of every shared
 // tensor, pruned by the genome's schemes on the weights as they are. The subnet
 // shares no memory with the supernet.
-func (s *Supernet) Extract(g space.Genome) (*network.Subnet, error) {
+func (s *Supernet) Extract(g space.Genome) (*network.Graph, error) {
 	if err := s.Space.Check(g); err != nil {
 		return nil, fmt.Errorf("supernet: extract: %w", err)
 	}
-	net := s.Space.Shape(g)
+	net := mustLayers(s.Space.Shape(g))
 	refs := s.refs(net, g)
 	var masker network.Masker
-	for i := range net.Layers {
-		l := &net.Layers[i]
-		l.Weights, l.Bias = make([]float32, l.Size()), make([]float32, l.Out)
+	for i := range net.list {
+		l := &net.list[i]
+		l.weights, l.bias = make([]float32, l.size()), make([]float32, l.out)
 		s.bank.tensors[refs[i]].cut(l, s.bank.data)
-		if l.Prune.Scheme != network.Dense {
-			l.Mask = make([]uint8, l.Size())
+		if l.prune.Scheme != network.Dense {
+			l.mask = make([]uint8, l.size())
 		}
 		prune(l, &masker)
 	}
-	return net, nil
+	return net.graph(), nil
 }
 
 // Weights is the number of shared weights, biases and learned slopes.

@@ -27,7 +27,7 @@ func TestStartsBicubic(t *testing.T) {
 			want = append(want, imaging.Upscale(p, sp.Scale))
 		}
 		s := New(sp, rng.Uint64())
-		noise := func(net *network.Subnet) (worst, mean float64) {
+		noise := func(net *network.Graph) (worst, mean float64) {
 			n := 0
 			out := Reference(net, lr, w, h)
 			W, H, edge := w*sp.Scale, h*sp.Scale, 2*sp.Scale
@@ -48,7 +48,7 @@ func TestStartsBicubic(t *testing.T) {
 		if _, mean := noise(net); mean > 0.01 {
 			t.Errorf("a new network is %v off bicubic on average, want at most 0.01", mean)
 		}
-		clear(net.Layers[len(net.Layers)-1].Weights)
+		clear(mustLayers(net).list[len(mustLayers(net).list)-1].weights)
 		if worst, _ := noise(net); worst > 1e-6 {
 			t.Errorf("without its tail it is up to %v off bicubic", worst)
 		}
@@ -70,38 +70,38 @@ func TestExtract(t *testing.T) {
 		if net.Genome != g.String() {
 			t.Fatalf("genome %v, want %v", net.Genome, g)
 		}
-		for i := range net.Layers {
-			l := &net.Layers[i]
-			tens := &s.bank.tensors[s.index[ref{0, tensorName(l.Name, g)}]]
-			kk := l.Kernel * l.Kernel
-			for o := range l.Out {
-				gone := l.Prune.Scheme == network.Filter && !slices.Contains(l.Mask[o*l.In*kk:(o+1)*l.In*kk], 1)
+		for i := range mustLayers(net).list {
+			l := &mustLayers(net).list[i]
+			tens := &s.bank.tensors[s.index[ref{0, tensorName(l.name, g)}]]
+			kk := l.kernel * l.kernel
+			for o := range l.out {
+				gone := l.prune.Scheme == network.Filter && !slices.Contains(l.mask[o*l.in*kk:(o+1)*l.in*kk], 1)
 				want := s.bank.bias(tens)[o]
 				if gone {
 					want = 0
 				}
-				if l.Bias[o] != want {
-					t.Fatalf("%v: %s: bias %d is %v, want %v", g, l.Name, o, l.Bias[o], want)
+				if l.bias[o] != want {
+					t.Fatalf("%v: %s: bias %d is %v, want %v", g, l.name, o, l.bias[o], want)
 				}
-				for c := range l.In {
+				for c := range l.in {
 					for k := range kk {
-						at := (o*l.In+c)*kk + k
+						at := (o*l.in+c)*kk + k
 						want := s.bank.weights(tens)[(o*tens.in+c)*kk+k]
-						if l.Mask != nil && l.Mask[at] == 0 {
+						if l.mask != nil && l.mask[at] == 0 {
 							want = 0
 						}
-						if l.Weights[at] != want {
-							t.Fatalf("%v: %s: weight (%d, %d, %d) is %v, want %v", g, l.Name, o, c, k, l.Weights[at], want)
+						if l.weights[at] != want {
+							t.Fatalf("%v: %s: weight (%d, %d, %d) is %v, want %v", g, l.name, o, c, k, l.weights[at], want)
 						}
 					}
 				}
 			}
-			if (l.Mask == nil) != (l.Prune.Scheme == network.Dense) {
-				t.Errorf("%s: pruned by %v, mask of %d", l.Name, l.Prune.Scheme, len(l.Mask))
+			if (l.mask == nil) != (l.prune.Scheme == network.Dense) {
+				t.Errorf("%s: pruned by %v, mask of %d", l.name, l.prune.Scheme, len(l.mask))
 			}
 		}
-		net.Layers[0].Weights[0]++
-		if again, _ := s.Extract(g); again.Layers[0].Weights[0] == net.Layers[0].Weights[0] {
+		mustLayers(net).list[0].weights[0]++
+		if again, _ := s.Extract(g); mustLayers(again).list[0].weights[0] == mustLayers(net).list[0].weights[0] {
 			t.Fatal("a subnet shares memory with the supernet")
 		}
 	}

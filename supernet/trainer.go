@@ -158,7 +158,7 @@ func NewTrainer(s *Supernet, src Source, o Options) (*Trainer, error) {
 		}
 	}
 	if len(nets) > 1 {
-		nets[1].trained = trained(s.part(s.Space.Shape(smallest)))
+		nets[1].trained = trained(s.part(mustLayers(s.Space.Shape(smallest))))
 	}
 	for i, n := range nets[1:] {
 		n.distill = o.Distill
@@ -186,12 +186,12 @@ func (t *Trainer) drawn(next func(i int) space.Genome) [][]*shape {
 	full := 0
 	for i := 0; i < poolTries*poolSize && full < len(parts); i++ {
 		g := next(i)
-		net := t.net.Space.Shape(g)
+		net := mustLayers(t.net.Space.Shape(g))
 		part := &parts[t.net.part(net)]
 		if len(*part) == poolSize {
 			continue
 		}
-		if *part = append(*part, newShape(net.Layers, t.net.refs(net, g))); len(*part) == poolSize {
+		if *part = append(*part, newShape(net.list, t.net.refs(net, g))); len(*part) == poolSize {
 			full++
 		}
 	}
@@ -258,8 +258,8 @@ func (t *Trainer) poolOf(i, step int) []*shape {
 }
 
 func (t *Trainer) shapeOf(g space.Genome) *shape {
-	net := t.net.Space.Shape(g)
-	return newShape(net.Layers, t.net.refs(net, g))
+	net := mustLayers(t.net.Space.Shape(g))
+	return newShape(net.list, t.net.refs(net, g))
 }
 
 // prepare makes net i what it is in this step.

@@ -71,8 +71,8 @@ func TestSandwich(t *testing.T) {
 	for _, n := range e.nets {
 		for i := range n.layers {
 			l, tens := &n.layers[i], &tr.net.bank.tensors[n.refs[i]]
-			if l.Out > tens.out || l.In > tens.in || l.Kernel != tens.k {
-				t.Fatalf("layer %d of (%d, %d, %d) does not fit %+v", i, l.Out, l.In, l.Kernel, *tens)
+			if l.out > tens.out || l.in > tens.in || l.kernel != tens.k {
+				t.Fatalf("layer %d of (%d, %d, %d) does not fit %+v", i, l.out, l.in, l.kernel, *tens)
 			}
 		}
 		n.spread(e.set, tr.net.bank.tensors, sum)
@@ -268,24 +268,24 @@ func TestSpread(t *testing.T) {
 		grads := r.net.grads
 		for i := range r.net.layers {
 			l, tens := &r.net.layers[i], &s.bank.tensors[r.net.refs[i]]
-			kk := l.Kernel * l.Kernel
-			for o := range l.Out {
-				for c := range l.In {
+			kk := l.kernel * l.kernel
+			for o := range l.out {
+				for c := range l.in {
 					for k := range kk {
 						at := &shared[tens.w+(o*tens.in+c)*kk+k]
-						if *at != grads[(o*l.In+c)*kk+k] {
-							t.Fatalf("%s (%d, %d, %d): %v, want %v", tens.name, o, c, k, *at, grads[(o*l.In+c)*kk+k])
+						if *at != grads[(o*l.in+c)*kk+k] {
+							t.Fatalf("%s (%d, %d, %d): %v, want %v", tens.name, o, c, k, *at, grads[(o*l.in+c)*kk+k])
 						}
 						*at = 0
 					}
 				}
-				if at := &shared[tens.b+o]; *at != grads[l.Size()+o] {
-					t.Fatalf("%s bias %d: %v, want %v", tens.name, o, *at, grads[l.Size()+o])
+				if at := &shared[tens.b+o]; *at != grads[l.size()+o] {
+					t.Fatalf("%s bias %d: %v, want %v", tens.name, o, *at, grads[l.size()+o])
 				} else {
 					*at = 0
 				}
 			}
-			grads = grads[l.Size()+l.Out:]
+			grads = grads[l.size()+l.out:]
 			for o := range slopesIn(l) {
 				if !tens.learned {
 					break
@@ -473,7 +473,7 @@ func TestNoAllocation(t *testing.T) {
 // largest network and a pruned one.
 func TestLearns(t *testing.T) {
 	sp := &space.Space{Scale: 2, Colors: 1, Widths: []int{8}, Schemes: []network.Scheme{network.Block4}, Percents: []int{25, 50},
-		Slots: []space.Slot{{Skip: true, Wide: []float64{2}, Plain: []float64{1}}, {Wide: []float64{2}, Lean: true}}}
+		Slots: []space.Slot{{Skip: true, Blocks: space.Blocks{space.Wide: {2}, space.Plain: {1}}}, {Blocks: space.Blocks{space.Wide: {2}, space.Lean: space.Once()}}}}
 	start := New(sp, 1)
 	o := Options{Steps: 250, Batch: 4, Patch: 16, Subnets: 1, Rate: 5e-3, Distill: 0.3, Seed: 1}
 	tr, err := NewTrainer(start, waves{2, 1}, o)
@@ -544,7 +544,7 @@ func TestPruned(t *testing.T) {
 		text := ""
 		for i := range sh.layers {
 			l := &sh.layers[i]
-			text += fmt.Sprint(l.Name, l.In, l.Out, l.Kernel, " ")
+			text += fmt.Sprint(l.name, l.in, l.out, l.kernel, " ")
 		}
 		return text
 	}
@@ -560,7 +560,7 @@ func TestPruned(t *testing.T) {
 			if i == 3 && !same {
 				others++
 			}
-			if i == 2 && slices.ContainsFunc(n.layers, func(l network.Layer) bool { return l.Mask != nil }) {
+			if i == 2 && slices.ContainsFunc(n.layers, func(l layer) bool { return l.mask != nil }) {
 				masked++
 			}
 		}

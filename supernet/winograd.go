@@ -2,7 +2,6 @@ package supernet
 
 import (
 	"evosr/internal/kernel"
-	"evosr/network"
 )
 
 // winogradCost is the time of a dense 3x3 layer by Winograd's kernels where a row
@@ -35,33 +34,33 @@ func filled(set *kernel.Set, g *geometry) float64 {
 
 // winogradPays says whether Winograd computes a layer, whose weights it takes as
 // dense, faster than its list: forward or, transposed, the input gradient.
-func winogradPays(set *kernel.Set, g *geometry, l *network.Layer, transpose bool) bool {
-	in, out := l.In, l.Out
+func winogradPays(set *kernel.Set, g *geometry, l *layer, transpose bool) bool {
+	in, out := l.in, l.out
 	if transpose {
 		in, out = out, in
 	}
-	_, list := blockSize(l.Prune, transpose)
+	_, list := blockSize(l.prune, transpose)
 	more := filled(set, g)
 	return more > 0 && transformable(l) && winogradCost(in, out)*more < list
 }
 
 // winogradGradPays says so of the weight gradient.
-func winogradGradPays(set *kernel.Set, g *geometry, l *network.Layer) bool {
-	_, list := blockSize(l.Prune, false)
+func winogradGradPays(set *kernel.Set, g *geometry, l *layer) bool {
+	_, list := blockSize(l.prune, false)
 	lanes := set.WinogradColumns(1, 1) / kernel.TileRows
-	return lanes > 0 && transformable(l) && winogradGradCost(l.In, l.Out, lanes, filled(set, g)) < list
+	return lanes > 0 && transformable(l) && winogradGradCost(l.in, l.out, lanes, filled(set, g)) < list
 }
 
 // transformable says whether Winograd's kernels can compute l: they take a border
 // of zeros, not the picture's of repeated pixels.
-func transformable(l *network.Layer) bool { return l.Kernel == 3 && l.Src >= 0 }
+func transformable(l *layer) bool { return l.kernel == 3 && l.src >= 0 }
 
 // transformedFloats is the room that a shape's transformed weights may take.
 func transformedFloats(sh *shape) int {
 	size := 0
 	for i := range sh.layers {
 		if l := &sh.layers[i]; transformable(l) {
-			size += 2 * kernel.WinogradFloats(l.Out, l.In)
+			size += 2 * kernel.WinogradFloats(l.out, l.in)
 		}
 	}
 	return size
@@ -79,10 +78,10 @@ func (n *net) transform(set *kernel.Set, g *geometry) {
 		n.ahead[i].In, n.behind[i].In = 0, 0
 		n.tiled[i] = n.trained && winogradGradPays(set, g, l)
 		if winogradPays(set, g, l, false) {
-			room = n.ahead[i].Transform(set, l.Out, l.In, l.Weights, l.Bias, false, room)
+			room = n.ahead[i].Transform(set, l.out, l.in, l.weights, l.bias, false, room)
 		}
 		if n.trained && winogradPays(set, g, l, true) {
-			room = n.behind[i].Transform(set, l.Out, l.In, l.Weights, l.Bias, true, room)
+			room = n.behind[i].Transform(set, l.out, l.in, l.weights, l.bias, true, room)
 		}
 	}
 }
@@ -110,17 +109,17 @@ func (w *worker) weightGrad(n *net, layer int, dy, src *kernel.Tensor, partial [
 
 // flatten writes gradients (3x3, input channel, output channel) of the weights
 // that l's mask keeps into dw, laid out as weights.
-func flatten(dw []float32, l *network.Layer, planes []float32) {
+func flatten(dw []float32, l *layer, planes []float32) {
 	const filter = 9
-	for i := range l.In {
-		for o := range l.Out {
-			to := dw[(o*l.In+i)*filter:][:filter]
+	for i := range l.in {
+		for o := range l.out {
+			to := dw[(o*l.in+i)*filter:][:filter]
 			for k := range to {
-				to[k] = planes[(k*l.In+i)*l.Out+o]
+				to[k] = planes[(k*l.in+i)*l.out+o]
 			}
 		}
 	}
-	for i, keep := range l.Mask {
+	for i, keep := range l.mask {
 		if keep == 0 {
 			dw[i] = 0
 		}
@@ -132,7 +131,7 @@ func scratchFloats(set *kernel.Set, sh *shape) int {
 	size := 0
 	for i := range sh.layers {
 		if l := &sh.layers[i]; transformable(l) {
-			size = max(size, set.WinogradScratch(max(l.In, l.Out)), set.WinogradGradScratch(l.Out, l.In))
+			size = max(size, set.WinogradScratch(max(l.in, l.out)), set.WinogradGradScratch(l.out, l.in))
 		}
 	}
 	return size

@@ -13,12 +13,12 @@ import (
 
 // threes is a network of 3x3 layers with all that an input gradient meets: a
 // gate, one that waits for another reader, an added layer and a mask.
-var threes = []network.Layer{
-	{In: 1, Out: 8, Kernel: 3, Src: network.Picture, Add: network.None, Act: network.ActReLU},
-	{In: 8, Out: 20, Kernel: 3, Add: network.None, Act: network.ActReLU},
-	{In: 20, Out: 8, Kernel: 3, Src: 1, Add: 0, Prune: network.Prune{Scheme: network.Unstructured, Percent: 25}},
-	{In: 8, Out: 8, Kernel: 3, Src: 2, Add: 2, Act: network.ActReLU},
-	{In: 8, Out: 4, Kernel: 3, Src: 3, Add: network.None},
+var threes = []layer{
+	{in: 1, out: 8, kernel: 3, src: network.Picture, add: none, act: network.ActReLU},
+	{in: 8, out: 20, kernel: 3, add: none, act: network.ActReLU},
+	{in: 20, out: 8, kernel: 3, src: 1, add: 0, prune: network.Prune{Scheme: network.Unstructured, Percent: 25}},
+	{in: 8, out: 8, kernel: 3, src: 2, add: 2, act: network.ActReLU},
+	{in: 8, out: 4, kernel: 3, src: 3, add: none},
 }
 
 // transformAll has Winograd compute every layer of r that it can, whether it
@@ -31,11 +31,11 @@ func transformAll(r *runner) bool {
 	r.w.scratch = kernel.Aligned(scratchFloats(r.w.set, n.shape))
 	for i := range n.layers {
 		if l := &n.layers[i]; transformable(l) {
-			n.ahead[i].Transform(r.w.set, l.Out, l.In, l.Weights, l.Bias, false, kernel.Aligned(kernel.WinogradFloats(l.Out, l.In)))
-			n.behind[i].Transform(r.w.set, l.Out, l.In, l.Weights, l.Bias, true, kernel.Aligned(kernel.WinogradFloats(l.Out, l.In)))
+			n.ahead[i].Transform(r.w.set, l.out, l.in, l.weights, l.bias, false, kernel.Aligned(kernel.WinogradFloats(l.out, l.in)))
+			n.behind[i].Transform(r.w.set, l.out, l.in, l.weights, l.bias, true, kernel.Aligned(kernel.WinogradFloats(l.out, l.in)))
 			n.tiled[i] = true
 		}
-		n.starts[i+1] = n.starts[i] + lines(n.layers[i].Size()+n.layers[i].Out) + lines(slopesIn(&n.layers[i]))
+		n.starts[i+1] = n.starts[i] + lines(n.layers[i].size()+n.layers[i].out) + lines(slopesIn(&n.layers[i]))
 	}
 	return true
 }
@@ -49,16 +49,16 @@ func TestWinogradGradient(t *testing.T) {
 		w, h := size[0], size[1]
 		acts := space.Activations()
 		act := acts[i%len(acts)]
-		sub := withNumbers(&network.Subnet{Scale: 2, Colors: 1, Layers: threes}, act, rng)
-		for i := range sub.Layers {
-			if l := &sub.Layers[i]; l.Prune.Percent > 0 {
-				l.Mask = make([]uint8, l.Size())
+		sub := withNumbers(handmade(threes), act, rng)
+		for i := range mustLayers(sub).list {
+			if l := &mustLayers(sub).list[i]; l.prune.Percent > 0 {
+				l.mask = make([]uint8, l.size())
 				prune(l, new(network.Masker))
 			}
 		}
 		lr, d := clearPicture(t, rng, sub, w, h), randomPlanes(rng, 4*w*h)
 		slopes, at := differences(rng, 8, sub, lr, d, w, h)
-		b, sh, masks := bankOf(sub)
+		b, sh, masks := bankOf(mustLayers(sub))
 		gradients := func(set *kernel.Set, transformed bool) []float32 {
 			r := newRunnerOf(set, sh, b, masks, 2, 1, w, h)
 			r.w.load(0, lr, nil, 2)
@@ -88,19 +88,19 @@ func TestWinogradPays(t *testing.T) {
 	dense, pruned := network.Prune{}, network.Prune{Scheme: network.Unstructured, Percent: 95}
 	tests := []struct {
 		name  string
-		layer network.Layer
+		layer layer
 		patch int
 		want  bool // where there are kernels
 	}{
-		{"wide", network.Layer{In: 24, Out: 48, Kernel: 3, Prune: dense}, 64, true},
-		{"wide, three quarters of a vector", network.Layer{In: 24, Out: 48, Kernel: 3, Prune: dense}, 48, true},
-		{"lightly pruned", network.Layer{In: 24, Out: 48, Kernel: 3, Prune: network.Prune{Scheme: network.Block4, Percent: 10}}, 64, true},
-		{"pruned", network.Layer{In: 24, Out: 48, Kernel: 3, Prune: pruned}, 64, false},
-		{"filters pruned", network.Layer{In: 24, Out: 48, Kernel: 3, Prune: network.Prune{Scheme: network.Filter, Percent: 95}}, 64, false},
-		{"two channels", network.Layer{In: 2, Out: 2, Kernel: 3, Prune: dense}, 64, false},
-		{"a narrow patch", network.Layer{In: 16, Out: 16, Kernel: 3, Prune: dense}, 5, false},
-		{"1x1", network.Layer{In: 24, Out: 48, Kernel: 1, Prune: dense}, 64, false},
-		{"from the picture", network.Layer{In: 24, Out: 48, Kernel: 3, Src: network.Picture, Prune: dense}, 64, false},
+		{"wide", layer{in: 24, out: 48, kernel: 3, prune: dense}, 64, true},
+		{"wide, three quarters of a vector", layer{in: 24, out: 48, kernel: 3, prune: dense}, 48, true},
+		{"lightly pruned", layer{in: 24, out: 48, kernel: 3, prune: network.Prune{Scheme: network.Block4, Percent: 10}}, 64, true},
+		{"pruned", layer{in: 24, out: 48, kernel: 3, prune: pruned}, 64, false},
+		{"filters pruned", layer{in: 24, out: 48, kernel: 3, prune: network.Prune{Scheme: network.Filter, Percent: 95}}, 64, false},
+		{"two channels", layer{in: 2, out: 2, kernel: 3, prune: dense}, 64, false},
+		{"a narrow patch", layer{in: 16, out: 16, kernel: 3, prune: dense}, 5, false},
+		{"1x1", layer{in: 24, out: 48, kernel: 1, prune: dense}, 64, false},
+		{"from the picture", layer{in: 24, out: 48, kernel: 3, src: network.Picture, prune: dense}, 64, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -109,7 +109,7 @@ func (w *worker) teach(patch int, known bool, answer []float32) {
 // place lays the outputs of a network's layers into the arena.
 func (w *worker) place(n *net) {
 	for i := range n.layers {
-		w.acts[i] = w.tensor(n.planes[i], n.layers[i].Out)
+		w.acts[i] = w.tensor(n.planes[i], n.layers[i].out)
 	}
 }
 
@@ -118,12 +118,12 @@ func (w *worker) place(n *net) {
 func (w *worker) forward(n *net, patch int) *kernel.Tensor {
 	for i := range n.layers {
 		l := &n.layers[i]
-		act := activationOf(l.Act)
+		act := activationOf(l.act)
 		if w.epi = (kernel.Epilogue{}); act.fuse != nil {
 			act.fuse(&w.epi, l)
 		}
-		if l.Add >= 0 {
-			w.epi.Residual = &w.acts[l.Add]
+		if l.add >= 0 {
+			w.epi.Residual = &w.acts[l.add]
 		}
 		w.conv(&w.acts[i], w.source(l, patch), &n.ahead[i], n.fwd[i])
 		if act.forward != nil {
@@ -133,35 +133,35 @@ func (w *worker) forward(n *net, patch int) *kernel.Tensor {
 	return &w.acts[len(n.layers)-1]
 }
 
-func (w *worker) source(l *network.Layer, patch int) *kernel.Tensor {
-	if l.Src == network.Picture {
+func (w *worker) source(l *layer, patch int) *kernel.Tensor {
+	if l.src == network.Picture {
 		return w.pictures[patch]
 	}
-	return &w.acts[l.Src]
+	return &w.acts[l.src]
 }
 
 // backward adds the gradients of the network that ran last to partial, from the
 // gradient of its output in register 0.
 func (w *worker) backward(n *net, patch int, partial []float32) {
 	last := len(n.layers) - 1
-	if n.layers[last].Act != network.ActNone {
-		dy := w.register(0, n.layers[last].Out)
+	if n.layers[last].act != network.ActNone {
+		dy := w.register(0, n.layers[last].out)
 		w.gated(dy, dy, nil, w.gate(n, last))
 		w.bend(n, last, dy, partial)
 	}
 	for s := range n.shape.back {
 		step := &n.shape.back[s]
 		l := &n.layers[step.layer]
-		dy := w.register(step.dy, l.Out)
+		dy := w.register(step.dy, l.out)
 		w.weightGrad(n, step.layer, dy, w.source(l, patch), partial)
 		if step.sum >= 0 {
-			sum := w.register(step.sum, l.Out)
-			w.gated(sum, dy, w.register(step.base2, l.Out), w.gate(n, step.gate2))
+			sum := w.register(step.sum, l.out)
+			w.gated(sum, dy, w.register(step.base2, l.out), w.gate(n, step.gate2))
 			w.bend(n, step.gate2, sum, partial)
 		}
 		if step.dst >= 0 {
-			w.epi = kernel.Epilogue{Residual: w.register(step.base, l.In), Gate: w.gate(n, step.gate)}
-			dst := w.register(step.dst, l.In)
+			w.epi = kernel.Epilogue{Residual: w.register(step.base, l.in), Gate: w.gate(n, step.gate)}
+			dst := w.register(step.dst, l.in)
 			w.conv(dst, dy, &n.behind[step.layer], n.back[step.layer])
 			w.bend(n, step.gate, dst, partial)
 		}
@@ -180,7 +180,7 @@ func (w *worker) register(id, c int) *kernel.Tensor {
 // gate returns the output of a layer whose gradient ends where that is not above
 // 0, nil for others and -1.
 func (w *worker) gate(n *net, layer int) *kernel.Tensor {
-	if layer < 0 || !activationOf(n.layers[layer].Act).gated {
+	if layer < 0 || !activationOf(n.layers[layer].act).gated {
 		return nil
 	}
 	return &w.acts[layer]
@@ -192,7 +192,7 @@ func (w *worker) bend(n *net, layer int, dy *kernel.Tensor, partial []float32) {
 	if layer < 0 {
 		return
 	}
-	if back := activationOf(n.layers[layer].Act).backward; back != nil {
+	if back := activationOf(n.layers[layer].act).backward; back != nil {
 		back(w, n, layer, dy, partial)
 	}
 }

@@ -105,7 +105,7 @@ func run(args []string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	sp := &space.Space{Scale: o.Scale, Colors: 1, Widths: []int{o.Width}, Slots: slices.Repeat([]space.Slot{{Wide: []float64{o.Expansion}}}, o.Slots)}
+	sp := &space.Space{Scale: o.Scale, Colors: 1, Widths: []int{o.Width}, Slots: slices.Repeat([]space.Slot{{Blocks: space.Blocks{space.Wide: {o.Expansion}}}}, o.Slots)}
 	if err := sp.Validate(); err != nil {
 		return err
 	}

@@ -128,7 +128,7 @@ func trial() (noise, differ float64, err error) {
 	}
 	var first []float32
 	for i, set := range slices.Backward(kernel.Sets()) { // the portable ones first
-		p, err := sparse.Compile(net.Graph(), sparse.Options{Kernels: set, Threads: 1})
+		p, err := sparse.Compile(net, sparse.Options{Kernels: set, Threads: 1})
 		if err != nil {
 			return 0, 0, err
 		}
@@ -159,9 +159,9 @@ func trial() (noise, differ float64, err error) {
 }
 
 // trialNet has layers of every kind, with weights that are always the same.
-func trialNet() *network.Subnet {
+func trialNet() *network.Graph {
 	sp := &space.Space{
-		Scale: 2, Colors: 1, Widths: []int{16}, Slots: []space.Slot{{Wide: []float64{2}}, {Plain: []float64{1}}, {Lean: true}},
+		Scale: 2, Colors: 1, Widths: []int{16}, Slots: []space.Slot{{Blocks: space.Blocks{space.Wide: {2}}}, {Blocks: space.Blocks{space.Plain: {1}}}, {Blocks: space.Blocks{space.Lean: space.Once()}}},
 		Schemes: []network.Scheme{network.Block4}, Percents: []int{50},
 	}
 	net := sp.Shape(sp.Smallest())

@@ -68,7 +68,7 @@ func (f *form) check() error {
 }
 
 // write writes a network, a subnet or else a graph, as an ONNX file.
-func (f *form) write(w io.Writer, net *network.Subnet, g *network.Graph, meta map[string]string) error {
+func (f *form) write(w io.Writer, net *network.Graph, g *network.Graph, meta map[string]string) error {
 	o := onnx.ExportOptions{
 		Opset: f.opset, Width: f.frame.w, Height: f.frame.h, Portable: f.portable, Float16: f.weights == "f16", RGB: f.color == "rgb",
 		Meta: maps.Clone(meta),

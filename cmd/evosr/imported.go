@@ -12,7 +12,7 @@ import (
 // imported is the network of an ONNX file: one of evosr's own, or any other.
 type imported struct {
 	path   string
-	subnet *network.Subnet // nil for a network that has no such layers
+	subnet *network.Graph // nil for a network that has no such layers
 	graph  *network.Graph  // nil where subnet is not
 	meta   map[string]string
 }
@@ -70,7 +70,7 @@ func (n *imported) compile(threads int) (*sparse.Program, error) {
 	var p *sparse.Program
 	var err error
 	if n.subnet != nil {
-		p, err = sparse.Compile(n.subnet.Graph(), sparse.Options{Threads: threads})
+		p, err = sparse.Compile(n.subnet, sparse.Options{Threads: threads})
 	} else {
 		p, err = sparse.Compile(n.graph, sparse.Options{Threads: threads})
 	}

@@ -136,10 +136,10 @@ func write(t testing.TB, path string, text []byte) {
 
 // testNet is an untrained network, which enlarges as bicubic interpolation
 // does.
-func testNet(t testing.TB, scale int) *network.Subnet {
+func testNet(t testing.TB, scale int) *network.Graph {
 	t.Helper()
 	sp := &space.Space{
-		Scale: scale, Colors: 1, Widths: []int{8}, Slots: []space.Slot{{Wide: []float64{2}}, {Plain: []float64{1}}},
+		Scale: scale, Colors: 1, Widths: []int{8}, Slots: []space.Slot{{Blocks: space.Blocks{space.Wide: {2}}}, {Blocks: space.Blocks{space.Plain: {1}}}},
 		Schemes: []network.Scheme{network.Block4}, Percents: []int{50},
 	}
 	net, err := supernet.New(sp, 1).Extract(sp.Smallest())
@@ -154,7 +154,7 @@ func testNet(t testing.TB, scale int) *network.Subnet {
 func models(t testing.TB, dir string, scale int) {
 	t.Helper()
 	net := testNet(t, scale)
-	p, err := sparse.Compile(net.Graph(), sparse.Options{Threads: 1})
+	p, err := sparse.Compile(net, sparse.Options{Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

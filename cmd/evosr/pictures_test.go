@@ -103,7 +103,7 @@ func TestStrips(t *testing.T) {
 			}
 		}
 	}
-	luma, err := sparse.Compile(net.Graph(), sparse.Options{Threads: 2})
+	luma, err := sparse.Compile(net, sparse.Options{Threads: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

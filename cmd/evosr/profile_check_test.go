@@ -19,7 +19,7 @@ import (
 // one of another machine.
 func checkedProfile(t *testing.T, dir string) *deviceprofile.Profile {
 	t.Helper()
-	slot := space.Slot{Skip: true, Wide: []float64{1, 2}, Plain: []float64{1}, Lean: true}
+	slot := space.Slot{Skip: true, Blocks: space.Blocks{space.Wide: {1, 2}, space.Plain: {1}, space.Lean: space.Once()}}
 	sp := &space.Space{Scale: 2, Colors: 1, Widths: []int{4, 8}, Slots: []space.Slot{slot, slot}, Schemes: network.Schemes(), Percents: []int{25, 50, 75}}
 	p, err := deviceprofile.Measure(t.Context(), deviceprofile.MeasureOptions{Threads: 1, Quick: true, Space: sp, Width: 64, Height: 48, Seconds: 1})
 	if err != nil {

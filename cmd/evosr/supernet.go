@@ -282,7 +282,7 @@ func (a *app) supernetExtractCmd() *cobra.Command {
 }
 
 // refit refits a network of a supernet as a search of its config does.
-func (a *app) refit(ctx context.Context, sub *network.Subnet, name, config string, net *supernet.Supernet) (*network.Subnet, error) {
+func (a *app) refit(ctx context.Context, sub *network.Graph, name, config string, net *supernet.Supernet) (*network.Graph, error) {
 	cfg, _, err := configOf(name, config, net)
 	if err != nil {
 		return nil, err

@@ -19,7 +19,7 @@ import (
 func testSupernet(t testing.TB, path string, scale int) *supernet.Supernet {
 	t.Helper()
 	sp := &space.Space{Scale: scale, Colors: 1, Widths: []int{8, 16}, Schemes: []network.Scheme{network.Block4}, Percents: []int{50},
-		Slots: []space.Slot{{Skip: true, Wide: []float64{2}}, {Skip: true, Lean: true}}}
+		Slots: []space.Slot{{Skip: true, Blocks: space.Blocks{space.Wide: {2}}}, {Skip: true, Blocks: space.Blocks{space.Lean: space.Once()}}}}
 	net := supernet.New(sp, 3)
 	if err := net.Save(path, map[string]string{"data": "drawings"}); err != nil {
 		t.Fatal(err)

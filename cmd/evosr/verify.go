@@ -116,7 +116,7 @@ type verification struct {
 	path    string // an ONNX file, or "" where the model is none
 	white   float32
 	program *sparse.Program
-	subnet  *network.Subnet // or
+	subnet  *network.Graph // or
 	graph   *network.Graph
 	frame   size
 	src     []float32

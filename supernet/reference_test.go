@@ -11,7 +11,7 @@ import (
 //
 // Layers that read the picture see its edge values repeated outside, all others
 // see zeros.
-func Reference(net *network.Subnet, src []float32, w, h int) []float32 {
+func Reference(net *network.Graph, src []float32, w, h int) []float32 {
 	pic := make([]float64, len(src))
 	for i, v := range src {
 		pic[i] = float64(v)
@@ -33,20 +33,20 @@ func Reference(net *network.Subnet, src []float32, w, h int) []float32 {
 // layer64 is the numbers of one layer in float64.
 type layer64 struct{ weights, bias, slope []float64 }
 
-func weights64(net *network.Subnet) []layer64 {
-	list := make([]layer64, len(net.Layers))
-	for i := range net.Layers {
-		l := &net.Layers[i]
-		n := layer64{make([]float64, len(l.Weights)), make([]float64, len(l.Bias)), make([]float64, len(l.Slope))}
-		for j, v := range l.Weights {
-			if l.Mask == nil || l.Mask[j] != 0 {
+func weights64(net *network.Graph) []layer64 {
+	list := make([]layer64, len(mustLayers(net).list))
+	for i := range mustLayers(net).list {
+		l := &mustLayers(net).list[i]
+		n := layer64{make([]float64, len(l.weights)), make([]float64, len(l.bias)), make([]float64, len(l.slope))}
+		for j, v := range l.weights {
+			if l.mask == nil || l.mask[j] != 0 {
 				n.weights[j] = float64(v)
 			}
 		}
-		for j, v := range l.Bias {
+		for j, v := range l.bias {
 			n.bias[j] = float64(v)
 		}
-		for j, v := range l.Slope {
+		for j, v := range l.slope {
 			n.slope[j] = float64(v)
 		}
 		list[i] = n
@@ -55,48 +55,48 @@ func weights64(net *network.Subnet) []layer64 {
 }
 
 // reference returns the output of every layer, (channels, height, width).
-func reference(net *network.Subnet, numbers []layer64, pic []float64, w, h int) [][]float64 {
-	outs := make([][]float64, len(net.Layers))
-	for i := range net.Layers {
-		outs[i] = runLayer(&net.Layers[i], numbers[i], outs, pic, w, h)
+func reference(net *network.Graph, numbers []layer64, pic []float64, w, h int) [][]float64 {
+	outs := make([][]float64, len(mustLayers(net).list))
+	for i := range mustLayers(net).list {
+		outs[i] = runLayer(&mustLayers(net).list[i], numbers[i], outs, pic, w, h)
 	}
 	return outs
 }
 
 // runLayer computes one layer from the outputs of those before it.
-func runLayer(l *network.Layer, numbers layer64, outs [][]float64, pic []float64, w, h int) []float64 {
+func runLayer(l *layer, numbers layer64, outs [][]float64, pic []float64, w, h int) []float64 {
 	src, edge := pic, true
-	if l.Src != network.Picture {
-		src, edge = outs[l.Src], false
+	if l.src != network.Picture {
+		src, edge = outs[l.src], false
 	}
-	dst := make([]float64, l.Out*h*w)
-	for o := range l.Out {
+	dst := make([]float64, l.out*h*w)
+	for o := range l.out {
 		plane := dst[o*h*w : (o+1)*h*w]
 		for p := range plane {
 			plane[p] = numbers.bias[o]
 		}
-		for c := range l.In {
-			for t := range l.Kernel * l.Kernel {
-				weight := numbers.weights[(o*l.In+c)*l.Kernel*l.Kernel+t]
+		for c := range l.in {
+			for t := range l.kernel * l.kernel {
+				weight := numbers.weights[(o*l.in+c)*l.kernel*l.kernel+t]
 				if weight != 0 {
 					addShifted(plane, src[c*h*w:(c+1)*h*w], weight, w, h,
-						t%l.Kernel-l.Kernel/2, t/l.Kernel-l.Kernel/2, edge)
+						t%l.kernel-l.kernel/2, t/l.kernel-l.kernel/2, edge)
 				}
 			}
 		}
 	}
-	if l.Add != network.None {
-		for p, v := range outs[l.Add] {
+	if l.add != none {
+		for p, v := range outs[l.add] {
 			dst[p] += v
 		}
 	}
-	if l.Act != network.ActNone {
+	if l.act != network.ActNone {
 		slope := 0.0
 		for p, v := range dst {
 			if len(numbers.slope) > 0 {
 				slope = numbers.slope[p/(h*w)]
 			}
-			dst[p] = l.Act.Of(v, slope)
+			dst[p] = l.act.Of(v, slope)
 		}
 	}
 	return dst
