@@ -169,17 +169,16 @@ func prune(weights []float32, mask []uint8) {
 // file is the network as ONNX for pictures of that size. Every runtime reads
 // these bytes.
 func (n *subject) file(v variant, s size) ([]byte, error) {
-	var b bytes.Buffer
-	var err error
-	o := onnx.ExportOptions{Width: s.w, Height: s.h}
+	var g *network.Graph
 	if n.graph != nil {
-		g := n.graph()
+		g = n.graph()
 		fill(g, n.random(), v.prune)
-		err = onnx.ExportGraph(&b, g, o)
+		g = onnx.Shrink(g)
 	} else {
-		err = onnx.Export(&b, n.build(v), o)
+		g = n.build(v).Graph()
 	}
-	if err != nil {
+	var b bytes.Buffer
+	if err := onnx.Export(&b, g, onnx.ExportOptions{Width: s.w, Height: s.h}); err != nil {
 		return nil, fmt.Errorf("bench: %s %s: %w", n.name, v.name, err)
 	}
 	return b.Bytes(), nil

@@ -65,7 +65,7 @@ func TestGolden(t *testing.T) {
 	}
 	rng := rand.New(rand.NewPCG(11, 12))
 	var b bytes.Buffer
-	add := func(name string, net *network.Subnet, o ExportOptions) {
+	add := func(name string, net *network.Graph, o ExportOptions) {
 		m, err := Decode(export(t, net, o))
 		if err != nil {
 			t.Fatal(err)

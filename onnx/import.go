@@ -3,11 +3,43 @@ package onnx
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 
 	"evosr/network"
 )
+
+// Operator sets whose operators mean what Graph takes them for. Before 7 an Add named
+// its axes; sets after the last one are not known yet.
+const (
+	minReadOpset = 7
+	maxReadOpset = 25
+)
+
+// MaxFile is the largest file that Read reads, in bytes.
+const MaxFile = 256 << 20
+
+// Read decodes an ONNX file and takes its network, as Decode and Graph do, for
+// pictures in [0, 1], and its metadata. It reads at most MaxFile bytes.
+func Read(r io.Reader) (*network.Graph, map[string]string, error) {
+	data, err := io.ReadAll(io.LimitReader(r, MaxFile+1))
+	if err != nil {
+		return nil, nil, fmt.Errorf("onnx: %w", err)
+	}
+	if len(data) > MaxFile {
+		return nil, nil, fmt.Errorf("onnx: file: more than %d MiB, want at most that", MaxFile>>20)
+	}
+	m, err := Decode(data)
+	if err != nil {
+		return nil, nil, err
+	}
+	g, err := m.Graph(ImportOptions{})
+	if err != nil {
+		return nil, nil, err
+	}
+	return g, m.Meta(), nil
+}
 
 // ImportOptions say how a network from elsewhere is to be taken. The zero value
 // is a network over pictures in [0, 1].
@@ -22,6 +54,10 @@ type ImportOptions struct {
 // onnx.proto's operator sets 7 to 25; docs/operators.md lists them with what is
 // taken of each. Whatever depends only on constants and on sizes is worked out,
 // so that the network runs at any size, also where the file names one.
+//
+// A convolution with zero weights gets a mask that prunes them. What Export wrote,
+// in any of its forms but RGB, comes back node by node, with its genome and the
+// schemes that its layers were pruned by.
 //
 // The error of another network names the first node that does not fit, its
 // operator, the operator set and why.
@@ -82,6 +118,20 @@ func (m *Model) graphOf(o ImportOptions) (*network.Graph, error) {
 	if !(o.Range > 0) || math.IsInf(float64(o.Range), 0) {
 		return nil, fmt.Errorf("import: range %v, want more than 0", o.Range)
 	}
+	im, err := m.imported()
+	if err != nil {
+		return nil, err
+	}
+	simplify(&im.graph, o.Range)
+	m.annotate(&im.graph, im.mem)
+	if err := im.graph.Validate(); err != nil {
+		return nil, err
+	}
+	return &im.graph, nil
+}
+
+// imported takes a file's nodes as they are.
+func (m *Model) imported() (*importer, error) {
 	im, err := newImporter(m)
 	if err != nil {
 		return nil, err
@@ -93,14 +143,7 @@ func (m *Model) graphOf(o ImportOptions) (*network.Graph, error) {
 			return nil, err
 		}
 	}
-	if err := im.output(g); err != nil {
-		return nil, err
-	}
-	simplify(&im.graph, o.Range)
-	if err := im.graph.Validate(); err != nil {
-		return nil, err
-	}
-	return &im.graph, nil
+	return im, im.output(g)
 }
 
 // newImporter knows a file's constants and its picture.
@@ -516,4 +559,12 @@ func (im *importer) pass(n *node) (value, error) {
 func (n *node) equalInts(name string, want ...int64) bool {
 	a := n.attr(name)
 	return a == nil || slices.Equal(a.ints, want)
+}
+
+// few writes a list for an error message.
+func few(list []int64) string {
+	if len(list) > 8 {
+		return fmt.Sprintf("%v and %d more", list[:8], len(list)-8)
+	}
+	return fmt.Sprint(list)
 }

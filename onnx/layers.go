@@ -184,6 +184,20 @@ func (im *importer) conv(n *node) (value, error) {
 	}, out)
 }
 
+// maskOfZeros prunes the zero weights; nil when there are none.
+func maskOfZeros(w []float32) []uint8 {
+	if !slices.Contains(w, 0) {
+		return nil
+	}
+	mask := make([]uint8, len(w))
+	for i, x := range w {
+		if x != 0 {
+			mask[i] = 1
+		}
+	}
+	return mask
+}
+
 func (im *importer) deconv(n *node) (value, error) {
 	src, e, err := im.read(n, 0)
 	if err != nil {

@@ -6,12 +6,12 @@ import (
 	"evosr/network"
 )
 
-// shrunk gives a copy of a graph without the channels of convolutions that are
+// Shrink gives a copy of a graph without the channels of convolutions that are
 // zero whatever the picture is, where only convolutions read them, possibly
 // behind activations that keep zeros. What filter pruning took away is then not
 // in the file.
-func shrunk(g *network.Graph) *network.Graph {
-	out := &network.Graph{Scale: g.Scale, Colors: g.Colors, Nodes: slices.Clone(g.Nodes)}
+func Shrink(g *network.Graph) *network.Graph {
+	out := &network.Graph{Scale: g.Scale, Colors: g.Colors, Genome: g.Genome, Nodes: slices.Clone(g.Nodes)}
 	readers := make([][]int, len(g.Nodes))
 	for i := range out.Nodes {
 		for _, j := range out.Nodes[i].Inputs {

@@ -163,7 +163,7 @@ func models(t testing.TB, dir string, scale int) {
 	if err := sparse.Encode(&program, p); err != nil {
 		t.Fatal(err)
 	}
-	if err := onnx.Export(&graph, net, onnx.ExportOptions{}); err != nil {
+	if err := onnx.Export(&graph, net.Graph(), onnx.ExportOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, "model.evosr"), program.Bytes())

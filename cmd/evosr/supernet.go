@@ -267,7 +267,7 @@ func (a *app) supernetExtractCmd() *cobra.Command {
 				return usagef("--config says how to --refit, which is not asked for")
 			}
 			notes := map[string]string{"evosr_version": runner.Version, "genome": sub.Genome, "supernet_hash": net.Hash()}
-			if err := writeWhole(out, func(w io.Writer) error { return onnx.Export(w, sub, onnx.ExportOptions{Meta: notes}) }); err != nil {
+			if err := writeWhole(out, func(w io.Writer) error { return onnx.Export(w, sub.Graph(), onnx.ExportOptions{Meta: notes}) }); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintf(a.out, "%s: %d parameters\n", out, sub.Params())
