@@ -83,7 +83,7 @@ func FuzzGraph(f *testing.F) {
 			return // of other sizes only
 		}
 		var b bytes.Buffer
-		if err := Export(&b, g, ExportOptions{}); err != nil {
+		if err := Export(&b, Shrink(g), ExportOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		m, err = Decode(b.Bytes())

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 
 	"evosr/network"
 )
@@ -321,9 +320,6 @@ func (im *importer) extent(node int) extent {
 	return im.sizes[node]
 }
 
-// has says whether input i is there.
-func (n *node) has(i int) bool { return i < len(n.inputs) && n.inputs[i] != "" }
-
 // get gives input i as it is.
 func (im *importer) get(n *node, i int) (value, error) {
 	if !n.has(i) {
@@ -416,30 +412,6 @@ func (im *importer) listed(n *node, name string, i, since int) ([]int64, error) 
 	return im.ints(n, i)
 }
 
-// word is a text attribute.
-func (n *node) word(name, preset string) string {
-	if a := n.attr(name); a != nil && a.kind == attrString {
-		return a.s
-	}
-	return preset
-}
-
-// number is a whole attribute.
-func (n *node) number(name string, preset int64) int64 {
-	if a := n.attr(name); a != nil && a.kind == attrInt {
-		return a.i
-	}
-	return preset
-}
-
-// fraction is a float32 attribute.
-func (n *node) fraction(name string, preset float32) float32 {
-	if a := n.attr(name); a != nil && a.kind == attrFloat {
-		return a.f
-	}
-	return preset
-}
-
 // axis counts a negative axis from the end.
 func axis(a int64, rank int) (int, bool) {
 	if a < 0 {
@@ -485,86 +457,4 @@ func (im *importer) node(n *node) error {
 		}
 	}
 	return nil
-}
-
-// operator makes the values of a node.
-type operator func(*importer, *node) ([]value, error)
-
-// single is an operator of one output.
-func single(f func(*importer, *node) (value, error)) operator {
-	return func(im *importer, n *node) ([]value, error) {
-		v, err := f(im, n)
-		return []value{v}, err
-	}
-}
-
-// operators lists what becomes a part of the graph. Constant is among those
-// that fold.
-func operators() map[string]operator {
-	return map[string]operator{
-		"Conv":               single((*importer).conv),
-		"ConvTranspose":      single((*importer).deconv),
-		"BatchNormalization": single((*importer).normalise),
-		"Relu":               single((*importer).activate),
-		"LeakyRelu":          single((*importer).activate),
-		"PRelu":              single((*importer).activate),
-		"Clip":               single((*importer).activate),
-		"Sigmoid":            single((*importer).activate),
-		"Tanh":               single((*importer).activate),
-		"Gelu":               single((*importer).activate),
-		"HardSigmoid":        single((*importer).hardSigmoid),
-		"HardSwish":          single((*importer).hardSwish),
-		"Add":                single((*importer).arithmetic),
-		"Sub":                single((*importer).arithmetic),
-		"Mul":                single((*importer).arithmetic),
-		"Div":                single((*importer).arithmetic),
-		"Neg":                single((*importer).negate),
-		"Sum":                single((*importer).many),
-		"Max":                single((*importer).many),
-		"ReduceMax":          single((*importer).reduceMax),
-		"Concat":             single((*importer).concat),
-		"Split":              (*importer).split,
-		"Slice":              single((*importer).slice),
-		"Gather":             single((*importer).gather),
-		"DepthToSpace":       single((*importer).depthToSpace),
-		"Reshape":            single((*importer).reshape),
-		"Transpose":          single((*importer).transpose),
-		"Squeeze":            single((*importer).squeeze),
-		"Unsqueeze":          single((*importer).unsqueeze),
-		"Resize":             single((*importer).resize),
-		"Upsample":           single((*importer).resize),
-		"Pad":                single((*importer).pad),
-		"MaxPool":            single((*importer).maxPool),
-		"MatMul":             single((*importer).matmul),
-		"Identity":           single((*importer).pass),
-		"Cast":               single((*importer).pass),
-		"Dropout":            single((*importer).pass),
-	}
-}
-
-// pass takes a node that leaves values as they are. A Cast between float types
-// is one: the runtime computes in float32.
-func (im *importer) pass(n *node) (value, error) {
-	if n.op == "Cast" {
-		switch to := dataType(n.number("to", 0)); to {
-		case typeFloat, typeFloat16, typeBFloat16, typeDouble:
-		default:
-			return value{}, im.bad(n, "makes %v of the picture, want a type with a fraction", to)
-		}
-	}
-	return im.get(n, 0)
-}
-
-// equalInts says whether an attribute is not given or as wanted.
-func (n *node) equalInts(name string, want ...int64) bool {
-	a := n.attr(name)
-	return a == nil || slices.Equal(a.ints, want)
-}
-
-// few writes a list for an error message.
-func few(list []int64) string {
-	if len(list) > 8 {
-		return fmt.Sprintf("%v and %d more", list[:8], len(list)-8)
-	}
-	return fmt.Sprint(list)
 }
