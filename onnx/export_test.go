@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -127,6 +128,64 @@ func TestExportForeignMeta(t *testing.T) {
 		if back, err := Decode(b.Bytes()); err != nil || back.Meta()[metaColorSpace] != want {
 			t.Errorf("RGB %v: %v, %v", o.RGB, back.Meta(), err)
 		}
+	}
+}
+
+// TestEveryKind writes every operation of two values, activation, border and way to
+// enlarge that there is: none is without a name.
+func TestEveryKind(t *testing.T) {
+	count := func(name func(int) string, prefix string) int {
+		n := 0
+		for !strings.HasPrefix(name(n), prefix) {
+			n++
+		}
+		return n
+	}
+	written := func(what string, n network.Node, attr string) {
+		t.Helper()
+		g := netOf(t, check.Rand(t), "w4;head;skip;tail", 2, 1)
+		n.Name, n.Inputs = "it", []int{1}
+		if n.Op == network.OpPad || n.Op == network.OpResize { // of what nothing needs
+			n.Inputs = []int{network.Picture}
+		}
+		g.Nodes = slices.Insert(g.Nodes, 2, n)
+		for i := 3; i < len(g.Nodes); i++ {
+			for k, j := range g.Nodes[i].Inputs {
+				if j >= 2 {
+					g.Nodes[i].Inputs[k]++
+				}
+			}
+		}
+		m, err := build(g, ExportOptions{})
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		i := slices.IndexFunc(m.graph.nodes, func(n node) bool { return n.name == "it" })
+		if i < 0 || m.graph.nodes[i].op == "" || attr != "" && m.graph.nodes[i].word(attr, "") == "" {
+			t.Errorf("%s: %+v", what, m.graph.nodes)
+		}
+	}
+	for act := range count(func(i int) string { return network.Act(i).String() }, "act(") {
+		n := network.Node{Op: network.OpActivate, Act: network.Act(act), Hi: 1}
+		if n.Act == network.ActPReLU {
+			n.Slope = []float32{0.1}
+		}
+		if n.Act != network.ActClip {
+			n.Hi = 0
+		}
+		written(n.Act.String(), n, "")
+	}
+	for border := network.Zeros; border <= network.Reflect; border++ {
+		written(fmt.Sprint("border ", border), network.Node{Op: network.OpPad, Border: border, Pad: [4]int{1, 1, 1, 1}}, "mode")
+	}
+	for i := network.Nearest; i <= network.Cubic; i++ {
+		written(fmt.Sprint("interpolation ", i), network.Node{Op: network.OpResize, Interp: i, Factor: 2}, "mode")
+	}
+	for c := network.HalfPixel; c <= network.AlignCorners; c++ {
+		written(fmt.Sprint("coordinates ", c), network.Node{Op: network.OpResize, Coord: c, Factor: 2}, "coordinate_transformation_mode")
+	}
+	for r := network.RoundPreferFloor; r <= network.Ceil; r++ {
+		written(fmt.Sprint("rounding ", r), network.Node{Op: network.OpResize, Rounding: r, Factor: 2}, "nearest_mode")
 	}
 }
 

@@ -17,8 +17,6 @@ var (
 	roundModes  = []string{network.RoundPreferFloor: "round_prefer_floor", network.RoundPreferCeil: "round_prefer_ceil", network.Floor: "floor", network.Ceil: "ceil"}
 )
 
-// node appends the operators of a node.
-
 // of gives the value of a node or the picture.
 func (b *builder) of(i int) string {
 	if i == network.Picture {
@@ -64,6 +62,7 @@ func (b *builder) ints64(i int, what string, values ...int64) string {
 	return b.constant(intTensor(b.part(i, what), values...))
 }
 
+// node appends the operators that node i of the graph becomes.
 func (b *builder) node(i int) error {
 	n := &b.g.Nodes[i]
 	var in []string
