@@ -89,10 +89,8 @@ func (b *builder) portableEdge(name, src, dst string, planes, r int) {
 	b.reshape(fresh(b.nodeNames, name), tall, dst, 1, int64(c), int64(h+2*r), int64(w+2*r))
 }
 
-// shufflePerm orders (color, cell row, cell column, height, width) as (color,
+// portableShuffle orders (plane, cell row, cell column, height, width) as (plane,
 // height, cell row, width, cell column).
-func shufflePerm() []int64 { return []int64{0, 3, 1, 4, 2} }
-
 func (b *builder) portableShuffle(name, src, dst string, planes, factor int) {
 	c, s, h, w := int64(planes), int64(factor), int64(b.height), int64(b.width)
 	cells, moved := fresh(b.valueNames, name+"/cells"), fresh(b.valueNames, name+"/moved")

@@ -146,7 +146,6 @@ func TestHalfActivations(t *testing.T) {
 		m.insert(at+1, node{op: "Neg", inputs: []string{input}, outputs: []string{"again"}})
 		find(m, "Add").inputs[1] = "again"
 	}
-	const slots = "slot1/conv"
 	tests := []struct {
 		name string
 		act  space.Activation
