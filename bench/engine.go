@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"time"
 
 	"evosr/internal/kernel"
@@ -63,25 +64,13 @@ func (p pace) frames(run func() error) ([]float64, error) {
 type ours struct{ kernels *kernel.Set }
 
 func (o ours) load(model []byte, src []float32, s size, threads int) (*program, error) {
-	m, err := onnx.Decode(model)
+	g, _, err := onnx.Read(bytes.NewReader(model))
 	if err != nil {
 		return nil, err
 	}
-	options := sparse.Options{Kernels: o.kernels, Threads: threads}
-	var p *sparse.Program
-	if net, err := m.Subnet(); err == nil {
-		p, err = sparse.Compile(net.Graph(), options)
-		if err != nil {
-			return nil, err
-		}
-	} else {
-		g, err := m.Graph(onnx.ImportOptions{})
-		if err != nil {
-			return nil, err
-		}
-		if p, err = sparse.Compile(g, options); err != nil {
-			return nil, err
-		}
+	p, err := sparse.Compile(g, sparse.Options{Kernels: o.kernels, Threads: threads})
+	if err != nil {
+		return nil, err
 	}
 	return &program{p: p, s: s, src: src, dst: make([]float32, len(src)*p.Scale()*p.Scale())}, nil
 }

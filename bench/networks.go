@@ -97,17 +97,23 @@ func plain() *network.Graph {
 
 // chain makes convolutions one after another, with ReLU between them.
 func chain(scale, colors int, kernels, channels []int) *network.Graph {
-	net := &network.Subnet{Scale: scale, Colors: colors}
-	for i, k := range kernels {
-		l := network.Layer{
-			Name: fmt.Sprintf("conv%d", i+1), In: channels[i], Out: channels[i+1], Kernel: k,
-			Src: i - 1, Add: network.None, Act: network.ActReLU,
-		}
-		if i == len(kernels)-1 {
-			l.Act = network.ActNone
-		}
-		net.Layers = append(net.Layers, l)
+	net := &network.Graph{Scale: scale, Colors: colors}
+	at := network.Picture
+	add := func(n network.Node) {
+		net.Nodes = append(net.Nodes, n)
+		at = len(net.Nodes) - 1
 	}
+	for i, k := range kernels {
+		r := k / 2
+		n := network.Node{Name: fmt.Sprintf("conv%d", i+1), Op: network.OpConv, Inputs: []int{at}, Out: channels[i+1], Kernel: k, Pad: [4]int{r, r, r, r}}
+		if i == 0 {
+			n.Border = network.Edge
+		}
+		if add(n); i < len(kernels)-1 {
+			add(network.Node{Name: fmt.Sprintf("relu%d", i+1), Op: network.OpActivate, Inputs: []int{at}, Act: network.ActReLU})
+		}
+	}
+	add(network.Node{Name: "shuffle", Op: network.OpShuffle, Inputs: []int{at}, Factor: scale})
 	return net
 }
 
@@ -129,24 +135,28 @@ func (n *subject) build(v variant) *network.Graph {
 	rng := n.random()
 	net := n.shape()
 	var masker network.Masker
-	for i := range net.Layers {
-		l := &net.Layers[i]
-		gain := 1.0
-		switch {
-		case l.Act == network.ActReLU:
-			gain = 2 // half of the variance goes
-		case l.Add != network.None:
-			gain = 0.1 // a residual adds to what is there
-		}
-		l.Weights, l.Bias = make([]float32, l.Size()), make([]float32, l.Out)
-		draw(l.Weights, l.Bias, gain/float64(l.In*l.Kernel*l.Kernel), rng)
-		if v.prune.Scheme == network.Dense || l.Name == skipLayer {
+	for i := range net.Nodes {
+		n := &net.Nodes[i]
+		if n.Op != network.OpConv {
 			continue
 		}
-		l.Prune = v.prune
-		l.Mask = make([]uint8, l.Size())
-		masker.Mask(l.Mask, l.Weights, l.Out, l.In, l.Kernel, l.Prune)
-		prune(l.Weights, l.Mask)
+		gain := 1.0
+		switch next := &net.Nodes[i+1]; {
+		case next.Act == network.ActReLU:
+			gain = 2 // half of the variance goes
+		case next.Op == network.OpAdd:
+			gain = 0.1 // a residual adds to what is there
+		}
+		in := net.Reads(i)
+		n.Weights, n.Bias = make([]float32, n.Size(in)), make([]float32, n.Out)
+		draw(n.Weights, n.Bias, gain/float64(in*n.Kernel*n.Kernel), rng)
+		if v.prune.Scheme == network.Dense || n.Name == skipLayer {
+			continue
+		}
+		n.Prune = v.prune
+		n.Mask = make([]uint8, len(n.Weights))
+		masker.Mask(n.Mask, n.Weights, n.Out, in, n.Kernel, n.Prune)
+		prune(n.Weights, n.Mask)
 	}
 	return net
 }
@@ -169,17 +179,16 @@ func prune(weights []float32, mask []uint8) {
 // file is the network as ONNX for pictures of that size. Every runtime reads
 // these bytes.
 func (n *subject) file(v variant, s size) ([]byte, error) {
-	var b bytes.Buffer
-	var err error
-	o := onnx.ExportOptions{Width: s.w, Height: s.h}
+	var g *network.Graph
 	if n.graph != nil {
-		g := n.graph()
+		g = n.graph()
 		fill(g, n.random(), v.prune)
-		err = onnx.ExportGraph(&b, g, o)
+		g = g.Eliminate()
 	} else {
-		err = onnx.Export(&b, n.build(v), o)
+		g = n.build(v)
 	}
-	if err != nil {
+	var b bytes.Buffer
+	if err := onnx.Export(&b, g, onnx.ExportOptions{Width: s.w, Height: s.h}); err != nil {
 		return nil, fmt.Errorf("bench: %s %s: %w", n.name, v.name, err)
 	}
 	return b.Bytes(), nil

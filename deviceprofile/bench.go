@@ -154,20 +154,7 @@ func randomSubnet(sp *space.Space, g space.Genome) *network.Graph {
 	}
 	rng := rand.New(rand.NewPCG(seed, 1))
 	net := sp.Shape(g)
-	var m network.Masker
-	for i := range net.Layers {
-		l := &net.Layers[i]
-		l.Weights, l.Bias, l.Mask = make([]float32, l.Size()), make([]float32, l.Out), make([]uint8, l.Size())
-		for j := range l.Weights {
-			l.Weights[j] = float32(rng.NormFloat64() / math.Sqrt(float64(l.In*l.Kernel*l.Kernel)))
-		}
-		m.Mask(l.Mask, l.Weights, l.Out, l.In, l.Kernel, l.Prune)
-		for j, keep := range l.Mask {
-			if keep == 0 {
-				l.Weights[j] = 0
-			}
-		}
-	}
+	net.Fill(func(_ *network.Node, fan int) float32 { return float32(rng.NormFloat64() / math.Sqrt(float64(fan))) })
 	return net
 }
 

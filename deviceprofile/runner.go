@@ -130,7 +130,7 @@ func (w *watch) prepare(t *timed, net *network.Graph) error {
 	if err != nil {
 		return fmt.Errorf("deviceprofile: runner: %w", err)
 	}
-	return errors.Join(onnx.Export(f, prog.Subnet(), onnx.ExportOptions{Width: t.w, Height: t.h}), f.Close())
+	return errors.Join(onnx.Export(f, prog.Graph(), onnx.ExportOptions{Width: t.w, Height: t.h}), f.Close())
 }
 
 func (w *watch) release(t *timed) { os.Remove(t.file) }

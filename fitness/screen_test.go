@@ -198,7 +198,7 @@ func TestNotANumber(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	net.Layers[0].Weights[0] = float32(math.NaN())
+	net.Nodes[0].Weights[0] = float32(math.NaN())
 	if score, err := s.Subnet(net); err == nil || !strings.Contains(err.Error(), "not a number") {
 		t.Errorf("%+v, %v", score, err)
 	}

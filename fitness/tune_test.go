@@ -36,8 +36,8 @@ func TestTune(t *testing.T) {
 	o := ScorerOptions{Cache: cache, Tuned: "brighter", Tune: func(_ context.Context, _ space.Genome, n *network.Graph) (*network.Graph, error) {
 		calls.Add(1)
 		better := *n
-		better.Layers = slices.Clone(n.Layers)
-		last := &better.Layers[len(better.Layers)-1]
+		better.Nodes = slices.Clone(n.Nodes)
+		last := &better.Nodes[slices.IndexFunc(n.Nodes, func(n network.Node) bool { return n.Name == "tail" })]
 		last.Bias = slices.Clone(last.Bias)
 		for i := range last.Bias {
 			last.Bias[i] += 0.1

@@ -34,7 +34,7 @@ func TestBrowser(t *testing.T) {
 	}
 	rng := check.Rand(t)
 	dir := t.TempDir()
-	net := winner(t, rng, 0)
+	net := winner(rng, 0)
 	const w, h = 17, 11
 	for name, o := range map[string]ExportOptions{"luma": {}, "rgb": {RGB: true, Float16: true, Opset: 17}} {
 		colors := 1
@@ -62,7 +62,7 @@ func TestBrowser(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		diff := difference(t, data, expected(net, o, src, w, h))
+		diff := difference(t, data, expected(t, net, o, src, w, h))
 		t.Logf("%s: largest difference %.2g", name, diff)
 		if !(diff <= agreement) {
 			t.Errorf("%s: differs by %g, want at most %g", name, diff, agreement)

@@ -32,7 +32,7 @@ func (b *builder) rgbOut(luma string) {
 	b.repeatEdge("chroma/edge", chroma, wide, 2, reachChroma)
 	fine, big := fresh(b.valueNames, "chroma/bicubic"), fresh(b.valueNames, "chroma/up")
 	b.bicubic(wide, fine)
-	b.shuffle("chroma/shuffle", fine, big, 2)
+	b.shuffle(fresh(b.nodeNames, "chroma/shuffle"), fine, big, 2, b.g.Scale, "CRD")
 
 	mix, offset := toRGB()
 	if !b.portable {
@@ -79,15 +79,15 @@ func (b *builder) pointwise(name, src, dst string, rows [][]float32, bias []floa
 		src,
 		b.constant(floatTensor(name+"/weight", flat, int64(len(rows)), int64(len(rows[0])), 1, 1)),
 		b.constant(floatTensor(name+"/bias", bias, int64(len(rows)))),
-	}, dst, convAttrs(1, 0, 1)...)
+	}, dst, convAttrs(1, 1, 1, [4]int{})...)
 }
 
 // bicubic appends the convolution that gives every chroma pixel its scale²
 // enlarged ones, one group for each plane; portable importers know no groups
 // and get zeros between the planes.
 func (b *builder) bicubic(src, dst string) {
-	s2 := b.net.Scale * b.net.Scale
-	filters := bicubicFilters(b.net.Scale)
+	s2 := b.g.Scale * b.g.Scale
+	filters := bicubicFilters(b.g.Scale)
 	const taps = 25
 	in, groups := 1, 2
 	if b.portable {
@@ -102,7 +102,7 @@ func (b *builder) bicubic(src, dst string) {
 		src,
 		b.constant(floatTensor("chroma/bicubic/weight", w, int64(2*s2), int64(in), 5, 5)),
 		b.constant(floatTensor("chroma/bicubic/bias", make([]float32, 2*s2), int64(2*s2))),
-	}, dst, convAttrs(5, 0, groups)...)
+	}, dst, convAttrs(5, 1, groups, [4]int{})...)
 }
 
 // fromRGB gives the rows Y, Cb and Cr over R, G and B, and their offsets, all

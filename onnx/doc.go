@@ -1,7 +1,8 @@
 // Package onnx turns networks into ONNX files and ONNX files into networks.
 //
-// Export writes what every toolchain reads: Pad, Conv, Relu, Add and
-// DepthToSpace, one picture at a time, of any size unless one is asked for:
+// Export writes what every toolchain reads, for networks of evosr's own Pad, Conv,
+// Relu, Add and DepthToSpace, one picture at a time, of any size unless one is
+// asked for:
 //
 //	lr (1, colors, height, width) -> sr (1, colors, height*scale, width*scale)
 //
@@ -12,9 +13,8 @@
 // bytes that ask for it were seen, all of it together is at most eight times
 // the file and 64 MiB, and no other file is opened unless DecodeExternal is
 // asked to. It checks the graph (names, edges, cycles, shapes, data) but knows
-// no operators; those are for Subnet, which recognises graphs that fit the
-// layers of room space, and for Graph, which takes networks of other tools. Both
-// name the node that does not fit.
+// no operators; those are for Graph, which takes networks of any tool and names
+// the node that does not fit.
 //
 // The wire format is Protocol Buffers, walked with protowire, for the
 // generated types of other ONNX packages may not meet in one program. Field

@@ -1,11 +1,10 @@
 package onnx
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -30,12 +29,12 @@ const (
 // ExportOptions says how Export writes a network. The zero value is opset 13
 // with dynamic height and width.
 type ExportOptions struct {
-	Opset int // MinOpset to MaxOpset; 0 means DefaultOpset
+	Opset int // MinOpset to MaxOpset; 0 means DefaultOpset, or Gelu's first for networks that have it
 
 	// Meta becomes metadata_props, such as "psnr_db". Its "evosr_version" is
 	// named as the producer's version too. Export adds genome, scale, colors,
-	// color_space, density and sparsity of the network, whatever Meta says of
-	// them.
+	// density and sparsity of the network, whatever Meta says of them, and a
+	// color_space where Meta has none.
 	Meta map[string]string
 
 	// Size of the input in pixels; 0 leaves a side dynamic.
@@ -44,7 +43,8 @@ type ExportOptions struct {
 	// Portable asks for operators that the oldest importers know: Reshape and
 	// Transpose in place of DepthToSpace, MatMul with matrices of zeros and
 	// ones, which repeats the picture's edge exactly, in place of Pad. It needs
-	// Width and Height, at most MaxPortable each.
+	// Width and Height, at most MaxPortable each, and a network such as evosr's
+	// own, else the error is ErrPortable.
 	Portable bool
 
 	// Float16 stores the weights of the layers as float16, each with a Cast to
@@ -67,7 +67,7 @@ const maxSide = 1 << 15
 
 func (o *ExportOptions) check() error {
 	bad := func(what string, got, want any) error {
-		return fmt.Errorf("onnx: export: %s: %v, want %v", what, got, want)
+		return fmt.Errorf("%s: %v, want %v", what, got, want)
 	}
 	most := maxSide
 	if o.Portable {
@@ -112,14 +112,12 @@ func irVersion(opset int) int64 {
 	return 10
 }
 
-// Export writes net as an ONNX file. Weights that a mask prunes are written as
-// zeros, and every layer with the channels that it has: sparse.Program.Subnet is
-// the network without those that filter pruning removed.
-func Export(w io.Writer, net *network.Subnet, o ExportOptions) error {
-	if err := o.check(); err != nil {
-		return err
-	}
-	m, err := build(net, o)
+// Export writes a network as an ONNX file. Weights that a mask prunes are written
+// as zeros, and every layer with the channels that it has; Graph.Eliminate takes
+// dead ones. What is written reads back as the same graph, where that is one of
+// evosr's own, and as one that computes the same otherwise.
+func Export(w io.Writer, g *network.Graph, o ExportOptions) error {
+	m, err := build(g, o)
 	if err != nil {
 		return fmt.Errorf("onnx: export: %w", err)
 	}
@@ -129,10 +127,11 @@ func Export(w io.Writer, net *network.Subnet, o ExportOptions) error {
 	return nil
 }
 
-// builder makes the graph of a network, nodes in the order in which they run.
+// builder makes the file of a network, nodes in the order in which they run.
 type builder struct {
 	graph
-	net        *network.Subnet
+	g          *network.Graph
+	opset      int
 	width      int // of the input, pixels; 0 when dynamic
 	height     int
 	portable   bool
@@ -141,133 +140,79 @@ type builder struct {
 	valueNames map[string]bool
 	picture    string         // the value that the network reads
 	edges      map[int]string // the picture with its edge repeated, by reach
+	values     []string       // of the nodes of g
 }
 
-func build(net *network.Subnet, o ExportOptions) (*Model, error) {
-	if err := net.Validate(); err != nil {
+func build(g *network.Graph, o ExportOptions) (*Model, error) {
+	gelu := func(n network.Node) bool { return n.Op == network.OpActivate && n.Act == network.ActGELU }
+	if o.Opset == 0 && slices.ContainsFunc(g.Nodes, gelu) {
+		o.Opset = geluOpset
+	}
+	if err := o.check(); err != nil {
 		return nil, err
 	}
-	if o.RGB && net.Colors != 1 {
-		return nil, fmt.Errorf("colour path: a network of %d colors, want one of luma", net.Colors)
+	if err := g.Validate(); err != nil {
+		return nil, err
+	}
+	if o.Portable {
+		if err := portable(g); err != nil {
+			return nil, err
+		}
+	}
+	if o.RGB && g.Colors != 1 {
+		return nil, fmt.Errorf("colour path: a network of %d colors, want one of luma", g.Colors)
 	}
 	b := &builder{
-		graph: graph{name: "evosr_x" + strconv.Itoa(net.Scale)},
-		net:   net, width: o.Width, height: o.Height, portable: o.Portable, half: o.Float16,
+		graph: graph{name: "evosr_x" + strconv.Itoa(g.Scale)},
+		g:     g, opset: o.Opset, width: o.Width, height: o.Height, portable: o.Portable, half: o.Float16,
 		nodeNames:  map[string]bool{},
 		valueNames: map[string]bool{inputName: true, outputName: true},
-		picture:    inputName,
+		picture:    inputName, edges: map[int]string{}, values: make([]string, len(g.Nodes)),
 	}
-	// Layers first: their names must come back as they are.
-	for i := range net.Layers {
-		name := net.Layers[i].Name
-		if name == "" || !utf8.ValidString(name) || b.nodeNames[name] {
-			return nil, fmt.Errorf("layer %d: name %q, want a unique one", i, name)
+	// Names of the network first: they must come back as they are.
+	for i := range g.Nodes {
+		name := g.Nodes[i].Name
+		if !utf8.ValidString(name) {
+			return nil, fmt.Errorf("node %d: name %q, want UTF-8", i, name)
 		}
 		b.nodeNames[name] = true
 	}
-	values := make([]string, len(net.Layers))
-	for i := range net.Layers {
-		values[i] = fresh(b.valueNames, net.Layers[i].Name)
+	last := len(g.Nodes) - 1
+	for i := range g.Nodes {
+		if i < last {
+			b.values[i] = fresh(b.valueNames, g.Nodes[i].Name)
+		}
 	}
-	colors := net.Colors
+	colors := g.Colors
+	b.values[last] = outputName
 	if o.RGB {
 		colors = 3
-		b.picture = fresh(b.valueNames, "luma")
+		b.picture, b.values[last] = fresh(b.valueNames, "luma"), fresh(b.valueNames, "luma/sr")
 		b.lumaIn()
 	}
-	b.edges = map[int]string{0: b.picture}
-	for i := range net.Layers {
-		if l := &net.Layers[i]; l.Src == network.Picture {
-			b.edge(l.Kernel / 2)
+	for i := range g.Nodes {
+		if r, ok := edgeReach(&g.Nodes[i]); ok {
+			b.edge(r)
 		}
 	}
-	for i := range net.Layers {
-		if err := b.layer(i, values); err != nil {
-			return nil, fmt.Errorf("layer %d %q: %w", i, net.Layers[i].Name, err)
+	for i := range g.Nodes {
+		if err := b.node(i); err != nil {
+			return nil, fmt.Errorf("node %d %q: %w", i, g.Nodes[i].Name, err)
 		}
 	}
-	last := values[len(values)-1]
 	if o.RGB {
-		luma := fresh(b.valueNames, "luma/sr")
-		b.shuffle("shuffle", last, luma, 1)
-		b.rgbOut(luma)
-	} else {
-		b.shuffle("shuffle", last, outputName, colors)
+		b.rgbOut(b.values[last])
 	}
 	b.inputs = []valueInfo{b.info(inputName, colors, 1, "height", "width")}
-	b.outputs = []valueInfo{b.info(outputName, colors, net.Scale, "sr_height", "sr_width")}
+	b.outputs = []valueInfo{b.info(outputName, colors, g.Scale, "sr_height", "sr_width")}
 	return &Model{
 		ir:              irVersion(o.Opset),
 		producer:        "evosr",
 		producerVersion: o.Meta["evosr_version"],
 		opsets:          []opset{{version: int64(o.Opset)}},
-		metadata:        metadata(net, colors, o),
+		metadata:        metadata(g, colors, o),
 		graph:           b.graph,
 	}, nil
-}
-
-// Keys of the metadata that Export writes itself.
-const (
-	metaGenome     = "genome"
-	metaScale      = "scale"
-	metaColors     = "colors"
-	metaColorSpace = "color_space"
-	metaDensity    = "density"  // kept weights / all weights
-	metaSparsity   = "sparsity" // JSON: the pruned layers
-	metaWeights    = "weights"  // type that they are stored as
-)
-
-// prunedLayer describes a layer with zeros among its weights.
-type prunedLayer struct {
-	Layer   string  `json:"layer"` // the name of its Conv
-	Scheme  string  `json:"scheme"`
-	Density float64 `json:"density"` // kept weights / all weights
-}
-
-func pruned(name string, scheme network.Scheme, kept, all int) prunedLayer {
-	return prunedLayer{name, scheme.String(), math.Round(1e6*float64(kept)/float64(all)) / 1e6}
-}
-
-func metadata(net *network.Subnet, colors int, o ExportOptions) map[string]string {
-	var list []prunedLayer
-	for i := range net.Layers {
-		if l := &net.Layers[i]; l.Kept() < l.Size() {
-			list = append(list, pruned(l.Name, l.Prune.Scheme, l.Kept(), l.Size()))
-		}
-	}
-	kept, dense := net.MACs()
-	meta := described(o, net.Scale, colors, kept, dense, list)
-	delete(meta, metaGenome)
-	if net.Genome != "" {
-		meta[metaGenome] = net.Genome
-	}
-	return meta
-}
-
-// described adds what every file says of its network to the metadata of o.
-func described(o ExportOptions, scale, colors, kept, dense int, list []prunedLayer) map[string]string {
-	meta := map[string]string{}
-	maps.Copy(meta, o.Meta)
-	meta[metaScale] = strconv.Itoa(scale)
-	meta[metaColors] = strconv.Itoa(colors)
-	meta[metaColorSpace] = "luma BT.601 studio range, code/255"
-	if colors == 3 {
-		meta[metaColorSpace] = "RGB, code/255"
-	}
-	meta[metaDensity] = strconv.FormatFloat(float64(kept)/float64(max(dense, 1)), 'f', 6, 64)
-	meta[metaWeights] = "float32"
-	if o.Float16 {
-		meta[metaWeights] = "float16"
-	}
-	if list == nil {
-		list = []prunedLayer{} // "[]", not "null"
-	}
-	text, err := json.Marshal(list)
-	if err != nil {
-		panic(err) // strings and finite numbers
-	}
-	meta[metaSparsity] = string(text)
-	return meta
 }
 
 // fresh reserves a name, with underscores where it is taken.
@@ -279,11 +224,14 @@ func fresh(taken map[string]bool, name string) string {
 	return name
 }
 
-// add appends a node whose name is free.
+// put appends a node whose name is reserved for it.
+func (b *builder) put(name, op string, inputs []string, output string, attrs ...attribute) {
+	b.nodes = append(b.nodes, node{name: name, op: op, inputs: inputs, outputs: []string{output}, attrs: attrs})
+}
+
+// add appends a node whose name may be taken.
 func (b *builder) add(name, op string, inputs []string, output string, attrs ...attribute) {
-	b.nodes = append(b.nodes, node{
-		name: fresh(b.nodeNames, name), op: op, inputs: inputs, outputs: []string{output}, attrs: attrs,
-	})
+	b.put(fresh(b.nodeNames, name), op, inputs, output, attrs...)
 }
 
 // constant appends a tensor whose name may be taken and returns its final name.
@@ -321,70 +269,6 @@ func (b *builder) info(name string, colors, scale int, height, width string) val
 	}}
 }
 
-// layer appends one layer: Conv, then Add and an activation as it has them. The last of
-// them makes the value values[i].
-func (b *builder) layer(i int, values []string) error {
-	l := &b.net.Layers[i]
-	weights := make([]float32, len(l.Weights))
-	for j, w := range l.Weights {
-		if l.Mask == nil || l.Mask[j] != 0 {
-			weights[j] = w
-		}
-	}
-	for _, list := range []struct {
-		what   string
-		values []float32
-	}{{"weight", weights}, {"bias", l.Bias}} {
-		if j := notFinite(list.values); j >= 0 {
-			return fmt.Errorf("%s %d is %v, want a finite number", list.what, j, list.values[j])
-		}
-	}
-	k := int64(l.Kernel)
-	kernel, err := b.stored(l.Name, weights, int64(l.Out), int64(l.In), k, k)
-	if err != nil {
-		return err
-	}
-	pad := l.Kernel / 2
-	var src string
-	if l.Src == network.Picture {
-		src, pad = b.edges[l.Kernel/2], 0
-	} else {
-		src = values[l.Src]
-	}
-	out := func(last bool, step string) string {
-		if last {
-			return values[i]
-		}
-		return fresh(b.valueNames, l.Name+"/"+step)
-	}
-	value := out(l.Add == network.None && l.Act == network.ActNone, "conv")
-	// The node bears the layer's name, which is reserved for it.
-	b.nodes = append(b.nodes, node{
-		name: l.Name, op: "Conv", outputs: []string{value},
-		inputs: []string{
-			src,
-			kernel,
-			b.constant(floatTensor(l.Name+"/bias", l.Bias, int64(l.Out))),
-		},
-		attrs: convAttrs(l.Kernel, pad, 1),
-	})
-	if l.Add != network.None {
-		sum := out(l.Act == network.ActNone, "sum")
-		b.add(l.Name+"/add", "Add", []string{value, values[l.Add]}, sum)
-		value = sum
-	}
-	return b.activate(l, value, values[i])
-}
-
-// convAttrs spells everything out: not every importer knows the defaults.
-func convAttrs(kernel, pad, groups int) []attribute {
-	k, p := int64(kernel), int64(pad)
-	return []attribute{
-		intsAttr("dilations", 1, 1), intAttr("group", groups), intsAttr("kernel_shape", k, k),
-		intsAttr("pads", p, p, p, p), intsAttr("strides", 1, 1),
-	}
-}
-
 // stored appends the filters of a layer and returns the value that holds them
 // as float32.
 func (b *builder) stored(layer string, values []float32, dims ...int64) (string, error) {
@@ -410,14 +294,20 @@ func notFinite(values []float32) int {
 	return -1
 }
 
+// edgeReach says whether a node reads the picture with its edge repeated equally
+// on all sides, and how often.
+func edgeReach(n *network.Node) (reach int, ok bool) {
+	r := n.Pad[0]
+	return r, n.Op == network.OpConv && n.Border == network.Edge && n.Inputs[0] == network.Picture && r > 0 && n.Pad == [4]int{r, r, r, r}
+}
+
 // edge makes the picture with its outermost pixels repeated reach times, once.
 func (b *builder) edge(reach int) {
-	if b.edges[reach] != "" {
-		return
+	if b.edges[reach] == "" {
+		name := fmt.Sprintf("%s/edge%d", b.picture, reach)
+		b.edges[reach] = fresh(b.valueNames, name)
+		b.repeatEdge(name, b.picture, b.edges[reach], b.g.Colors, reach)
 	}
-	name := fmt.Sprintf("%s/edge%d", b.picture, reach)
-	b.edges[reach] = fresh(b.valueNames, name)
-	b.repeatEdge(name, b.picture, b.edges[reach], b.net.Colors, reach)
 }
 
 // repeatEdge repeats the outermost pixels of the planes of src reach times.
@@ -431,11 +321,12 @@ func (b *builder) repeatEdge(name, src, dst string, planes, reach int) {
 	b.add(name, "Pad", []string{src, pads}, dst, textAttr("mode", "edge"))
 }
 
-// shuffle turns planes*scale² channels into planes of scale times the size.
-func (b *builder) shuffle(name, src, dst string, planes int) {
+// shuffle turns planes*factor² channels into planes of factor times the size, by a
+// node whose name is reserved for it.
+func (b *builder) shuffle(name, src, dst string, planes, factor int, mode string) {
 	if b.portable {
-		b.portableShuffle(name, src, dst, planes)
+		b.portableShuffle(name, src, dst, planes, factor)
 		return
 	}
-	b.add(name, "DepthToSpace", []string{src}, dst, intAttr("blocksize", b.net.Scale), textAttr("mode", "CRD"))
+	b.put(name, "DepthToSpace", []string{src}, dst, intAttr("blocksize", factor), textAttr("mode", mode))
 }

@@ -24,7 +24,7 @@ func outside(entries ...string) []byte {
 // from one file.
 func TestExternal(t *testing.T) {
 	m := small(t)
-	want, err := m.Subnet()
+	want, err := m.Graph(ImportOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,13 +64,13 @@ func TestExternal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := back.Subnet()
+	got, err := back.Graph(ImportOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want.Genome = got.Genome
-	for i := range want.Layers {
-		want.Layers[i].Prune = got.Layers[i].Prune
+	for i := range want.Nodes {
+		want.Nodes[i].Prune = got.Nodes[i].Prune
 	}
 	sameNet(t, got, want)
 }

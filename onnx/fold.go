@@ -416,38 +416,21 @@ func (im *importer) reshapeConstant(n *node, in []*constant) (*constant, error) 
 }
 
 func (im *importer) squeezeConstant(n *node, in []*constant) (*constant, error) {
-	list, err := im.listed(n, "axes", 1, 13)
+	keep, err := im.squeezed(n, in[0].dims)
 	if err != nil {
 		return nil, err
 	}
-	drop := make([]bool, len(in[0].dims))
-	for i, d := range in[0].dims {
-		drop[i] = list == nil && d == 1
-	}
-	for _, a := range list {
-		i, ok := axis(a, len(drop))
-		if !ok || in[0].dims[i] != 1 {
-			return nil, im.bad(n, "takes axis %d out of %v, want one of size 1", a, in[0].dims)
-		}
-		drop[i] = true
-	}
 	dims := []int64{}
-	for i, d := range in[0].dims {
-		if !drop[i] {
-			dims = append(dims, d)
-		}
+	for _, i := range keep {
+		dims = append(dims, in[0].dims[i])
 	}
 	return in[0].seen(dims), nil
 }
 
 func (im *importer) unsqueezeConstant(n *node, in []*constant) (*constant, error) {
-	list, err := im.listed(n, "axes", 1, 13)
+	places, err := im.inserted(n, len(in[0].dims))
 	if err != nil {
 		return nil, err
-	}
-	places, err := inserted(list, len(in[0].dims))
-	if err != nil {
-		return nil, im.bad(n, "%v", err)
 	}
 	dims := slices.Clone(in[0].dims)
 	for _, i := range places {
@@ -484,78 +467,4 @@ func (im *importer) transposeConstant(n *node, in []*constant) (*constant, error
 		}
 		return at
 	})
-}
-
-// calculate works out Add, Sub, Mul and Div with NumPy's broadcasting.
-func (im *importer) calculate(n *node, in []*constant) (*constant, error) {
-	if len(in) != 2 || in[1] == nil || in[0].whole != in[1].whole {
-		return nil, im.bad(n, "has constants of different kinds")
-	}
-	rank := max(len(in[0].dims), len(in[1].dims))
-	var size [2][]int64
-	for k := range size {
-		size[k] = append(slices.Repeat([]int64{1}, rank-len(in[k].dims)), in[k].dims...)
-	}
-	dims := make([]int64, rank)
-	for i := range dims {
-		a, b := size[0][i], size[1][i]
-		if a != b && a != 1 && b != 1 {
-			return nil, im.bad(n, "has constants %v and %v", in[0].dims, in[1].dims)
-		}
-		if dims[i] = a; a == 1 {
-			dims[i] = b
-		}
-	}
-	out, count, err := im.maker(n, dims, in[0].whole)
-	if err != nil {
-		return nil, err
-	}
-	to, from := strides(dims), [2][]int{strides(size[0]), strides(size[1])}
-	for i := range count {
-		var at [2]int
-		for a := range rank {
-			for k := range at {
-				if size[k][a] > 1 {
-					at[k] += i / to[a] % int(dims[a]) * from[k][a]
-				}
-			}
-		}
-		if !out.whole {
-			out.floats[i] = calculated(n.op, in[0].floats[at[0]], in[1].floats[at[1]])
-			continue
-		}
-		x, y := in[0].ints[at[0]], in[1].ints[at[1]]
-		if n.op == "Div" && y == 0 {
-			return nil, im.bad(n, "divides by 0")
-		}
-		out.ints[i] = calculated(n.op, x, y)
-	}
-	return out, nil
-}
-
-func calculated[T int64 | float32](op string, x, y T) T {
-	switch op {
-	case "Add":
-		return x + y
-	case "Sub":
-		return x - y
-	case "Mul":
-		return x * y
-	}
-	return x / y
-}
-
-func (im *importer) roundConstant(n *node, in []*constant) (*constant, error) {
-	if in[0].whole {
-		return nil, im.bad(n, "has whole numbers, want float32")
-	}
-	f := map[string]func(float64) float64{"Floor": math.Floor, "Ceil": math.Ceil, "Sqrt": math.Sqrt}[n.op]
-	k, _, err := im.maker(n, in[0].dims, false)
-	if err != nil {
-		return nil, err
-	}
-	for i, v := range in[0].floats {
-		k.floats[i] = float32(f(float64(v)))
-	}
-	return k, nil
 }

@@ -3,11 +3,42 @@ package onnx
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math"
-	"slices"
 
 	"evosr/network"
 )
+
+// Operator sets whose operators mean what Graph takes them for. Before 7 an Add named
+// its axes; sets after the last one are not known yet.
+const (
+	minReadOpset = 7
+	maxReadOpset = 25
+)
+
+// MaxFile is the largest file that Read reads, in bytes.
+const MaxFile = 256 << 20
+
+// Read decodes an ONNX file and takes its network, as Decode and Graph do, for
+// pictures in [0, 1], and its metadata. It reads at most MaxFile bytes.
+func Read(r io.Reader) (*network.Graph, map[string]string, error) {
+	data, err := io.ReadAll(io.LimitReader(r, MaxFile+1))
+	if err != nil {
+		return nil, nil, fmt.Errorf("onnx: %w", err)
+	}
+	if len(data) > MaxFile {
+		return nil, nil, fmt.Errorf("onnx: file: more than %d MiB, want at most that", MaxFile>>20)
+	}
+	m, err := Decode(data)
+	if err != nil {
+		return nil, nil, err
+	}
+	g, err := m.Graph(ImportOptions{})
+	if err != nil {
+		return nil, nil, err
+	}
+	return g, m.Meta(), nil
+}
 
 // ImportOptions say how a network from elsewhere is to be taken. The zero value
 // is a network over pictures in [0, 1].
@@ -22,6 +53,10 @@ type ImportOptions struct {
 // onnx.proto's operator sets 7 to 25; docs/operators.md lists them with what is
 // taken of each. Whatever depends only on constants and on sizes is worked out,
 // so that the network runs at any size, also where the file names one.
+//
+// A convolution with zero weights gets a mask that prunes them. What Export wrote,
+// in any of its forms but RGB, comes back node by node, with its genome and the
+// schemes that its layers were pruned by.
 //
 // The error of another network names the first node that does not fit, its
 // operator, the operator set and why.
@@ -82,6 +117,20 @@ func (m *Model) graphOf(o ImportOptions) (*network.Graph, error) {
 	if !(o.Range > 0) || math.IsInf(float64(o.Range), 0) {
 		return nil, fmt.Errorf("import: range %v, want more than 0", o.Range)
 	}
+	im, err := m.imported()
+	if err != nil {
+		return nil, err
+	}
+	simplify(&im.graph, o.Range)
+	m.annotate(&im.graph, im.mem)
+	if err := im.graph.Validate(); err != nil {
+		return nil, err
+	}
+	return &im.graph, nil
+}
+
+// imported takes a file's nodes as they are.
+func (m *Model) imported() (*importer, error) {
 	im, err := newImporter(m)
 	if err != nil {
 		return nil, err
@@ -93,14 +142,7 @@ func (m *Model) graphOf(o ImportOptions) (*network.Graph, error) {
 			return nil, err
 		}
 	}
-	if err := im.output(g); err != nil {
-		return nil, err
-	}
-	simplify(&im.graph, o.Range)
-	if err := im.graph.Validate(); err != nil {
-		return nil, err
-	}
-	return &im.graph, nil
+	return im, im.output(g)
 }
 
 // newImporter knows a file's constants and its picture.
@@ -278,9 +320,6 @@ func (im *importer) extent(node int) extent {
 	return im.sizes[node]
 }
 
-// has says whether input i is there.
-func (n *node) has(i int) bool { return i < len(n.inputs) && n.inputs[i] != "" }
-
 // get gives input i as it is.
 func (im *importer) get(n *node, i int) (value, error) {
 	if !n.has(i) {
@@ -373,30 +412,6 @@ func (im *importer) listed(n *node, name string, i, since int) ([]int64, error) 
 	return im.ints(n, i)
 }
 
-// word is a text attribute.
-func (n *node) word(name, preset string) string {
-	if a := n.attr(name); a != nil && a.kind == attrString {
-		return a.s
-	}
-	return preset
-}
-
-// number is a whole attribute.
-func (n *node) number(name string, preset int64) int64 {
-	if a := n.attr(name); a != nil && a.kind == attrInt {
-		return a.i
-	}
-	return preset
-}
-
-// fraction is a float32 attribute.
-func (n *node) fraction(name string, preset float32) float32 {
-	if a := n.attr(name); a != nil && a.kind == attrFloat {
-		return a.f
-	}
-	return preset
-}
-
 // axis counts a negative axis from the end.
 func axis(a int64, rank int) (int, bool) {
 	if a < 0 {
@@ -442,78 +457,4 @@ func (im *importer) node(n *node) error {
 		}
 	}
 	return nil
-}
-
-// operator makes the values of a node.
-type operator func(*importer, *node) ([]value, error)
-
-// single is an operator of one output.
-func single(f func(*importer, *node) (value, error)) operator {
-	return func(im *importer, n *node) ([]value, error) {
-		v, err := f(im, n)
-		return []value{v}, err
-	}
-}
-
-// operators lists what becomes a part of the graph. Constant is among those
-// that fold.
-func operators() map[string]operator {
-	return map[string]operator{
-		"Conv":               single((*importer).conv),
-		"ConvTranspose":      single((*importer).deconv),
-		"BatchNormalization": single((*importer).normalise),
-		"Relu":               single((*importer).activate),
-		"LeakyRelu":          single((*importer).activate),
-		"PRelu":              single((*importer).activate),
-		"Clip":               single((*importer).activate),
-		"Sigmoid":            single((*importer).activate),
-		"Tanh":               single((*importer).activate),
-		"Gelu":               single((*importer).activate),
-		"HardSigmoid":        single((*importer).hardSigmoid),
-		"HardSwish":          single((*importer).hardSwish),
-		"Add":                single((*importer).arithmetic),
-		"Sub":                single((*importer).arithmetic),
-		"Mul":                single((*importer).arithmetic),
-		"Div":                single((*importer).arithmetic),
-		"Neg":                single((*importer).negate),
-		"Sum":                single((*importer).many),
-		"Max":                single((*importer).many),
-		"ReduceMax":          single((*importer).reduceMax),
-		"Concat":             single((*importer).concat),
-		"Split":              (*importer).split,
-		"Slice":              single((*importer).slice),
-		"Gather":             single((*importer).gather),
-		"DepthToSpace":       single((*importer).depthToSpace),
-		"Reshape":            single((*importer).reshape),
-		"Transpose":          single((*importer).transpose),
-		"Squeeze":            single((*importer).squeeze),
-		"Unsqueeze":          single((*importer).unsqueeze),
-		"Resize":             single((*importer).resize),
-		"Upsample":           single((*importer).resize),
-		"Pad":                single((*importer).pad),
-		"MaxPool":            single((*importer).maxPool),
-		"MatMul":             single((*importer).matmul),
-		"Identity":           single((*importer).pass),
-		"Cast":               single((*importer).pass),
-		"Dropout":            single((*importer).pass),
-	}
-}
-
-// pass takes a node that leaves values as they are. A Cast between float types
-// is one: the runtime computes in float32.
-func (im *importer) pass(n *node) (value, error) {
-	if n.op == "Cast" {
-		switch to := dataType(n.number("to", 0)); to {
-		case typeFloat, typeFloat16, typeBFloat16, typeDouble:
-		default:
-			return value{}, im.bad(n, "makes %v of the picture, want a type with a fraction", to)
-		}
-	}
-	return im.get(n, 0)
-}
-
-// equalInts says whether an attribute is not given or as wanted.
-func (n *node) equalInts(name string, want ...int64) bool {
-	a := n.attr(name)
-	return a == nil || slices.Equal(a.ints, want)
 }

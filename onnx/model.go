@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"slices"
 	"strings"
 
 	"evosr/internal/half"
@@ -63,6 +64,39 @@ func (n *node) attr(name string) *attribute {
 		}
 	}
 	return nil
+}
+
+// has says whether input i is there.
+func (n *node) has(i int) bool { return i < len(n.inputs) && n.inputs[i] != "" }
+
+// word is a text attribute.
+func (n *node) word(name, preset string) string {
+	if a := n.attr(name); a != nil && a.kind == attrString {
+		return a.s
+	}
+	return preset
+}
+
+// number is a whole attribute.
+func (n *node) number(name string, preset int64) int64 {
+	if a := n.attr(name); a != nil && a.kind == attrInt {
+		return a.i
+	}
+	return preset
+}
+
+// fraction is a float32 attribute.
+func (n *node) fraction(name string, preset float32) float32 {
+	if a := n.attr(name); a != nil && a.kind == attrFloat {
+		return a.f
+	}
+	return preset
+}
+
+// equalInts says whether an attribute is not given or as wanted.
+func (n *node) equalInts(name string, want ...int64) bool {
+	a := n.attr(name)
+	return a == nil || slices.Equal(a.ints, want)
 }
 
 // Kinds of attributes, numbered as in onnx.proto. Those beyond the named ones
@@ -245,4 +279,12 @@ func quote(s string) string {
 		s = strings.ToValidUTF8(s[:most], "") + "..."
 	}
 	return fmt.Sprintf("%q", s)
+}
+
+// few writes a list for an error message.
+func few(list []int64) string {
+	if len(list) > 8 {
+		return fmt.Sprintf("%v and %d more", list[:8], len(list)-8)
+	}
+	return fmt.Sprint(list)
 }

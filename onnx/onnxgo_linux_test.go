@@ -28,7 +28,7 @@ func TestOnnxGo(t *testing.T) {
 	dir := t.TempDir()
 	worst := 0.0
 	for i := range 20 {
-		net := winner(t, rng, i)
+		net := winner(rng, i)
 		if acts := space.Activations(); i < len(acts) {
 			net = bent(t, rng, acts[i])
 		}
@@ -61,7 +61,7 @@ func TestOnnxGo(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			diff := difference(t, out, expected(net, o, src, w, h))
+			diff := difference(t, out, expected(t, net, o, src, w, h))
 			if worst = max(worst, diff); !(diff <= agreement) {
 				t.Errorf("winner %d, %v, %d colors, %dx%d: differs by %g, want at most %g", i, net.Genome, colors, w, h, diff, agreement)
 			}

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -15,6 +16,43 @@ import (
 //
 // and both matrices hold a single one in each column or row, so that every sum
 // has one term that is not zero: the result is exact.
+
+// ErrPortable says that a network has what the portable form has no words for.
+var ErrPortable = errors.New("portable form")
+
+// portable tells the first node of a graph that the portable form cannot say. All
+// nodes that it can say keep the picture's size, but for the shuffle at the end.
+func portable(g *network.Graph) error {
+	channels := g.Channels()
+	of := func(j int) int {
+		if j == network.Picture {
+			return g.Colors
+		}
+		return channels[j]
+	}
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		stride, groups := n.Inside()
+		r := n.Kernel / 2
+		var ok bool
+		switch n.Op {
+		case network.OpConv:
+			fits := n.Kernel%2 == 1 && r <= reachPortable && n.Pad == [4]int{r, r, r, r}
+			ok = fits && stride == 1 && groups == 1 && (r == 0 || (n.Border == network.Edge) == (n.Inputs[0] == network.Picture))
+		case network.OpAdd:
+			ok = of(n.Inputs[0]) == of(n.Inputs[1])
+		case network.OpActivate:
+			ok = n.Act == network.ActReLU || n.Act == network.ActPReLU || n.Act == network.ActSiLU
+		case network.OpShuffle:
+			ok = i == len(g.Nodes)-1 && !n.DCR
+		}
+		if !ok {
+			return fmt.Errorf("%w: node %q (%v), want convolutions of 1x1, 3x3 or 5x5 that keep the size, with the edge repeated around the picture"+
+				" and zeros inside, sums, ReLU, PReLU, SiLU and a pixel shuffle at the end", ErrPortable, n.Name, n.Op)
+		}
+	}
+	return nil
+}
 
 // reachPortable is how often an edge is repeated at most: for 5x5 filters.
 const reachPortable = 2
@@ -45,103 +83,39 @@ func (b *builder) portableEdge(name, src, dst string, planes, r int) {
 	columns := b.constant(floatTensor(name+"/columns", edgeColumns(w, r), int64(w), int64(w+2*r)))
 	rows := b.constant(floatTensor(name+"/rows", edgeRows(h, r, c), int64(c*(h+2*r)), int64(c*h)))
 	flat, wide, tall := fresh(b.valueNames, name+"/flat"), fresh(b.valueNames, name+"/wide"), fresh(b.valueNames, name+"/tall")
-	b.reshape(name+"/flatten", src, flat, int64(c*h), int64(w))
+	b.reshape(fresh(b.nodeNames, name+"/flatten"), src, flat, int64(c*h), int64(w))
 	b.add(name+"/widen", "MatMul", []string{flat, columns}, wide)
 	b.add(name+"/heighten", "MatMul", []string{rows, wide}, tall)
-	b.reshape(name, tall, dst, 1, int64(c), int64(h+2*r), int64(w+2*r))
+	b.reshape(fresh(b.nodeNames, name), tall, dst, 1, int64(c), int64(h+2*r), int64(w+2*r))
 }
 
-// shufflePerm orders (color, cell row, cell column, height, width) as (color,
+// portableShuffle orders (plane, cell row, cell column, height, width) as (plane,
 // height, cell row, width, cell column).
-func shufflePerm() []int64 { return []int64{0, 3, 1, 4, 2} }
-
-func (b *builder) portableShuffle(name, src, dst string, planes int) {
-	c, s, h, w := int64(planes), int64(b.net.Scale), int64(b.height), int64(b.width)
+func (b *builder) portableShuffle(name, src, dst string, planes, factor int) {
+	c, s, h, w := int64(planes), int64(factor), int64(b.height), int64(b.width)
 	cells, moved := fresh(b.valueNames, name+"/cells"), fresh(b.valueNames, name+"/moved")
-	b.reshape(name+"/split", src, cells, c, s, s, h, w)
-	b.add(name+"/move", "Transpose", []string{cells}, moved, intsAttr("perm", shufflePerm()...))
+	b.reshape(fresh(b.nodeNames, name+"/split"), src, cells, c, s, s, h, w)
+	b.add(name+"/move", "Transpose", []string{cells}, moved, intsAttr("perm", 0, 3, 1, 4, 2))
 	b.reshape(name, moved, dst, 1, c, h*s, w*s)
 }
 
+// portablePRelu is Relu(x) less slope times Relu(-x), of which one term is zero, so
+// that the result is exact: onnx-go knows no PRelu.
+func (b *builder) portablePRelu(i int, src string) {
+	slope := b.list(i, "slope", b.g.Nodes[i].Slope)
+	negative := b.step(i, "negative", "Relu", []string{b.step(i, "negated", "Neg", []string{src})})
+	positive := b.step(i, "positive", "Relu", []string{src})
+	b.last(i, "Sub", []string{positive, b.step(i, "sloped", "Mul", []string{negative, slope})})
+}
+
+// reshape appends a Reshape whose name is reserved for it.
 func (b *builder) reshape(name, src, dst string, dims ...int64) {
-	b.add(name, "Reshape", []string{src, b.constant(intTensor(name+"/shape", dims...))}, dst)
+	b.put(name, "Reshape", []string{src, b.constant(intTensor(name+"/shape", dims...))}, dst)
 }
 
-// Reading the portable form back: each step knows which value of this chain it
-// was given.
-
-func (r *recogniser) reshape(n *node, v traced) (traced, error) {
-	dims, err := r.ints(n, 1)
-	if err != nil {
-		return traced{}, err
-	}
-	c, h, w := int64(r.colors), r.height, r.width
-	if h < 1 || w < 1 {
-		return traced{}, r.bad(n, "needs an input of fixed height and width")
-	}
-	s := int64(0)
-	if v.kind == layerValue {
-		s = r.scaleOf(v.layer)
-	}
-	e := 2 * int64(v.reach)
-	switch {
-	case v.kind == pictureValue && v.reach == 0 && slices.Equal(dims, []int64{c * h, w}):
-		return traced{kind: flatValue, sole: true}, nil
-	case v.kind == tallValue && slices.Equal(dims, []int64{1, c, h + e, w + e}):
-		return traced{kind: pictureValue, reach: v.reach, sole: true}, nil
-	case v.kind == layerValue && s > 0 && slices.Equal(dims, []int64{c, s, s, h, w}):
-		v.kind = cellsValue
-		return v, nil
-	case v.kind == movedValue && slices.Equal(dims, []int64{1, c, h * r.scale, w * r.scale}):
-		v.kind = shuffledValue
-		return v, nil
-	}
-	return traced{}, r.bad(n, fmt.Sprintf("to %v fits neither the edge of the picture nor the pixel shuffle", dims))
-}
-
-func (r *recogniser) transpose(n *node, v traced) (traced, error) {
-	perm := n.attr("perm")
-	if v.kind != cellsValue || perm == nil || !slices.Equal(perm.ints, shufflePerm()) {
-		return traced{}, r.bad(n, "is not that of a pixel shuffle")
-	}
-	r.scale = r.scaleOf(v.layer)
-	v.kind = movedValue
-	return v, nil
-}
-
-// matmul reads the two products of portableEdge.
-func (r *recogniser) matmul(n *node) (traced, error) {
-	side := 1 // which input is the constant
-	if len(n.inputs) == 2 && r.constants[n.inputs[0]] != nil {
-		side = 0
-	}
-	v, err := r.read(n, 1-side)
-	if err != nil {
-		return traced{}, err
-	}
-	m, err := r.floats(n, side)
-	if err != nil {
-		return traced{}, err
-	}
-	dims := r.constants[n.inputs[side]].dims
-	c, h, w := r.colors, int(r.height), int(r.width)
-	for reach := 1; reach <= reachPortable; reach++ {
-		// The dims first: they bound what the comparison makes.
-		switch {
-		case v.kind == flatValue && side == 1 &&
-			slices.Equal(dims, []int64{int64(w), int64(w + 2*reach)}) && slices.Equal(m, edgeColumns(w, reach)):
-			return traced{kind: wideValue, reach: reach, sole: true}, nil
-		case v.kind == wideValue && side == 0 && v.reach == reach &&
-			slices.Equal(dims, []int64{int64(c * (h + 2*reach)), int64(c * h)}) && slices.Equal(m, edgeRows(h, reach, c)):
-			return traced{kind: tallValue, reach: reach, sole: true}, nil
-		}
-	}
-	return traced{}, r.bad(n, "repeats no edge of the picture")
-}
-
-// matmul takes the products of the portable form for the graphs of Graph: a
-// matrix of all rows of all planes times one that repeats both ends of each, or
-// one that repeats first and last rows times that.
+// matmul reads the products of portableEdge: a matrix of all rows of all planes
+// times one that repeats both ends of each, or one that repeats first and last rows
+// times that.
 func (im *importer) matmul(n *node) (value, error) {
 	a, err := im.get(n, 0)
 	if err != nil {

@@ -170,33 +170,31 @@ func (im *importer) depthToSpace(n *node) (value, error) {
 
 // interpolation reads how a Resize or Upsample finds values.
 func (im *importer) interpolation(n *node, op *network.Node) error {
-	modes := map[string]network.Interp{"nearest": network.Nearest, "linear": network.Linear, "bilinear": network.Linear, "cubic": network.Cubic}
 	mode := n.word("mode", "nearest")
-	var has bool
-	if op.Interp, has = modes[mode]; !has {
+	if mode == "bilinear" { // as some writers of Upsample say
+		mode = "linear"
+	}
+	interp := slices.Index(interpModes, mode)
+	if interp < 0 {
 		return im.bad(n, "has mode %s, want nearest, linear or cubic", quote(mode))
 	}
+	op.Interp = network.Interp(interp)
 	op.CubicA = float64(n.fraction("cubic_coeff_a", -0.75))
 	if n.op == "Upsample" || im.opset < 11 {
 		op.Coord, op.Rounding = network.Asymmetric, network.Floor
 		return nil
 	}
-	coords := map[string]network.Coord{
-		"half_pixel": network.HalfPixel, "pytorch_half_pixel": network.TorchHalfPixel, "asymmetric": network.Asymmetric,
-		"align_corners": network.AlignCorners, "half_pixel_symmetric": network.HalfPixel, // equal where sizes are whole multiples
+	name, rounds := n.word("coordinate_transformation_mode", "half_pixel"), n.word("nearest_mode", "round_prefer_floor")
+	if name == "half_pixel_symmetric" { // equal where sizes are whole multiples
+		name = "half_pixel"
 	}
-	coord := n.word("coordinate_transformation_mode", "half_pixel")
-	if op.Coord, has = coords[coord]; !has {
-		return im.bad(n, "has coordinates %s, want half_pixel, pytorch_half_pixel, half_pixel_symmetric, asymmetric or align_corners", quote(coord))
-	}
-	roundings := map[string]network.Rounding{
-		"round_prefer_floor": network.RoundPreferFloor, "round_prefer_ceil": network.RoundPreferCeil, "floor": network.Floor, "ceil": network.Ceil,
-	}
-	rounding := n.word("nearest_mode", "round_prefer_floor")
-	if op.Rounding, has = roundings[rounding]; !has {
-		return im.bad(n, "rounds by %s, want round_prefer_floor, round_prefer_ceil, floor or ceil", quote(rounding))
-	}
+	coord, rounding := slices.Index(coordModes, name), slices.Index(roundModes, rounds)
+	op.Coord, op.Rounding = network.Coord(coord), network.Rounding(rounding)
 	switch {
+	case coord < 0:
+		return im.bad(n, "has coordinates %s, want half_pixel, pytorch_half_pixel, half_pixel_symmetric, asymmetric or align_corners", quote(name))
+	case rounding < 0:
+		return im.bad(n, "rounds by %s, want round_prefer_floor, round_prefer_ceil, floor or ceil", quote(rounds))
 	case n.number("exclude_outside", 0) != 0:
 		return im.bad(n, "excludes what is outside, want the edge repeated")
 	case n.number("antialias", 0) != 0:
@@ -290,10 +288,11 @@ func (im *importer) pad(n *node) (value, error) {
 	}
 	op := network.Node{Op: network.OpPad, Inputs: []int{src}}
 	mode := n.word("mode", "constant")
-	var has bool
-	if op.Border, has = map[string]network.Border{"constant": network.Zeros, "edge": network.Edge, "reflect": network.Reflect}[mode]; !has {
+	border := slices.Index(borderModes, mode)
+	if border < 0 {
 		return value{}, im.bad(n, "has mode %s, want constant, edge or reflect", quote(mode))
 	}
+	op.Border = network.Border(border)
 	list, err := im.listed(n, "pads", 1, 11)
 	if err != nil {
 		return value{}, err

@@ -14,34 +14,36 @@ import (
 	"evosr/space"
 )
 
-// sameNet asks for equal layers, weights bit by bit. A mask that prunes nothing
-// is as good as none.
-func sameNet(t *testing.T, got, want *network.Subnet) {
+// sameNet asks for equal nodes, weights bit by bit. A mask that prunes nothing is
+// as good as none, a stride of 0 as one of 1.
+func sameNet(t *testing.T, got, want *network.Graph) {
 	t.Helper()
 	if got.Scale != want.Scale || got.Colors != want.Colors || got.Genome != want.Genome {
 		t.Fatalf("scale %d, %d colors, genome %v, want %d, %d, %v", got.Scale, got.Colors, got.Genome, want.Scale, want.Colors, want.Genome)
 	}
-	if len(got.Layers) != len(want.Layers) {
-		t.Fatalf("%d layers, want %d", len(got.Layers), len(want.Layers))
+	if len(got.Nodes) != len(want.Nodes) {
+		t.Fatalf("%d nodes, want %d", len(got.Nodes), len(want.Nodes))
 	}
-	for i := range want.Layers {
-		g, w := &got.Layers[i], &want.Layers[i]
-		shape := func(l *network.Layer) string {
-			return fmt.Sprint(l.Name, l.In, l.Out, l.Kernel, l.Src, l.Add, l.Act, l.Slope, l.Prune)
-		}
-		if shape(g) != shape(w) {
-			t.Fatalf("layer %d is %s, want %s", i, shape(g), shape(w))
-		}
+	for i := range want.Nodes {
+		g, w := got.Nodes[i], want.Nodes[i]
 		sameBits := func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) }
 		if !slices.EqualFunc(g.Weights, w.Weights, sameBits) || !slices.EqualFunc(g.Bias, w.Bias, sameBits) {
-			t.Fatalf("layer %d %q: weights or biases differ", i, w.Name)
+			t.Fatalf("node %d %q: weights or biases differ", i, w.Name)
 		}
 		mask := w.Mask
-		if w.Kept() == w.Size() {
+		if w.Kept() == len(w.Weights) {
 			mask = nil
 		}
 		if !slices.Equal(g.Mask, mask) {
-			t.Fatalf("layer %d %q: mask differs", i, w.Name)
+			t.Fatalf("node %d %q: mask differs", i, w.Name)
+		}
+		shape := func(n network.Node) string {
+			n.Stride, n.Groups = n.Inside()
+			n.Weights, n.Bias, n.Mask = nil, nil, nil
+			return fmt.Sprintf("%+v", n)
+		}
+		if shape(g) != shape(w) {
+			t.Fatalf("node %d is %s, want %s", i, shape(g), shape(w))
 		}
 	}
 }
@@ -117,27 +119,19 @@ func TestActivations(t *testing.T) {
 		}
 	}
 	silly := bent(t, rng, space.PReLU)
-	for i := range silly.Layers {
-		if l := &silly.Layers[i]; l.Act == network.ActPReLU {
-			l.Slope[1] = float32(math.NaN())
+	for i := range silly.Nodes {
+		if n := &silly.Nodes[i]; n.Act == network.ActPReLU {
+			n.Slope[1] = float32(math.NaN())
 		}
 	}
-	if err := Export(&bytes.Buffer{}, silly, ExportOptions{}); err == nil || !strings.Contains(err.Error(), "slope 1 is NaN") {
+	if err := Export(&bytes.Buffer{}, silly, ExportOptions{}); err == nil || !strings.Contains(err.Error(), "slopes is NaN") {
 		t.Errorf("a slope of NaN: %v", err)
 	}
 }
 
-// TestHalfActivations wants parts of an activation that other nodes read, or that
-// are of two layers, refused.
+// TestHalfActivations changes what is written as several nodes, so that it is no
+// activation of the network any more: it must be taken for what it is.
 func TestHalfActivations(t *testing.T) {
-	of := func(act space.Activation, portable bool) *Model {
-		o := ExportOptions{Opset: DefaultOpset, Width: 6, Height: 5, Portable: portable}
-		m, err := build(netOf(t, check.Rand(t), fmt.Sprintf("w4;head;lean:%v;tail", act), 2, 1), o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return m
-	}
 	find := func(m *Model, op string) *node {
 		for i := range m.graph.nodes {
 			if n := &m.graph.nodes[i]; n.op == op && (op != "Relu" || strings.HasSuffix(n.name, "negative")) {
@@ -147,42 +141,72 @@ func TestHalfActivations(t *testing.T) {
 		t.Fatalf("no %s", op)
 		return nil
 	}
-	const slots = "slot1/conv"
+	again := func(m *Model, input string) { // is read by the sum at the end, too
+		at := slices.IndexFunc(m.graph.nodes, func(n node) bool { return slices.Contains(n.outputs, input) })
+		m.insert(at+1, node{op: "Neg", inputs: []string{input}, outputs: []string{"again"}})
+		find(m, "Add").inputs[1] = "again"
+	}
 	tests := []struct {
-		name     string
-		act      space.Activation
-		portable bool
-		edit     func(m *Model)
-		want     string
+		name string
+		act  space.Activation
+		edit func(m *Model)
+		want int // activations of the kind that stay
 	}{
-		{"the sigmoid of another layer", space.SiLU, false, func(m *Model) { find(m, "Sigmoid").inputs[0] = "head" }, "no part of an activation"},
-		{"the sigmoid alone", space.SiLU, false, func(m *Model) { find(m, "Mul").inputs[0] = find(m, "Sigmoid").outputs[0] }, "no part of an activation"},
-		{"the sum is read elsewhere", space.SiLU, false, func(m *Model) {
-			m.graph.nodes = append(m.graph.nodes, node{op: "Neg", inputs: []string{find(m, "Sigmoid").inputs[0]}, outputs: []string{"again"}})
-		}, "before the Mul are read elsewhere too"},
-		{"slopes of another size", space.PReLU, false, func(m *Model) { m.initializer(slots + "/slope").dims = []int64{2, 2, 1} }, "has slopes [2 2 1], want [4 1 1]"},
-		{"slopes of a row", space.PReLU, false, func(m *Model) { m.initializer(slots + "/slope").dims = []int64{4} }, "has slopes [4], want [4 1 1]"},
-		{"an activation on top", space.PReLU, false, func(m *Model) {
-			n := find(m, "PRelu")
-			out := n.outputs[0]
-			n.outputs[0] = "first"
-			m.graph.nodes = append(m.graph.nodes, node{})
-			at := slices.IndexFunc(m.graph.nodes, func(n node) bool { return n.op == "PRelu" })
-			copy(m.graph.nodes[at+2:], m.graph.nodes[at+1:])
-			m.graph.nodes[at+1] = node{op: "Relu", inputs: []string{"first"}, outputs: []string{out}}
-		}, "reads a layer that has an activation"},
-		{"the negative part alone", space.PReLU, true, func(m *Model) { find(m, "Sub").inputs[0] = find(m, "Mul").outputs[0] }, "no part of an activation"},
-		{"the positive part of another layer", space.PReLU, true, func(m *Model) { find(m, "Neg").inputs[0] = "head" }, "is no part of an activation"},
-		{"the part is read elsewhere", space.PReLU, true, func(m *Model) {
-			m.graph.nodes = append(m.graph.nodes, node{op: "Neg", inputs: []string{find(m, "Relu").outputs[0]}, outputs: []string{"again"}})
-		}, "no part of an activation"},
+		{"nothing", space.SiLU, func(*Model) {}, 1},
+		{"nothing", space.PReLU, func(*Model) {}, 1},
+		{"the sigmoid of another layer", space.SiLU, func(m *Model) { find(m, "Sigmoid").inputs[0] = "head" }, 0},
+		{"the sigmoid alone", space.SiLU, func(m *Model) { find(m, "Mul").inputs[0] = find(m, "Sigmoid").outputs[0] }, 0},
+		{"the other way round", space.SiLU, func(m *Model) { slices.Reverse(find(m, "Mul").inputs) }, 1},
+		{"the sum is read elsewhere", space.SiLU, func(m *Model) { again(m, find(m, "Sigmoid").inputs[0]) }, 1},
+		{"the negative part twice", space.PReLU, func(m *Model) { find(m, "Sub").inputs[0] = find(m, "Relu").outputs[0] }, 0},
+		{"the negative part of another layer", space.PReLU, func(m *Model) { find(m, "Neg").inputs[0] = "head" }, 0},
+		{"not negated", space.PReLU, func(m *Model) { find(m, "Neg").op = "Relu" }, 0},
+		{"halved, not negated", space.PReLU, func(m *Model) {
+			n := find(m, "Neg")
+			n.op, n.inputs = "Mul", append(n.inputs, "half")
+			m.graph.initializers = append(m.graph.initializers, scalarTensor("half", -0.5))
+		}, 0},
+		{"the parts the other way round", space.PReLU, func(m *Model) { slices.Reverse(find(m, "Sub").inputs) }, 0},
+		{"a sum of the parts", space.PReLU, func(m *Model) { find(m, "Sub").op = "Add" }, 0},
+		{"a part is read elsewhere", space.PReLU, func(m *Model) { again(m, find(m, "Relu").outputs[0]) }, 1},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			m := of(tt.act, tt.portable)
+		t.Run(fmt.Sprint(tt.act, " ", tt.name), func(t *testing.T) {
+			rng := check.Rand(t)
+			// All layers have four channels, so that they can be mixed.
+			o := ExportOptions{Width: 6, Height: 5, Portable: tt.act == space.PReLU}
+			m, err := build(netOf(t, rng, fmt.Sprintf("w4;head;lean:%v;tail", tt.act), 2, 1), o)
+			if err != nil {
+				t.Fatal(err)
+			}
 			tt.edit(m)
-			if _, err := m.Subnet(); err == nil || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("error %v, want %q", err, tt.want)
+			if m, err = Decode(m.encode()); err != nil {
+				t.Fatal(err)
+			}
+			raw, err := m.imported()
+			if err != nil {
+				t.Fatal(err)
+			}
+			g, err := m.Graph(ImportOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			count := 0
+			for i := range g.Nodes {
+				if n := &g.Nodes[i]; n.Op == network.OpActivate && n.Act == tt.act.Act() {
+					count++
+				}
+			}
+			if count != tt.want {
+				t.Errorf("%d activations, want %d", count, tt.want)
+			}
+			src := picture(rng, 1, 6, 5)
+			got, err := g.Reference(src, 6, 5)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := difference(t, floatBytes(got), reference(t, &raw.graph, src, 6, 5)); !(diff <= 1e-6) {
+				t.Errorf("differs by %g from the nodes of the file", diff)
 			}
 		})
 	}
@@ -230,46 +254,54 @@ func TestExportForm(t *testing.T) {
 // TestMasked asks for zeros where a mask prunes, whatever the weights are.
 func TestMasked(t *testing.T) {
 	net := netOf(t, check.Rand(t), "w8;head=block4@50;lean;tail", 2, 1)
-	want := slices.Clone(net.Layers[1].Weights)
-	for i, keep := range net.Layers[1].Mask {
+	want := slices.Clone(net.Nodes[1].Weights)
+	for i, keep := range net.Nodes[1].Mask {
 		if keep == 0 {
-			net.Layers[1].Weights[i] = 5
+			net.Nodes[1].Weights[i] = 5
 		}
 	}
 	got, _, err := Read(bytes.NewReader(export(t, net, ExportOptions{})))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(got.Layers[1].Weights, want) || !slices.Equal(got.Layers[1].Mask, net.Layers[1].Mask) {
+	if !slices.Equal(got.Nodes[1].Weights, want) || !slices.Equal(got.Nodes[1].Mask, net.Nodes[1].Mask) {
 		t.Error("pruned weights came back")
 	}
 }
 
-// TestNames gives layers the names that Export makes up itself.
+// TestNames gives nodes the names that Export makes up itself.
 func TestNames(t *testing.T) {
-	net := netOf(t, check.Rand(t), "w4;head;plain1;tail", 2, 3)
-	names := []string{"lr", "sr", "sr/relu", "sr/conv", "lr/edge2"}
-	for i := range net.Layers {
-		net.Layers[i].Name = names[i]
-	}
-	net.Genome = ""
-	got, meta, err := Read(bytes.NewReader(export(t, net, ExportOptions{Width: 3, Height: 3, Portable: true})))
-	if err != nil {
-		t.Fatal(err)
-	}
-	sameNet(t, got, net)
-	if _, has := meta["genome"]; has {
-		t.Error("a network without a genome got one")
+	for name, o := range forms(3, 3) {
+		if o.RGB || o.Float16 {
+			continue
+		}
+		net := netOf(t, check.Rand(t), "w4;head;plain1:prelu;tail", 2, 1)
+		names := []string{"lr", "sr", "sr/edge1", "sr/edge2", "lr/edge2", "lr/edge1/wide", "lr/edge1", "luma/negative", "shuffle/cells"}
+		if len(net.Nodes) != len(names) {
+			t.Fatalf("%d nodes", len(net.Nodes))
+		}
+		for i := range net.Nodes {
+			net.Nodes[i].Name = names[i]
+		}
+		net.Genome = ""
+		got, meta, err := Read(bytes.NewReader(export(t, net, o)))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		sameNet(t, got, net)
+		if _, has := meta["genome"]; has {
+			t.Error("a network without a genome got one")
+		}
 	}
 }
 
 func TestExportErrors(t *testing.T) {
 	rng := check.Rand(t)
-	good := func() *network.Subnet { return netOf(t, rng, "w4;head;lean;tail", 2, 1) }
+	good := func() *network.Graph { return netOf(t, rng, "w4;head;lean;tail", 2, 1) }
 	tests := []struct {
 		name string
 		o    ExportOptions
-		edit func(*network.Subnet)
+		edit func(*network.Graph)
 		want string
 	}{
 		{"old opset", ExportOptions{Opset: 10}, nil, "opset: 10, want 11 to 21"},
@@ -277,17 +309,18 @@ func TestExportErrors(t *testing.T) {
 		{"portable without a size", ExportOptions{Portable: true, Width: 8}, nil, "size: 8x0, want a fixed width and height"},
 		{"portable too large", ExportOptions{Portable: true, Width: 8, Height: 1025}, nil, "size: 8x1025, want 0 to 1024"},
 		{"portable in float16", ExportOptions{Width: 8, Height: 8, Portable: true, Float16: true}, nil, "weights: float16, want float32 for the portable form"},
-		{"colour path of colours", ExportOptions{RGB: true}, func(s *network.Subnet) { *s = *netOf(t, rng, "w4;head;skip;tail", 2, 3) }, "colour path: a network of 3 colors, want one of luma"},
-		{"too large for float16", ExportOptions{Float16: true}, func(s *network.Subnet) { s.Layers[1].Weights[2] = -65520 }, `layer 1 "head": weight 2 is -65520, want at most 65504`},
+		{"colour path of colours", ExportOptions{RGB: true}, func(s *network.Graph) { *s = *netOf(t, rng, "w4;head;skip;tail", 2, 3) }, "colour path: a network of 3 colors, want one of luma"},
+		{"too large for float16", ExportOptions{Float16: true}, func(s *network.Graph) { s.Nodes[1].Weights[2] = -65520 }, `node 1 "head": weight 2 is -65520, want at most 65504`},
 		{"negative size", ExportOptions{Width: -1}, nil, "size: -1x0"},
 		{"huge size", ExportOptions{Height: 1 << 20}, nil, "size: 0x1048576"},
 		{"key", ExportOptions{Meta: map[string]string{"": "x"}}, nil, "metadata"},
 		{"not UTF-8", ExportOptions{Meta: map[string]string{"x": "\xff"}}, nil, "metadata"},
-		{"NaN", ExportOptions{}, func(s *network.Subnet) { s.Layers[2].Weights[3] = float32(math.NaN()) }, `layer 2 "slot1/conv": weight 3 is NaN`},
-		{"Inf", ExportOptions{}, func(s *network.Subnet) { s.Layers[0].Bias[1] = float32(math.Inf(1)) }, `layer 0 "skip": bias 1 is +Inf`},
-		{"same name", ExportOptions{}, func(s *network.Subnet) { s.Layers[1].Name = "skip" }, `layer 1: name "skip", want a unique one`},
-		{"no name", ExportOptions{}, func(s *network.Subnet) { s.Layers[1].Name = "" }, `layer 1: name ""`},
-		{"a faulty network", ExportOptions{}, func(s *network.Subnet) { s.Layers[2].Src = 7 }, "source is 7"},
+		{"NaN", ExportOptions{}, func(s *network.Graph) { s.Nodes[2].Weights[3] = float32(math.NaN()) }, `node "slot1/conv" (conv): weights is NaN`},
+		{"Inf", ExportOptions{}, func(s *network.Graph) { s.Nodes[0].Bias[1] = float32(math.Inf(1)) }, `node "skip" (conv): biases is +Inf`},
+		{"same name", ExportOptions{}, func(s *network.Graph) { s.Nodes[1].Name = "skip" }, `node 1: name "skip", want one of its own`},
+		{"no name", ExportOptions{}, func(s *network.Graph) { s.Nodes[1].Name = "" }, `node 1: name ""`},
+		{"a name that is not UTF-8", ExportOptions{}, func(s *network.Graph) { s.Nodes[1].Name = "\xff" }, "want UTF-8"},
+		{"a faulty network", ExportOptions{}, func(s *network.Graph) { s.Nodes[2].Inputs[0] = 7 }, "input is 7"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

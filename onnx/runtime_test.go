@@ -50,20 +50,22 @@ func forms(w, h int) map[string]ExportOptions {
 	}
 }
 
-// winner is a random network as a run hands it over: every second one went
-// through the compiler, which takes dead channels out.
-func winner(t testing.TB, rng *rand.Rand, i int) *network.Subnet {
-	t.Helper()
+// winner is a random network as a run hands it over: every second one without the
+// channels that filter pruning took away.
+func winner(rng *rand.Rand, i int) *network.Graph {
 	net := randomNet(rng, 2+i%3, 1+2*(i/3%2))
 	if i%2 == 0 {
 		return net
 	}
-	p, err := sparse.Compile(net, sparse.Options{Threads: 1})
-	if err != nil {
-		t.Fatal(err)
+	for k := range net.Nodes {
+		n := &net.Nodes[k]
+		for o := range n.Bias {
+			if size := len(n.Weights) / n.Out; n.Mask != nil && !slices.Contains(n.Mask[o*size:(o+1)*size], 1) {
+				n.Bias[o] = 0
+			}
+		}
 	}
-	defer p.Close()
-	return p.Subnet()
+	return net.Eliminate()
 }
 
 // jobs writes random winners in every form, at all operator sets, and what they
@@ -73,7 +75,7 @@ func jobs(t *testing.T, rng *rand.Rand) []job {
 	dir := t.TempDir()
 	var list []job
 	opset := MinOpset
-	add := func(name string, net *network.Subnet, o ExportOptions, w, h int) {
+	add := func(name string, net *network.Graph, o ExportOptions, w, h int) {
 		o.Opset = opset
 		if opset++; opset > MaxOpset {
 			opset = MinOpset
@@ -93,13 +95,13 @@ func jobs(t *testing.T, rng *rand.Rand) []job {
 			}
 			j.out = filepath.Join(dir, fmt.Sprintf("%d.out", len(list)))
 			j.src = picture(rng, j.colors, j.w, j.h)
-			j.want = expected(net, o, j.src, j.w, j.h)
+			j.want = expected(t, net, o, j.src, j.w, j.h)
 			inRuntime(t, j)
 			list = append(list, j)
 		}
 	}
 	for i := range 20 {
-		net := winner(t, rng, i)
+		net := winner(rng, i)
 		w, h := 3+rng.IntN(20), 3+rng.IntN(20)
 		all := forms(w, h)
 		for _, name := range slices.Sorted(maps.Keys(all)) {
@@ -121,25 +123,19 @@ func jobs(t *testing.T, rng *rand.Rand) []job {
 }
 
 // bent has blocks of every kind with an activation.
-func bent(t testing.TB, rng *rand.Rand, act space.Activation) *network.Subnet {
+func bent(t testing.TB, rng *rand.Rand, act space.Activation) *network.Graph {
 	t.Helper()
 	return netOf(t, rng, fmt.Sprintf("w8;head;wide2:%[1]v;plain1:%[1]v;lean:%[1]v;tail", act), 2, 1)
 }
 
 // expected computes what a file written with o shall give for src.
-func expected(net *network.Subnet, o ExportOptions, src []float32, w, h int) []float64 {
+func expected(t testing.TB, net *network.Graph, o ExportOptions, src []float32, w, h int) []float64 {
+	t.Helper()
 	if o.Float16 {
-		net = &network.Subnet{Scale: net.Scale, Colors: net.Colors, Layers: slices.Clone(net.Layers)}
-		for i := range net.Layers {
-			l := &net.Layers[i]
-			l.Weights = slices.Clone(l.Weights)
-			for j, x := range l.Weights {
-				l.Weights[j] = half.From(half.Of(x))
-			}
-		}
+		net = halved(net)
 	}
 	if !o.RGB {
-		return forward(net, src, w, h)
+		return reference(t, net, src, w, h)
 	}
 	// Enlarged far beyond the edge, so that the mirror of imaging is not seen.
 	const far = 4
@@ -161,7 +157,7 @@ func expected(net *network.Subnet, o ExportOptions, src []float32, w, h int) []f
 		}
 	}
 	s := net.Scale
-	sr := forward(net, luma, w, h)
+	sr := reference(t, net, luma, w, h)
 	cb, cr := imaging.Upscale(wide[1], s), imaging.Upscale(wide[2], s)
 	big := n * s * s
 	out := make([]float64, 3*big)
@@ -175,6 +171,20 @@ func expected(net *network.Subnet, o ExportOptions, src []float32, w, h int) []f
 		}
 	}
 	return out
+}
+
+// halved has the weights that float16 can say.
+func halved(g *network.Graph) *network.Graph {
+	out := *g
+	out.Nodes = slices.Clone(g.Nodes)
+	for i := range out.Nodes {
+		n := &out.Nodes[i]
+		n.Weights = slices.Clone(n.Weights)
+		for j, x := range n.Weights {
+			n.Weights[j] = half.From(half.Of(x))
+		}
+	}
+	return &out
 }
 
 // inRuntime runs a file in evosr's own runtime, as a graph of unknown origin.

@@ -8,9 +8,9 @@ import (
 
 // simplify makes a graph smaller that computes the same: what follows a
 // convolution channel by channel moves into its weights, and so does the border
-// that was put around its input; x*sigmoid(x) becomes one activation, and what
-// nothing reads goes. Pictures are multiplied by white on the way in and divided
-// by it on the way out.
+// that was put around its input; activations that were written as several nodes
+// become one, and what nothing reads goes. Pictures are multiplied by white on the
+// way in and divided by it on the way out.
 //
 // The last node is the picture that goes out. The graph need not be valid yet,
 // but its inputs are nodes before.
@@ -24,6 +24,8 @@ func simplify(g *network.Graph, white float32) {
 		switch n := &g.Nodes[i]; n.Op {
 		case network.OpMul:
 			r.silu(i)
+		case network.OpSub:
+			r.prelu(i)
 		case network.OpPad:
 			r.join(i)
 		case network.OpConv:
@@ -105,14 +107,40 @@ func (r *rewriter) silu(i int) {
 	for k := range 2 {
 		s := r.input(n, k)
 		if s != nil && s.Op == network.OpActivate && s.Act == network.ActSigmoid && s.Inputs[0] == n.Inputs[1-k] {
-			x := n.Inputs[1-k]
-			r.use(x, 1)
-			r.use(n.Inputs[0], -1)
-			r.use(n.Inputs[1], -1)
-			*n = network.Node{Name: n.Name, Op: network.OpActivate, Act: network.ActSiLU, Inputs: []int{x}}
+			r.activation(i, network.ActSiLU, n.Inputs[1-k], nil)
 			return
 		}
 	}
+}
+
+// prelu recognises max(x, 0) - slope*max(-x, 0), which the portable form has.
+func (r *rewriter) prelu(i int) {
+	n := &r.g.Nodes[i]
+	relu := func(n *network.Node) bool { return n != nil && n.Op == network.OpActivate && n.Act == network.ActReLU }
+	gain := func(n *network.Node) bool {
+		return n != nil && n.Op == network.OpAffine && len(n.Gain) > 0 && len(n.Bias) == 0
+	}
+	positive, sloped := r.input(n, 0), r.input(n, 1)
+	if !relu(positive) || !gain(sloped) {
+		return
+	}
+	negative := r.input(sloped, 0)
+	if !relu(negative) {
+		return
+	}
+	if minus := r.input(negative, 0); gain(minus) && slices.Equal(minus.Gain, []float32{-1}) && minus.Inputs[0] == positive.Inputs[0] {
+		r.activation(i, network.ActPReLU, minus.Inputs[0], sloped.Gain)
+	}
+}
+
+// activation makes node i an activation of node x.
+func (r *rewriter) activation(i int, act network.Act, x int, slope []float32) {
+	n := &r.g.Nodes[i]
+	r.use(x, 1)
+	for _, j := range n.Inputs {
+		r.use(j, -1)
+	}
+	*n = network.Node{Name: n.Name, Op: network.OpActivate, Act: act, Slope: slope, Inputs: []int{x}}
 }
 
 // join makes one Pad of two with edge values, one of columns and one of rows.

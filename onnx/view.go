@@ -210,29 +210,41 @@ func (im *importer) squeeze(n *node) (value, error) {
 	if err != nil {
 		return value{}, err
 	}
-	list, err := im.listed(n, "axes", 1, 13)
+	keep, err := im.squeezed(n, dims(v.axes))
 	if err != nil {
 		return value{}, err
 	}
-	drop := make([]bool, len(v.axes))
-	for i, size := range dims(v.axes) {
-		drop[i] = list == nil && size == 1
-	}
-	for _, a := range list {
-		i, ok := axis(a, len(v.axes))
-		if !ok || dims(v.axes)[i] != 1 {
-			return value{}, im.bad(n, "takes axis %d out of %s, want one of size 1", a, im.words(dims(v.axes)))
-		}
-		drop[i] = true
-	}
 	var axes [][]digit
-	for i, a := range v.axes {
-		if !drop[i] {
-			axes = append(axes, a)
-		}
+	for _, i := range keep {
+		axes = append(axes, v.axes[i])
 	}
 	v.axes = axes
 	return v, nil
+}
+
+// squeezed lists the axes that a Squeeze leaves of a tensor.
+func (im *importer) squeezed(n *node, dims []int64) (keep []int, err error) {
+	list, err := im.listed(n, "axes", 1, 13)
+	if err != nil {
+		return nil, err
+	}
+	drop := make([]bool, len(dims))
+	for i, d := range dims {
+		drop[i] = list == nil && d == 1
+	}
+	for _, a := range list {
+		i, ok := axis(a, len(dims))
+		if !ok || dims[i] != 1 {
+			return nil, im.bad(n, "takes axis %d out of %s, want one of size 1", a, im.words(dims))
+		}
+		drop[i] = true
+	}
+	for i, out := range drop {
+		if !out {
+			keep = append(keep, i)
+		}
+	}
+	return keep, nil
 }
 
 func (im *importer) unsqueeze(n *node) (value, error) {
@@ -240,13 +252,9 @@ func (im *importer) unsqueeze(n *node) (value, error) {
 	if err != nil {
 		return value{}, err
 	}
-	list, err := im.listed(n, "axes", 1, 13)
+	places, err := im.inserted(n, len(v.axes))
 	if err != nil {
 		return value{}, err
-	}
-	places, err := inserted(list, len(v.axes))
-	if err != nil {
-		return value{}, im.bad(n, "%v", err)
 	}
 	axes := slices.Clone(v.axes)
 	for _, i := range places {
@@ -256,14 +264,17 @@ func (im *importer) unsqueeze(n *node) (value, error) {
 	return v, nil
 }
 
-// inserted gives the places of new axes in the result, in order.
-func inserted(list []int64, rank int) ([]int, error) {
+// inserted gives the places of an Unsqueeze's new axes in the result, in order.
+func (im *importer) inserted(n *node, rank int) (places []int, err error) {
+	list, err := im.listed(n, "axes", 1, 13)
+	if err != nil {
+		return nil, err
+	}
 	rank += len(list)
-	var places []int
 	for _, a := range list {
 		i, ok := axis(a, rank)
 		if !ok || slices.Contains(places, i) || rank > maxRank {
-			return nil, fmt.Errorf("inserts axes %s, want different ones below %d", few(list), rank)
+			return nil, im.bad(n, "inserts axes %s, want different ones below %d", few(list), rank)
 		}
 		places = append(places, i)
 	}

@@ -90,31 +90,31 @@ func fixture(t testing.TB) *material {
 
 // fixtureLayers is a training in which the first layers' channels die one after the
 // other.
-func fixtureLayers(cfg *configs.Config, n int) (list []runner.LayersPoint) {
-	net := cfg.Space.Shape(cfg.Space.Largest())
+func fixtureLayers(cfg *configs.Config, n int) (points []runner.LayersPoint) {
+	list := convolutions(cfg.Space.Shape(cfg.Space.Largest()))
 	for i := range n {
 		x := float64(i) / float64(n-1)
 		p := runner.LayersPoint{Step: (i + 1) * cfg.Train.Steps / n}
-		for j, l := range net.Layers {
-			depth := float64(j) / float64(len(net.Layers)-1)
-			full := min(l.Out, l.In*l.Kernel*l.Kernel)
-			s := supernet.LayerState{Name: l.Name, Channels: l.Out, Activated: l.Act != network.ActNone, Norm: 3 + x, Growth: 1 + x*math.Exp(1.5-depth), Rank: float64(full) * (0.95 - 0.2*x*depth), FullRank: full, Update: 0.01 * math.Exp(-5*x-depth)}
-			if l.Act != network.ActNone {
+		for j, l := range list {
+			depth := float64(j) / float64(len(list)-1)
+			full := min(l.Out, l.in*l.Kernel*l.Kernel)
+			s := supernet.LayerState{Name: l.Name, Channels: l.Out, Activated: l.act, Norm: 3 + x, Growth: 1 + x*math.Exp(1.5-depth), Rank: float64(full) * (0.95 - 0.2*x*depth), FullRank: full, Update: 0.01 * math.Exp(-5*x-depth)}
+			if l.act {
 				lost := min(max(0, 2.5*x-10*depth), 1)
 				s.Active, s.Dead = 0.5*(1-x*(1-depth))*(1-lost), int(float64(l.Out)*lost)
 			}
 			p.Layers = append(p.Layers, s)
 		}
-		list = append(list, p)
+		points = append(points, p)
 	}
-	return list
+	return points
 }
 
 func score(cfg *configs.Config, g space.Genome) runner.Point {
-	net := cfg.Space.Shape(g)
+	list := convolutions(cfg.Space.Shape(g))
 	params, macs := 0, 0
-	for _, l := range net.Layers {
-		kept := l.Size() * (100 - l.Prune.Percent) / 100
+	for _, l := range list {
+		kept := l.size * (100 - l.Prune.Percent) / 100
 		params, macs = params+kept+l.Out, macs+kept
 	}
 	macs *= cfg.Device.Width * cfg.Device.Height
@@ -136,13 +136,13 @@ func fixtureCard(t testing.TB, cfg *configs.Config, p runner.Point, reason strin
 		Params: p.Params, MACs: p.MACs,
 		Files: map[string]string{"model.onnx": strings.Repeat("5e", 32), "model.evosr": strings.Repeat("a7", 32)},
 	}
-	net := cfg.Space.Shape(g)
-	for _, l := range net.Layers {
+	list := convolutions(cfg.Space.Shape(g))
+	for _, l := range list {
 		density := float64(100-l.Prune.Percent) / 100
-		c.DenseMACs += l.Size() * cfg.Device.Width * cfg.Device.Height
+		c.DenseMACs += l.size * cfg.Device.Width * cfg.Device.Height
 		c.Layers = append(c.Layers, runner.CardLayer{
-			LayerInfo: sparse.LayerInfo{Name: l.Name, In: l.In, Out: l.Out, Kernel: l.Kernel, B: 4, Scheme: l.Prune.Scheme.String(), Density: density, ReLU: l.Act == network.ActReLU, Speedup: 0.9 / density, Pays: density < 0.8},
-			MedianMS:  float64(l.Size()) * density * float64(cfg.Device.Width*cfg.Device.Height) / 9e7, P90MS: 0,
+			LayerInfo: sparse.LayerInfo{Name: l.Name, In: l.in, Out: l.Out, Kernel: l.Kernel, B: 4, Scheme: l.Prune.Scheme.String(), Density: density, ReLU: l.act, Speedup: 0.9 / density, Pays: density < 0.8},
+			MedianMS:  float64(l.size) * density * float64(cfg.Device.Width*cfg.Device.Height) / 9e7, P90MS: 0,
 		})
 	}
 	median := p.LatencyMS * (1 + 0.05*rng.NormFloat64())
@@ -196,4 +196,20 @@ func young(t testing.TB, evaluations int) *material {
 	m.winners, m.crops, m.dense = nil, nil, nil
 	m.status.Stage, m.status.Evaluations = runner.StageSearch, evaluations
 	return m
+}
+
+// convolution is one of a shape, with what the fixtures tell of it.
+type convolution struct {
+	network.Node
+	in, size int
+	act      bool // an activation follows
+}
+
+func convolutions(g *network.Graph) (all []convolution) {
+	for i, n := range g.Nodes {
+		if n.Op == network.OpConv {
+			all = append(all, convolution{n, g.Reads(i), n.Size(g.Reads(i)), g.Nodes[i+1].Op == network.OpActivate})
+		}
+	}
+	return all
 }

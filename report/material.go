@@ -121,24 +121,11 @@ func denseReference(m *material) *reference {
 		r.PSNR, r.SSIM = w.Dense.PSNR, w.Dense.SSIM
 	}
 	net := sp.Shape(largest)
-	fill(net)
+	net.Fill(func(*network.Node, int) float32 { return 1 }) // time depends on where weights are, not on their values
 	layers, err := m.profile.Layers(net)
 	if err != nil {
 		return nil
 	}
 	r.LatencyMS, _, _ = m.profile.Predict(layers, m.config.Device.Width, m.config.Device.Height, sp.Scale)
 	return r
-}
-
-// fill gives a shape weights, so that no channel is dead: time depends on
-// where weights are, not on their values.
-func fill(net *network.Graph) {
-	for i := range net.Layers {
-		l := &net.Layers[i]
-		l.Weights = make([]float32, l.Size())
-		l.Bias = make([]float32, l.Out)
-		for j := range l.Weights {
-			l.Weights[j] = 1
-		}
-	}
 }

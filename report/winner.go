@@ -216,7 +216,7 @@ func drawGenome(text string) []block {
 	}
 	blocks := []block{{Title: "head", Sub: plural(g.Width, "channel"), Convs: one(g.Head)}}
 	for i, s := range g.Slots {
-		b := block{Title: s.Kind.String(), Sub: fmt.Sprintf("slot %d", i+1), Skipped: s.Kind == space.Skip, Convs: one(s.Prune[:s.Kind.Convs()]...)}
+		b := block{Title: s.Kind.String(), Sub: fmt.Sprintf("slot %d", i+1), Skipped: s.Kind == space.Skip, Convs: one(s.Prune[:len(s.Kind.Convs())]...)}
 		if s.Expansion > 0 {
 			b.Title += " ×" + strconv.FormatFloat(s.Expansion, 'g', -1, 64)
 		}

@@ -330,7 +330,7 @@ func (j *joinery) export(card *Card, prog *sparse.Program) (text string, err err
 		name  string
 		write func(io.Writer) error
 	}{
-		{fileONNX, func(w io.Writer) error { return onnx.Export(w, prog.Subnet(), onnx.ExportOptions{Meta: meta}) }},
+		{fileONNX, func(w io.Writer) error { return onnx.Export(w, prog.Graph(), onnx.ExportOptions{Meta: meta}) }},
 		{fileProgram, func(w io.Writer) error { return sparse.Encode(w, prog) }},
 	} {
 		var b bytes.Buffer

@@ -215,7 +215,7 @@ func TestRefitRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mustLayers(net).list[0].bias = nil
+	net.Nodes[0].Weights = nil
 	if _, err := f.Net(net); err == nil {
 		t.Error("a broken network is refitted")
 	}

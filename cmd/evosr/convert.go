@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+
 )
 
 func (a *app) convertCmd() *cobra.Command {
@@ -48,7 +49,7 @@ func (a *app) convertCmd() *cobra.Command {
 				a.say("%s: a program, x%d, %s", out, p.Scale(), plural(len(p.Layers()), "layer"))
 				return nil
 			}
-			if err := writeWhole(out, func(w io.Writer) error { return f.write(w, p.Subnet(), p.Graph(), p.Meta()) }); err != nil {
+			if err := writeWhole(out, func(w io.Writer) error { return f.write(w, p.Graph(), p.Meta()) }); err != nil {
 				return err
 			}
 			a.say("%s: %s", out, f.describe())

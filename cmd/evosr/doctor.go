@@ -166,18 +166,7 @@ func trialNet() *network.Graph {
 	}
 	net := sp.Shape(sp.Smallest())
 	rng := rand.New(rand.NewPCG(3, 4))
-	var m network.Masker
-	for i := range net.Layers {
-		l := &net.Layers[i]
-		l.Weights, l.Bias, l.Mask = make([]float32, l.Size()), make([]float32, l.Out), make([]uint8, l.Size())
-		for j := range l.Weights {
-			l.Weights[j] = (rng.Float32() - 0.5) / float32(l.In*l.Kernel)
-		}
-		m.Mask(l.Mask, l.Weights, l.Out, l.In, l.Kernel, l.Prune)
-		for j, keep := range l.Mask {
-			l.Weights[j] *= float32(keep)
-		}
-	}
+	net.Fill(func(n *network.Node, fan int) float32 { return (rng.Float32() - 0.5) / float32(fan/n.Kernel) })
 	return net
 }
 

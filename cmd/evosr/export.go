@@ -90,11 +90,11 @@ func (f *form) rewrite(from, sum, out string) error {
 	if same(from, out) {
 		return usagef("%s is the file to be exported: choose another name", out)
 	}
-	net, meta, err := onnx.Read(bytes.NewReader(text))
+	g, meta, err := onnx.Read(bytes.NewReader(text))
 	if err != nil {
 		return integrityf("%s: %w", from, err)
 	}
-	return writeWhole(out, func(w io.Writer) error { return f.write(w, net, nil, meta) })
+	return writeWhole(out, func(w io.Writer) error { return f.write(w, g, meta) })
 }
 
 func (a *app) exportGo(from, sum, dir, module string, card *runner.Card, half bool) error {

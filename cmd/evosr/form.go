@@ -67,18 +67,13 @@ func (f *form) check() error {
 	return nil
 }
 
-// write writes a network, a subnet or else a graph, as an ONNX file.
-func (f *form) write(w io.Writer, net *network.Graph, g *network.Graph, meta map[string]string) error {
+// write writes a network as an ONNX file.
+func (f *form) write(w io.Writer, g *network.Graph, meta map[string]string) error {
 	o := onnx.ExportOptions{
 		Opset: f.opset, Width: f.frame.w, Height: f.frame.h, Portable: f.portable, Float16: f.weights == "f16", RGB: f.color == "rgb",
 		Meta: maps.Clone(meta),
 	}
-	var err error
-	if net != nil {
-		err = onnx.Export(w, net, o)
-	} else {
-		err = onnx.ExportGraph(w, g, o)
-	}
+	err := onnx.Export(w, g, o)
 	if err != nil && strings.HasPrefix(err.Error(), "onnx: export: ") {
 		return usagef("%w", err) // what was asked for does not fit the network
 	}

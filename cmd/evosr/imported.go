@@ -9,39 +9,19 @@ import (
 	"evosr/sparse"
 )
 
-// imported is the network of an ONNX file: one of evosr's own, or any other.
+// imported is the network of an ONNX file.
 type imported struct {
-	path   string
-	subnet *network.Graph // nil for a network that has no such layers
-	graph  *network.Graph  // nil where subnet is not
-	meta   map[string]string
+	path  string
+	graph *network.Graph
+	meta  map[string]string
 }
 
-// importONNX reads a file's network. What fits the layers of evosr keeps its
-// schemes and genome.
+// importONNX reads a file's network.
 func importONNX(path string, text []byte, o modelOptions) (*imported, error) {
 	m, err := decodeONNX(path, text, o)
 	if err != nil {
 		return nil, err
 	}
-	if o.white <= 1 {
-		if net, err := m.Subnet(); err == nil {
-			return &imported{path: path, subnet: net, meta: m.Meta()}, nil
-		}
-	}
-	return graphOf(path, m, o)
-}
-
-// importGraph reads a file's network as a graph, whatever it is.
-func importGraph(path string, text []byte, o modelOptions) (*imported, error) {
-	m, err := decodeONNX(path, text, o)
-	if err != nil {
-		return nil, err
-	}
-	return graphOf(path, m, o)
-}
-
-func graphOf(path string, m *onnx.Model, o modelOptions) (*imported, error) {
 	g, err := m.Graph(onnx.ImportOptions{Range: float32(o.white)})
 	if err != nil {
 		return nil, dataf("model %s: %w", path, err)
@@ -67,13 +47,7 @@ func decodeONNX(path string, text []byte, o modelOptions) (*onnx.Model, error) {
 }
 
 func (n *imported) compile(threads int) (*sparse.Program, error) {
-	var p *sparse.Program
-	var err error
-	if n.subnet != nil {
-		p, err = sparse.Compile(n.subnet, sparse.Options{Threads: threads})
-	} else {
-		p, err = sparse.Compile(n.graph, sparse.Options{Threads: threads})
-	}
+	p, err := sparse.Compile(n.graph, sparse.Options{Threads: threads})
 	if err != nil {
 		return nil, dataf("model %s: %w", n.path, err)
 	}

@@ -50,7 +50,7 @@ func foreign(t testing.TB, path string, colors int) {
 		up,
 	}}
 	var b bytes.Buffer
-	if err := onnx.ExportGraph(&b, g, onnx.ExportOptions{}); err != nil {
+	if err := onnx.Export(&b, g, onnx.ExportOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
@@ -222,7 +222,8 @@ func TestConvert(t *testing.T) {
 		{[]string{"model.onnx", "model.onnx"}, "OUT is IN"},
 		{[]string{"model.onnx", "x.evosr", "--opset", "12"}, "are of ONNX files"},
 		{[]string{"model.onnx", "x.onnx", "--portable"}, "--portable needs --fixed-size"},
-		{[]string{"rgb.onnx", "x.onnx", "--color", "rgb"}, "want the plain one"},
+		{[]string{"rgb.onnx", "x.onnx", "--color", "rgb"}, "a network of 3 colors, want one of luma"},
+		{[]string{"rgb.onnx", "x.onnx", "--portable", "--fixed-size", "8x8"}, `portable form: node "head" (conv)`},
 		{[]string{"model.onnx", "x.onnx", "--weights", "int8"}, "want f32 or f16"},
 	} {
 		if r := evosr(t, dir, nil, append([]string{"convert"}, tt.args...)...); r.code != exitUsage || !strings.Contains(r.stderr, tt.want) {

@@ -96,9 +96,9 @@ func TestUpscaleFolder(t *testing.T) {
 func TestStrips(t *testing.T) {
 	net := testNet(t, 2)
 	rng := check.Rand(t)
-	for i := range net.Layers { // not only the bicubic part
-		for j := range net.Layers[i].Weights {
-			if l := &net.Layers[i]; l.Mask == nil || l.Mask[j] != 0 {
+	for i := range net.Nodes { // not only the bicubic part
+		for j := range net.Nodes[i].Weights {
+			if l := &net.Nodes[i]; l.Mask == nil || l.Mask[j] != 0 {
 				l.Weights[j] += 0.1 * (rng.Float32() - 0.5)
 			}
 		}

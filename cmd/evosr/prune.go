@@ -105,7 +105,7 @@ func (a *app) prune(ctx context.Context, path, out string, p network.Prune, ends
 	if isProgram(text) {
 		return nil, usagef("%s is a program file: prune takes an ONNX file", path)
 	}
-	net, err := importGraph(path, text, o)
+	net, err := importONNX(path, text, o)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ func (a *app) prune(ctx context.Context, path, out string, p network.Prune, ends
 		if filepath.Ext(out) == ".evosr" {
 			return sparse.Encode(w, after)
 		}
-		return onnx.ExportGraph(w, net.graph, onnx.ExportOptions{Meta: meta})
+		return onnx.Export(w, net.graph.Eliminate(), onnx.ExportOptions{Meta: meta})
 	})
 }
 

@@ -47,7 +47,7 @@ func pretrainedProgram(name string, o sparse.Options) (*sparse.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := sparse.Compile(best.Graph(), o)
+	p, err := sparse.Compile(best, o)
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,6 @@ import (
 	"evosr/onnx"
 	"evosr/onnx/opinion"
 	"evosr/sparse"
-	"evosr/supernet"
 )
 
 // verifyResult is the JSON of verify, a promise to scripts.
@@ -116,7 +115,6 @@ type verification struct {
 	path    string // an ONNX file, or "" where the model is none
 	white   float32
 	program *sparse.Program
-	subnet  *network.Graph // or
 	graph   *network.Graph
 	frame   size
 	src     []float32
@@ -131,7 +129,7 @@ func newVerification(name string, frame size, o modelOptions) (*verification, er
 		if err != nil {
 			return nil, err
 		}
-		v.path, v.subnet, v.graph = name, n.subnet, n.graph
+		v.path, v.graph = name, n.graph
 		if v.program, err = n.compile(o.threads); err != nil {
 			return nil, err
 		}
@@ -140,8 +138,7 @@ func newVerification(name string, frame size, o modelOptions) (*verification, er
 		if err != nil {
 			return nil, err
 		}
-		v.program = p
-		v.subnet, v.graph = v.program.Subnet(), v.program.Graph()
+		v.program, v.graph = p, p.Graph()
 	}
 	p := v.program
 	v.result = verifyResult{Model: name, Width: frame.w, Height: frame.h, Scale: p.Scale(), Colors: p.Colors(), Kernels: p.Kernels()}
@@ -211,9 +208,6 @@ func largest(a, b []float32) float64 {
 }
 
 func (v *verification) definition(context.Context) ([]float32, string, error) {
-	if v.subnet != nil {
-		return supernet.Reference(v.subnet, v.src, v.frame.w, v.frame.h), "", nil
-	}
 	out, err := v.graph.Reference(v.src, v.frame.w, v.frame.h)
 	return out, "", err
 }
@@ -232,14 +226,15 @@ func (v *verification) onnxGo(ctx context.Context) ([]float32, string, error) {
 	switch {
 	case !opinion.Included:
 		return nil, "left out of this build", nil
-	case v.subnet == nil:
-		return nil, "left out: it reads operators beyond evosr's own layers wrongly", nil
 	case max(v.frame.w, v.frame.h) > onnx.MaxPortable:
 		return nil, fmt.Sprintf("left out: the portable form has at most %d pixels a side", onnx.MaxPortable), nil
 	}
 	var model bytes.Buffer
 	o := onnx.ExportOptions{Width: v.frame.w, Height: v.frame.h, Portable: true}
-	if err := onnx.Export(&model, v.subnet, o); err != nil {
+	switch err := onnx.Export(&model, v.graph, o); {
+	case errors.Is(err, onnx.ErrPortable):
+		return nil, "left out: it reads operators beyond evosr's own layers wrongly", nil
+	case err != nil:
 		return nil, "", err
 	}
 	self, err := os.Executable()
@@ -249,7 +244,7 @@ func (v *verification) onnxGo(ctx context.Context) ([]float32, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, childPatience)
 	defer cancel()
 	in := binary.LittleEndian.AppendUint32(nil, uint32(model.Len()))
-	for _, n := range []int{v.subnet.Colors, v.frame.h, v.frame.w} {
+	for _, n := range []int{v.graph.Colors, v.frame.h, v.frame.w} {
 		in = binary.LittleEndian.AppendUint32(in, uint32(n))
 	}
 	in = append(append(in, model.Bytes()...), floatBytes(v.src)...)
@@ -324,12 +319,7 @@ func (v *verification) runner(ctx context.Context, command string) ([]float32, s
 	model := v.path
 	if model == "" {
 		model = filepath.Join(dir, "model.onnx")
-		err = writeWhole(model, func(w io.Writer) error {
-			if v.subnet != nil {
-				return onnx.Export(w, v.subnet, onnx.ExportOptions{})
-			}
-			return onnx.ExportGraph(w, v.graph, onnx.ExportOptions{})
-		})
+		err = writeWhole(model, func(w io.Writer) error { return onnx.Export(w, v.graph, onnx.ExportOptions{}) })
 	} else if model, err = filepath.Abs(model); err != nil {
 		return nil, "", err
 	}
