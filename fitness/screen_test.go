@@ -191,15 +191,22 @@ func TestCache(t *testing.T) {
 	}
 }
 
-// TestNotANumber wants a network with a broken weight to fail with a reason.
+// TestNotANumber wants a network with a broken weight, or whose values leave what
+// a float32 can say, to fail with a reason.
 func TestNotANumber(t *testing.T) {
 	s := narrow(t, 1, nil)
-	net, err := s.net.Extract(s.net.Space.Largest())
-	if err != nil {
-		t.Fatal(err)
-	}
-	net.Nodes[0].Weights[0] = float32(math.NaN())
-	if score, err := s.Subnet(net); err == nil || !strings.Contains(err.Error(), "not a number") {
-		t.Errorf("%+v, %v", score, err)
+	for value, want := range map[float32]string{float32(math.NaN()): "finite numbers", math.MaxFloat32: "not a number"} {
+		net, err := s.net.Extract(s.net.Space.Largest())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range net.Nodes {
+			for j := range net.Nodes[i].Weights {
+				net.Nodes[i].Weights[j] = value * float32(1-2*(j%2))
+			}
+		}
+		if score, err := s.Subnet(net); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %+v, %v", value, score, err)
+		}
 	}
 }
