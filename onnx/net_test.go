@@ -12,7 +12,7 @@ import (
 
 // testSpace allows every kind of block, every scheme and every activation.
 func testSpace(scale, colors int) *space.Space {
-	slot := space.Slot{Skip: true, Blocks: space.Blocks{space.Wide: {1, 2}, space.Plain: {1, 1.5}, space.Lean: space.Once()}, Activations: space.Activations()}
+	slot := space.Slot{Skip: true, Blocks: space.Every(1, 1.5, 2), Activations: space.Activations()}
 	return &space.Space{
 		Scale: scale, Colors: colors, Widths: []int{4, 8, 12}, Slots: []space.Slot{slot, slot, slot},
 		Schemes: network.Schemes(), Percents: []int{25, 50, 75, 90},

@@ -100,6 +100,19 @@ func (k Kind) Expands() bool { return kinds[k].expands }
 // Convs lists the convolutions of a block, in the order in which they run.
 func (k Kind) Convs() []Conv { return kinds[k].convs }
 
+// StartOf says how the weights of a convolution of a kind of block start, both by
+// their names; ok is false where there is no such convolution.
+func StartOf(kind, conv string) (start Start, ok bool) {
+	for i := range kinds {
+		for _, c := range kinds[i].convs {
+			if kinds[i].name == kind && c.Name == conv {
+				return c.Start, true
+			}
+		}
+	}
+	return 0, false
+}
+
 // parseKind takes a kind's name off the front of text, the longest that fits.
 func parseKind(text string) (k Kind, rest string, ok bool) {
 	longest := -1

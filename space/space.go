@@ -33,6 +33,16 @@ type Blocks [kindCount][]float64
 // Once allows a kind of block that has no expansion.
 func Once() []float64 { return []float64{0} }
 
+// Every allows every kind of block, with these expansions where it has some.
+func Every(expansions ...float64) (b Blocks) {
+	for _, k := range Kinds() {
+		if b[k] = Once(); k.Expands() {
+			b[k] = slices.Clone(expansions)
+		}
+	}
+	return b
+}
+
 // Same says whether two slots may hold the same.
 func (s Slot) Same(o Slot) bool {
 	for k := range s.Blocks {

@@ -45,7 +45,7 @@ func randomize(net *Subnet, rng *rand.Rand) *Subnet {
 
 // general is a space with everything in it.
 func general(scale, colors int) *space.Space {
-	slot := space.Slot{Skip: true, Blocks: space.Blocks{space.Wide: {1, 2}, space.Plain: {0.5, 1}, space.Lean: space.Once()}, Activations: space.Activations()}
+	slot := space.Slot{Skip: true, Blocks: space.Every(0.5, 1, 2), Activations: space.Activations()}
 	return &space.Space{Scale: scale, Colors: colors, Widths: []int{4, 8, 12}, Slots: []space.Slot{slot, slot, slot},
 		Schemes: network.Schemes(), Percents: []int{25, 50, 75, 90}}
 }

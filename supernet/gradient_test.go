@@ -81,13 +81,19 @@ func TestGradient(t *testing.T) {
 		rng := check.Rand(t)
 		sp.Widths = []int{4}
 		s := noisy(sp, rng.Uint64())
-		for i, tries := 0, 0; i < 2; tries++ {
+		kinds := space.Kinds()
+		for i, tries := 0, 0; i < 1+(len(kinds)+2)/3; tries++ {
 			g := sp.Random(rng)
-			if i == 0 { // a block of every kind
-				g.Slots[0].Activation = space.ReLU
-				g.Slots[0].Kind, g.Slots[0].Expansion = space.Lean, 0
-				g.Slots[1].Kind, g.Slots[1].Expansion = space.Wide, 3
-				g.Slots[2].Kind, g.Slots[2].Expansion = space.Plain, 2
+			for j := range g.Slots { // first a block of every kind
+				if at := 3*i + j; at < len(kinds) {
+					gene := &g.Slots[j]
+					if gene.Kind, gene.Expansion = kinds[at], 0; gene.Kind.Expands() {
+						gene.Expansion = 1
+					}
+					if j != 1 {
+						gene.Activation = space.ReLU // the others have no choice
+					}
+				}
 			}
 			sub, err := s.Extract(legal(g))
 			if err != nil {
@@ -118,7 +124,7 @@ func legal(g space.Genome) space.Genome {
 	for i := range g.Slots {
 		s := &g.Slots[i]
 		for j := range s.Prune {
-			if j >= len(s.Kind.Convs()) || s.Prune[j].Scheme == network.Pattern && s.Kind == space.Wide && j < 2 {
+			if c := s.Kind.Convs(); j >= len(c) || !s.Prune[j].Scheme.Prunes(c[j].Kernel) {
 				s.Prune[j] = network.Prune{}
 			}
 		}

@@ -17,9 +17,9 @@ func smallSpace(scale, colors int) *space.Space {
 	return &space.Space{
 		Scale: scale, Colors: colors, Widths: []int{8, 12, 16},
 		Slots: []space.Slot{
-			{Skip: true, Blocks: space.Blocks{space.Wide: {2, 4}, space.Plain: {0.5, 1}, space.Lean: space.Once()}},
-			{Blocks: space.Blocks{space.Wide: {1, 3}, space.Plain: {1}, space.Lean: space.Once()}, Activations: space.Activations()},
-			{Skip: true, Blocks: space.Blocks{space.Wide: {2}, space.Plain: {1, 2}, space.Lean: space.Once()}},
+			{Skip: true, Blocks: space.Every(0.5, 1, 2, 4)},
+			{Blocks: space.Every(1, 3), Activations: space.Activations()},
+			{Skip: true, Blocks: space.Every(1, 2)},
 		},
 		Schemes:  network.Schemes(),
 		Percents: []int{25, 50, 75},

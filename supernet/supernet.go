@@ -106,16 +106,16 @@ func tensorName(layer string, g space.Genome) string {
 	return fmt.Sprintf("slot%d/%s/%s", slot+1, block, rest)
 }
 
-// blockOf is a tensor's place in its kind of block, such as "wide/conv", whatever
-// slot and activation; "" for the head, the tail and the skip.
-func (t *tensor) blockOf() string {
+// start is how the tensor's weights start where it is of a block, whatever slot
+// and activation; ok is false for the head, the tail and the skip.
+func (t *tensor) start() (start space.Start, ok bool) {
 	_, rest, _ := strings.Cut(t.name, "/")
 	block, layer, ok := strings.Cut(rest, "/")
 	if !ok {
-		return ""
+		return 0, false
 	}
 	kind, _, _ := strings.Cut(block, ":")
-	return kind + "/" + layer
+	return space.StartOf(kind, layer)
 }
 
 // refs gives the tensor of every layer of net, which is g's shape.
@@ -165,22 +165,25 @@ func (s *Supernet) initialise(t *tensor, rng *rand.Rand) {
 // with: beside the identity, where it has one.
 func (t *tensor) std() float64 {
 	gain := 1.0
-	layer := t.blockOf()
+	start, _ := t.start()
 	switch {
 	case t.name == "head":
 		gain = headGain
 	case t.name == "tail":
 		gain = tailGain
-	case layer == "wide/conv" || layer == "plain/conv2":
+	case start == space.StartBranch:
 		gain = branchGain
-	case t.identity():
+	case start == space.StartIdentity:
 		gain = leanGain
 	}
 	return gain * math.Sqrt(2/float64(t.in*t.k*t.k))
 }
 
 // identity says whether a tensor starts around the identity.
-func (t *tensor) identity() bool { return t.blockOf() == "lean/conv" }
+func (t *tensor) identity() bool {
+	start, ok := t.start()
+	return ok && start == space.StartIdentity
+}
 
 // bicubic writes the 5x5 polyphase filters of bicubic interpolation (Keys 1981,
 // a = -0.5, pixel centres at halves) into w, (colors*scale², colors, 5, 5).
