@@ -17,6 +17,7 @@ const (
 	Lean              // one 3x3, activation, no residual
 	Plain             // 3x3, activation, 3x3, residual
 	Wide              // 1x1 expand, activation, 1x1 reduce, 3x3, residual (WDSR-B)
+	Lean4             // four 3x3 with activations between, residual (as DISP's)
 
 	kindCount
 )
@@ -60,6 +61,14 @@ var kinds = [kindCount]struct {
 			const reduced = 0.8 // of the trunk, as in WDSR-B
 			inner := b.conv(b.act(b.conv(trunk, b.hidden)), network.Round4(reduced*float64(b.width)))
 			return b.add(b.conv(inner, b.width), trunk)
+		}},
+	Lean4: {name: "lean4", doc: "four 3x3", convs: []Conv{{"conv1", 3, StartHe}, {"conv2", 3, StartHe}, {"conv3", 3, StartHe}, {"conv4", 3, StartBranch}},
+		build: func(b *block, trunk int) int {
+			at := trunk
+			for range len(b.convs) - 1 {
+				at = b.act(b.conv(at, b.width))
+			}
+			return b.add(b.conv(at, b.width), trunk)
 		}},
 }
 
