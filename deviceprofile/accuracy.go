@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"evosr/internal/stat"
 	"evosr/space"
 )
 
@@ -118,9 +119,9 @@ func Accuracy(ctx context.Context, p *Profile, o AccuracyOptions) (*Report, erro
 		predicted, measured = append(predicted, ms), append(measured, was)
 		macs = append(macs, []float64{float64(t.macs), 1})
 	}
-	x := nonNegative(macs, measured)
+	x := stat.NonNegative(macs, measured)
 	for i := range macs {
-		r.Nets[i].MACsMS = dot(x, macs[i])
+		r.Nets[i].MACsMS = stat.Dot(x, macs[i])
 		line = append(line, r.Nets[i].MACsMS)
 	}
 	r.Profile, r.MACs = score(predicted, measured), score(line, measured)
@@ -144,24 +145,7 @@ func score(predicted, measured []float64) Score {
 	}
 	n := float64(len(measured))
 	s.Within5, s.Within10, s.RMSPE = s.Within5/n, s.Within10/n, math.Sqrt(squares/n)
-	s.KendallTau = kendall(predicted, measured)
-	s.Bias = median(errs)
+	s.KendallTau = stat.Kendall(predicted, measured)
+	s.Bias = stat.Median(errs)
 	return s
-}
-
-// kendall is Kendall's tau-a: concordant less discordant pairs, of all pairs.
-func kendall(a, b []float64) float64 {
-	sum, pairs := 0, 0
-	for i := range a {
-		for j := range i {
-			pairs++
-			switch d := (a[i] - a[j]) * (b[i] - b[j]); {
-			case d > 0:
-				sum++
-			case d < 0:
-				sum--
-			}
-		}
-	}
-	return float64(sum) / float64(max(pairs, 1))
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"evosr/internal/stat"
 	"evosr/network"
 	"evosr/space"
 	"evosr/sparse"
@@ -223,7 +224,7 @@ func (b *bench) quietShare() float64 {
 func (b *bench) noise() float64 {
 	var list []float64
 	for _, t := range b.nets {
-		list = append(list, quantile(t.frames, 0.5)/quantile(t.frames, 0.1)-1)
+		list = append(list, stat.Quantile(t.frames, 0.5)/stat.Quantile(t.frames, 0.1)-1)
 	}
 	slices.Sort(list)
 	return list[len(list)/2]
@@ -248,11 +249,11 @@ func (b *bench) slowdown() float64 {
 			}
 		}
 		if len(early) > 0 && len(late) > 0 {
-			ratios = append(ratios, median(late)/median(early))
+			ratios = append(ratios, stat.Median(late)/stat.Median(early))
 		}
 	}
 	if len(ratios) == 0 {
 		return 0
 	}
-	return median(ratios) - 1
+	return stat.Median(ratios) - 1
 }

@@ -13,6 +13,7 @@ import (
 
 	"evosr/internal/check"
 	"evosr/internal/kernel"
+	"evosr/internal/stat"
 	"evosr/network"
 	"evosr/space"
 	"evosr/sparse"
@@ -313,11 +314,11 @@ func TestNonNegative(t *testing.T) {
 		{[]float64{2, 4, 6}, []float64{2, 0}},
 		{[]float64{4, 4, 4}, []float64{0, 4}},
 	} {
-		if x := nonNegative(rows, tt.want); math.Abs(x[0]-tt.x[0]) > 0.01 || math.Abs(x[1]-tt.x[1]) > 0.01 {
+		if x := stat.NonNegative(rows, tt.want); math.Abs(x[0]-tt.x[0]) > 0.01 || math.Abs(x[1]-tt.x[1]) > 0.01 {
 			t.Errorf("for %v the fit is %v, want %v", tt.want, x, tt.x)
 		}
 	}
-	if x := nonNegative(rows, []float64{1, 0.5, 0.1}); x[0] < 0 || x[1] < 0 {
+	if x := stat.NonNegative(rows, []float64{1, 0.5, 0.1}); x[0] < 0 || x[1] < 0 {
 		t.Errorf("a falling line is fitted by %v", x)
 	}
 }
@@ -435,7 +436,7 @@ func TestScore(t *testing.T) {
 	if s.Within5 != 0.5 || s.Within10 != 1 || math.Abs(s.RMSPE-math.Sqrt((0.0025+0.01+0.01)/4)) > 1e-12 || s.KendallTau != 1 || math.Abs(s.Bias-0.025) > 1e-12 {
 		t.Errorf("score is %+v", s)
 	}
-	if tau := kendall([]float64{1, 2, 3}, []float64{1, 3, 2}); math.Abs(tau-1.0/3) > 1e-12 {
+	if tau := stat.Kendall([]float64{1, 2, 3}, []float64{1, 3, 2}); math.Abs(tau-1.0/3) > 1e-12 {
 		t.Errorf("tau is %v, want 1/3", tau)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"evosr/internal/stat"
 	"evosr/space"
 )
 
@@ -98,6 +99,6 @@ func Drift(ctx context.Context, p *Profile) (*Drifted, error) {
 	for i, t := range b.nets {
 		ratios = append(ratios, t.typical()/was[i])
 	}
-	d.Ratio = median(ratios)
+	d.Ratio = stat.Median(ratios)
 	return d, nil
 }

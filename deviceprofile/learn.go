@@ -3,6 +3,8 @@ package deviceprofile
 import (
 	"cmp"
 	"slices"
+
+	"evosr/internal/stat"
 )
 
 // keptSamples is how many layers a profile shows of those it was fitted to.
@@ -29,7 +31,7 @@ func (p *Profile) learn(nets []*timed) {
 	for i, t := range nets {
 		quiet := t.quietFrames()
 		s := NetSample{Genome: t.genome.String(), MS: round(t.typical()/1e6, 4), PredictedMS: round(predicted[i]/1e6, 4),
-			P10MS: round(quantile(t.frames, 0.1)/1e6, 4), P90MS: round(quantile(t.frames, 0.9)/1e6, 4), Runs: len(t.frames), Quiet: count(quiet)}
+			P10MS: round(stat.Quantile(t.frames, 0.1)/1e6, 4), P90MS: round(stat.Quantile(t.frames, 0.9)/1e6, 4), Runs: len(t.frames), Quiet: count(quiet)}
 		if t.w != p.Width || t.h != p.Height {
 			s.Width, s.Height = t.w, t.h
 		}
@@ -43,7 +45,7 @@ func (p *Profile) learn(nets []*timed) {
 				continue // its time is the next one's
 			}
 			all = append(all, LayerSample{Kernel: l.Kernel, In: l.In, Out: l.Out, Blocks: slices.Clone(l.Blocks[:]), Taps: slices.Clone(l.BlockTaps[:]),
-				Residual: l.Residual, NS: round(typical(d, quiet), 4), P10NS: round(quantile(d, 0.1), 4), P90NS: round(quantile(d, 0.9), 4), Runs: len(d)})
+				Residual: l.Residual, NS: round(typical(d, quiet), 4), P10NS: round(stat.Quantile(d, 0.1), 4), P90NS: round(stat.Quantile(d, 0.9), 4), Runs: len(d)})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b LayerSample) int { return cmp.Compare(a.NS, b.NS) })
@@ -103,20 +105,20 @@ func (p *Profile) fit(nets []*timed) {
 			}
 		}
 	}
-	m := model{layer: nonNegative(rows, want)}
+	m := model{layer: stat.NonNegative(rows, want)}
 	for _, t := range nets {
 		if !t.calm() {
 			continue
 		}
 		sum := 0.0
 		for _, f := range table.features(t.layers, t.w, t.h, p.Threads) {
-			sum += dot(m.layer, f)
+			sum += stat.Dot(m.layer, f)
 		}
 		frames, wantFrames = append(frames, frameFeatures(sum, t.layers, t.w, t.h)), append(wantFrames, t.typical())
 	}
 	m.whole = []float64{1, 0, 0, 0}
 	if len(frames) >= leastCalm {
-		m.whole = nonNegative(frames, wantFrames)
+		m.whole = stat.NonNegative(frames, wantFrames)
 	}
 	p.set(m, rows)
 }
@@ -137,6 +139,6 @@ func (p *Profile) fitWhole(nets []*timed) {
 		rows = append(rows, append(row, frameFeatures(0, t.layers, t.w, t.h)[1:]...))
 		want = append(want, t.typical())
 	}
-	x := nonNegative(rows, want)
+	x := stat.NonNegative(rows, want)
 	p.set(model{layer: x[:n], whole: append([]float64{1}, x[n:]...)}, rows)
 }

@@ -29,6 +29,7 @@ import (
 	"strings"
 
 	"evosr/internal/kernel"
+	"evosr/internal/stat"
 	"evosr/network"
 	"evosr/sparse"
 )
@@ -121,7 +122,7 @@ func (p *Profile) PredictLayers(layers []sparse.LayerInfo, w, h int) []float64 {
 	m := p.model()
 	var ms []float64
 	for _, f := range p.table().features(layers, w, h, p.Threads) {
-		ms = append(ms, dot(m.layer, f)/1e6)
+		ms = append(ms, stat.Dot(m.layer, f)/1e6)
 	}
 	return ms
 }

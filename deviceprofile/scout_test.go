@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"evosr/internal/check"
+	"evosr/internal/stat"
 	"evosr/space"
 )
 
@@ -37,7 +38,7 @@ func TestScout(t *testing.T) {
 	for range 15 {
 		random = append(random, doubt(sp.Random(rng)))
 	}
-	usual := median(random)
+	usual := stat.Median(random)
 	chosen := 0.0
 	for _, g := range s.queue {
 		if err := sp.Check(g); err != nil {

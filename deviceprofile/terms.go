@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"evosr/internal/kernel"
+	"evosr/internal/stat"
 	"evosr/network"
 	"evosr/sparse"
 )
@@ -99,9 +100,9 @@ func (p *Profile) model() model {
 func (m model) frame(features [][]float64, layers []sparse.LayerInfo, w, h int) float64 {
 	sum := 0.0
 	for _, f := range features {
-		sum += dot(m.layer, f)
+		sum += stat.Dot(m.layer, f)
 	}
-	return dot(m.whole, frameFeatures(sum, layers, w, h))
+	return stat.Dot(m.whole, frameFeatures(sum, layers, w, h))
 }
 
 // set writes m into the profile, rounded to what is measured, without the terms that

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"evosr/internal/stat"
 	"evosr/space"
 	"evosr/sparse"
 )
@@ -93,9 +94,9 @@ func typical(d []time.Duration, quiet []bool) float64 {
 		}
 	}
 	if len(s) < min(enoughQuiet, len(d)) || len(s) == 0 {
-		return quantile(d, 0.1)
+		return stat.Quantile(d, 0.1)
 	}
-	return quantile(s, 0.5)
+	return stat.Quantile(s, 0.5)
 }
 
 func count(list []bool) int {
@@ -106,24 +107,6 @@ func count(list []bool) int {
 		}
 	}
 	return n
-}
-
-// quantile is the q-quantile in nanoseconds, interpolated.
-func quantile(d []time.Duration, q float64) float64 {
-	s := slices.Sorted(slices.Values(d))
-	at := q * float64(len(s)-1)
-	i := min(int(at), len(s)-1)
-	j := min(i+1, len(s)-1)
-	return float64(s[i]) + (at-float64(i))*float64(s[j]-s[i])
-}
-
-// median is the middle of a list, which it sorts; 0 of none.
-func median(list []float64) float64 {
-	if len(list) == 0 {
-		return 0
-	}
-	slices.Sort(list)
-	return (list[len(list)/2] + list[(len(list)-1)/2]) / 2
 }
 
 // round keeps the given significant digits, so that files are readable.

@@ -6,8 +6,7 @@
 // state: one child enters at a time, and the member of the last rank that
 // crowds the others most leaves. Staged is Run with other operators in each of
 // its parts. Local, Regularised and Random are baselines in the same harness, so
-// that equal numbers of evaluations compare; MannWhitney and SignedRank say how
-// surely.
+// that equal numbers of evaluations compare; internal/stat says how surely.
 //
 // # The fixed lag
 //

@@ -10,6 +10,7 @@ import (
 
 	"evosr/configs"
 	"evosr/evolve"
+	"evosr/internal/stat"
 )
 
 // Comparison holds searches against each other: the hypervolume of each as a
@@ -301,7 +302,7 @@ func test(a, b []*ComparedRun) (t ComparisonTest) {
 		paired = paired && (i == 0 || a[i].setting != a[i-1].setting)
 	}
 	var p float64
-	t.Above, p = evolve.MannWhitney(x, y)
+	t.Above, p = stat.MannWhitney(x, y)
 	if paired {
 		t.Test, t.Pairs = "signed-rank", len(x)
 		d := make([]float64, len(x))
@@ -311,7 +312,7 @@ func test(a, b []*ComparedRun) (t ComparisonTest) {
 				t.Wins++
 			}
 		}
-		t.P, t.Lowest = evolve.SignedRank(d), math.Pow(2, 1-float64(len(x)))
+		t.P, t.Lowest = stat.SignedRank(d), math.Pow(2, 1-float64(len(x)))
 		return t
 	}
 	t.Test, t.Pairs, t.P = "rank-sum", len(x)*len(y), p

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"evosr/configs"
+	"evosr/internal/stat"
 	"evosr/space"
 	"evosr/supernet"
 )
@@ -27,10 +28,10 @@ func TestCorrelations(t *testing.T) {
 		// Ties: pairs -4 of geometric mean sqrt(8*9); ranks 3.5 1.5 0 3.5 1.5 and 1.5 3 4 1.5 0.
 		{[]float64{12, 2, 1, 12, 2}, []float64{1, 4, 7, 1, 0}, -4 / math.Sqrt(8*9), -5 / math.Sqrt(9*9.5)},
 	} {
-		if got := kendall(tt.a, tt.b); math.Abs(got-tt.tau) > 1e-12 {
+		if got := stat.Kendall(tt.a, tt.b); math.Abs(got-tt.tau) > 1e-12 {
 			t.Errorf("tau of %v and %v is %v, want %v", tt.a, tt.b, got, tt.tau)
 		}
-		if got := pearson(ranks(tt.a), ranks(tt.b)); math.Abs(got-tt.spearman) > 1e-12 {
+		if got := stat.Pearson(stat.Ranks(tt.a), stat.Ranks(tt.b)); math.Abs(got-tt.spearman) > 1e-12 {
 			t.Errorf("Spearman of %v and %v is %v, want %v", tt.a, tt.b, got, tt.spearman)
 		}
 	}

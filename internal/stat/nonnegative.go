@@ -1,11 +1,12 @@
-package deviceprofile
+package stat
 
 import (
 	"math"
 	"slices"
 )
 
-func dot(a, b []float64) float64 {
+// Dot is the sum of products.
+func Dot(a, b []float64) float64 {
 	var s float64
 	for i := range a {
 		s += a[i] * b[i]
@@ -13,10 +14,10 @@ func dot(a, b []float64) float64 {
 	return s
 }
 
-// nonNegative finds x >= 0 with rows·x close to want, by relative error: least
+// NonNegative finds x >= 0 with rows·x close to want, by relative error: least
 // squares, then with rows that are far off counting less
 // (Cauchy's weights), so that a disturbed measurement does not bend the model.
-func nonNegative(rows [][]float64, want []float64) []float64 {
+func NonNegative(rows [][]float64, want []float64) []float64 {
 	n := len(rows[0])
 	scaled := make([][]float64, len(rows))
 	weight := make([]float64, len(rows))
@@ -32,7 +33,7 @@ func nonNegative(rows [][]float64, want []float64) []float64 {
 		x = leastSquares(scaled, weight)
 		errs := make([]float64, len(rows))
 		for i, r := range scaled {
-			errs[i] = math.Abs(dot(r, x) - 1)
+			errs[i] = math.Abs(Dot(r, x) - 1)
 		}
 		sorted := slices.Sorted(slices.Values(errs))
 		limit := max(3*sorted[len(sorted)/2], 0.01)
@@ -76,7 +77,7 @@ func leastSquares(rows [][]float64, weight []float64) []float64 {
 	for range 10 * n {
 		best, most := -1, 1e-10*float64(len(rows))
 		for j := range n {
-			if g := b[j] - dot(a[j], x); g > most && !slices.Contains(free, j) {
+			if g := b[j] - Dot(a[j], x); g > most && !slices.Contains(free, j) {
 				best, most = j, g
 			}
 		}
@@ -118,14 +119,14 @@ func solve(a [][]float64, b []float64, free []int) []float64 {
 	for i := range n {
 		l[i] = make([]float64, n)
 		for j := range i + 1 {
-			v := a[free[i]][free[j]] - dot(l[i][:j], l[j][:j])
+			v := a[free[i]][free[j]] - Dot(l[i][:j], l[j][:j])
 			if i == j {
 				l[i][i] = math.Sqrt(max(v, 1e-300))
 				continue
 			}
 			l[i][j] = v / l[j][j]
 		}
-		x[i] = (b[free[i]] - dot(l[i][:i], x[:i])) / l[i][i]
+		x[i] = (b[free[i]] - Dot(l[i][:i], x[:i])) / l[i][i]
 	}
 	for i := n - 1; i >= 0; i-- {
 		for k := i + 1; k < n; k++ {

@@ -1,0 +1,3 @@
+// Package stat is the statistics of the other rooms: correlation of ranks,
+// quantiles, tests of two samples, least squares without negative terms.
+package stat
