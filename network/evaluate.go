@@ -8,15 +8,29 @@ import (
 // other implementation is tested against. src are Colors planes of w x h values,
 // the result Colors planes of (w*Scale) x (h*Scale). The graph must be valid.
 func (g *Graph) Reference(src []float32, w, h int) ([]float32, error) {
+	exact := make([]float64, len(src))
+	for i, v := range src {
+		exact[i] = float64(v)
+	}
+	last, err := g.Evaluate(exact, w, h)
+	if err != nil {
+		return nil, err
+	}
+	dst := make([]float32, len(last))
+	for i, v := range last {
+		dst[i] = float32(v)
+	}
+	return dst, nil
+}
+
+// Evaluate is Reference without rounding.
+func (g *Graph) Evaluate(src []float64, w, h int) ([]float64, error) {
 	sizes, err := g.Sizes(w, h)
 	if err != nil {
 		return nil, err
 	}
 	channels := g.Channels()
-	picture := volume{g.Colors, w, h, make([]float64, len(src))}
-	for i, v := range src {
-		picture.pix[i] = float64(v)
-	}
+	picture := volume{g.Colors, w, h, src}
 	outs := make([]volume, len(g.Nodes))
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
@@ -29,12 +43,7 @@ func (g *Graph) Reference(src []float32, w, h int) ([]float32, error) {
 		outs[i] = volume{channels[i], sizes[i][0], sizes[i][1], make([]float64, channels[i]*sizes[i][0]*sizes[i][1])}
 		n.evaluate(&outs[i], in)
 	}
-	last := outs[len(outs)-1].pix
-	dst := make([]float32, len(last))
-	for i, v := range last {
-		dst[i] = float32(v)
-	}
-	return dst, nil
+	return outs[len(outs)-1].pix, nil
 }
 
 // volume is planar data (channels, height, width).

@@ -8,6 +8,7 @@ import (
 // activation is how training computes one of space's Acts: what the stores of a
 // convolution do, and what is done to its output afterwards. nil: nothing.
 type activation struct {
+	known bool // convolutions take it in
 	keeps bool // a tensor as large as the output, for the way back
 	gated bool // the gradient ends where the output is not above 0, which the stores that write it do
 
@@ -16,14 +17,20 @@ type activation struct {
 	backward func(w *worker, n *net, layer int, dy *kernel.Tensor, partial []float32) // dy of the output becomes that of the sum
 }
 
-// activationOf is the one table of what training knows of activations.
-func activationOf(a network.Act) *activation { return &activations[a] }
+// activationOf is the one table of what training knows of activations that a
+// convolution takes in, nil for others.
+func activationOf(a network.Act) *activation {
+	if int(a) < len(activations) && activations[a].known {
+		return &activations[a]
+	}
+	return nil
+}
 
 var activations = [...]activation{
-	network.ActNone:  {},
-	network.ActReLU:  {gated: true, fuse: func(e *kernel.Epilogue, _ *layer) { e.ReLU = true }},
-	network.ActPReLU: {fuse: func(e *kernel.Epilogue, l *layer) { e.Slope = l.slope }, backward: preluBackward},
-	network.ActSiLU:  {keeps: true, forward: siluForward, backward: siluBackward},
+	network.ActNone:  {known: true},
+	network.ActReLU:  {known: true, gated: true, fuse: func(e *kernel.Epilogue, _ *layer) { e.ReLU = true }},
+	network.ActPReLU: {known: true, fuse: func(e *kernel.Epilogue, l *layer) { e.Slope = l.slope }, backward: preluBackward},
+	network.ActSiLU:  {known: true, keeps: true, forward: siluForward, backward: siluBackward},
 }
 
 // leastSlope is what slopes are held to after every step: above 0, the output's

@@ -12,7 +12,8 @@ import (
 // biases from data[b], and where slopes are learned, those from data[s].
 type tensor struct {
 	name       string
-	part       int // of the space, see Supernet.Split
+	inner      bool // neither reads the picture nor writes it
+	part       int  // of the space, see Supernet.Split
 	out, in, k int
 	w, b       int
 	pace       float64 // learning rate / that of the training

@@ -130,7 +130,9 @@ func (e *engine) gradient() (loss float64) {
 		}
 		n.spread(e.set, e.opt.bank.tensors, e.opt.grad)
 		for _, i := range n.refs {
-			e.opt.reached[i] = true
+			if i >= 0 {
+				e.opt.reached[i] = true
+			}
 		}
 	}
 	for _, l := range e.nets[0].losses {

@@ -12,7 +12,7 @@ import (
 	"evosr/space"
 )
 
-// LayerState is what a layer of a network looks like from inside.
+// LayerState is what a convolution of a network looks like from inside.
 type LayerState struct {
 	Name      string  `json:"name"`
 	Channels  int     `json:"channels"`               // outputs, without those that a mask removed whole
@@ -80,8 +80,13 @@ func (s *Supernet) Examine(g space.Genome, pictures []*imaging.Plane) ([]LayerSt
 		return nil, err
 	}
 	shape := mustLayers(net)
+	at := 0
 	for i, ref := range s.refs(shape, g) {
-		layers[i].Growth = ratio(layers[i].Norm, s.drawn(&s.bank.tensors[ref], &shape.list[i]))
+		if ref < 0 {
+			continue
+		}
+		layers[at].Growth = ratio(layers[at].Norm, s.drawn(&s.bank.tensors[ref], &shape.list[i]))
+		at++
 	}
 	return layers, nil
 }
@@ -124,15 +129,21 @@ func (t *Trainer) Examine(pictures []*imaging.Plane) ([]LayerState, error) {
 	if err != nil {
 		return nil, err
 	}
+	at := 0
 	for i, ref := range t.largest.refs {
-		layers[i].Growth = ratio(layers[i].Norm, t.start[i])
+		if ref < 0 {
+			continue
+		}
+		state := &layers[at]
+		state.Growth = ratio(state.Norm, t.start[at])
+		at++
 		if t.step > 0 && t.watched == t.step && t.refusals == 0 {
 			was := cutOf(&t.net.bank.tensors[ref], &t.largest.layers[i], t.before)
 			step := cutOf(&t.net.bank.tensors[ref], &t.largest.layers[i], t.net.bank.data)
 			for j, w := range was {
 				step[j] -= w
 			}
-			layers[i].Update = ratio(norm(step), norm(was))
+			state.Update = ratio(norm(step), norm(was))
 		}
 	}
 	return layers, nil
@@ -141,6 +152,9 @@ func (t *Trainer) Examine(pictures []*imaging.Plane) ([]LayerState, error) {
 // startNorms are the norms of the largest network's layers.
 func (t *Trainer) startNorms() (list []float64) {
 	for i, ref := range t.largest.refs {
+		if ref < 0 {
+			continue
+		}
 		list = append(list, norm(cutOf(&t.net.bank.tensors[ref], &t.largest.layers[i], t.net.bank.data)))
 	}
 	return list
@@ -167,6 +181,9 @@ func examine(g *network.Graph, pictures []*imaging.Plane, set *kernel.Set) ([]La
 	}
 	layers := make([]LayerState, len(net.list))
 	for i := range net.list {
+		if !net.list[i].conv() {
+			continue
+		}
 		if layers[i], err = stateOf(&net.list[i]); err != nil {
 			return nil, err
 		}
@@ -208,7 +225,13 @@ func examine(g *network.Graph, pictures []*imaging.Plane, set *kernel.Set) ([]La
 		}
 		l.Active = float64(sum) / float64(l.Channels*len(patches)*side*side)
 	}
-	return layers, nil
+	convolutions := layers[:0]
+	for i, l := range layers {
+		if net.list[i].conv() {
+			convolutions = append(convolutions, l)
+		}
+	}
+	return convolutions, nil
 }
 
 // activated says whether an activation follows a layer.

@@ -73,7 +73,8 @@ func FineTune(ctx context.Context, net *network.Graph, lessons *Lessons, src Sou
 type tuner struct {
 	descent
 	net   *layers
-	masks [][]uint8
+	masks [][]uint8 // by layer, as refs
+	refs  []int
 }
 
 func newTuner(g *network.Graph, lessons *Lessons, src Source, o FineTuneOptions) (*tuner, error) {
@@ -96,16 +97,20 @@ func newTuner(g *network.Graph, lessons *Lessons, src Source, o FineTuneOptions)
 	}
 	t := &tuner{net: subnet}
 	b, sh, masks := bankOf(subnet)
-	t.masks = masks
+	t.masks, t.refs = masks, sh.refs
 	student := newNet([]*shape{sh}, shardsOf(o.Batch))
 	student.fixed = true
 	e := newEngine(o.Kernels, []*shape{sh}, []*net{student}, b, subnet.Scale, subnet.Colors, o.Batch, o.Patch, o.Threads)
 	e.prepare = func(int) { student.take(sh, b.tensors, b.data, 1, masks) }
 	for i, mask := range masks {
-		if m := e.opt.muons[i]; m != nil {
+		ref := sh.refs[i]
+		if ref < 0 {
+			continue
+		}
+		if m := e.opt.muons[ref]; m != nil {
 			m.mask = mask
 		}
-		if l := e.opt.levels[i]; l != nil {
+		if l := e.opt.levels[ref]; l != nil {
 			l.mask = mask
 		}
 	}
@@ -130,18 +135,27 @@ func bankOf(net *layers) (*bank, *shape, [][]uint8) {
 	var masks [][]uint8
 	for i := range net.list {
 		l := &net.list[i]
-		tensors = append(tensors, tensor{name: l.name, out: l.out, in: l.in, k: l.kernel, slopes: slices.Clone(l.slope), learned: l.learned})
-		refs = append(refs, i)
+		if !l.conv() {
+			refs, masks = append(refs, -1), append(masks, nil)
+			continue
+		}
+		refs = append(refs, len(tensors))
+		tensors = append(tensors, tensor{name: l.name, out: l.out, in: l.in, k: l.kernel, slopes: slices.Clone(l.slope), learned: l.learned,
+			inner: l.src >= 0 && i < len(net.list)-1 && l.groups <= 1})
 		masks = append(masks, slices.Clone(l.mask))
 	}
 	b := newBank(tensors)
 	for i := range net.list {
 		// What a mask removes is zero and gets no gradient, so it stays zero.
 		l := net.list[i]
-		l.weights, l.bias = b.weights(&b.tensors[i]), b.bias(&b.tensors[i])
+		if !l.conv() {
+			continue
+		}
+		t := &b.tensors[refs[i]]
+		l.weights, l.bias = b.weights(t), b.bias(t)
 		copy(l.weights, net.list[i].weights)
 		copy(l.bias, net.list[i].bias)
-		copy(b.slope(&b.tensors[i]), l.slope)
+		copy(b.slope(t), l.slope)
 		applyMask(&l)
 	}
 	return b, newShape(net.list, refs), masks
@@ -152,9 +166,12 @@ func (t *tuner) subnet(data []float32) *network.Graph {
 	s := t.net.clone()
 	for i := range s.list {
 		l := &s.list[i]
+		if !l.conv() {
+			continue
+		}
 		l.weights, l.bias, l.mask = make([]float32, l.size()), make([]float32, l.out), slices.Clone(t.masks[i])
 		l.slope = slices.Clone(l.slope)
-		t.engine.opt.bank.tensors[i].cut(l, data)
+		t.engine.opt.bank.tensors[t.refs[i]].cut(l, data)
 	}
 	return s.graph()
 }

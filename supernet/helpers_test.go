@@ -115,7 +115,7 @@ func (r *runner) gradients(d []float32) []float32 {
 	r.net.gather(r.w.set)
 	size := 0
 	for i := range r.net.layers {
-		size += r.net.layers[i].size() + r.net.layers[i].out + slopesIn(&r.net.layers[i])
+		size += r.net.layers[i].size() + r.net.layers[i].biases() + slopesIn(&r.net.layers[i])
 	}
 	return r.net.grads[:size]
 }

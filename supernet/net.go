@@ -26,6 +26,7 @@ const (
 func newGeometry(h, w int, shapes []*shape) geometry {
 	g := geometry{h: h, w: w, border: 1}
 	for _, sh := range shapes {
+		sh.fit(w, h)
 		for i := range sh.layers {
 			if l := &sh.layers[i]; l.src >= 0 {
 				g.border = max(g.border, l.kernel/2)
@@ -95,9 +96,11 @@ func newNet(shapes []*shape, shards int) *net {
 		n, c, p := 0, 0, 0
 		for i := range sh.layers {
 			l := &sh.layers[i]
-			n += l.size() + l.out + slopesIn(l)
-			p += lines(l.size()+l.out) + lines(slopesIn(l))
-			c += l.out + l.in
+			n += l.size() + l.biases() + slopesIn(l)
+			p += lines(l.size()+l.biases()) + lines(slopesIn(l))
+			if l.conv() {
+				c += l.out + l.in
+			}
 			largest = max(largest, l.size())
 		}
 		layers, size, channels = max(layers, len(sh.layers)), max(size, n), max(channels, c)
@@ -132,13 +135,18 @@ func (n *net) take(sh *shape, tensors []tensor, data []float32, ramp float64, ma
 	w, m := n.weights, n.masks
 	for i := range n.layers {
 		l := &n.layers[i]
+		if !l.conv() {
+			continue
+		}
 		size := l.size()
 		l.weights, l.bias, w = w[:size:size], w[size:size+l.out:size+l.out], w[size+l.out:]
 		l.slope, w = w[:slopesIn(l):slopesIn(l)], w[slopesIn(l):]
 		l.mask, m = m[:size:size], m[size:]
 		tensors[sh.refs[i]].cut(l, data)
-		if mask != nil {
-			l.mask = mask[i]
+		if fixed := mask != nil; fixed || l.groups > 1 {
+			if l.mask = l.frame; fixed {
+				l.mask = mask[i]
+			}
 			applyMask(l)
 			continue
 		}
@@ -181,6 +189,10 @@ func (n *net) lower(set *kernel.Set, g *geometry) {
 	}
 	for i := range n.layers {
 		l := &n.layers[i]
+		if !l.conv() {
+			n.starts = append(n.starts, n.starts[i])
+			continue
+		}
 		s := kernel.Shape{Out: l.out, In: l.in, Kernel: l.kernel, Row: g.row, Plane: g.plane}
 		if l.src == network.Picture {
 			s.Row, s.Plane = g.pictureRow, g.picturePlane
@@ -188,7 +200,7 @@ func (n *net) lower(set *kernel.Set, g *geometry) {
 		kk := l.kernel * l.kernel
 		n.fwd[i] = n.fwd[i][:0]
 		if n.ahead[i].In == 0 || n.trained && !n.tiled[i] { // the weight gradient runs over it too
-			b, _ := blockSize(l.prune, false)
+			b, _ := blockSize(l.pruning(), false)
 			n.fwd[i] = kernel.Lower(carve(l.out, l.in*kk, b), s, l.weights, l.bias, l.mask, b, false)
 		}
 		size := l.size()
@@ -198,7 +210,7 @@ func (n *net) lower(set *kernel.Set, g *geometry) {
 		n.starts = append(n.starts, n.starts[i]+lines(size+l.out)+lines(slopesIn(l)))
 		if l.src >= 0 && n.trained && n.behind[i].In == 0 {
 			s.Row, s.Plane = g.row, g.plane
-			b, _ := blockSize(l.prune, true)
+			b, _ := blockSize(l.pruning(), true)
 			n.back[i] = kernel.Lower(carve(l.in, l.out*kk, b), s, l.weights, l.bias, l.mask, b, true)
 		}
 	}
@@ -225,6 +237,9 @@ func (n *net) slopesOf(layer int, partial []float32) []float32 {
 func (n *net) refill() {
 	for i := range n.layers {
 		l := &n.layers[i]
+		if !l.conv() {
+			continue
+		}
 		kernel.Repack(n.fwd[i], l.weights, l.bias)
 		if l.src >= 0 && n.trained && n.behind[i].In == 0 {
 			kernel.Repack(n.back[i], l.weights, nil)
@@ -272,6 +287,9 @@ func (n *net) gather(set *kernel.Set) {
 	grads := n.grads
 	for i := range n.layers {
 		l := &n.layers[i]
+		if !l.conv() {
+			continue
+		}
 		w, bias := grads[:l.size()], grads[l.size():l.size()+l.out]
 		grads = grads[l.size()+l.out:]
 		var sums []float32
@@ -330,6 +348,9 @@ func (n *net) partial(shard int) []float32 { return n.partials[shard][:n.starts[
 func (n *net) spread(set *kernel.Set, tensors []tensor, shared []float32) {
 	grads := n.grads
 	for i := range n.layers {
+		if !n.layers[i].conv() {
+			continue
+		}
 		l, t := &n.layers[i], &tensors[n.refs[i]]
 		row, wide := l.in*l.kernel*l.kernel, t.in*t.k*t.k
 		for o := range l.out {

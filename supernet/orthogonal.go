@@ -2,7 +2,6 @@ package supernet
 
 import (
 	"math"
-	"strings"
 
 	"evosr/internal/kernel"
 )
@@ -31,7 +30,7 @@ const (
 const quinticA, quinticB, quinticC = 3.4445, -4.7750, 2.0315
 
 // byMuon says whether a tensor moves by Muon.
-func byMuon(t *tensor) bool { return strings.Contains(t.name, "/") && t.out >= 4 && t.in >= 4 }
+func byMuon(t *tensor) bool { return t.inner && t.out >= 4 && t.in >= 4 }
 
 // muon is the memory in which one tensor's update is made orthogonal. The matrix
 // is kept with no more rows than columns.

@@ -7,13 +7,16 @@ import (
 // shape is a network without its numbers: layers, where their tensors live, and
 // the static plan of the backward pass. It is read-only once made.
 type shape struct {
-	layers []layer // no weights, biases or masks
-	refs   []int   // tensor of every layer in the bank
-	planes []int   // first plane of every layer's output in a worker's arena
-	total  int     // planes of all outputs
-	kept   []int   // first plane of what every layer's activation keeps
-	keeps  int     // planes of all that is kept
-	width  int     // channels of the widest layer
+	layers []layer  // no weights, biases or masks
+	inputs int      // most that a layer has
+	coarse []bool   // the layer's output is not as large as the patch
+	sizes  [][2]int // width and height of every layer's output, once fit has set them
+	refs   []int    // tensor of every layer in the bank
+	planes []int    // first plane of every layer's output in a worker's arena
+	total  int      // planes of all outputs
+	kept   []int    // first plane of what every layer's activation keeps
+	keeps  int      // planes of all that is kept
+	width  int      // channels of the widest layer
 	back   []backStep
 	regs   int // gradient registers that back uses
 }
@@ -28,10 +31,22 @@ type shape struct {
 //
 // A gate is the activation of a layer, such as ReLU, whose gradient ends where the
 // output is 0; it is -1 as long as other readers still have to add theirs.
+//
+// An operation that is no convolution has a part for each of its inputs, which adds
+// to a register what the input gets:
+//
+//	register = base, or zeros; register += gradient of the input; register = gate(register)
 type backStep struct {
 	layer, dy         int
 	dst, base, gate   int // gradient of the layer's source
 	sum, base2, gate2 int // gradient of the layer's added input, where it is no plain copy of dy
+
+	parts []backPart // of what is no convolution
+}
+
+type backPart struct {
+	input           int // of the layer's
+	dst, base, gate int // base is -1 for zeros, dst where it is added to what is there
 }
 
 // newShape plans the layers of a network. The gradient of the last layer's
@@ -48,9 +63,45 @@ func newShape(layers []layer, refs []int) *shape {
 			sh.keeps += l.out
 		}
 		sh.width = max(sh.width, l.out)
+		sh.inputs = max(sh.inputs, len(l.inputs))
+	}
+	sh.coarse, sh.sizes = make([]bool, len(layers)), make([][2]int, len(layers))
+	const side = 960
+	sh.fit(side, side)
+	for i, size := range sh.sizes {
+		sh.coarse[i] = size != [2]int{side, side}
 	}
 	sh.planBackward()
 	return sh
+}
+
+// fit sets the sizes of all outputs for patches of w x h pixels.
+func (sh *shape) fit(w, h int) {
+	of := func(j int) [2]int {
+		if j < 0 {
+			return [2]int{w, h}
+		}
+		return sh.sizes[j]
+	}
+	for i := range sh.layers {
+		l := &sh.layers[i]
+		if l.conv() {
+			sh.sizes[i] = of(l.src)
+			continue
+		}
+		size := of(l.inputs[0])
+		switch n := l.of; {
+		case n.Op == network.OpMaxPool:
+			stride, _ := n.Inside()
+			size[0] = (size[0]+n.Pad[2]+n.Pad[3]-n.Kernel)/stride + 1
+			size[1] = (size[1]+n.Pad[0]+n.Pad[1]-n.Kernel)/stride + 1
+		case n.Op == network.OpResize && n.Factor > 0:
+			size[0], size[1] = size[0]*n.Factor, size[1]*n.Factor
+		case n.Op == network.OpResize:
+			size = of(l.inputs[1])
+		}
+		sh.sizes[i] = size
+	}
 }
 
 // registers hands out gradient registers, the last freed first: it is the one
@@ -85,8 +136,10 @@ func (sh *shape) planBackward() {
 	live := make([]bool, n)   // the output depends on it
 	readers := make([]int, n) // live layers whose contribution is still to come
 	live[n-1] = true
+	var list []int
 	for i := n - 1; i >= 0; i-- {
-		for _, from := range [2]int{sh.layers[i].src, sh.layers[i].add} {
+		list = sh.layers[i].reads(list)
+		for _, from := range list {
 			if live[i] && from >= 0 {
 				live[from] = true
 				readers[from]++
@@ -112,6 +165,20 @@ func (sh *shape) planBackward() {
 		}
 		l, dy := &sh.layers[i], grad[i]
 		step := backStep{layer: i, dy: dy, dst: -1, base: -1, gate: -1, sum: -1, base2: -1, gate2: -1}
+		for k, j := range l.inputs {
+			if j < 0 {
+				continue
+			}
+			part := backPart{input: k, base: grad[j], gate: gate(j)}
+			if grad[j] >= 0 && regs.uses[grad[j]] == 1 && grad[j] != dy {
+				part.dst = grad[j] // nobody else's
+			} else {
+				part.dst = regs.take()
+				regs.drop(grad[j])
+				grad[j] = part.dst
+			}
+			step.parts = append(step.parts, part)
+		}
 		if a := l.add; a >= 0 {
 			g := gate(a)
 			if grad[a] < 0 && g < 0 {

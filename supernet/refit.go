@@ -71,7 +71,7 @@ func (r *Refit) Net(net *network.Graph) (*network.Graph, error) {
 	}
 	better := was.clone()
 	last := &better.list[len(better.list)-1]
-	if last.act != network.ActNone {
+	if !last.conv() || last.act != network.ActNone || last.groups > 1 {
 		return net, nil // not linear
 	}
 	last.weights, last.bias = slices.Clone(last.weights), slices.Clone(last.bias)

@@ -59,10 +59,13 @@ func tensorsOf(sp *space.Space, parts int) []tensor {
 	add := func(g space.Genome) {
 		net := mustLayers(sp.Shape(g))
 		for _, l := range net.list {
+			if !l.conv() {
+				continue
+			}
 			name := tensorName(l.name, g)
 			if !seen[name] {
 				seen[name] = true
-				tensors = append(tensors, tensor{name: name, out: l.out, in: l.in, k: l.kernel, slopes: l.slope, learned: l.learned})
+				tensors = append(tensors, tensor{name: name, out: l.out, in: l.in, k: l.kernel, slopes: l.slope, learned: l.learned, inner: strings.Contains(name, "/")})
 			}
 		}
 	}
@@ -123,7 +126,9 @@ func (s *Supernet) refs(net *layers, g space.Genome) []int {
 	refs := make([]int, len(net.list))
 	part := s.part(net)
 	for i := range net.list {
-		refs[i] = s.index[ref{part, tensorName(net.list[i].name, g)}]
+		if refs[i] = -1; net.list[i].conv() {
+			refs[i] = s.index[ref{part, tensorName(net.list[i].name, g)}]
+		}
 	}
 	return refs
 }
@@ -233,6 +238,9 @@ func (s *Supernet) Extract(g space.Genome) (*network.Graph, error) {
 	var masker network.Masker
 	for i := range net.list {
 		l := &net.list[i]
+		if !l.conv() {
+			continue
+		}
 		l.weights, l.bias = make([]float32, l.size()), make([]float32, l.out)
 		s.bank.tensors[refs[i]].cut(l, s.bank.data)
 		if l.prune.Scheme != network.Dense {

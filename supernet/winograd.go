@@ -39,14 +39,14 @@ func winogradPays(set *kernel.Set, g *geometry, l *layer, transpose bool) bool {
 	if transpose {
 		in, out = out, in
 	}
-	_, list := blockSize(l.prune, transpose)
+	_, list := blockSize(l.pruning(), transpose)
 	more := filled(set, g)
 	return more > 0 && transformable(l) && winogradCost(in, out)*more < list
 }
 
 // winogradGradPays says so of the weight gradient.
 func winogradGradPays(set *kernel.Set, g *geometry, l *layer) bool {
-	_, list := blockSize(l.prune, false)
+	_, list := blockSize(l.pruning(), false)
 	lanes := set.WinogradColumns(1, 1) / kernel.TileRows
 	return lanes > 0 && transformable(l) && winogradGradCost(l.in, l.out, lanes, filled(set, g)) < list
 }
@@ -75,7 +75,10 @@ func (n *net) transform(set *kernel.Set, g *geometry) {
 	room := n.room
 	for i := range n.layers {
 		l := &n.layers[i]
-		n.ahead[i].In, n.behind[i].In = 0, 0
+		n.ahead[i].In, n.behind[i].In, n.tiled[i] = 0, 0, false
+		if !l.conv() || n.coarse[i] { // strips of tiles are as wide as the patch
+			continue
+		}
 		n.tiled[i] = n.trained && winogradGradPays(set, g, l)
 		if winogradPays(set, g, l, false) {
 			room = n.ahead[i].Transform(set, l.out, l.in, l.weights, l.bias, false, room)
@@ -93,7 +96,7 @@ func (w *worker) conv(dst, src *kernel.Tensor, by *kernel.Winograd, list []kerne
 		w.set.Winograd(by, dst, src, &w.epi, 0, w.geo.h, 0, w.scratch)
 		return
 	}
-	w.set.Conv(dst, src, list, &w.epi, 0, w.geo.h)
+	w.set.Conv(dst, src, list, &w.epi, 0, dst.H)
 }
 
 // weightGrad adds the gradients of a layer's weights and biases to partial.

@@ -26,14 +26,18 @@ type worker struct {
 	goals    []*kernel.Tensor // the high-resolution one, unshuffled,
 	taught   []*kernel.Tensor // and what the teacher made of it
 	spare    *kernel.Tensor
+
+	ins          []*kernel.Tensor // of the operation that runs
+	scratchRow   []float32
+	tapsX, tapsY []network.Tap
 }
 
 // newWorker allocates for any of the shapes and patches patches a shard.
 func newWorker(set *kernel.Set, g geometry, shapes []*shape, colors, outs, patches int) *worker {
-	layers, total, regs, width, keeps := 0, 0, 0, 0, 0
+	layers, total, regs, width, keeps, inputs := 0, 0, 0, 0, 0, 0
 	for _, sh := range shapes {
 		layers, total = max(layers, len(sh.layers)), max(total, sh.total)
-		regs, width, keeps = max(regs, sh.regs), max(width, sh.width), max(keeps, sh.keeps)
+		regs, width, keeps, inputs = max(regs, sh.regs), max(width, sh.width), max(keeps, sh.keeps), max(inputs, sh.inputs)
 	}
 	w := &worker{set: set, geo: g, acts: make([]kernel.Tensor, layers), views: make([][]float32, 0, width)}
 	if set.WinogradColumns(g.w, g.h) > 0 {
@@ -45,6 +49,11 @@ func newWorker(set *kernel.Set, g geometry, shapes []*shape, colors, outs, patch
 	}
 	_, _, _, size := kernel.Layout(total+regs*width, g.h, g.w, g.border)
 	w.arena = kernel.Aligned(size)
+	if inputs > 0 {
+		const taps = 4 // of a cubic
+		w.ins, w.scratchRow = make([]*kernel.Tensor, 0, inputs), kernel.Aligned(g.w)
+		w.tapsX, w.tapsY = make([]network.Tap, 0, taps), make([]network.Tap, 0, taps)
+	}
 	if keeps > 0 {
 		w.kept, w.scratchPlane = kernel.Aligned(keeps*g.plane), kernel.Aligned(g.plane)
 	}
@@ -110,6 +119,10 @@ func (w *worker) teach(patch int, known bool, answer []float32) {
 func (w *worker) place(n *net) {
 	for i := range n.layers {
 		w.acts[i] = w.tensor(n.planes[i], n.layers[i].out)
+		if n.coarse[i] {
+			clear(body(&w.acts[i])) // what lies around it is its border
+			w.acts[i].W, w.acts[i].H = n.sizes[i][0], n.sizes[i][1]
+		}
 	}
 }
 
@@ -118,6 +131,10 @@ func (w *worker) place(n *net) {
 func (w *worker) forward(n *net, patch int) *kernel.Tensor {
 	for i := range n.layers {
 		l := &n.layers[i]
+		if !l.conv() {
+			operationOf(l.of).forward(w, l, &w.acts[i], w.inputsOf(l, patch))
+			continue
+		}
 		act := activationOf(l.act)
 		if w.epi = (kernel.Epilogue{}); act.fuse != nil {
 			act.fuse(&w.epi, l)
@@ -133,11 +150,23 @@ func (w *worker) forward(n *net, patch int) *kernel.Tensor {
 	return &w.acts[len(n.layers)-1]
 }
 
-func (w *worker) source(l *layer, patch int) *kernel.Tensor {
-	if l.src == network.Picture {
+func (w *worker) source(l *layer, patch int) *kernel.Tensor { return w.output(l.src, patch) }
+
+// output is what a layer or the picture puts out.
+func (w *worker) output(layer, patch int) *kernel.Tensor {
+	if layer == network.Picture {
 		return w.pictures[patch]
 	}
-	return &w.acts[l.src]
+	return &w.acts[layer]
+}
+
+// inputsOf is what an operation reads.
+func (w *worker) inputsOf(l *layer, patch int) []*kernel.Tensor {
+	w.ins = w.ins[:0]
+	for _, j := range l.inputs {
+		w.ins = append(w.ins, w.output(j, patch))
+	}
+	return w.ins
 }
 
 // backward adds the gradients of the network that ran last to partial, from the
@@ -145,27 +174,74 @@ func (w *worker) source(l *layer, patch int) *kernel.Tensor {
 func (w *worker) backward(n *net, patch int, partial []float32) {
 	last := len(n.layers) - 1
 	if n.layers[last].act != network.ActNone {
-		dy := w.register(0, n.layers[last].out)
+		dy := w.gradient(n, 0, last)
 		w.gated(dy, dy, nil, w.gate(n, last))
 		w.bend(n, last, dy, partial)
 	}
 	for s := range n.shape.back {
 		step := &n.shape.back[s]
 		l := &n.layers[step.layer]
-		dy := w.register(step.dy, l.out)
+		dy := w.gradient(n, step.dy, step.layer)
+		if !l.conv() {
+			w.operationBack(n, step, patch, partial)
+			continue
+		}
 		w.weightGrad(n, step.layer, dy, w.source(l, patch), partial)
 		if step.sum >= 0 {
-			sum := w.register(step.sum, l.out)
-			w.gated(sum, dy, w.register(step.base2, l.out), w.gate(n, step.gate2))
+			sum := w.fresh(n, step.sum, l.add)
+			w.gated(sum, dy, w.gradient(n, step.base2, l.add), w.gate(n, step.gate2))
 			w.bend(n, step.gate2, sum, partial)
 		}
 		if step.dst >= 0 {
-			w.epi = kernel.Epilogue{Residual: w.register(step.base, l.in), Gate: w.gate(n, step.gate)}
-			dst := w.register(step.dst, l.in)
+			w.epi = kernel.Epilogue{Residual: w.gradient(n, step.base, l.src), Gate: w.gate(n, step.gate)}
+			dst := w.fresh(n, step.dst, l.src)
 			w.conv(dst, dy, &n.behind[step.layer], n.back[step.layer])
 			w.bend(n, step.gate, dst, partial)
 		}
 	}
+}
+
+// operationBack is the way back through an operation that is no convolution.
+func (w *worker) operationBack(n *net, step *backStep, patch int, partial []float32) {
+	l := &n.layers[step.layer]
+	rule := operationOf(l.of)
+	for _, part := range step.parts {
+		from := l.inputs[part.input]
+		dx := w.register(part.dst, n.layers[from].out)
+		if part.base != part.dst {
+			dx = w.fresh(n, part.dst, from)
+			if part.base >= 0 {
+				copy(body(dx), body(w.register(part.base, n.layers[from].out)))
+			} else {
+				clear(body(dx))
+			}
+		}
+		dx = w.gradient(n, part.dst, from)
+		rule.backward(w, l, part.input, dx, w.gradient(n, step.dy, step.layer), &w.acts[step.layer], w.inputsOf(l, patch))
+		if part.gate >= 0 {
+			w.gated(dx, dx, nil, w.gate(n, part.gate))
+			w.bend(n, part.gate, dx, partial)
+		}
+	}
+}
+
+// gradient is the register with the gradient of a layer's output, nil for -1.
+func (w *worker) gradient(n *net, id, layer int) *kernel.Tensor {
+	t := w.register(id, n.layers[max(layer, 0)].out)
+	if t != nil {
+		t.W, t.H = n.sizes[layer][0], n.sizes[layer][1]
+	}
+	return t
+}
+
+// fresh is gradient of a register that will be written: what lies around a tensor
+// that is smaller than the patch is cleared.
+func (w *worker) fresh(n *net, id, layer int) *kernel.Tensor {
+	t := w.gradient(n, id, layer)
+	if n.coarse[layer] {
+		clear(body(t))
+	}
+	return t
 }
 
 // register returns a gradient register as a tensor of c channels, nil for -1.
