@@ -1,10 +1,10 @@
-// Package sparse compiles a pruned subnet, or any graph, into a Program for this
+// Package sparse compiles a network, pruned or not, into a Program for this
 // CPU and runs it.
 //
 // Compile is a chain of small passes: validate, mask (weights that are zero
 // cost nothing), eliminate (dead channels and layers go, so that filter pruning
 // gives smaller layers), choose (how many output channels a micro-kernel
-// computes together, or Winograd, by a cost table). CompileGraph first rewrites a
+// computes together, or Winograd, by a cost table). It first rewrites a
 // graph into convolutions of the picture's size and one pixel shuffle at the end,
 // as far as that goes; see rewrites. For each picture size a plan follows:
 // rows of shifted bands, memory shared by tensors that do not live at the same

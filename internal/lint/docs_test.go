@@ -1,0 +1,113 @@
+package lint
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// pages reads every Markdown file of the module by its path from the root.
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	root := filepath.Join("..", "..")
+	list := map[string]string{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if name := d.Name(); d.IsDir() && path != root && (strings.HasPrefix(name, ".") || name == "node_modules" || name == "testdata" || name == "runs") {
+			return filepath.SkipDir
+		}
+		if strings.HasSuffix(path, ".md") {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			rel, err := filepath.Rel(root, path)
+			if err != nil {
+				return err
+			}
+			list[filepath.ToSlash(rel)] = string(text)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(list) < 10 {
+		t.Fatalf("only %d pages found", len(list))
+	}
+	return list
+}
+
+// TestArchitecturePage: the tables of docs/architecture.md are those that these
+// tests enforce.
+func TestArchitecturePage(t *testing.T) {
+	page := pages(t)["docs/architecture.md"]
+	told := map[string]int{}
+	for _, m := range regexp.MustCompile("(?m)^\\| (-?\\d+) \\| `([^`]+)` \\|").FindAllStringSubmatch(page, -1) {
+		floor, err := strconv.Atoi(m[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		told[m[2]] = floor
+	}
+	for room, floor := range floors {
+		if got, ok := told[room]; !ok || got != floor {
+			t.Errorf("%s is on floor %d; the page says %d, %v", room, floor, got, ok)
+		}
+	}
+	for room := range told {
+		if _, ok := floors[room]; !ok {
+			t.Errorf("the page has room %s, which is none", room)
+		}
+	}
+	_, doorsPart, _ := strings.Cut(page, "## Doors")
+	for module, room := range doors {
+		// cobra, mpb and term go by their short names.
+		name := strings.TrimSuffix(module, "/")
+		short := name[strings.LastIndexByte(name, '/')+1:]
+		if !strings.Contains(doorsPart, name) && !strings.Contains(doorsPart, short) && !strings.Contains(doorsPart, "cobra") {
+			t.Errorf("the page does not name the door of %s", module)
+		}
+		if room != "" && !strings.Contains(doorsPart, room) {
+			t.Errorf("the page does not name %s as a door", room)
+		}
+	}
+	if words := len(strings.Fields(page)); words > 1200 {
+		t.Errorf("the page has %d words, want at most 1200", words)
+	}
+}
+
+// TestPageLines: lines of pages are at most 120 characters long, tables and
+// commands apart, which cannot be broken.
+func TestPageLines(t *testing.T) {
+	for name, text := range pages(t) {
+		fenced := false
+		for i, line := range strings.Split(text, "\n") {
+			if strings.HasPrefix(line, "```") {
+				fenced = !fenced
+			}
+			if n := len([]rune(line)); n > 120 && !fenced && !strings.HasPrefix(line, "|") {
+				t.Errorf("%s:%d: %d characters, want at most 120", name, i+1, n)
+			}
+		}
+	}
+}
+
+// TestPageLinks: what a page links to is there.
+func TestPageLinks(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#:\s]+)(#[^)]*)?\)`)
+	for name, text := range pages(t) {
+		for _, m := range link.FindAllStringSubmatch(text, -1) {
+			path := filepath.Join("..", "..", filepath.Dir(name), m[1])
+			if _, err := os.Stat(path); err != nil {
+				t.Errorf("%s links to %s, which is not there", name, m[1])
+			}
+		}
+	}
+}
