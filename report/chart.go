@@ -109,7 +109,7 @@ func newCharts(m *material) charts {
 		done.PSNR, done.SSIM, done.LatencyMS = w.Finetuned.PSNR, w.Finetuned.SSIM, w.Latency.MedianMS
 		l := w.Latency
 		c.Winners = append(c.Winners, winnerDot{
-			dot: at(p), Letter: letter(i), Reason: w.Reason, DoneX: finite(c.X.on(done)), DoneY: finite(c.Y.on(done)),
+			dot: at(p), Letter: runner.Letter(i), Reason: w.Reason, DoneX: finite(c.X.on(done)), DoneY: finite(c.Y.on(done)),
 			Predicted: finite(l.PredictedMS), Low: finite(l.LowMS), High: finite(l.HighMS), Median: finite(l.MedianMS), P90: finite(l.P90MS),
 		})
 		c.Bicubic = finite(c.Y.on(runner.Point{PSNR: w.Bicubic.PSNR, SSIM: w.Bicubic.SSIM}))

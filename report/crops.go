@@ -46,7 +46,7 @@ func beforeAfter(d *runner.Dir, winners []runner.Card, pairs []imaging.Pair) ([]
 			return nil, fmt.Errorf("report: winner %s: %w", winners[i].ID, err)
 		}
 		defer p.Close()
-		exhibits = append(exhibits, exhibit{"Winner " + letter(i), p})
+		exhibits = append(exhibits, exhibit{"Winner " + runner.Letter(i), p})
 	}
 	return cropsOf(pairs, exhibits)
 }
@@ -68,14 +68,6 @@ func pickShown(winners []runner.Card) []int {
 	}
 	pick := []int{0, best / 2, best}
 	return slices.Compact(pick)
-}
-
-// letter names the winners A, B, ... in their order, then AA and so on.
-func letter(i int) string {
-	if i >= 26 {
-		return letter(i/26-1) + letter(i%26)
-	}
-	return string(rune('A' + i))
 }
 
 func openProgram(path string) (*sparse.Program, error) {

@@ -380,7 +380,7 @@ func TestFormat(t *testing.T) {
 		{signed(1.234), "+1.23"}, {signed(-0.5), "−0.50"}, {signed(-0.001), "+0.00"},
 		{milliseconds(0.12345), "0.123"}, {milliseconds(0.02268), "0.0227"}, {milliseconds(1.234), "1.23"}, {milliseconds(12.34), "12.3"}, {milliseconds(345.6), "346"},
 		{short(1234), "1.23 k"}, {short(2.5e9), "2.5 G"}, {short(999.9e3), "1 M"}, {short(12), "12"},
-		{size(999), "999 B"}, {size(48123), "48.1 kB"}, {size(2_500_000), "2.5 MB"}, {letter(0), "A"}, {letter(27), "AB"},
+		{size(999), "999 B"}, {size(48123), "48.1 kB"}, {size(2_500_000), "2.5 MB"}, {runner.Letter(0), "A"}, {runner.Letter(27), "AB"},
 	}
 	for _, tt := range tests {
 		if tt.got != tt.want {

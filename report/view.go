@@ -103,7 +103,7 @@ func newView(m *material) *view {
 
 func letterOf(winners []runner.Card, id string) string {
 	if i := slices.IndexFunc(winners, func(w runner.Card) bool { return w.ID == id }); i >= 0 {
-		return letter(i)
+		return runner.Letter(i)
 	}
 	return ""
 }
@@ -216,16 +216,16 @@ func warnings(m *material) []string {
 	for i, w := range m.winners {
 		l := w.Latency
 		if l.MedianMS > 0 && l.P90MS > noisy*l.MedianMS {
-			unsteady = append(unsteady, fmt.Sprintf("%s (median %s ms, one frame in ten %s ms or more)", letter(i), milliseconds(l.MedianMS), milliseconds(l.P90MS)))
+			unsteady = append(unsteady, fmt.Sprintf("%s (median %s ms, one frame in ten %s ms or more)", runner.Letter(i), milliseconds(l.MedianMS), milliseconds(l.P90MS)))
 		}
 		if l.Stale == "" && l.HighMS > 0 && (l.MedianMS > l.HighMS || l.MedianMS < l.LowMS) {
-			outside = append(outside, fmt.Sprintf("%s (%s ms for %s to %s ms)", letter(i), milliseconds(l.MedianMS), milliseconds(l.LowMS), milliseconds(l.HighMS)))
+			outside = append(outside, fmt.Sprintf("%s (%s ms for %s to %s ms)", runner.Letter(i), milliseconds(l.MedianMS), milliseconds(l.LowMS), milliseconds(l.HighMS)))
 		}
 		if l.MedianMS > 0 && l.QuietShare < quietFrames {
-			busy = append(busy, letter(i))
+			busy = append(busy, runner.Letter(i))
 		}
 		if w.Finetuned.PSNR < w.Bicubic.PSNR {
-			worse = append(worse, letter(i))
+			worse = append(worse, runner.Letter(i))
 		}
 	}
 	if len(unsteady) > 0 {

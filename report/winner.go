@@ -78,7 +78,7 @@ type fileRow struct{ Name, Size, Hash string }
 
 func newWinner(m *material, i int, c runner.Card) winner {
 	w := winner{
-		ID: c.ID, Letter: letter(i), Reason: c.Reason, Genome: c.Genome,
+		ID: c.ID, Letter: runner.Letter(i), Reason: c.Reason, Genome: c.Genome,
 		PSNR: decibel(c.Finetuned.PSNR), Gain: signed(c.Finetuned.PSNR - c.Bicubic.PSNR),
 		Latency: milliseconds(c.Latency.MedianMS), FPS: rate(c.Latency.MedianMS),
 		Params: count(c.Params), MACs: short(float64(c.MACs)), DenseMACs: short(float64(c.DenseMACs)),

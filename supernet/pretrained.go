@@ -19,6 +19,22 @@ var pretrainedFiles embed.FS
 // network.
 const NoteGenome = "genome"
 
+// Model is a network that the binary carries.
+type Model struct {
+	Name        string // every command takes it
+	Scale       int
+	Set5, Set14 float64 // PSNR, dB
+}
+
+// Models lists what the binary carries: the best dense networks of its supernets.
+// Their quality is what `evosr eval NAME --images Set5` and Set14 say.
+func Models() []Model {
+	return []Model{
+		{Name: "pretrained:x2", Scale: 2, Set5: 37.51, Set14: 33.09},
+		{Name: "pretrained:x4", Scale: 4, Set5: 31.50, Set14: 28.14},
+	}
+}
+
 // ErrNotPretrained says that this build has no weights for a scale.
 var ErrNotPretrained = errors.New("supernet: this build has no pretrained weights")
 

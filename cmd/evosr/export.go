@@ -16,14 +16,14 @@ func (a *app) exportCmd() *cobra.Command {
 	var id, format, out, module string
 	var f form
 	c := &cobra.Command{
-		Use:   "export DIR --winner ID --format onnx|program|go -o PATH",
+		Use:   "export DIR --winner WINNER --format onnx|program|go -o PATH",
 		Short: "Hand a winner over",
 		Long: "Hands a winner of a run directory over, its checksum verified: as an ONNX file, as\n" +
 			"a program for evosr's runtime, or as a Go package in a new folder. evosr status\n" +
 			"DIR lists the winners.",
-		Example: "  evosr export runs/quickstart --winner 2059e5 --format program -o net.evosr\n" +
+		Example: "  evosr export runs/quickstart --winner knee --format program -o net.evosr\n" +
 			"  evosr export runs/quickstart --winner 2059e5 --color rgb --weights f16 -o net.onnx\n" +
-			"  evosr export runs/quickstart --winner 2059e5 --format go -o ./enlarge",
+			"  evosr export runs/quickstart --winner under:8ms --format go -o ./enlarge",
 		Args: arguments("DIR"),
 		RunE: func(c *cobra.Command, args []string) error {
 			file, ok := map[string]string{"onnx": "model.onnx", "program": "model.evosr", "go": "model.evosr"}[format]
@@ -68,7 +68,7 @@ func (a *app) exportCmd() *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().StringVar(&id, "winner", "", "the winner, or the first digits of its name")
+	c.Flags().StringVar(&id, "winner", "", "the winner: its name or the first digits, its letter in the report, knee, best, fastest, or under:8ms")
 	c.Flags().StringVar(&format, "format", "onnx", "onnx, program for evosr's runtime, or go for a package")
 	c.Flags().StringVarP(&out, "output", "o", "", "file to write, a folder for go")
 	c.Flags().StringVar(&module, "module", "../evosr", "where a Go package finds evosr's source")

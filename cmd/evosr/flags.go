@@ -112,6 +112,9 @@ func arguments(names ...string) cobra.PositionalArgs {
 		if len(args) >= least && len(args) <= len(names) {
 			return nil
 		}
+		if len(names) == 0 {
+			return fmt.Errorf("%s, want none", plural(len(args), "argument"))
+		}
 		return fmt.Errorf("%s, want %s", plural(len(args), "argument"), strings.Join(names, " "))
 	}
 }

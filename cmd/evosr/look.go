@@ -115,27 +115,18 @@ func (a *app) reportCmd() *cobra.Command {
 	return a.jsonFlag(c)
 }
 
-// findWinner takes a winner's ID, or a beginning that only one has.
-func findWinner(d *runner.Dir, id string) (*runner.Card, error) {
+// findWinner takes a winner's name; see runner.Pick.
+func findWinner(d *runner.Dir, name string) (*runner.Card, error) {
 	cards, err := d.Winners()
 	if err != nil {
 		return nil, err
 	}
-	var ids []string
-	var found []*runner.Card
-	for i := range cards {
-		ids = append(ids, cards[i].ID)
-		if id != "" && strings.HasPrefix(cards[i].ID, id) {
-			found = append(found, &cards[i])
-		}
-	}
-	switch {
-	case len(cards) == 0:
+	if len(cards) == 0 {
 		return nil, usagef("this run has no winner yet: evosr status %s says how far it is", d.Path)
-	case len(found) == 0:
-		return nil, usagef("no winner %q, want one of %s", id, strings.Join(ids, ", "))
-	case len(found) > 1:
-		return nil, usagef("%q is the beginning of more than one winner of %s", id, strings.Join(ids, ", "))
 	}
-	return found[0], nil
+	c, err := runner.Pick(cards, name)
+	if err != nil {
+		return nil, usagef("%s: %w", d.Path, err)
+	}
+	return c, nil
 }

@@ -112,7 +112,8 @@ func (a *app) root() *cobra.Command {
 		Short: "Evolves super-resolution networks that fit your device",
 		Long: "evosr evolves super-resolution networks that fit a device and a time budget,\n" +
 			"and runs them.\n\n" +
-			"MODEL is an ONNX file, a program file (.evosr), pretrained:x2, pretrained:x4 or bicubic.\n\n" +
+			"MODEL is an ONNX file, a program file (.evosr), a winner of a run as DIR@WINNER, a name of\n" +
+			"evosr models, or bicubic.\n\n" +
 			"Exit codes: 0 done, 2 usage or config, 3 infeasible, 4 data, 5 interrupted and\n" +
 			"resumable, 6 integrity, 70 a bug of ours.",
 		Version:       runner.Version,
@@ -122,7 +123,7 @@ func (a *app) root() *cobra.Command {
 	root.SetVersionTemplate("evosr {{.Version}}\n")
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveDefault)
 	root.AddCommand(a.initCmd(), a.doctorCmd(), a.dataCmd(), a.profileCmd(), a.planCmd(), a.trainCmd(), a.runCmd(), a.statusCmd(), a.compareCmd(),
-		a.reportCmd(), a.exportCmd(), a.upscaleCmd(), a.benchCmd(), a.evalCmd(), a.pruneCmd(), a.convertCmd(), a.verifyCmd(), a.childCmd(), a.supernetCmd())
+		a.reportCmd(), a.exportCmd(), a.upscaleCmd(), a.benchCmd(), a.evalCmd(), a.pruneCmd(), a.convertCmd(), a.verifyCmd(), a.childCmd(), a.supernetCmd(), a.modelsCmd(), a.versionCmd())
 	a.mark(root)
 	return root
 }

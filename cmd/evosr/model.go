@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -72,7 +74,7 @@ func openProgram(path string, o modelOptions) (*sparse.Program, error) {
 	if strings.HasPrefix(path, pretrained) {
 		return pretrainedProgram(path, sparse.Options{Threads: o.threads})
 	}
-	text, err := readModel(path)
+	text, err := readModel(path, fileProgram)
 	if err != nil {
 		return nil, err
 	}
@@ -93,12 +95,62 @@ func openProgram(path string, o modelOptions) (*sparse.Program, error) {
 // isProgram tells a program file by its first bytes.
 func isProgram(text []byte) bool { return bytes.HasPrefix(text, []byte(programMagic)) }
 
-// readModel reads a model's file whole.
-func readModel(path string) ([]byte, error) {
+// Files of a winner.
+const (
+	fileProgram = "model.evosr"
+	fileONNX    = "model.onnx"
+)
+
+// ofRun gives the file of a winner that is named DIR@WINNER, its checksum; path is
+// "" where name is nothing of the kind.
+func ofRun(name, file string) (path, sum string, err error) {
+	at := strings.LastIndexByte(name, '@')
+	if at < 1 {
+		return "", "", nil
+	}
+	if _, err := os.Lstat(name); err == nil {
+		return "", "", nil // a file of this name
+	}
+	if info, err := os.Stat(name[:at]); err != nil || !info.IsDir() {
+		return "", "", nil
+	}
+	d, err := openRun(name[:at])
+	if err != nil {
+		return "", "", err
+	}
+	defer d.Close()
+	card, err := findWinner(d, name[at+1:])
+	if err != nil {
+		return "", "", err
+	}
+	return d.File(card.ID, file), card.Files[file], nil
+}
+
+// readModel reads a model's file whole; of a winner's, DIR@WINNER, the file that is
+// named.
+func readModel(name, file string) ([]byte, error) {
+	path, sum, err := ofRun(name, file)
+	if err != nil {
+		return nil, err
+	}
+	if path == "" {
+		return readFile(name)
+	}
+	text, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if got := fmt.Sprintf("%x", sha256.Sum256(text)); got != sum {
+		return nil, integrityf("%s: SHA-256 %s, its card says %s", path, got, sum)
+	}
+	return text, nil
+}
+
+func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		if errors.Is(err, os.ErrNotExist) {
-			return nil, dataf("model %s: no such file; MODEL is an ONNX file, a program file, pretrained:x2 or bicubic", path)
+			return nil, dataf("model %s: no such file; MODEL is an ONNX file, a program file, DIR@WINNER of a run, pretrained:x2 or bicubic", path)
 		}
 		return nil, dataf("model %s: %w", path, reason(err))
 	}

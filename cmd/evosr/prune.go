@@ -98,7 +98,7 @@ func (a *app) prune(ctx context.Context, path, out string, p network.Prune, ends
 	if ext := filepath.Ext(out); ext != ".onnx" && ext != ".evosr" {
 		return nil, usagef("%s, want a name that ends in .onnx or .evosr", out)
 	}
-	text, err := readModel(path)
+	text, err := readModel(path, fileONNX)
 	if err != nil {
 		return nil, err
 	}

@@ -174,9 +174,9 @@ func (a *app) printRun(dir, page string) error {
 
 func (a *app) printWinners(list []winnerJSON) error {
 	w := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
-	fmt.Fprintf(w, "winner\tPSNR dB\tover bicubic\tms\tpredicted\tparameters\twhy\n")
-	for _, c := range list {
-		fmt.Fprintf(w, "%s\t%.2f\t%+.2f\t%.3g\t%.3g\t%d\t%s\n", c.ID, c.PSNR, c.PSNR-c.Bicubic, c.LatencyMS, c.Predicted, c.Params, c.Reason)
+	fmt.Fprintf(w, "\twinner\tPSNR dB\tover bicubic\tms\tpredicted\tparameters\twhy\n")
+	for i, c := range list {
+		fmt.Fprintf(w, "%s\t%s\t%.2f\t%+.2f\t%.3g\t%.3g\t%d\t%s\n", runner.Letter(i), c.ID, c.PSNR, c.PSNR-c.Bicubic, c.LatencyMS, c.Predicted, c.Params, c.Reason)
 	}
 	return w.Flush()
 }

@@ -94,6 +94,17 @@ func handOver(t *testing.T, dir string, run runOutput) {
 		t.Errorf("unknown winner: exit %d: %s", r.code, r.stderr)
 	}
 	writePNG(t, filepath.Join(dir, "set", "one.png"), testColour(64, 48, false))
+	ok(t, dir, "export", run.Dir, "--winner", "best", "-o", "named.onnx")
+	if got, err := os.ReadFile(filepath.Join(dir, "named.onnx")); err != nil || len(got) == 0 {
+		t.Errorf("the best winner: %v", err)
+	}
+	for _, name := range []string{run.Dir + "@A", run.Dir + "@fastest", run.Dir + "@" + best.ID[:6]} {
+		ok(t, dir, "eval", name, "--images", "set")
+	}
+	ok(t, dir, "prune", run.Dir+"@best", "-o", "pruned.onnx", "--size", "32x24")
+	if r := evosr(t, dir, nil, "eval", run.Dir+"@under:0.0001ms", "--images", "set"); r.code != exitUsage || !strings.Contains(r.stderr, "the fastest takes") {
+		t.Errorf("no such winner: exit %d: %s", r.code, r.stderr)
+	}
 	var a, b fitness.SetScore
 	unmarshal(t, ok(t, dir, "eval", "best.onnx", "--images", "set", "--json").stdout, &a)
 	unmarshal(t, ok(t, dir, "eval", "best.evosr", "--images", "set", "--json").stdout, &b)

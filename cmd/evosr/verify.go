@@ -124,7 +124,7 @@ type verification struct {
 
 func newVerification(name string, frame size, o modelOptions) (*verification, error) {
 	v := &verification{frame: frame, white: float32(o.white)}
-	if text, err := readModel(name); err == nil && !isProgram(text) {
+	if text, err := readModel(name, fileProgram); err == nil && !isProgram(text) {
 		n, err := importONNX(name, text, o)
 		if err != nil {
 			return nil, err

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestModels: what is listed can be used by its name and is what the list says.
+func TestModels(t *testing.T) {
+	dir := t.TempDir()
+	var list []modelJSON
+	unmarshal(t, ok(t, dir, "models", "--json").stdout, &list)
+	if len(list) < 2 {
+		t.Fatalf("%d models", len(list))
+	}
+	for _, m := range list {
+		u, err := openModel(m.Model, modelOptions{threads: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		macs, _ := u.program.MACs()
+		if u.scale != m.Scale || u.program.Params() != m.Params || macs != m.MACs || m.Format != "float32" || m.Set5 < 28.5 || m.Set14 < 26.1 {
+			t.Errorf("%+v is x%d with %d parameters and %d multiplications", m, u.scale, u.program.Params(), macs)
+		}
+		u.close()
+	}
+	if text := ok(t, dir, "models").stdout; !strings.Contains(text, list[0].Model) {
+		t.Errorf("the table is %q", text)
+	}
+	if text := ok(t, dir, "version").stdout; text != ok(t, dir, "--version").stdout {
+		t.Errorf("version says %q", text)
+	}
+	if r := evosr(t, dir, nil, "version", "x"); r.code != exitUsage || !strings.Contains(r.stderr, "want none") {
+		t.Errorf("exit %d: %s", r.code, r.stderr)
+	}
+}
