@@ -73,6 +73,10 @@ func decode(dec *yaml.Decoder, n *yaml.Node) (err error) {
 var yamlLine = regexp.MustCompile(`(?s)^yaml: (?:line (\d+): )?(.*)$`)
 
 func syntaxFault(c *collector, err error) {
+	if line, col, what := layout(c.lines); line > 0 {
+		c.add(line, col, "%s", what)
+		return
+	}
 	m := yamlLine.FindStringSubmatch(err.Error())
 	if m == nil {
 		c.add(1, 1, "not YAML: %s", err)

@@ -31,7 +31,8 @@ func Parse(name string, text []byte) (*Config, error) {
 	if len(c.list) > 0 {
 		return nil, c.err()
 	}
-	w := &walker{collector: c, folder: folder, keys: keys(), at: map[string]*yaml.Node{}, bad: map[string]bool{}}
+	w := walkerOf(c)
+	w.folder = folder
 	w.file(d, root)
 	d.settle()
 	for _, p := range d.problems() {
@@ -86,6 +87,10 @@ type walker struct {
 	keys   []key
 	at     map[string]*yaml.Node // values by path
 	bad    map[string]bool       // paths with a fault
+}
+
+func walkerOf(c *collector) *walker {
+	return &walker{collector: c, keys: keys(), at: map[string]*yaml.Node{}, bad: map[string]bool{}}
 }
 
 // node is where the first of the paths stands in the file, or its section, or
@@ -182,7 +187,7 @@ func (w *walker) hint(section, name string, known []string) string {
 	if len(w.list) >= maxFaults {
 		return "" // not shown
 	}
-	if near := nearest(name, known); near != "" {
+	if near := likely(name, known); near != "" {
 		return fmt.Sprintf(": did you mean %s?", near)
 	}
 	for _, k := range w.keys {
@@ -288,7 +293,11 @@ func keep[T any](old T) func(T, error) (T, error) {
 // listOf reads every entry of a list, with a fault of its own for each bad one.
 func listOf[T comparable](w *walker, path string, n *yaml.Node, dst *[]T, read func(*yaml.Node) (T, error)) {
 	if n.Kind != yaml.SequenceNode {
-		w.fault(path, n, "%s, want a list such as [a, b]", kindOf(n))
+		hint := ""
+		if n.Kind == yaml.ScalarNode && n.Value != "" && n.ShortTag() != "!!null" {
+			hint = fmt.Sprintf(": write [%s]", short40(n.Value))
+		}
+		w.fault(path, n, "%s, want a list such as [a, b]%s", kindOf(n), hint)
 		return
 	}
 	if len(n.Content) > maxList {

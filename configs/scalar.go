@@ -52,13 +52,65 @@ func number(n *yaml.Node, lo, hi float64, whole bool) (float64, error) {
 				return 0, fmt.Errorf("%s, want %s: write %s", kindOf(n), want, strconv.FormatFloat(f, 'f', 0, 64))
 			}
 		}
-		return 0, fmt.Errorf("%s, want %s", kindOf(n), want)
+		hint := ""
+		if w := meant(n, lo, hi, whole); w != "" {
+			hint = ": write " + w
+		}
+		return 0, fmt.Errorf("%s, want %s%s", kindOf(n), want, hint)
 	}
 	f, err := strconv.ParseFloat(n.Value, 64)
 	if err != nil || !(f >= lo && f <= hi) {
 		return 0, fmt.Errorf("%s, want %s", quoteNumber(n.Value), want)
 	}
 	return f, nil
+}
+
+// united is a number as people write it: with a unit, signs, or separators.
+var united = regexp.MustCompile(`^([-+]?[0-9][0-9_,']*(?:\.[0-9]*)?|[-+]?\.[0-9]+)(?:[eE]([+-]?[0-9]+))?\s*(%|ms|s|sec|seconds|min|minutes|h|hours|px|pixels|dB|db|MB|GB|MP|M|k|K|x)?$`)
+
+// meant guesses the number that somebody meant by what stands at a node, "" where it
+// cannot be told or is out of range.
+func meant(n *yaml.Node, lo, hi float64, whole bool) string {
+	if n.Kind == yaml.SequenceNode && len(n.Content) == 1 {
+		n = n.Content[0]
+	}
+	if n.Kind != yaml.ScalarNode {
+		return ""
+	}
+	m := united.FindStringSubmatch(strings.TrimSpace(n.Value))
+	if m == nil {
+		return ""
+	}
+	digits := strings.NewReplacer("_", "", "'", "").Replace(m[1])
+	switch whole3 := regexp.MustCompile(`,[0-9]{3}(,|$|\.)`); {
+	case whole3.MatchString(digits):
+		digits = strings.ReplaceAll(digits, ",", "") // 10,000
+	case strings.Count(digits, ",") == 1 && !strings.Contains(digits, "."):
+		digits = strings.Replace(digits, ",", ".", 1) // 0,5
+	}
+	if m[2] != "" {
+		digits += "e" + m[2]
+	}
+	f, err := strconv.ParseFloat(digits, 64)
+	if err != nil {
+		return ""
+	}
+	switch m[3] {
+	case "%":
+		if hi <= 1 {
+			f /= 100
+		}
+	case "k", "K":
+		f *= 1000
+	case "M":
+		if hi > 1e6 {
+			f *= 1e6
+		}
+	}
+	if lo < hi && !(f >= lo && f <= hi) || whole && f != math.Trunc(f) {
+		return ""
+	}
+	return strconv.FormatFloat(f, 'f', -1, 64)
 }
 
 func quoteNumber(s string) string {
@@ -87,11 +139,17 @@ func boolean(n *yaml.Node) (bool, error) {
 		case "false":
 			return false, nil
 		}
+	}
+	if n.Kind == yaml.ScalarNode {
+		quotes := ""
+		if !bare(n) {
+			quotes = ", without quotes"
+		}
 		switch strings.ToLower(n.Value) {
-		case "true", "yes", "on", "y":
-			return false, fmt.Errorf("%s, want true or false: write true", kindOf(n))
-		case "false", "no", "off", "n":
-			return false, fmt.Errorf("%s, want true or false: write false", kindOf(n))
+		case "true", "yes", "on", "y", "1":
+			return false, fmt.Errorf("%s, want true or false: write true%s", kindOf(n), quotes)
+		case "false", "no", "off", "n", "0":
+			return false, fmt.Errorf("%s, want true or false: write false%s", kindOf(n), quotes)
 		}
 	}
 	return false, fmt.Errorf("%s, want true or false", kindOf(n))
@@ -118,10 +176,32 @@ func text(n *yaml.Node, words []string) (string, error) {
 		}
 	}
 	hint := ""
-	if w := nearest(n.Value, words); w != "" {
+	if w := likely(n.Value, words); w != "" {
 		hint = fmt.Sprintf(": did you mean %s?", w)
 	}
 	return "", fmt.Errorf("%s, want %s%s", quote(n.Value), oneOf(words), hint)
+}
+
+// likely is the word that somebody meant: but for case and dashes the same, the only
+// one that begins like it or that it begins with, or a typing error or two away.
+func likely(name string, words []string) string {
+	same := func(s string) string {
+		return strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.ToLower(s))
+	}
+	plain := same(name)
+	var near []string
+	for _, w := range words {
+		switch {
+		case same(w) == plain:
+			return w
+		case len(plain) >= 3 && (strings.HasPrefix(same(w), plain) || strings.HasPrefix(plain, same(w))):
+			near = append(near, w)
+		}
+	}
+	if len(near) == 1 {
+		return near[0]
+	}
+	return nearest(name, words)
 }
 
 func oneOf(words []string) string {

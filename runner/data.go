@@ -64,8 +64,8 @@ func (ph *photo) hash() [sha256.Size]byte {
 // photos decodes every picture of a folder, in the order of their names. Any
 // file that cannot be read is an error that names it: a silent gap would make
 // another experiment.
-func photos(ctx context.Context, dir string, limit imaging.Limits, tell func(done, total int)) ([]photo, error) {
-	paths, err := listed(dir)
+func photos(ctx context.Context, key, dir string, limit imaging.Limits, tell func(done, total int)) ([]photo, error) {
+	paths, err := listed(key, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -95,22 +95,27 @@ func photos(ctx context.Context, dir string, limit imaging.Limits, tell func(don
 		bad = append(bad, fmt.Errorf("and %d more files", more))
 	}
 	if len(bad) > 0 {
-		return nil, fmt.Errorf("%w: %w", ErrData, errors.Join(bad...))
+		return nil, inKey(key, errors.Join(bad...))
 	}
 	return list, nil
 }
 
-// listed gives the picture files of a folder, at least one.
-func listed(dir string) ([]string, error) {
+// inKey is a fault of the folder that a key of the config names.
+func inKey(key string, err error) error {
+	return fmt.Errorf("%w: %w", ErrData, &configs.KeyError{Key: key, Err: err})
+}
+
+// listed gives the picture files of the folder that a key names, at least one.
+func listed(key, dir string) ([]string, error) {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		if err == nil {
 			err = errors.New("not a folder")
 		}
-		return nil, fmt.Errorf("%w: folder %s: %v", ErrData, dir, plainPath(err))
+		return nil, inKey(key, fmt.Errorf("folder %s: %v", dir, plainPath(err)))
 	}
 	paths, err := imaging.List(dir)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrData, err)
+		return nil, inKey(key, err)
 	}
 	return paths, nil
 }
@@ -171,18 +176,18 @@ func loadFolders(ctx context.Context, cfg *configs.Config, tell func(what string
 	var train, val []photo
 	var err error
 	if dir := cfg.Data.Train; dir != configs.Procedural {
-		if train, err = photos(ctx, dir, limit, func(d, t int) { tell("reading training pictures", d, t) }); err != nil {
+		if train, err = photos(ctx, "data.train", dir, limit, func(d, t int) { tell("reading training pictures", d, t) }); err != nil {
 			return nil, err
 		}
-		if err := large(dir, train, cfg.Train.Patch*cfg.Space.Scale, "a training patch"); err != nil {
+		if err := large("data.train", dir, train, cfg.Train.Patch*cfg.Space.Scale, "a training patch"); err != nil {
 			return nil, err
 		}
 	}
 	if dir := cfg.Data.Validation; dir != configs.Procedural {
-		if val, err = photos(ctx, dir, limit, func(d, t int) { tell("reading validation pictures", d, t) }); err != nil {
+		if val, err = photos(ctx, "data.validation", dir, limit, func(d, t int) { tell("reading validation pictures", d, t) }); err != nil {
 			return nil, err
 		}
-		if err := large(dir, val, cfg.Data.ValidationSize, "a validation crop"); err != nil {
+		if err := large("data.validation", dir, val, cfg.Data.ValidationSize, "a validation crop"); err != nil {
 			return nil, err
 		}
 	}
@@ -201,7 +206,7 @@ func loadFolders(ctx context.Context, cfg *configs.Config, tell func(what string
 }
 
 // large refuses pictures that cannot hold what is cut from them.
-func large(dir string, list []photo, side int, what string) error {
+func large(key, dir string, list []photo, side int, what string) error {
 	var bad []error
 	for _, ph := range list {
 		if (ph.w < side || ph.h < side) && len(bad) < 5 {
@@ -209,7 +214,7 @@ func large(dir string, list []photo, side int, what string) error {
 		}
 	}
 	if len(bad) > 0 {
-		return fmt.Errorf("%w: %w", ErrData, errors.Join(bad...))
+		return inKey(key, errors.Join(bad...))
 	}
 	return nil
 }
@@ -226,7 +231,7 @@ func disjoint(train, val []photo) error {
 	}
 	for _, ph := range val {
 		if same, ok := names[ph.hash()]; ok {
-			return fmt.Errorf("%w: validation picture %s is training picture %s, want pictures that are not trained on", ErrData, ph.name, same)
+			return inKey("data.validation", fmt.Errorf("validation picture %s is training picture %s, want pictures that are not trained on", ph.name, same))
 		}
 	}
 	return nil

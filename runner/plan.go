@@ -70,11 +70,11 @@ func Plan(ctx context.Context, cfg *configs.Config) (*Estimate, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
 	}
-	for _, dir := range []string{cfg.Data.Train, cfg.Data.Validation} {
+	for key, dir := range map[string]string{"data.train": cfg.Data.Train, "data.validation": cfg.Data.Validation} {
 		if dir == configs.Procedural {
 			continue
 		}
-		if _, err := listed(dir); err != nil {
+		if _, err := listed(key, dir); err != nil {
 			return nil, err
 		}
 	}

@@ -135,12 +135,36 @@ func named(cfg *configs.Config) (all, part *supernet.Supernet, notes map[string]
 		part, err = all.Rescale(&cfg.Space, stream(cfg.Seed, "supernet"))
 	}
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("%w: train.from: %s: %w", ErrUsage, cfg.Train.From, err)
+		return nil, nil, nil, fmt.Errorf("%w: %w", ErrUsage, fromFault(cfg.Train.From, err))
 	}
 	if part, err = split(part, cfg); err != nil {
 		return nil, nil, nil, err
 	}
 	return all, part, notes, nil
+}
+
+// fromFault names the keys that do not go together with the weights of train.from.
+func fromFault(from string, err error) error {
+	all := []error{err}
+	if list, ok := err.(interface{ Unwrap() []error }); ok {
+		all = list.Unwrap()
+	}
+	keys := map[string]string{"scale": "scale", "colors": "colors", "width": "space.widths", "scheme": "space.schemes", "ratio": "space.ratios", "slots": "space.slots"}
+	var faults []error
+	for _, err := range all {
+		var missing *supernet.NotCovered
+		if !errors.As(err, &missing) {
+			faults = append(faults, &configs.KeyError{Key: "train.from", Err: fmt.Errorf("%s: %w", from, err)})
+			continue
+		}
+		key := keys[missing.What]
+		text := missing.Text
+		if key == "" { // "slot 3"
+			key, text = "space.slots", missing.What+": "+text
+		}
+		faults = append(faults, &configs.KeyError{Key: key, Err: fmt.Errorf("%s, as train.from: %s was trained for", text, from)})
+	}
+	return errors.Join(faults...)
 }
 
 // sameFrom holds weights of train.from against those that the run was begun with:

@@ -57,11 +57,21 @@ func (s *Supernet) inherit(i int, from *Supernet, part int) {
 	from.bank.tensors[from.index[ref{part, t.name}]].cut(&l, from.bank.data)
 }
 
+// A NotCovered is something that a space offers and the weights were not trained for.
+type NotCovered struct {
+	What string // "width", "slots", "slot 3", "ratio", ...
+	Text string
+}
+
+func (e *NotCovered) Error() string {
+	return "supernet: the space is no part of the one that the weights were trained for: " + e.What + ": " + e.Text
+}
+
 // covers reports what small offers and large does not.
 func covers(large, small *space.Space) error {
 	var errs []error
 	miss := func(what string, got, want any) {
-		errs = append(errs, fmt.Errorf("supernet: the space is no part of the one that the weights were trained for: %s: %v, want %v", what, got, want))
+		errs = append(errs, &NotCovered{what, fmt.Sprintf("%v, want %v", got, want)})
 	}
 	if small.Scale != large.Scale {
 		miss("scale", small.Scale, large.Scale)

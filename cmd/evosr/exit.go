@@ -61,8 +61,32 @@ func codeOf(err error) int {
 	return exitData
 }
 
+// located is an error whose causes stand in a config.
+type located struct {
+	error
+	faults *configs.Faults
+}
+
+func (l *located) Unwrap() error { return l.error }
+
+// locate finds the causes of err in the config that a command was given.
+func locate(config string, err error) error {
+	if faults := configs.Locate(config, err); faults != nil {
+		return &located{err, faults}
+	}
+	return err
+}
+
 // sentence is what a user reads: a config's faults with their lines.
 func sentence(err error) string {
+	var l *located
+	if errors.As(err, &l) {
+		head := runner.ErrUsage
+		if errors.Is(err, runner.ErrData) {
+			head = runner.ErrData
+		}
+		return head.Error() + "\n" + l.faults.Long()
+	}
 	var f *configs.Faults
 	if errors.As(err, &f) {
 		return f.List[0].File + " is not valid\n" + f.Long()

@@ -93,7 +93,7 @@ func (a *app) runCmd() *cobra.Command {
 			err = runner.Run(c.Context(), cfg, f.dir, runner.Options{Workers: workers, Report: func(p runner.Progress) { m.set(beatOf(p)) }, Warn: m.warn})
 			m.close()
 			if err != nil {
-				return err
+				return locate(args[0], err)
 			}
 			page, err := report.Write(f.dir)
 			if err != nil {
@@ -193,7 +193,7 @@ func (a *app) planCmd() *cobra.Command {
 			}
 			e, err := runner.Plan(c.Context(), cfg)
 			if err != nil {
-				return err
+				return locate(args[0], err)
 			}
 			if a.json {
 				err = a.printJSON(e)

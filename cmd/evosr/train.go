@@ -52,7 +52,7 @@ func (a *app) trainCmd() *cobra.Command {
 			err = runner.Train(c.Context(), cfg, f.dir, runner.Options{Report: func(p runner.Progress) { m.set(beatOf(p)) }, Warn: m.warn})
 			m.close()
 			if err != nil {
-				return err
+				return locate(args[0], err)
 			}
 			return a.printTraining(f.dir)
 		},
