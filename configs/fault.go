@@ -98,44 +98,6 @@ func (c *collector) err() error {
 	return &Faults{List: c.list, More: c.more}
 }
 
-// nearest gives the word of the list that is a typing error or two away from
-// name, or "".
-func nearest(name string, list []string) string {
-	if len(name) > 40 {
-		return ""
-	}
-	best, found := 1+max(1, (len(name)+2)/3), "" // two swapped letters are two errors
-	for _, w := range list {
-		if d := distance(name, w); d < best {
-			best, found = d, w
-		}
-	}
-	return found
-}
-
-// distance is Levenshtein's: the least number of inserted, deleted and replaced
-// bytes that turn a into b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			was := row[j+1]
-			replace := diagonal
-			if a[i] != b[j] {
-				replace++
-			}
-			row[j+1] = min(replace, was+1, row[j]+1)
-			diagonal = was
-		}
-	}
-	return row[len(b)]
-}
-
 // quote shows a value that a user wrote, shortened.
 func quote(s string) string {
 	if r := []rune(s); len(r) > 40 {

@@ -10,6 +10,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"evosr/internal/spell"
 	"evosr/network"
 	"evosr/space"
 )
@@ -187,7 +188,7 @@ func (w *walker) hint(section, name string, known []string) string {
 	if len(w.list) >= maxFaults {
 		return "" // not shown
 	}
-	if near := likely(name, known); near != "" {
+	if near := spell.Likely(name, known); near != "" {
 		return fmt.Sprintf(": did you mean %s?", near)
 	}
 	for _, k := range w.keys {

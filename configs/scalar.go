@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"evosr/internal/spell"
 )
 
 var (
@@ -176,32 +178,10 @@ func text(n *yaml.Node, words []string) (string, error) {
 		}
 	}
 	hint := ""
-	if w := likely(n.Value, words); w != "" {
+	if w := spell.Likely(n.Value, words); w != "" {
 		hint = fmt.Sprintf(": did you mean %s?", w)
 	}
 	return "", fmt.Errorf("%s, want %s%s", quote(n.Value), oneOf(words), hint)
-}
-
-// likely is the word that somebody meant: but for case and dashes the same, the only
-// one that begins like it or that it begins with, or a typing error or two away.
-func likely(name string, words []string) string {
-	same := func(s string) string {
-		return strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.ToLower(s))
-	}
-	plain := same(name)
-	var near []string
-	for _, w := range words {
-		switch {
-		case same(w) == plain:
-			return w
-		case len(plain) >= 3 && (strings.HasPrefix(same(w), plain) || strings.HasPrefix(plain, same(w))):
-			near = append(near, w)
-		}
-	}
-	if len(near) == 1 {
-		return near[0]
-	}
-	return nearest(name, words)
 }
 
 func oneOf(words []string) string {

@@ -64,7 +64,7 @@ func (a *app) execute(ctx context.Context, args []string) (code int) {
 	}
 	code = codeOf(err)
 	if !a.started {
-		code = exitUsage
+		code, err = exitUsage, suggested(cmd, err)
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		code = exitInterrupted
@@ -116,9 +116,10 @@ func (a *app) root() *cobra.Command {
 			"evosr models, or bicubic.\n\n" +
 			"Exit codes: 0 done, 2 usage or config, 3 infeasible, 4 data, 5 interrupted and\n" +
 			"resumable, 6 integrity, 70 a bug of ours.",
-		Version:       runner.Version,
-		SilenceErrors: true,
-		SilenceUsage:  true,
+		Version:            runner.Version,
+		SilenceErrors:      true,
+		DisableSuggestions: true, // ours are in one line
+		SilenceUsage:       true,
 	}
 	root.SetVersionTemplate("evosr {{.Version}}\n")
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveDefault)

@@ -150,7 +150,7 @@ func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		if errors.Is(err, os.ErrNotExist) {
-			return nil, dataf("model %s: no such file; MODEL is an ONNX file, a program file, DIR@WINNER of a run, pretrained:x2 or bicubic", path)
+			return nil, dataf("model %s: no such file; MODEL is an ONNX file, a program file, DIR@WINNER of a run, %s or bicubic%s", path, strings.Join(carried(), ", "), among(path, append(carried(), bicubic)))
 		}
 		return nil, dataf("model %s: %w", path, reason(err))
 	}

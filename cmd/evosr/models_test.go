@@ -34,3 +34,21 @@ func TestModels(t *testing.T) {
 		t.Errorf("exit %d: %s", r.code, r.stderr)
 	}
 }
+
+// TestSuggestions: what was probably meant is told.
+func TestSuggestions(t *testing.T) {
+	for line, want := range map[string]string{
+		"evalu x":                               "did you mean eval?",
+		"data chek":                             "did you mean check?",
+		"eval --imgaes d x":                     "did you mean --images?",
+		"run quikstart":                         "did you mean quickstart?",
+		"prune x.onnx --scheme blok4 -o y.onnx": "did you mean block4?",
+		"bench pretrainedx2":                    "did you mean pretrained:x2?",
+		"frobnicate":                            `unknown command "frobnicate"; see`,
+	} {
+		r := evosr(t, t.TempDir(), nil, strings.Fields(line)...)
+		if (r.code != exitUsage && r.code != exitData) || !strings.Contains(r.stderr, want) || strings.Count(r.stderr, "\n") != 1 {
+			t.Errorf("%s: exit %d: %s", line, r.code, r.stderr)
+		}
+	}
+}

@@ -61,7 +61,8 @@ func (a *app) pruneCmd() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			s, err := network.ParseScheme(scheme)
 			if err != nil || s == network.Dense {
-				return usagef("--scheme %q, want filter, block2, block4, block8, pattern or unstructured", scheme)
+				names := schemeNames()
+				return usagef("--scheme %q, want %s%s", scheme, strings.Join(names, ", "), among(scheme, names))
 			}
 			if strings.HasPrefix(args[0], pretrained) || args[0] == bicubic {
 				return usagef("%s: prune takes an ONNX file; a search prunes pretrained networks better", args[0])
@@ -225,4 +226,15 @@ func deref(p *float64) float64 {
 		return 0
 	}
 	return *p
+}
+
+// schemeNames are the schemes that prune.
+func schemeNames() []string {
+	var names []string
+	for _, s := range network.Schemes() {
+		if s != network.Dense {
+			names = append(names, s.String())
+		}
+	}
+	return names
 }

@@ -28,7 +28,7 @@ func loadConfig(name string) (*configs.Config, error) {
 		return configs.Parse(name+".yaml", text)
 	}
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, usagef("config %s: no such file, nor a preset (%s)", name, strings.Join(configs.Presets(), ", "))
+		return nil, usagef("config %s: no such file, nor a preset (%s)%s", name, strings.Join(configs.Presets(), ", "), among(name, configs.Presets()))
 	}
 	if err != nil {
 		return nil, &coded{exitUsage, err}

@@ -28,13 +28,22 @@ const pretrained = "pretrained:"
 func pretrainedNet(name string) (*supernet.Supernet, map[string]string, error) {
 	scale := slices.Index([]string{"x2", "x3", "x4"}, strings.TrimPrefix(name, pretrained)) + 2
 	if scale < 2 {
-		return nil, nil, usagef("%s, want %sx2, %sx3 or %sx4", name, pretrained, pretrained, pretrained)
+		return nil, nil, usagef("%s, want %s", name, strings.Join(carried(), " or "))
 	}
 	net, meta, err := supernet.Pretrained(scale)
 	if errors.Is(err, supernet.ErrNotPretrained) {
 		return nil, nil, usagef("%s: this version carries no weights for it; give a file", name)
 	}
 	return net, meta, err
+}
+
+// carried are the names of the networks that the binary carries.
+func carried() []string {
+	var names []string
+	for _, m := range supernet.Models() {
+		names = append(names, m.Name)
+	}
+	return names
 }
 
 // pretrainedProgram compiles the best dense network of an embedded supernet.

@@ -37,6 +37,7 @@ var floors = map[string]int{
 	"internal/kernel": 0,
 	"internal/half":   -1,
 	"internal/relay":  -1,
+	"internal/spell":  -1,
 	"internal/stat":   -1,
 	"internal/whole":  -1,
 }
