@@ -84,7 +84,7 @@ func TestSupernetRefuses(t *testing.T) {
 		{"show none", exitData, "no such file"},
 		{"show bad.evon", exitData, "version"},
 		{"show empty", exitUsage, "no run directory"},
-		{"show pretrained:x5", exitUsage, "want pretrained:x2, pretrained:x3 or pretrained:x4"},
+		{"show pretrained:x5", exitUsage, "want pretrained:x2 or pretrained:x4"},
 		{"export a.safetensors", exitUsage, "-o is missing"},
 		{"extract a.safetensors", exitUsage, "-o is missing"},
 		{"extract a.safetensors -o b --genome w99;head;tail", exitUsage, "--genome"},
