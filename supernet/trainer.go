@@ -248,7 +248,7 @@ type pools struct{ any, pruned []*shape }
 
 // poolOf is what random subnet i of a step comes from. All are of one part of the
 // space, the parts in turn: a part gains more from a step with many patches now
-// and then than from few patches in every step (docs/numbers.md, "Training").
+// and then than from few patches in every step (docs/training.md).
 func (t *Trainer) poolOf(i, step int) []*shape {
 	p := t.turns[step%len(t.turns)]
 	if len(p.any) == 0 || i < t.o.LargestPruned && len(p.pruned) > 0 {

@@ -68,8 +68,7 @@ var doors = map[string]string{
 // sideDoors lead to the same module as one of doors: Gorgonia is the oracle of
 // the gradients, in tests, and the backend of onnx-go.
 var sideDoors = map[string]string{
-	"gorgonia.org/":  "onnx/opinion",
-	"go4.org/unsafe": "onnx/opinion",
+	"gorgonia.org/": "onnx/opinion",
 }
 
 type file struct {
