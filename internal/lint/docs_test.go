@@ -129,3 +129,16 @@ func TestPageLinks(t *testing.T) {
 		}
 	}
 }
+
+// TestRecipes: the files that docs/adding.md names are there.
+func TestRecipes(t *testing.T) {
+	named := regexp.MustCompile("`([a-z_]+/[a-z_/]+\\.[a-z]+)`").FindAllStringSubmatch(pages(t)["docs/adding.md"], -1)
+	if len(named) < 20 {
+		t.Errorf("%d files named, want at least 20", len(named))
+	}
+	for _, m := range named {
+		if _, err := os.Stat(filepath.Join("..", "..", m[1])); err != nil {
+			t.Errorf("docs/adding.md names %s, which is not there", m[1])
+		}
+	}
+}
