@@ -79,7 +79,7 @@ func (d *Dataset) Fits(size int) error {
 
 // patchPlaces is how many random places a patch is chosen from, by detail: empty
 // sky teaches little. With two, networks are 0.02 dB better after as many steps,
-// with three no more (docs/numbers.md).
+// with three no more (docs/history.md).
 const patchPlaces = 2
 
 // Patch writes a random patch: of two random places in random pictures the one

@@ -12,7 +12,7 @@ import (
 // so that directions of small gradients are learnt as fast as those of large
 // ones. From untrained weights a network of 4 plain blocks of 16 channels has
 // 29.66 dB after 2,000 steps where Adam, at its best rate, has 29.54, and 29.79
-// against 29.71 after 6,000 (docs/numbers.md). What writes into the picture
+// against 29.71 after 6,000 (docs/history.md). What writes into the picture
 // (skip, tail), the head and biases stay with Adam.
 const (
 	momentum    = 0.95
