@@ -2,17 +2,12 @@
 
 package kernel
 
-import "golang.org/x/sys/cpu"
-
 const (
 	needsAVX512 = "AVX-512 F, DQ, BW and VL"
 	needsAVX2   = "AVX2 and FMA"
 )
 
-var (
-	hasAVX512 = cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL
-	hasAVX2   = cpu.X86.HasAVX2 && cpu.X86.HasFMA
-)
+var hasAVX512, hasAVX2 = CPU().AVX512, CPU().AVX2
 
 // sets are the Sets of this processor, the fastest first.
 var sets = func() (all []*Set) {

@@ -10,9 +10,9 @@ const (
 	minTries = 10
 )
 
-// fastest is the highest rate of work, in units of 1e9 a second, over tries
+// Fastest is the highest rate of work, in units of 1e9 a second, over tries
 // that take about d together; work(n) does n rounds and says what that was.
-func fastest(d time.Duration, work func(rounds int) float64) (best float64) {
+func Fastest(d time.Duration, work func(rounds int) float64) (best float64) {
 	rounds, tries := 1, 0
 	for begin := time.Now(); tries < minTries || time.Since(begin) < d; {
 		start := time.Now()
@@ -30,7 +30,7 @@ func fastest(d time.Duration, work func(rounds int) float64) (best float64) {
 
 // PeakGFLOPS is what one core reaches, at this moment, with the Set's
 // multiply-adds (two operations each) on registers alone. It takes about d.
-func (s *Set) PeakGFLOPS(d time.Duration) float64 { return fastest(d, s.peak) }
+func (s *Set) PeakGFLOPS(d time.Duration) float64 { return Fastest(d, s.peak) }
 
 // MemoryGBs is the bandwidth of one core in 10^9 bytes a second, each byte of
 // the given working set read or written once: half of it is copied onto the
@@ -41,7 +41,7 @@ func MemoryGBs(bytes int, d time.Duration) float64 {
 		from[i] = byte(i)
 	}
 	copy(to, from) // touches every page
-	return fastest(d, func(rounds int) float64 {
+	return Fastest(d, func(rounds int) float64 {
 		for range rounds {
 			copy(to, from)
 		}

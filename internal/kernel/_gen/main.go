@@ -1,4 +1,4 @@
-// Command _gen writes the assembly of package kernel for amd64 (by avo) and for
+// Command _gen writes the assembly of package kernel and of its q8 for amd64 (by avo) and for
 // arm64 (by the few lines of neon.go), and the Go files that declare it, one
 // pair for each group of operations. Run it by `make generate`, or here by `go
 // run .`; equal sources give equal bytes.
@@ -17,7 +17,7 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	for _, f := range []*file{convFile(), gradFile(), elementFile(), probeFile(), winogradFile()} {
+	for _, f := range []*file{convFile(), gradFile(), elementFile(), probeFile(), winogradFile(), q8ConvFile(), q8PackFile(), q8ProbeFile()} {
 		asm, err := f.assembly()
 		if err != nil {
 			log.Fatalf("_gen: %s: %v", f.name, err)
@@ -35,12 +35,17 @@ func (f *stub) write(asm []byte) {
 	if err != nil {
 		log.Fatalf("_gen: %s: %v", f.name, err)
 	}
-	write(f.name+"_"+f.arch+".s", asm)
-	write(f.name+"_"+f.arch+".go", text)
+	f.save(".s", asm)
+	f.save(".go", text)
 }
 
-func write(name string, text []byte) {
-	if err := os.WriteFile(filepath.Join("..", name), text, 0o644); err != nil {
+// save writes one of the two into the room's folder.
+func (f *stub) save(ext string, text []byte) {
+	dir := ".."
+	if f.room != "kernel" {
+		dir = filepath.Join(dir, f.room)
+	}
+	if err := os.WriteFile(filepath.Join(dir, f.name+"_"+f.arch+ext), text, 0o644); err != nil {
 		log.Fatal(fmt.Errorf("_gen: %w", err))
 	}
 }

@@ -1,0 +1,81 @@
+package q8
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// run times call and reports the mean rate of the products in the lists, and what
+// share of the core's peak the fastest call reached; the peak is the best of two
+// measures, right before and right after. On a busy machine the share says more
+// than the mean.
+func run(b *testing.B, set *Set, macs float64, call func()) {
+	const probe = 20 * time.Millisecond
+	peak := set.PeakGMACs(probe)
+	b.ReportAllocs()
+	best := time.Duration(math.MaxInt64)
+	for b.Loop() {
+		start := time.Now()
+		call()
+		best = min(best, time.Since(start))
+	}
+	mean := macs * float64(b.N) / b.Elapsed().Seconds() / 1e9
+	peak = max(peak, set.PeakGMACs(probe))
+	b.ReportMetric(mean, "GMAC/s")
+	b.ReportMetric(100*macs/best.Seconds()/1e9/peak, "%peak")
+}
+
+// BenchmarkConv runs one thread over 16 rows, a band, of layers as networks have
+// them, dense and with 4x4 units removed. Rates count what the lists hold.
+func BenchmarkConv(b *testing.B) {
+	const w, h = 320, 16
+	for _, set := range Sets() {
+		for _, kernel := range []int{3, 1} {
+			for _, channels := range []int{16, 24, 32, 48} {
+				for _, density := range []float64{1, 0.5, 0.25} {
+					for _, kind := range []string{"bytes", "stream"} {
+						b.Run(fmt.Sprintf("%s/%dx%d/%d/kept=%.0f%%/%s", set.Name, kernel, kernel, channels, 100*density, kind), func(b *testing.B) {
+							l := randomLayer(b, rand.New(rand.NewPCG(1, 2)), channels, channels, kernel, h, w, set.MaxWeight, density)
+							l.w.Slope = nil
+							lists := lower(b, &l.w, l.src)
+							o := &Output{Bytes: l.bytes, High: 255}
+							if kind == "stream" {
+								o.Stream, o.Residual, o.Factor = l.stream, l.before, 1000
+							}
+							run(b, set, float64(lists.Units*16*w*h), func() { set.Conv(o, l.src, lists, 0, h) })
+						})
+					}
+				}
+			}
+		}
+	}
+}
+
+// BenchmarkPack runs the ways into and out of the formats; bytes are those read
+// and written.
+func BenchmarkPack(b *testing.B) {
+	const c, w, h = 16, 320, 8
+	for _, set := range Sets() {
+		l := randomLayer(b, rand.New(rand.NewPCG(1, 2)), c, 1, 1, h, w, 64, 1)
+		bytes, both := &Output{Bytes: l.bytes, High: 255}, &Output{Stream: l.stream, Bytes: l.bytes, High: 255, Factor: 1000}
+		for _, way := range []struct {
+			name  string
+			bytes int64
+			call  func()
+		}{
+			{"pack", 5, func() { set.Pack(bytes, l.rows, 100, 0, h) }},
+			{"pack-stream", 7, func() { set.Pack(both, l.rows, 1e4, 0, h) }},
+			{"narrow", 3, func() { set.Narrow(both, 0, h) }},
+		} {
+			b.Run(set.Name+"/"+way.name, func(b *testing.B) {
+				b.SetBytes(way.bytes * c * w * h)
+				for b.Loop() {
+					way.call()
+				}
+			})
+		}
+	}
+}
