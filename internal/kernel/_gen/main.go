@@ -24,7 +24,7 @@ func main() {
 		}
 		f.write(asm)
 	}
-	for _, f := range []*neonFile{neonConvFile(), neonGradFile(), neonElementFile(), neonProbeFile()} {
+	for _, f := range []*neonFile{neonConvFile(), neonGradFile(), neonElementFile(), neonProbeFile(), q8ConvNEON(), q8PackNEON(), q8ProbeNEON()} {
 		f.write(f.assembly())
 	}
 }

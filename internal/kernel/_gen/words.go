@@ -58,6 +58,55 @@ func fmlaLane(rd, rn, rm, lane int) word {
 	}
 }
 
+// formed is an instruction on vectors of any form, with one source or two (rm).
+func formed(name string, bits uint32, form string, rd, rn, rm int) word {
+	if rm < 0 {
+		return word{bits | number5(rn)<<5 | number5(rd), fmt.Sprintf("%s v%d.%s, v%d.%s", name, rd, form, rn, form)}
+	}
+	return word{bits | number5(rm)<<16 | number5(rn)<<5 | number5(rd), fmt.Sprintf("%s v%d.%s, v%d.%s, v%d.%s", name, rd, form, rn, form, rm, form)}
+}
+
+func sqadd(rd, rn, rm int) word    { return formed("sqadd", 0x4e600c00, "8h", rd, rn, rm) }
+func sqrdmulh(rd, rn, rm int) word { return formed("sqrdmulh", 0x6e60b400, "8h", rd, rn, rm) }
+func umax(rd, rn, rm int) word     { return formed("umax", 0x6e206400, "16b", rd, rn, rm) }
+func umin(rd, rn, rm int) word     { return formed("umin", 0x6e206c00, "16b", rd, rn, rm) }
+func fmaxnm(rd, rn, rm int) word   { return vecs("fmaxnm", 0x4e20c400, rd, rn, rm) } // the number if one is none
+func fminnm(rd, rn, rm int) word   { return vecs("fminnm", 0x4ea0c400, rd, rn, rm) }
+func scvtf(rd, rn int) word        { return vecs("scvtf", 0x4e21d800, rd, rn, -1) }
+func fcvtns(rd, rn int) word       { return vecs("fcvtns", 0x4e21a800, rd, rn, -1) } // halves to even
+
+// narrowed is an instruction that writes lanes of half the size to the lower half
+// of rd, or to the upper one.
+func narrowed(name string, bits uint32, low, high, from string, rd, rn int, upper bool) word {
+	form := low
+	if upper {
+		name, bits, form = name+"2", bits|1<<30, high
+	}
+	return word{bits | number5(rn)<<5 | number5(rd), fmt.Sprintf("%s v%d.%s, v%d.%s", name, rd, form, rn, from)}
+}
+
+// sqxtn narrows 32 bits to 16, sqxtun signed 16 to unsigned 8, both saturated.
+func sqxtn(rd, rn int, upper bool) word {
+	return narrowed("sqxtn", 0x0e614800, "4h", "8h", "4s", rd, rn, upper)
+}
+
+func sqxtun(rd, rn int, upper bool) word {
+	return narrowed("sqxtun", 0x2e212800, "8b", "16b", "8h", rd, rn, upper)
+}
+
+// sdotLane adds to each lane of rd the products of rn's four bytes there and those
+// of one lane of rm, all signed (FEAT_DotProd).
+func sdotLane(rd, rn, rm, lane int) word {
+	if lane < 0 || lane > 3 {
+		panic(fmt.Sprintf("no lane %d", lane))
+	}
+	l := uint32(lane)
+	return word{
+		0x4f80e000 | l&1<<21 | number5(rm)<<16 | l>>1<<11 | number5(rn)<<5 | number5(rd),
+		fmt.Sprintf("sdot v%d.4s, v%d.16b, v%d.4b[%d]", rd, rn, rm, lane),
+	}
+}
+
 // loadAt loads the vector at base plus index, both general registers.
 func loadAt(rt, base, index int) word {
 	return word{

@@ -11,5 +11,3 @@ const (
 )
 
 var hasAVX512VNNI, hasAVXVNNI, hasAVX2 = kernel.CPU().AVX512VNNI, kernel.CPU().AVXVNNI, kernel.CPU().AVX2
-
-const signed = false // products take bytes as they are
