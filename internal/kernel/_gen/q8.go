@@ -78,12 +78,13 @@ func dotPairs(f *file, s q8ISA, w, src, acc int) {
 // Where q8's tables have what permutations and masks take; tiles.go holds the
 // struct to them.
 const (
-	tableQuad   = 0   // 16 bytes: four vectors of a channel's bytes to quads
-	tableWeave  = 16  // 2 x 8 int64: quads of two vectors to their order
-	tableEven   = 144 // 8 int64: even ones, then odd ones
-	tableLimits = 208 // 2 float32: those of 16 bits
-	tableTail32 = 216 // 16 int32: 8 ones, 8 zeros
-	tableTail64 = 280 // 16 int64: likewise
+	tableQuad   = 0   // 16 bytes: bytes of four channels to quads
+	tablePair   = 16  // 16 bytes: words of two channels to pairs
+	tableWeave  = 32  // 2 x 16 int32: pairs of two vectors to quads
+	tableEven   = 160 // 8 int64: even ones, then odd ones
+	tableLimits = 224 // 2 float32: those of 16 bits
+	tableTail32 = 232 // 16 int32: 8 ones, 8 zeros
+	tableTail64 = 296 // 16 int64: likewise
 )
 
 // q8Codes is the field of four 16-bit numbers that the last steps take.
@@ -130,6 +131,11 @@ type q8Place struct {
 
 func (t q8Place) acc(j, k int) reg.VecPhysical { return t.s.v(j*t.p + k) }
 func (t q8Place) free(i int) reg.VecPhysical   { return t.s.v(q8Outs*t.p + i) }
+
+// row is a channel's registers.
+func (t q8Place) row(j int) func(k int) reg.VecPhysical {
+	return func(k int) reg.VecPhysical { return t.acc(j, k) }
+}
 
 // each calls for every register of the tile.
 func (t q8Place) each(call func(v reg.VecPhysical)) {
@@ -194,27 +200,31 @@ func (f *file) q8Clip(t q8Place, prefix string) {
 // pixels in acc(2, k), the second in acc(0, k).
 func (f *file) q8Words(t q8Place) {
 	c := f.ctx
-	wide := t.s.bytes == 64
-	if wide {
+	a, b, lo, hi := t.row(0), t.row(1), t.row(2), t.row(3)
+	if t.s.bytes == 64 {
 		f.loadVec(t.s, Mem{Base: t.tables, Disp: tableWeave}, q8Outs*t.p)
 		f.loadVec(t.s, Mem{Base: t.tables, Disp: tableWeave + 64}, q8Outs*t.p+1)
+		c.VBROADCASTI32X4(Mem{Base: t.tables, Disp: tablePair}, t.free(2))
+		for k := range t.p {
+			c.VPACKSSDW(b(k), a(k), a(k))
+			c.VPACKSSDW(hi(k), lo(k), lo(k))
+			c.VPSHUFB(t.free(2), a(k), a(k)) // pairs of channels 0 and 1, by pixels
+			c.VPSHUFB(t.free(2), lo(k), b(k))
+			f.copyVec(t.s, k, 2*t.p+k)
+			c.VPERMT2D(b(k), t.free(0), lo(k))
+			c.VPERMT2D(b(k), t.free(1), a(k))
+		}
+		return
 	}
 	for k := range t.p {
-		a, b, lo, hi := t.acc(0, k), t.acc(1, k), t.acc(2, k), t.acc(3, k)
-		c.VPACKSSDW(lo, a, a)  // channels 0 and 2
-		c.VPACKSSDW(hi, b, b)  // channels 1 and 3
-		c.VPUNPCKLWD(b, a, lo) // channels 0 and 1
-		c.VPUNPCKHWD(b, a, hi)
-		c.VPUNPCKLDQ(hi, lo, a) // quads, the first two of each lane's four
-		c.VPUNPCKHDQ(hi, lo, b)
-		if wide {
-			f.copyVec(t.s, k, 2*t.p+k)
-			c.VPERMT2Q(b, t.free(0), lo)
-			c.VPERMT2Q(b, t.free(1), a)
-		} else {
-			c.VPERM2I128(Imm(0x20), b, a, lo)
-			c.VPERM2I128(Imm(0x31), b, a, a)
-		}
+		c.VPACKSSDW(lo(k), a(k), a(k))   // channels 0 and 2
+		c.VPACKSSDW(hi(k), b(k), b(k))   // channels 1 and 3
+		c.VPUNPCKLWD(b(k), a(k), lo(k))  // channels 0 and 1
+		c.VPUNPCKHWD(b(k), a(k), hi(k))  // channels 2 and 3
+		c.VPUNPCKLDQ(hi(k), lo(k), a(k)) // quads, the first two of each lane's four
+		c.VPUNPCKHDQ(hi(k), lo(k), b(k))
+		c.VPERM2I128(Imm(0x20), b(k), a(k), lo(k))
+		c.VPERM2I128(Imm(0x31), b(k), a(k), a(k))
 	}
 }
 

@@ -12,11 +12,14 @@ type word struct {
 
 // vecs is an instruction on vectors of four floats with up to two sources. rm
 // is no register's number where there is one source only.
-func vecs(name string, bits uint32, rd, rn, rm int) word {
+func vecs(name string, bits uint32, rd, rn, rm int) word { return formed(name, bits, "4s", rd, rn, rm) }
+
+// formed is the same on vectors of any form.
+func formed(name string, bits uint32, form string, rd, rn, rm int) word {
 	if rm < 0 {
-		return word{bits | number5(rn)<<5 | number5(rd), fmt.Sprintf("%s v%d.4s, v%d.4s", name, rd, rn)}
+		return word{bits | number5(rn)<<5 | number5(rd), fmt.Sprintf("%s v%d.%s, v%d.%s", name, rd, form, rn, form)}
 	}
-	return word{bits | number5(rm)<<16 | number5(rn)<<5 | number5(rd), fmt.Sprintf("%s v%d.4s, v%d.4s, v%d.4s", name, rd, rn, rm)}
+	return word{bits | number5(rm)<<16 | number5(rn)<<5 | number5(rd), fmt.Sprintf("%s v%d.%s, v%d.%s, v%d.%s", name, rd, form, rn, form, rm, form)}
 }
 
 // number5 is a register's number.
@@ -56,14 +59,6 @@ func fmlaLane(rd, rn, rm, lane int) word {
 		0x4f801000 | l&1<<21 | number5(rm)<<16 | l>>1<<11 | number5(rn)<<5 | number5(rd),
 		fmt.Sprintf("fmla v%d.4s, v%d.4s, v%d.s[%d]", rd, rn, rm, lane),
 	}
-}
-
-// formed is an instruction on vectors of any form, with one source or two (rm).
-func formed(name string, bits uint32, form string, rd, rn, rm int) word {
-	if rm < 0 {
-		return word{bits | number5(rn)<<5 | number5(rd), fmt.Sprintf("%s v%d.%s, v%d.%s", name, rd, form, rn, form)}
-	}
-	return word{bits | number5(rm)<<16 | number5(rn)<<5 | number5(rd), fmt.Sprintf("%s v%d.%s, v%d.%s, v%d.%s", name, rd, form, rn, form, rm, form)}
 }
 
 func sqadd(rd, rn, rm int) word    { return formed("sqadd", 0x4e600c00, "8h", rd, rn, rm) }

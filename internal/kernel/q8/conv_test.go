@@ -192,7 +192,7 @@ func TestConv(t *testing.T) {
 func TestConvBands(t *testing.T) {
 	for _, set := range Sets() {
 		rng := check.Rand(t)
-		sameConv(t, rng, set.Conv, randomLayer(t, rng, 40, 160, 3, 23, 40, set.MaxWeight, 0.8))
+		sameConv(t, rng, set.Conv, randomLayer(t, rng, 40, 160, 3, 23, 17, set.MaxWeight, 0.8))
 	}
 }
 

@@ -35,7 +35,7 @@ vector:
 
 loaded:
 	MOVD    24(R0), R15
-	ADD     $208, R15, R15
+	ADD     $224, R15, R15
 	VLD1R.P 4(R15), [V4.S4]
 	VLD1R   (R15), [V5.S4]
 	ADD     $80, R0, R15
@@ -118,7 +118,7 @@ vector:
 
 loaded:
 	MOVD    24(R0), R15
-	ADD     $208, R15, R15
+	ADD     $224, R15, R15
 	VLD1R.P 4(R15), [V4.S4]
 	VLD1R   (R15), [V5.S4]
 	ADD     $80, R0, R15

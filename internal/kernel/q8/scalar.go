@@ -23,6 +23,7 @@ func convScalar(o *Output, src *Bytes, l *Layer, y0, y1 int) {
 	}
 	checkConv(o, src, l, y0, y1, 1, anyWeight)
 	var sums [4][strip]int32
+	var values [strip]float32
 	for i := range l.blocks {
 		b := &l.blocks[i]
 		for y := y0; y < y1; y++ {
@@ -31,15 +32,16 @@ func convScalar(o *Output, src *Bytes, l *Layer, y0, y1 int) {
 				b.sum(&sums, src, src.Origin+y*src.Row+x, n)
 				for j := range sums {
 					for k, sum := range sums[j][:n] {
-						o.put(b.quad, j, y, x+k, b.value(j, sum, l.slope))
+						values[k] = b.value(j, sum, l.slope)
 					}
+					o.put(b.quad, j, y, x, values[:n])
 				}
 			}
 		}
 	}
 }
 
-// sum adds the taps up for n pixels from a place on.
+// sum adds the taps up for n pixels from a place on, two channels at a time.
 func (b *block) sum(sums *[4][strip]int32, src *Bytes, place, n int) {
 	for j := range sums {
 		for k := range n {
@@ -48,12 +50,16 @@ func (b *block) sum(sums *[4][strip]int32, src *Bytes, place, n int) {
 	}
 	for t, off := range b.off {
 		in := src.Data[4*(place+int(off)):][:4*n]
-		for j := range sums {
-			w := b.w[16*t+4*j:][:4]
+		for j := 0; j < 4; j += 2 {
+			w := b.w[16*t+4*j:][:8]
 			w0, w1, w2, w3 := int32(w[0]), int32(w[1]), int32(w[2]), int32(w[3])
-			for k := range sums[j][:n] {
+			v0, v1, v2, v3 := int32(w[4]), int32(w[5]), int32(w[6]), int32(w[7])
+			even, odd := sums[j][:n], sums[j+1][:n]
+			for k := range even {
 				q := in[4*k:][:4]
-				sums[j][k] += w0*int32(q[0]) + w1*int32(q[1]) + w2*int32(q[2]) + w3*int32(q[3])
+				a, b, c, d := int32(q[0]), int32(q[1]), int32(q[2]), int32(q[3])
+				even[k] += w0*a + w1*b + w2*c + w3*d
+				odd[k] += v0*a + v1*b + v2*c + v3*d
 			}
 		}
 	}
@@ -69,27 +75,39 @@ func (b *block) value(j int, sum int32, slope bool) float32 {
 	return v
 }
 
-// put stores the value of channel j of quad q.
-func (o *Output) put(q, j, y, x int, v float32) {
+// put stores the values of channel j of quad q from (y, x) on.
+func (o *Output) put(q, j, y, x int, values []float32) {
+	at := func(k int) int { return 4*(x+k) + j }
 	switch {
 	case o.Rows != nil:
-		if c := 4*q + j; c < o.Rows.C {
+		c := 4*q + j
+		if c >= o.Rows.C {
+			return
+		}
+		out := o.Rows.At(c, y)[x:]
+		for k, v := range values {
 			if o.Skip != nil {
-				v += o.Skip.At(c, y)[x]
+				v += o.Skip.At(c, y)[x+k]
 			}
-			o.Rows.At(c, y)[x] = v
+			out[k] = v
 		}
 	case o.Stream != nil:
-		s := saturate(int(math.RoundToEven(float64(v))))
-		if o.Residual != nil {
-			s = saturate(int(s) + int(o.Residual.At(q, y)[4*x+j]))
-		}
-		o.Stream.At(q, y)[4*x+j] = s
-		if o.Bytes != nil {
-			o.Bytes.At(q, y)[4*x+j] = o.narrow(s)
+		out := o.Stream.At(q, y)
+		for k, v := range values {
+			s := saturate(round(v))
+			if o.Residual != nil {
+				s = saturate(int(s) + int(o.Residual.At(q, y)[at(k)]))
+			}
+			out[at(k)] = s
+			if o.Bytes != nil {
+				o.Bytes.At(q, y)[at(k)] = o.narrow(s)
+			}
 		}
 	default:
-		o.Bytes.At(q, y)[4*x+j] = o.byte(int(math.RoundToEven(float64(v))))
+		out := o.Bytes.At(q, y)
+		for k, v := range values {
+			out[at(k)] = o.byte(round(v))
+		}
 	}
 }
 
@@ -103,6 +121,8 @@ func (o *Output) narrow(s int16) uint8 {
 	return o.byte((int(s)*int(o.Factor) + 1<<14) >> 15)
 }
 
+func round(v float32) int { return int(math.RoundToEven(float64(v))) }
+
 func saturate(v int) int16 { return int16(min(max(v, math.MinInt16), math.MaxInt16)) }
 
 func packScalar(o *Output, src *kernel.Tensor, scale float32, y0, y1 int) {
@@ -115,17 +135,22 @@ func packScalar(o *Output, src *kernel.Tensor, scale float32, y0, y1 int) {
 
 // packColumns packs what lies from column x0 on.
 func packColumns(o *Output, src *kernel.Tensor, scale float32, y0, y1, x0 int) {
+	var values [strip]float32
 	for c := range 4 * quads(src.C) {
 		for y := y0; y < y1; y++ {
-			for x := x0; x < src.W; x++ {
-				v := float32(0)
-				if c < src.C {
-					v = src.At(c, y)[x] * scale
+			for x := x0; x < src.W; x += strip {
+				n := min(strip, src.W-x)
+				for k := range n {
+					v := float32(0)
+					if c < src.C {
+						v = src.At(c, y)[x+k] * scale
+					}
+					if !(v > math.MinInt16) {
+						v = math.MinInt16
+					}
+					values[k] = min(v, math.MaxInt16)
 				}
-				if !(v > math.MinInt16) {
-					v = math.MinInt16
-				}
-				o.put(c/4, c%4, y, x, min(v, math.MaxInt16))
+				o.put(c/4, c%4, y, x, values[:n])
 			}
 		}
 	}

@@ -220,7 +220,8 @@ func flag(b bool) int {
 // tables is what permutations and masks take.
 type tables struct {
 	quad   [16]uint8
-	weave  [2][8]int64
+	pair   [16]uint8
+	weave  [2][16]int32
 	even   [8]int64
 	limits [2]float32
 	tail32 [16]int32
@@ -228,8 +229,12 @@ type tables struct {
 }
 
 var lookup = tables{
-	quad:   [16]uint8{0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15},
-	weave:  [2][8]int64{{0, 1, 8, 9, 2, 3, 10, 11}, {4, 5, 12, 13, 6, 7, 14, 15}},
+	quad: [16]uint8{0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15},
+	pair: [16]uint8{0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15},
+	weave: [2][16]int32{
+		{0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23},
+		{8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31},
+	},
 	even:   [8]int64{0, 2, 4, 6, 1, 3, 5, 7},
 	limits: [2]float32{-32768, 32767},
 	tail32: [16]int32{-1, -1, -1, -1, -1, -1, -1, -1},
@@ -249,9 +254,10 @@ var (
 	_ [128]struct{} = [unsafe.Offsetof(block{}.slope)]struct{}{}
 	_ [144]struct{} = [unsafe.Sizeof(block{})]struct{}{}
 
-	_ [16]struct{}  = [unsafe.Offsetof(tables{}.weave)]struct{}{}
-	_ [144]struct{} = [unsafe.Offsetof(tables{}.even)]struct{}{}
-	_ [208]struct{} = [unsafe.Offsetof(tables{}.limits)]struct{}{}
-	_ [216]struct{} = [unsafe.Offsetof(tables{}.tail32)]struct{}{}
-	_ [280]struct{} = [unsafe.Offsetof(tables{}.tail64)]struct{}{}
+	_ [16]struct{}  = [unsafe.Offsetof(tables{}.pair)]struct{}{}
+	_ [32]struct{}  = [unsafe.Offsetof(tables{}.weave)]struct{}{}
+	_ [160]struct{} = [unsafe.Offsetof(tables{}.even)]struct{}{}
+	_ [224]struct{} = [unsafe.Offsetof(tables{}.limits)]struct{}{}
+	_ [232]struct{} = [unsafe.Offsetof(tables{}.tail32)]struct{}{}
+	_ [296]struct{} = [unsafe.Offsetof(tables{}.tail64)]struct{}{}
 )
