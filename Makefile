@@ -38,7 +38,7 @@ lint: ## gofmt, vet, staticcheck, house rules
 
 .PHONY: noasm
 noasm: ## the kernels without assembly, and the build for arm64
-	$(GO) test -tags noasm ./internal/kernel ./sparse ./supernet
+	$(GO) test -tags noasm ./internal/kernel/... ./sparse ./supernet
 	GOARCH=arm64 $(GO) build ./...
 
 # Needs qemu-aarch64 (Debian: qemu-user) unless the machine is an arm64 itself.
@@ -46,9 +46,9 @@ QEMU_ARM64 ?= $(if $(filter arm64,$(shell $(GO) env GOHOSTARCH)),env,qemu-aarch6
 
 .PHONY: arm64
 arm64: ## the NEON kernels and the runtime on them, under qemu-aarch64
-	GOARCH=arm64 $(GO) vet ./internal/kernel
+	GOARCH=arm64 $(GO) vet ./internal/kernel/...
 	@if command -v $(QEMU_ARM64) >/dev/null; then \
-	  set -x; GOARCH=arm64 $(GO) test -short -exec $(QEMU_ARM64) ./internal/kernel ./sparse; \
+	  set -x; GOARCH=arm64 $(GO) test -short -exec $(QEMU_ARM64) ./internal/kernel/... ./sparse; \
 	elif [ -n "$(CI)" ]; then \
 	  echo "arm64: $(QEMU_ARM64) is not installed (Debian: qemu-user)" >&2; exit 1; \
 	else \
@@ -78,7 +78,7 @@ generate-check: generate ## fail when a generated file is not current
 
 .PHONY: bench
 bench: ## benchmarks of the kernels, the runtime and training (docs/numbers.md)
-	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime 1s ./internal/kernel ./sparse ./supernet ./evolve ./imaging ./fitness
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime 1s ./internal/kernel/... ./sparse ./supernet ./evolve ./imaging ./fitness
 
 .PHONY: bench-rivals
 bench-rivals: ## the runtime beside other ones on the same files, with the machine's limits (11 minutes, quiet machine)

@@ -22,6 +22,7 @@ var q8ConvArgs = &args{
 		{"tail", "int", "pixels of each row's last vector that are stored, at least 1"},
 		{"rows", "int", "rows, at least 1"},
 		{"kind", "int", "0: bytes, 1: stream, 2: rows"},
+		{"bias", "int", "not 0: the blocks' biases are added"},
 		{"slope", "int", "not 0: negative values are multiplied by the blocks' slopes"},
 		{"add", "int", "not 0: there is a zero point"},
 		{"clip", "int", "not 0: there is a lowest or a highest byte"},
@@ -113,13 +114,20 @@ func (f *file) q8Conv(s q8ISA, p int) {
 	c.Label("store")
 	for j := range q8Outs {
 		c.VBROADCASTSS(mem(block, q8Scale+4*j), t.free(0))
-		c.VBROADCASTSS(mem(block, q8Bias+4*j), t.free(1))
 		for k := range p {
 			c.VCVTDQ2PS(t.acc(j, k), t.acc(j, k))
 			c.VMULPS(t.free(0), t.acc(j, k), t.acc(j, k))
-			c.VADDPS(t.free(1), t.acc(j, k), t.acc(j, k))
 		}
 	}
+	c.CMPQ(f.args.at(reg.RDI, "bias"), Imm(0))
+	c.JEQ(LabelRef("bend"))
+	for j := range q8Outs {
+		c.VBROADCASTSS(mem(block, q8Bias+4*j), t.free(0))
+		for k := range p {
+			c.VADDPS(t.free(0), t.acc(j, k), t.acc(j, k))
+		}
+	}
+	c.Label("bend")
 	c.CMPQ(f.args.at(reg.RDI, "slope"), Imm(0))
 	c.JEQ(LabelRef("kinds"))
 	f.q8Slope(t, block)

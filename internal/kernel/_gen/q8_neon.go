@@ -2,8 +2,17 @@ package main
 
 import "fmt"
 
-// dotNEON is NEON with products of bytes.
-var dotNEON = isa{"sdot", 16, 32, "Needs: needsDotProd, Runs: hasDotProd, MaxWeight: 128"}
+// q8Dot is NEON with one of its products of bytes.
+type q8Dot struct {
+	isa
+	signed bool // of signed bytes alone
+	dot    func(rd, rn, rm, lane int) word
+}
+
+var q8Dots = []q8Dot{
+	{isa{"usdot", 16, 32, "Needs: needsI8MM, Runs: hasI8MM, MaxWeight: 128"}, false, usdotLane},
+	{isa{"sdot", 16, 32, "Needs: needsDotProd, Runs: hasDotProd, MaxWeight: 128"}, true, sdotLane},
+}
 
 // dotTile is vectors of pixels of the widest tile: a tap's weights are one register
 // then, its sources the others but that of the signs.
@@ -22,6 +31,7 @@ const q8Signs = 31
 // q8NEON is a tile of four channels x p vectors in registers 0 to 4*p-1.
 type q8NEON struct {
 	*neonFile
+	s q8Dot
 	p int
 }
 
@@ -31,8 +41,10 @@ func (t q8NEON) free(i int) int   { return q8Outs*t.p + i }
 func q8ConvNEON() *neonFile {
 	f := newNEONFileOf("q8", "conv", q8ConvArgs)
 	f.caller, f.table = "runConv", "convVariants"
-	for p := 1; p <= dotTile; p++ {
-		q8NEON{f, p}.conv()
+	for _, s := range q8Dots {
+		for p := 1; p <= dotTile; p++ {
+			q8NEON{f, s, p}.conv()
+		}
 	}
 	return f
 }
@@ -40,7 +52,7 @@ func q8ConvNEON() *neonFile {
 // conv writes the micro-kernel of a quad of channels x p vectors.
 func (t q8NEON) conv() {
 	f := t.neonFile
-	f.begin(fmt.Sprintf("conv_u8s8_%dx%d_%s", q8Outs, t.p, dotNEON.name), dotNEON.row8("OpConv", t.p))
+	f.begin(fmt.Sprintf("conv_u8s8_%dx%d_%s", q8Outs, t.p, t.s.name), t.s.row8("OpConv", t.p))
 	for _, a := range []struct {
 		name string
 		r    int
@@ -49,19 +61,23 @@ func (t q8NEON) conv() {
 	}
 	f.op("SUB", "$1, R%d, R%d", q8Tail, q8Second)
 	f.op("LSR", "$1, R%d, R%d", q8Second, q8Third)
-	f.op("SUB", "$%d, R%d, R%d", dotNEON.bytes/4, q8Tail, q8Tail) // 0: whole vectors
+	f.op("SUB", "$%d, R%d, R%d", neon.bytes/4, q8Tail, q8Tail) // 0: whole vectors
 
 	f.label("row")
 	f.arg("blocks", q8Block)
 	f.label("block")
-	f.op("ADD", "$%d, R%d, R%d", q8Signed, q8Block, q8At)
+	start := q8Start
+	if t.s.signed {
+		start = q8Signed
+		f.op("VMOVI", "$128, V%d.B16", q8Signs)
+	}
+	f.op("ADD", "$%d, R%d, R%d", start, q8Block, q8At)
 	for j := range q8Outs {
 		f.op("VLD1R.P", "4(R%d), [V%d.S4]", q8At, t.acc(j, 0))
 		for k := 1; k < t.p; k++ {
 			f.op("VMOV", "V%d.B16, V%d.B16", t.acc(j, 0), t.acc(j, k))
 		}
 	}
-	f.op("VMOVI", "$128, V%d.B16", q8Signs)
 	f.op("MOVD", "%d(R%d), R%d", q8Off, q8Block, q8OffNow)
 	f.op("MOVD", "%d(R%d), R%d", q8Taps, q8Block, q8I)
 	f.op("MOVD", "%d(R%d), R%d", q8W, q8Block, q8Weights)
@@ -75,40 +91,34 @@ func (t q8NEON) conv() {
 		sources = append(sources, t.free(1+k))
 	}
 	f.loads(q8At, 0, sources...)
-	for _, v := range sources {
-		f.op("VEOR", "V%d.B16, V%d.B16, V%d.B16", q8Signs, v, v)
+	if t.s.signed {
+		for _, v := range sources {
+			f.op("VEOR", "V%d.B16, V%d.B16, V%d.B16", q8Signs, v, v)
+		}
 	}
 	for j := range q8Outs {
 		for k, v := range sources {
-			f.word(sdotLane(t.acc(j, k), v, t.free(0), j))
+			f.word(t.s.dot(t.acc(j, k), v, t.free(0), j))
 		}
 	}
 	f.countDown(q8I, "tap")
 
 	f.label("store")
-	f.op("ADD", "$%d, R%d, R%d", q8Scale, q8Block, q8At)
-	f.op("ADD", "$%d, R%d, R%d", q8Bias, q8Block, q8Tmp)
-	for j := range q8Outs {
-		f.op("VLD1R.P", "4(R%d), [V%d.S4]", q8At, t.free(0))
-		f.op("VLD1R.P", "4(R%d), [V%d.S4]", q8Tmp, t.free(1))
-		for k := range t.p {
-			v := t.acc(j, k)
-			f.word(scvtf(v, v))
-			f.word(fmul(v, v, t.free(0)))
-			f.word(fadd(v, v, t.free(1)))
-		}
-	}
+	t.by(q8Scale, func(v int) {
+		f.word(scvtf(v, v))
+		f.word(fmul(v, v, t.free(0)))
+	})
+	f.arg("bias", q8At)
+	f.op("CBZ", "R%d, bend", q8At)
+	t.by(q8Bias, func(v int) { f.word(fadd(v, v, t.free(0))) })
+	f.label("bend")
 	f.arg("slope", q8At)
 	f.op("CBZ", "R%d, kinds", q8At)
-	f.op("ADD", "$%d, R%d, R%d", q8Slope, q8Block, q8At)
-	for j := range q8Outs {
-		f.op("VLD1R.P", "4(R%d), [V%d.S4]", q8At, t.free(0))
-		for k := range t.p {
-			f.word(fmul(t.free(1), t.acc(j, k), t.free(0)))
-			f.word(fcmlt0(t.free(2), t.acc(j, k)))
-			f.op("VBIT", "V%d.B16, V%d.B16, V%d.B16", t.free(2), t.free(1), t.acc(j, k))
-		}
-	}
+	t.by(q8Slope, func(v int) {
+		f.word(fmul(t.free(1), v, t.free(0)))
+		f.word(fcmlt0(t.free(2), v))
+		f.op("VBIT", "V%d.B16, V%d.B16, V%d.B16", t.free(2), t.free(1), v)
+	})
 	f.label("kinds")
 	f.arg("kind", q8At)
 	f.op("CMP", "$1, R%d", q8At)
@@ -141,7 +151,7 @@ func (t q8NEON) conv() {
 	f.op("CBZ", "R%d, summed", q8Res)
 	t.place(q8Res, "resQuad")
 	for k := range t.p {
-		f.loads(q8At, 2*k*dotNEON.bytes, t.free(0), t.free(1))
+		f.loads(q8At, 2*k*neon.bytes, t.free(0), t.free(1))
 		f.word(sqadd(t.acc(0, k), t.acc(0, k), t.free(0)))
 		f.word(sqadd(t.acc(1, k), t.acc(1, k), t.free(1)))
 	}
@@ -160,7 +170,7 @@ func (t q8NEON) conv() {
 	f.arg("resPlane", q8Step)
 	t.channels("added", func(j int) {
 		for k := range t.p {
-			f.op("FMOVQ", "%d(R%d), F%d", k*dotNEON.bytes, q8At, t.free(0))
+			f.op("FMOVQ", "%d(R%d), F%d", k*neon.bytes, q8At, t.free(0))
 			f.word(fadd(t.acc(j, k), t.acc(j, k), t.free(0)))
 		}
 	})
@@ -169,6 +179,18 @@ func (t q8NEON) conv() {
 	f.arg("dstPlane", q8Step)
 	t.storeRows()
 	f.op("B", "next")
+}
+
+// by does something with every register, the channel's number of a field of the
+// block in all lanes of free(0).
+func (t q8NEON) by(field int, each func(v int)) {
+	t.op("ADD", "$%d, R%d, R%d", field, q8Block, q8At)
+	for j := range q8Outs {
+		t.op("VLD1R.P", "4(R%d), [V%d.S4]", q8At, t.free(0))
+		for k := range t.p {
+			each(t.acc(j, k))
+		}
+	}
 }
 
 // place brings the block's place in a tensor into q8At.
@@ -278,7 +300,7 @@ func (t q8NEON) storeBytes(prefix string) {
 	last := t.p - 1
 	t.part(prefix, func() { t.stores(q8At, 0, t.row(0, t.p)...) }, func() {
 		t.stores(q8At, 0, t.row(0, last)...)
-		t.lanes(last*dotNEON.bytes, 4, prefix+"end", lanes32(t.acc(0, last)))
+		t.lanes(last*neon.bytes, 4, prefix+"end", lanes32(t.acc(0, last)))
 	})
 }
 
@@ -292,7 +314,7 @@ func (t q8NEON) storeWords() {
 	t.part("stream_", func() { t.stores(q8At, 0, all...) }, func() {
 		t.stores(q8At, 0, all[:2*last]...)
 		first, second := t.acc(0, last), t.acc(1, last)
-		t.lanes(2*last*dotNEON.bytes, 8, "stream_end", [3]string{
+		t.lanes(2*last*neon.bytes, 8, "stream_end", [3]string{
 			fmt.Sprintf("V%d.D[0]", first), fmt.Sprintf("V%d.D[1]", first), fmt.Sprintf("V%d.D[0]", second),
 		})
 	})
@@ -306,7 +328,7 @@ func (t q8NEON) storeRows() {
 	}, func() {
 		t.channels("rows_stored", func(j int) {
 			t.stores(q8At, 0, t.row(j, last)...)
-			t.lanes(last*dotNEON.bytes, 4, fmt.Sprintf("rows_end%d", j), lanes32(t.acc(j, last)))
+			t.lanes(last*neon.bytes, 4, fmt.Sprintf("rows_end%d", j), lanes32(t.acc(j, last)))
 		})
 	})
 }
@@ -328,21 +350,23 @@ func (t q8NEON) channels(done string, each func(j int)) {
 func q8PackNEON() *neonFile {
 	f := newNEONFileOf("q8", "pack", q8PackArgs)
 	f.caller, f.table = "runPack", "packVariants"
-	t := q8NEON{f, 1}
-	t.pack("pack_f32_u8_", "OpPack")
-	t.pack("pack_f32_s16_", "OpPackStream")
-	t.loop("narrow_s16_u8_", "OpNarrow", func() {
-		f.loads(q8Src, 0, 0, 1)
-		f.op("ADD", "$%d, R%d, R%d", 2*dotNEON.bytes, q8Src, q8Src)
-		t.narrow("")
-		t.next(q8Dst, 0)
-	})
+	for _, s := range q8Dots {
+		t := q8NEON{f, s, 1}
+		t.pack("pack_f32_u8_", "OpPack")
+		t.pack("pack_f32_s16_", "OpPackStream")
+		t.loop("narrow_s16_u8_", "OpNarrow", func() {
+			f.loads(q8Src, 0, 0, 1)
+			f.op("ADD", "$%d, R%d, R%d", 2*neon.bytes, q8Src, q8Src)
+			t.narrow("")
+			t.next(q8Dst, 0)
+		})
+	}
 	return f
 }
 
 // loop does something for every vector.
 func (t q8NEON) loop(name, op string, body func()) {
-	t.begin(name+dotNEON.name, dotNEON.row8(op, 0))
+	t.begin(name+t.s.name, t.s.row8(op, 0))
 	t.arg("src", q8Src)
 	t.arg("dst", q8Dst)
 	t.arg("copy", q8Copied)
@@ -356,7 +380,7 @@ func (t q8NEON) loop(name, op string, body func()) {
 // next stores vectors and moves their pointer on.
 func (t q8NEON) next(to int, v ...int) {
 	t.stores(to, 0, v...)
-	t.op("ADD", "$%d, R%d, R%d", len(v)*dotNEON.bytes, to, to)
+	t.op("ADD", "$%d, R%d, R%d", len(v)*neon.bytes, to, to)
 }
 
 // pack writes the loop from rows of float32 to quads of bytes, or to a stream and
@@ -390,7 +414,7 @@ func (t q8NEON) pack(name, op string) {
 			t.word(fminnm(v, v, high))
 		}
 		t.round()
-		t.op("ADD", "$%d, R%d, R%d", dotNEON.bytes, q8Src, q8Src)
+		t.op("ADD", "$%d, R%d, R%d", neon.bytes, q8Src, q8Src)
 		t.words()
 		if op == "OpPack" {
 			t.bytes("")
@@ -410,16 +434,18 @@ func q8ProbeNEON() *neonFile {
 	f := newNEONFileOf("q8", "probe", q8ProbeArgs)
 	f.caller, f.table = "runProbe", "probeVariants"
 	const sums = 16 // hides the latency of four products a cycle
-	f.begin(fmt.Sprintf("probe_u8s8_%d_%s", sums, dotNEON.name), dotNEON.row8("OpProbe", sums))
-	f.arg("rounds", q8Rows)
-	for v := range sums + 2 {
-		f.zero(v)
+	for _, s := range q8Dots {
+		f.begin(fmt.Sprintf("probe_u8s8_%d_%s", sums, s.name), s.row8("OpProbe", sums))
+		f.arg("rounds", q8Rows)
+		for v := range sums + 2 {
+			f.zero(v)
+		}
+		f.label("round")
+		for v := range sums {
+			f.word(s.dot(v, sums, sums+1, 0))
+		}
+		f.countDown(q8Rows, "round")
+		f.end()
 	}
-	f.label("round")
-	for v := range sums {
-		f.word(sdotLane(v, sums, sums+1, 0))
-	}
-	f.countDown(q8Rows, "round")
-	f.end()
 	return f
 }

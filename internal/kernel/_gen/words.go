@@ -90,15 +90,19 @@ func sqxtun(rd, rn int, upper bool) word {
 }
 
 // sdotLane adds to each lane of rd the products of rn's four bytes there and those
-// of one lane of rm, all signed (FEAT_DotProd).
-func sdotLane(rd, rn, rm, lane int) word {
+// of one lane of rm, all signed (FEAT_DotProd); usdotLane takes rn's unsigned
+// (FEAT_I8MM).
+func sdotLane(rd, rn, rm, lane int) word  { return byteLane("sdot", 0x4f80e000, rd, rn, rm, lane) }
+func usdotLane(rd, rn, rm, lane int) word { return byteLane("usdot", 0x4f80f000, rd, rn, rm, lane) }
+
+func byteLane(name string, bits uint32, rd, rn, rm, lane int) word {
 	if lane < 0 || lane > 3 {
 		panic(fmt.Sprintf("no lane %d", lane))
 	}
 	l := uint32(lane)
 	return word{
-		0x4f80e000 | l&1<<21 | number5(rm)<<16 | l>>1<<11 | number5(rn)<<5 | number5(rd),
-		fmt.Sprintf("sdot v%d.4s, v%d.16b, v%d.4b[%d]", rd, rn, rm, lane),
+		bits | l&1<<21 | number5(rm)<<16 | l>>1<<11 | number5(rn)<<5 | number5(rd),
+		fmt.Sprintf("%s v%d.4s, v%d.16b, v%d.4b[%d]", name, rd, rn, rm, lane),
 	}
 }
 

@@ -48,6 +48,8 @@ func TestWords(t *testing.T) {
 		{sdotLane(31, 26, 25, 0), 0x4f99e35f, "sdot v31.4s, v26.16b, v25.4b[0]"},
 		{sdotLane(17, 5, 31, 1), 0x4fbfe0b1, "sdot v17.4s, v5.16b, v31.4b[1]"},
 		{sdotLane(9, 31, 16, 2), 0x4f90ebe9, "sdot v9.4s, v31.16b, v16.4b[2]"},
+		{usdotLane(0, 1, 2, 3), 0x4fa2f820, "usdot v0.4s, v1.16b, v2.4b[3]"},
+		{usdotLane(31, 26, 25, 0), 0x4f99f35f, "usdot v31.4s, v26.16b, v25.4b[0]"},
 		{loadAt(0, 1, 2), 0x3ce26820, "ldr q0, [x1, x2]"},
 		{loadAt(31, 30, 26), 0x3cfa6bdf, "ldr q31, [x30, x26]"},
 	}

@@ -42,7 +42,7 @@ func BenchmarkConv(b *testing.B) {
 					for _, kind := range []string{"bytes", "stream"} {
 						b.Run(fmt.Sprintf("%s/%dx%d/%d/kept=%.0f%%/%s", set.Name, kernel, kernel, channels, 100*density, kind), func(b *testing.B) {
 							l := randomLayer(b, rand.New(rand.NewPCG(1, 2)), channels, channels, kernel, h, w, set.MaxWeight, density)
-							l.w.Slope = nil
+							l.w.Bias, l.w.Slope = nil, nil // as layers with a ReLU have them
 							lists := lower(b, &l.w, l.src)
 							o := &Output{Bytes: l.bytes, High: 255}
 							if kind == "stream" {

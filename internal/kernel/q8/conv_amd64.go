@@ -19,6 +19,7 @@ type convArgs struct {
 	tail     int      // pixels of each row's last vector that are stored, at least 1
 	rows     int      // rows, at least 1
 	kind     int      // 0: bytes, 1: stream, 2: rows
+	bias     int      // not 0: the blocks' biases are added
 	slope    int      // not 0: negative values are multiplied by the blocks' slopes
 	add      int      // not 0: there is a zero point
 	clip     int      // not 0: there is a lowest or a highest byte

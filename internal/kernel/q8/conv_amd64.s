@@ -54,26 +54,30 @@ tap:
 
 store:
 	VBROADCASTSS 96(R9), Z4
-	VBROADCASTSS 112(R9), Z5
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z4, Z0, Z0
-	VADDPS       Z5, Z0, Z0
 	VBROADCASTSS 100(R9), Z4
-	VBROADCASTSS 116(R9), Z5
 	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z4, Z1, Z1
-	VADDPS       Z5, Z1, Z1
 	VBROADCASTSS 104(R9), Z4
-	VBROADCASTSS 120(R9), Z5
 	VCVTDQ2PS    Z2, Z2
 	VMULPS       Z4, Z2, Z2
-	VADDPS       Z5, Z2, Z2
 	VBROADCASTSS 108(R9), Z4
-	VBROADCASTSS 124(R9), Z5
 	VCVTDQ2PS    Z3, Z3
 	VMULPS       Z4, Z3, Z3
-	VADDPS       Z5, Z3, Z3
 	CMPQ         80(DI), $0x00
+	JEQ          bend
+	VBROADCASTSS 112(R9), Z4
+	VADDPS       Z4, Z0, Z0
+	VBROADCASTSS 116(R9), Z4
+	VADDPS       Z4, Z1, Z1
+	VBROADCASTSS 120(R9), Z4
+	VADDPS       Z4, Z2, Z2
+	VBROADCASTSS 124(R9), Z4
+	VADDPS       Z4, Z3, Z3
+
+bend:
+	CMPQ         88(DI), $0x00
 	JEQ          kinds
 	VPXORD       Z4, Z4, Z4
 	VBROADCASTSS 128(R9), Z5
@@ -99,18 +103,18 @@ kinds:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z1, Z0, Z0
 	VPACKSSDW    Z3, Z2, Z2
-	CMPQ         88(DI), $0x00
+	CMPQ         96(DI), $0x00
 	JEQ          bytes_zero
-	VPBROADCASTW 104(DI), Z4
+	VPBROADCASTW 112(DI), Z4
 	VPADDSW      Z4, Z0, Z0
 	VPADDSW      Z4, Z2, Z2
 
 bytes_zero:
 	VPACKUSWB    Z2, Z0, Z0
-	CMPQ         96(DI), $0x00
+	CMPQ         104(DI), $0x00
 	JEQ          bytes_clipped
-	VPBROADCASTB 108(DI), Z4
-	VPBROADCASTB 110(DI), Z5
+	VPBROADCASTB 116(DI), Z4
+	VPBROADCASTB 118(DI), Z5
 	VPMAXUB      Z4, Z0, Z0
 	VPMINUB      Z5, Z0, Z0
 
@@ -118,7 +122,7 @@ bytes_clipped:
 	VBROADCASTI32X4 (R13), Z4
 	VPSHUFB         Z4, Z0, Z0
 	MOVQ            (R9), AX
-	IMULQ           128(DI), AX
+	IMULQ           136(DI), AX
 	ADDQ            R11, AX
 	VMOVDQU32       Z0, K1, (AX)
 
@@ -126,10 +130,10 @@ next:
 	CMPQ R9, 40(DI)
 	LEAQ 144(R9), R9
 	JNE  block
-	ADDQ 112(DI), SI
-	ADDQ 120(DI), R11
-	ADDQ 144(DI), DX
-	ADDQ 168(DI), R12
+	ADDQ 120(DI), SI
+	ADDQ 128(DI), R11
+	ADDQ 152(DI), DX
+	ADDQ 176(DI), R12
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
@@ -153,25 +157,25 @@ stream:
 	TESTQ           DX, DX
 	JZ              summed
 	MOVQ            (R9), AX
-	IMULQ           152(DI), AX
+	IMULQ           160(DI), AX
 	ADDQ            DX, AX
 	VPADDSW         (AX), Z2, Z2
 	VPADDSW         64(AX), Z0, Z0
 
 summed:
 	MOVQ         (R9), AX
-	IMULQ        128(DI), AX
+	IMULQ        136(DI), AX
 	ADDQ         R11, AX
 	VMOVDQU64    Z2, K2, (AX)
 	VMOVDQU64    Z0, K3, 64(AX)
 	TESTQ        R12, R12
 	JZ           next
-	VPBROADCASTW 106(DI), Z4
+	VPBROADCASTW 114(DI), Z4
 	VPMULHRSW    Z4, Z2, Z2
 	VPMULHRSW    Z4, Z0, Z0
-	CMPQ         88(DI), $0x00
+	CMPQ         96(DI), $0x00
 	JEQ          copy_zero
-	VPBROADCASTW 104(DI), Z4
+	VPBROADCASTW 112(DI), Z4
 	VPADDSW      Z4, Z0, Z0
 	VPADDSW      Z4, Z2, Z2
 
@@ -179,16 +183,16 @@ copy_zero:
 	VMOVDQU64    160(R13), Z6
 	VPACKUSWB    Z0, Z2, Z0
 	VPERMQ       Z0, Z6, Z0
-	CMPQ         96(DI), $0x00
+	CMPQ         104(DI), $0x00
 	JEQ          copy_clipped
-	VPBROADCASTB 108(DI), Z4
-	VPBROADCASTB 110(DI), Z5
+	VPBROADCASTB 116(DI), Z4
+	VPBROADCASTB 118(DI), Z5
 	VPMAXUB      Z4, Z0, Z0
 	VPMINUB      Z5, Z0, Z0
 
 copy_clipped:
 	MOVQ      (R9), AX
-	IMULQ     176(DI), AX
+	IMULQ     184(DI), AX
 	ADDQ      R12, AX
 	VMOVDQU32 Z0, K1, (AX)
 	JMP       next
@@ -197,9 +201,9 @@ rows:
 	TESTQ  DX, DX
 	JZ     added
 	MOVQ   (R9), AX
-	IMULQ  152(DI), AX
+	IMULQ  160(DI), AX
 	ADDQ   DX, AX
-	MOVQ   160(DI), R15
+	MOVQ   168(DI), R15
 	VADDPS (AX), Z0, Z0
 	CMPQ   8(R9), $0x01
 	JLE    added
@@ -216,9 +220,9 @@ rows:
 
 added:
 	MOVQ    (R9), AX
-	IMULQ   128(DI), AX
+	IMULQ   136(DI), AX
 	ADDQ    R11, AX
-	MOVQ    136(DI), R15
+	MOVQ    144(DI), R15
 	VMOVUPS Z0, K1, (AX)
 	CMPQ    8(R9), $0x01
 	JLE     next
@@ -293,38 +297,42 @@ tap:
 
 store:
 	VBROADCASTSS 96(R9), Z8
-	VBROADCASTSS 112(R9), Z9
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z8, Z0, Z0
-	VADDPS       Z9, Z0, Z0
 	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z8, Z1, Z1
-	VADDPS       Z9, Z1, Z1
 	VBROADCASTSS 100(R9), Z8
-	VBROADCASTSS 116(R9), Z9
 	VCVTDQ2PS    Z2, Z2
 	VMULPS       Z8, Z2, Z2
-	VADDPS       Z9, Z2, Z2
 	VCVTDQ2PS    Z3, Z3
 	VMULPS       Z8, Z3, Z3
-	VADDPS       Z9, Z3, Z3
 	VBROADCASTSS 104(R9), Z8
-	VBROADCASTSS 120(R9), Z9
 	VCVTDQ2PS    Z4, Z4
 	VMULPS       Z8, Z4, Z4
-	VADDPS       Z9, Z4, Z4
 	VCVTDQ2PS    Z5, Z5
 	VMULPS       Z8, Z5, Z5
-	VADDPS       Z9, Z5, Z5
 	VBROADCASTSS 108(R9), Z8
-	VBROADCASTSS 124(R9), Z9
 	VCVTDQ2PS    Z6, Z6
 	VMULPS       Z8, Z6, Z6
-	VADDPS       Z9, Z6, Z6
 	VCVTDQ2PS    Z7, Z7
 	VMULPS       Z8, Z7, Z7
-	VADDPS       Z9, Z7, Z7
 	CMPQ         80(DI), $0x00
+	JEQ          bend
+	VBROADCASTSS 112(R9), Z8
+	VADDPS       Z8, Z0, Z0
+	VADDPS       Z8, Z1, Z1
+	VBROADCASTSS 116(R9), Z8
+	VADDPS       Z8, Z2, Z2
+	VADDPS       Z8, Z3, Z3
+	VBROADCASTSS 120(R9), Z8
+	VADDPS       Z8, Z4, Z4
+	VADDPS       Z8, Z5, Z5
+	VBROADCASTSS 124(R9), Z8
+	VADDPS       Z8, Z6, Z6
+	VADDPS       Z8, Z7, Z7
+
+bend:
+	CMPQ         88(DI), $0x00
 	JEQ          kinds
 	VPXORD       Z8, Z8, Z8
 	VBROADCASTSS 128(R9), Z9
@@ -364,9 +372,9 @@ kinds:
 	VPACKSSDW    Z6, Z4, Z4
 	VPACKSSDW    Z3, Z1, Z1
 	VPACKSSDW    Z7, Z5, Z5
-	CMPQ         88(DI), $0x00
+	CMPQ         96(DI), $0x00
 	JEQ          bytes_zero
-	VPBROADCASTW 104(DI), Z8
+	VPBROADCASTW 112(DI), Z8
 	VPADDSW      Z8, Z0, Z0
 	VPADDSW      Z8, Z4, Z4
 	VPADDSW      Z8, Z1, Z1
@@ -375,10 +383,10 @@ kinds:
 bytes_zero:
 	VPACKUSWB    Z4, Z0, Z0
 	VPACKUSWB    Z5, Z1, Z1
-	CMPQ         96(DI), $0x00
+	CMPQ         104(DI), $0x00
 	JEQ          bytes_clipped
-	VPBROADCASTB 108(DI), Z8
-	VPBROADCASTB 110(DI), Z9
+	VPBROADCASTB 116(DI), Z8
+	VPBROADCASTB 118(DI), Z9
 	VPMAXUB      Z8, Z0, Z0
 	VPMINUB      Z9, Z0, Z0
 	VPMAXUB      Z8, Z1, Z1
@@ -389,7 +397,7 @@ bytes_clipped:
 	VPSHUFB         Z8, Z0, Z0
 	VPSHUFB         Z8, Z1, Z1
 	MOVQ            (R9), AX
-	IMULQ           128(DI), AX
+	IMULQ           136(DI), AX
 	ADDQ            R11, AX
 	VMOVDQU64       Z0, (AX)
 	VMOVDQU32       Z1, K1, 64(AX)
@@ -398,10 +406,10 @@ next:
 	CMPQ R9, 40(DI)
 	LEAQ 144(R9), R9
 	JNE  block
-	ADDQ 112(DI), SI
-	ADDQ 120(DI), R11
-	ADDQ 144(DI), DX
-	ADDQ 168(DI), R12
+	ADDQ 120(DI), SI
+	ADDQ 128(DI), R11
+	ADDQ 152(DI), DX
+	ADDQ 176(DI), R12
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
@@ -436,7 +444,7 @@ stream:
 	TESTQ           DX, DX
 	JZ              summed
 	MOVQ            (R9), AX
-	IMULQ           152(DI), AX
+	IMULQ           160(DI), AX
 	ADDQ            DX, AX
 	VPADDSW         (AX), Z4, Z4
 	VPADDSW         64(AX), Z0, Z0
@@ -445,7 +453,7 @@ stream:
 
 summed:
 	MOVQ         (R9), AX
-	IMULQ        128(DI), AX
+	IMULQ        136(DI), AX
 	ADDQ         R11, AX
 	VMOVDQU64    Z4, (AX)
 	VMOVDQU64    Z0, 64(AX)
@@ -453,14 +461,14 @@ summed:
 	VMOVDQU64    Z1, K3, 192(AX)
 	TESTQ        R12, R12
 	JZ           next
-	VPBROADCASTW 106(DI), Z8
+	VPBROADCASTW 114(DI), Z8
 	VPMULHRSW    Z8, Z4, Z4
 	VPMULHRSW    Z8, Z0, Z0
 	VPMULHRSW    Z8, Z5, Z5
 	VPMULHRSW    Z8, Z1, Z1
-	CMPQ         88(DI), $0x00
+	CMPQ         96(DI), $0x00
 	JEQ          copy_zero
-	VPBROADCASTW 104(DI), Z8
+	VPBROADCASTW 112(DI), Z8
 	VPADDSW      Z8, Z0, Z0
 	VPADDSW      Z8, Z4, Z4
 	VPADDSW      Z8, Z1, Z1
@@ -472,10 +480,10 @@ copy_zero:
 	VPERMQ       Z0, Z10, Z0
 	VPACKUSWB    Z1, Z5, Z1
 	VPERMQ       Z1, Z10, Z1
-	CMPQ         96(DI), $0x00
+	CMPQ         104(DI), $0x00
 	JEQ          copy_clipped
-	VPBROADCASTB 108(DI), Z8
-	VPBROADCASTB 110(DI), Z9
+	VPBROADCASTB 116(DI), Z8
+	VPBROADCASTB 118(DI), Z9
 	VPMAXUB      Z8, Z0, Z0
 	VPMINUB      Z9, Z0, Z0
 	VPMAXUB      Z8, Z1, Z1
@@ -483,7 +491,7 @@ copy_zero:
 
 copy_clipped:
 	MOVQ      (R9), AX
-	IMULQ     176(DI), AX
+	IMULQ     184(DI), AX
 	ADDQ      R12, AX
 	VMOVDQU64 Z0, (AX)
 	VMOVDQU32 Z1, K1, 64(AX)
@@ -493,9 +501,9 @@ rows:
 	TESTQ  DX, DX
 	JZ     added
 	MOVQ   (R9), AX
-	IMULQ  152(DI), AX
+	IMULQ  160(DI), AX
 	ADDQ   DX, AX
-	MOVQ   160(DI), R15
+	MOVQ   168(DI), R15
 	VADDPS (AX), Z0, Z0
 	VADDPS 64(AX), Z1, Z1
 	CMPQ   8(R9), $0x01
@@ -516,9 +524,9 @@ rows:
 
 added:
 	MOVQ    (R9), AX
-	IMULQ   128(DI), AX
+	IMULQ   136(DI), AX
 	ADDQ    R11, AX
-	MOVQ    136(DI), R15
+	MOVQ    144(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, K1, 64(AX)
 	CMPQ    8(R9), $0x01
@@ -606,50 +614,54 @@ tap:
 
 store:
 	VBROADCASTSS 96(R9), Z12
-	VBROADCASTSS 112(R9), Z13
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z12, Z0, Z0
-	VADDPS       Z13, Z0, Z0
 	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z12, Z1, Z1
-	VADDPS       Z13, Z1, Z1
 	VCVTDQ2PS    Z2, Z2
 	VMULPS       Z12, Z2, Z2
-	VADDPS       Z13, Z2, Z2
 	VBROADCASTSS 100(R9), Z12
-	VBROADCASTSS 116(R9), Z13
 	VCVTDQ2PS    Z3, Z3
 	VMULPS       Z12, Z3, Z3
-	VADDPS       Z13, Z3, Z3
 	VCVTDQ2PS    Z4, Z4
 	VMULPS       Z12, Z4, Z4
-	VADDPS       Z13, Z4, Z4
 	VCVTDQ2PS    Z5, Z5
 	VMULPS       Z12, Z5, Z5
-	VADDPS       Z13, Z5, Z5
 	VBROADCASTSS 104(R9), Z12
-	VBROADCASTSS 120(R9), Z13
 	VCVTDQ2PS    Z6, Z6
 	VMULPS       Z12, Z6, Z6
-	VADDPS       Z13, Z6, Z6
 	VCVTDQ2PS    Z7, Z7
 	VMULPS       Z12, Z7, Z7
-	VADDPS       Z13, Z7, Z7
 	VCVTDQ2PS    Z8, Z8
 	VMULPS       Z12, Z8, Z8
-	VADDPS       Z13, Z8, Z8
 	VBROADCASTSS 108(R9), Z12
-	VBROADCASTSS 124(R9), Z13
 	VCVTDQ2PS    Z9, Z9
 	VMULPS       Z12, Z9, Z9
-	VADDPS       Z13, Z9, Z9
 	VCVTDQ2PS    Z10, Z10
 	VMULPS       Z12, Z10, Z10
-	VADDPS       Z13, Z10, Z10
 	VCVTDQ2PS    Z11, Z11
 	VMULPS       Z12, Z11, Z11
-	VADDPS       Z13, Z11, Z11
 	CMPQ         80(DI), $0x00
+	JEQ          bend
+	VBROADCASTSS 112(R9), Z12
+	VADDPS       Z12, Z0, Z0
+	VADDPS       Z12, Z1, Z1
+	VADDPS       Z12, Z2, Z2
+	VBROADCASTSS 116(R9), Z12
+	VADDPS       Z12, Z3, Z3
+	VADDPS       Z12, Z4, Z4
+	VADDPS       Z12, Z5, Z5
+	VBROADCASTSS 120(R9), Z12
+	VADDPS       Z12, Z6, Z6
+	VADDPS       Z12, Z7, Z7
+	VADDPS       Z12, Z8, Z8
+	VBROADCASTSS 124(R9), Z12
+	VADDPS       Z12, Z9, Z9
+	VADDPS       Z12, Z10, Z10
+	VADDPS       Z12, Z11, Z11
+
+bend:
+	CMPQ         88(DI), $0x00
 	JEQ          kinds
 	VPXORD       Z12, Z12, Z12
 	VBROADCASTSS 128(R9), Z13
@@ -703,9 +715,9 @@ kinds:
 	VPACKSSDW    Z10, Z7, Z7
 	VPACKSSDW    Z5, Z2, Z2
 	VPACKSSDW    Z11, Z8, Z8
-	CMPQ         88(DI), $0x00
+	CMPQ         96(DI), $0x00
 	JEQ          bytes_zero
-	VPBROADCASTW 104(DI), Z12
+	VPBROADCASTW 112(DI), Z12
 	VPADDSW      Z12, Z0, Z0
 	VPADDSW      Z12, Z6, Z6
 	VPADDSW      Z12, Z1, Z1
@@ -717,10 +729,10 @@ bytes_zero:
 	VPACKUSWB    Z6, Z0, Z0
 	VPACKUSWB    Z7, Z1, Z1
 	VPACKUSWB    Z8, Z2, Z2
-	CMPQ         96(DI), $0x00
+	CMPQ         104(DI), $0x00
 	JEQ          bytes_clipped
-	VPBROADCASTB 108(DI), Z12
-	VPBROADCASTB 110(DI), Z13
+	VPBROADCASTB 116(DI), Z12
+	VPBROADCASTB 118(DI), Z13
 	VPMAXUB      Z12, Z0, Z0
 	VPMINUB      Z13, Z0, Z0
 	VPMAXUB      Z12, Z1, Z1
@@ -734,7 +746,7 @@ bytes_clipped:
 	VPSHUFB         Z12, Z1, Z1
 	VPSHUFB         Z12, Z2, Z2
 	MOVQ            (R9), AX
-	IMULQ           128(DI), AX
+	IMULQ           136(DI), AX
 	ADDQ            R11, AX
 	VMOVDQU64       Z0, (AX)
 	VMOVDQU64       Z1, 64(AX)
@@ -744,10 +756,10 @@ next:
 	CMPQ R9, 40(DI)
 	LEAQ 144(R9), R9
 	JNE  block
-	ADDQ 112(DI), SI
-	ADDQ 120(DI), R11
-	ADDQ 144(DI), DX
-	ADDQ 168(DI), R12
+	ADDQ 120(DI), SI
+	ADDQ 128(DI), R11
+	ADDQ 152(DI), DX
+	ADDQ 176(DI), R12
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
@@ -793,7 +805,7 @@ stream:
 	TESTQ           DX, DX
 	JZ              summed
 	MOVQ            (R9), AX
-	IMULQ           152(DI), AX
+	IMULQ           160(DI), AX
 	ADDQ            DX, AX
 	VPADDSW         (AX), Z6, Z6
 	VPADDSW         64(AX), Z0, Z0
@@ -804,7 +816,7 @@ stream:
 
 summed:
 	MOVQ         (R9), AX
-	IMULQ        128(DI), AX
+	IMULQ        136(DI), AX
 	ADDQ         R11, AX
 	VMOVDQU64    Z6, (AX)
 	VMOVDQU64    Z0, 64(AX)
@@ -814,16 +826,16 @@ summed:
 	VMOVDQU64    Z2, K3, 320(AX)
 	TESTQ        R12, R12
 	JZ           next
-	VPBROADCASTW 106(DI), Z12
+	VPBROADCASTW 114(DI), Z12
 	VPMULHRSW    Z12, Z6, Z6
 	VPMULHRSW    Z12, Z0, Z0
 	VPMULHRSW    Z12, Z7, Z7
 	VPMULHRSW    Z12, Z1, Z1
 	VPMULHRSW    Z12, Z8, Z8
 	VPMULHRSW    Z12, Z2, Z2
-	CMPQ         88(DI), $0x00
+	CMPQ         96(DI), $0x00
 	JEQ          copy_zero
-	VPBROADCASTW 104(DI), Z12
+	VPBROADCASTW 112(DI), Z12
 	VPADDSW      Z12, Z0, Z0
 	VPADDSW      Z12, Z6, Z6
 	VPADDSW      Z12, Z1, Z1
@@ -839,10 +851,10 @@ copy_zero:
 	VPERMQ       Z1, Z14, Z1
 	VPACKUSWB    Z2, Z8, Z2
 	VPERMQ       Z2, Z14, Z2
-	CMPQ         96(DI), $0x00
+	CMPQ         104(DI), $0x00
 	JEQ          copy_clipped
-	VPBROADCASTB 108(DI), Z12
-	VPBROADCASTB 110(DI), Z13
+	VPBROADCASTB 116(DI), Z12
+	VPBROADCASTB 118(DI), Z13
 	VPMAXUB      Z12, Z0, Z0
 	VPMINUB      Z13, Z0, Z0
 	VPMAXUB      Z12, Z1, Z1
@@ -852,7 +864,7 @@ copy_zero:
 
 copy_clipped:
 	MOVQ      (R9), AX
-	IMULQ     176(DI), AX
+	IMULQ     184(DI), AX
 	ADDQ      R12, AX
 	VMOVDQU64 Z0, (AX)
 	VMOVDQU64 Z1, 64(AX)
@@ -863,9 +875,9 @@ rows:
 	TESTQ  DX, DX
 	JZ     added
 	MOVQ   (R9), AX
-	IMULQ  152(DI), AX
+	IMULQ  160(DI), AX
 	ADDQ   DX, AX
-	MOVQ   160(DI), R15
+	MOVQ   168(DI), R15
 	VADDPS (AX), Z0, Z0
 	VADDPS 64(AX), Z1, Z1
 	VADDPS 128(AX), Z2, Z2
@@ -890,9 +902,9 @@ rows:
 
 added:
 	MOVQ    (R9), AX
-	IMULQ   128(DI), AX
+	IMULQ   136(DI), AX
 	ADDQ    R11, AX
-	MOVQ    136(DI), R15
+	MOVQ    144(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, K1, 128(AX)
@@ -993,62 +1005,66 @@ tap:
 
 store:
 	VBROADCASTSS 96(R9), Z16
-	VBROADCASTSS 112(R9), Z17
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z16, Z0, Z0
-	VADDPS       Z17, Z0, Z0
 	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z16, Z1, Z1
-	VADDPS       Z17, Z1, Z1
 	VCVTDQ2PS    Z2, Z2
 	VMULPS       Z16, Z2, Z2
-	VADDPS       Z17, Z2, Z2
 	VCVTDQ2PS    Z3, Z3
 	VMULPS       Z16, Z3, Z3
-	VADDPS       Z17, Z3, Z3
 	VBROADCASTSS 100(R9), Z16
-	VBROADCASTSS 116(R9), Z17
 	VCVTDQ2PS    Z4, Z4
 	VMULPS       Z16, Z4, Z4
-	VADDPS       Z17, Z4, Z4
 	VCVTDQ2PS    Z5, Z5
 	VMULPS       Z16, Z5, Z5
-	VADDPS       Z17, Z5, Z5
 	VCVTDQ2PS    Z6, Z6
 	VMULPS       Z16, Z6, Z6
-	VADDPS       Z17, Z6, Z6
 	VCVTDQ2PS    Z7, Z7
 	VMULPS       Z16, Z7, Z7
-	VADDPS       Z17, Z7, Z7
 	VBROADCASTSS 104(R9), Z16
-	VBROADCASTSS 120(R9), Z17
 	VCVTDQ2PS    Z8, Z8
 	VMULPS       Z16, Z8, Z8
-	VADDPS       Z17, Z8, Z8
 	VCVTDQ2PS    Z9, Z9
 	VMULPS       Z16, Z9, Z9
-	VADDPS       Z17, Z9, Z9
 	VCVTDQ2PS    Z10, Z10
 	VMULPS       Z16, Z10, Z10
-	VADDPS       Z17, Z10, Z10
 	VCVTDQ2PS    Z11, Z11
 	VMULPS       Z16, Z11, Z11
-	VADDPS       Z17, Z11, Z11
 	VBROADCASTSS 108(R9), Z16
-	VBROADCASTSS 124(R9), Z17
 	VCVTDQ2PS    Z12, Z12
 	VMULPS       Z16, Z12, Z12
-	VADDPS       Z17, Z12, Z12
 	VCVTDQ2PS    Z13, Z13
 	VMULPS       Z16, Z13, Z13
-	VADDPS       Z17, Z13, Z13
 	VCVTDQ2PS    Z14, Z14
 	VMULPS       Z16, Z14, Z14
-	VADDPS       Z17, Z14, Z14
 	VCVTDQ2PS    Z15, Z15
 	VMULPS       Z16, Z15, Z15
-	VADDPS       Z17, Z15, Z15
 	CMPQ         80(DI), $0x00
+	JEQ          bend
+	VBROADCASTSS 112(R9), Z16
+	VADDPS       Z16, Z0, Z0
+	VADDPS       Z16, Z1, Z1
+	VADDPS       Z16, Z2, Z2
+	VADDPS       Z16, Z3, Z3
+	VBROADCASTSS 116(R9), Z16
+	VADDPS       Z16, Z4, Z4
+	VADDPS       Z16, Z5, Z5
+	VADDPS       Z16, Z6, Z6
+	VADDPS       Z16, Z7, Z7
+	VBROADCASTSS 120(R9), Z16
+	VADDPS       Z16, Z8, Z8
+	VADDPS       Z16, Z9, Z9
+	VADDPS       Z16, Z10, Z10
+	VADDPS       Z16, Z11, Z11
+	VBROADCASTSS 124(R9), Z16
+	VADDPS       Z16, Z12, Z12
+	VADDPS       Z16, Z13, Z13
+	VADDPS       Z16, Z14, Z14
+	VADDPS       Z16, Z15, Z15
+
+bend:
+	CMPQ         88(DI), $0x00
 	JEQ          kinds
 	VPXORD       Z16, Z16, Z16
 	VBROADCASTSS 128(R9), Z17
@@ -1116,9 +1132,9 @@ kinds:
 	VPACKSSDW    Z14, Z10, Z10
 	VPACKSSDW    Z7, Z3, Z3
 	VPACKSSDW    Z15, Z11, Z11
-	CMPQ         88(DI), $0x00
+	CMPQ         96(DI), $0x00
 	JEQ          bytes_zero
-	VPBROADCASTW 104(DI), Z16
+	VPBROADCASTW 112(DI), Z16
 	VPADDSW      Z16, Z0, Z0
 	VPADDSW      Z16, Z8, Z8
 	VPADDSW      Z16, Z1, Z1
@@ -1133,10 +1149,10 @@ bytes_zero:
 	VPACKUSWB    Z9, Z1, Z1
 	VPACKUSWB    Z10, Z2, Z2
 	VPACKUSWB    Z11, Z3, Z3
-	CMPQ         96(DI), $0x00
+	CMPQ         104(DI), $0x00
 	JEQ          bytes_clipped
-	VPBROADCASTB 108(DI), Z16
-	VPBROADCASTB 110(DI), Z17
+	VPBROADCASTB 116(DI), Z16
+	VPBROADCASTB 118(DI), Z17
 	VPMAXUB      Z16, Z0, Z0
 	VPMINUB      Z17, Z0, Z0
 	VPMAXUB      Z16, Z1, Z1
@@ -1153,7 +1169,7 @@ bytes_clipped:
 	VPSHUFB         Z16, Z2, Z2
 	VPSHUFB         Z16, Z3, Z3
 	MOVQ            (R9), AX
-	IMULQ           128(DI), AX
+	IMULQ           136(DI), AX
 	ADDQ            R11, AX
 	VMOVDQU64       Z0, (AX)
 	VMOVDQU64       Z1, 64(AX)
@@ -1164,10 +1180,10 @@ next:
 	CMPQ R9, 40(DI)
 	LEAQ 144(R9), R9
 	JNE  block
-	ADDQ 112(DI), SI
-	ADDQ 120(DI), R11
-	ADDQ 144(DI), DX
-	ADDQ 168(DI), R12
+	ADDQ 120(DI), SI
+	ADDQ 128(DI), R11
+	ADDQ 152(DI), DX
+	ADDQ 176(DI), R12
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
@@ -1224,7 +1240,7 @@ stream:
 	TESTQ           DX, DX
 	JZ              summed
 	MOVQ            (R9), AX
-	IMULQ           152(DI), AX
+	IMULQ           160(DI), AX
 	ADDQ            DX, AX
 	VPADDSW         (AX), Z8, Z8
 	VPADDSW         64(AX), Z0, Z0
@@ -1237,7 +1253,7 @@ stream:
 
 summed:
 	MOVQ         (R9), AX
-	IMULQ        128(DI), AX
+	IMULQ        136(DI), AX
 	ADDQ         R11, AX
 	VMOVDQU64    Z8, (AX)
 	VMOVDQU64    Z0, 64(AX)
@@ -1249,7 +1265,7 @@ summed:
 	VMOVDQU64    Z3, K3, 448(AX)
 	TESTQ        R12, R12
 	JZ           next
-	VPBROADCASTW 106(DI), Z16
+	VPBROADCASTW 114(DI), Z16
 	VPMULHRSW    Z16, Z8, Z8
 	VPMULHRSW    Z16, Z0, Z0
 	VPMULHRSW    Z16, Z9, Z9
@@ -1258,9 +1274,9 @@ summed:
 	VPMULHRSW    Z16, Z2, Z2
 	VPMULHRSW    Z16, Z11, Z11
 	VPMULHRSW    Z16, Z3, Z3
-	CMPQ         88(DI), $0x00
+	CMPQ         96(DI), $0x00
 	JEQ          copy_zero
-	VPBROADCASTW 104(DI), Z16
+	VPBROADCASTW 112(DI), Z16
 	VPADDSW      Z16, Z0, Z0
 	VPADDSW      Z16, Z8, Z8
 	VPADDSW      Z16, Z1, Z1
@@ -1280,10 +1296,10 @@ copy_zero:
 	VPERMQ       Z2, Z18, Z2
 	VPACKUSWB    Z3, Z11, Z3
 	VPERMQ       Z3, Z18, Z3
-	CMPQ         96(DI), $0x00
+	CMPQ         104(DI), $0x00
 	JEQ          copy_clipped
-	VPBROADCASTB 108(DI), Z16
-	VPBROADCASTB 110(DI), Z17
+	VPBROADCASTB 116(DI), Z16
+	VPBROADCASTB 118(DI), Z17
 	VPMAXUB      Z16, Z0, Z0
 	VPMINUB      Z17, Z0, Z0
 	VPMAXUB      Z16, Z1, Z1
@@ -1295,7 +1311,7 @@ copy_zero:
 
 copy_clipped:
 	MOVQ      (R9), AX
-	IMULQ     176(DI), AX
+	IMULQ     184(DI), AX
 	ADDQ      R12, AX
 	VMOVDQU64 Z0, (AX)
 	VMOVDQU64 Z1, 64(AX)
@@ -1307,9 +1323,9 @@ rows:
 	TESTQ  DX, DX
 	JZ     added
 	MOVQ   (R9), AX
-	IMULQ  152(DI), AX
+	IMULQ  160(DI), AX
 	ADDQ   DX, AX
-	MOVQ   160(DI), R15
+	MOVQ   168(DI), R15
 	VADDPS (AX), Z0, Z0
 	VADDPS 64(AX), Z1, Z1
 	VADDPS 128(AX), Z2, Z2
@@ -1338,9 +1354,9 @@ rows:
 
 added:
 	MOVQ    (R9), AX
-	IMULQ   128(DI), AX
+	IMULQ   136(DI), AX
 	ADDQ    R11, AX
-	MOVQ    136(DI), R15
+	MOVQ    144(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -1454,74 +1470,78 @@ tap:
 
 store:
 	VBROADCASTSS 96(R9), Z20
-	VBROADCASTSS 112(R9), Z21
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z20, Z0, Z0
-	VADDPS       Z21, Z0, Z0
 	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z20, Z1, Z1
-	VADDPS       Z21, Z1, Z1
 	VCVTDQ2PS    Z2, Z2
 	VMULPS       Z20, Z2, Z2
-	VADDPS       Z21, Z2, Z2
 	VCVTDQ2PS    Z3, Z3
 	VMULPS       Z20, Z3, Z3
-	VADDPS       Z21, Z3, Z3
 	VCVTDQ2PS    Z4, Z4
 	VMULPS       Z20, Z4, Z4
-	VADDPS       Z21, Z4, Z4
 	VBROADCASTSS 100(R9), Z20
-	VBROADCASTSS 116(R9), Z21
 	VCVTDQ2PS    Z5, Z5
 	VMULPS       Z20, Z5, Z5
-	VADDPS       Z21, Z5, Z5
 	VCVTDQ2PS    Z6, Z6
 	VMULPS       Z20, Z6, Z6
-	VADDPS       Z21, Z6, Z6
 	VCVTDQ2PS    Z7, Z7
 	VMULPS       Z20, Z7, Z7
-	VADDPS       Z21, Z7, Z7
 	VCVTDQ2PS    Z8, Z8
 	VMULPS       Z20, Z8, Z8
-	VADDPS       Z21, Z8, Z8
 	VCVTDQ2PS    Z9, Z9
 	VMULPS       Z20, Z9, Z9
-	VADDPS       Z21, Z9, Z9
 	VBROADCASTSS 104(R9), Z20
-	VBROADCASTSS 120(R9), Z21
 	VCVTDQ2PS    Z10, Z10
 	VMULPS       Z20, Z10, Z10
-	VADDPS       Z21, Z10, Z10
 	VCVTDQ2PS    Z11, Z11
 	VMULPS       Z20, Z11, Z11
-	VADDPS       Z21, Z11, Z11
 	VCVTDQ2PS    Z12, Z12
 	VMULPS       Z20, Z12, Z12
-	VADDPS       Z21, Z12, Z12
 	VCVTDQ2PS    Z13, Z13
 	VMULPS       Z20, Z13, Z13
-	VADDPS       Z21, Z13, Z13
 	VCVTDQ2PS    Z14, Z14
 	VMULPS       Z20, Z14, Z14
-	VADDPS       Z21, Z14, Z14
 	VBROADCASTSS 108(R9), Z20
-	VBROADCASTSS 124(R9), Z21
 	VCVTDQ2PS    Z15, Z15
 	VMULPS       Z20, Z15, Z15
-	VADDPS       Z21, Z15, Z15
 	VCVTDQ2PS    Z16, Z16
 	VMULPS       Z20, Z16, Z16
-	VADDPS       Z21, Z16, Z16
 	VCVTDQ2PS    Z17, Z17
 	VMULPS       Z20, Z17, Z17
-	VADDPS       Z21, Z17, Z17
 	VCVTDQ2PS    Z18, Z18
 	VMULPS       Z20, Z18, Z18
-	VADDPS       Z21, Z18, Z18
 	VCVTDQ2PS    Z19, Z19
 	VMULPS       Z20, Z19, Z19
-	VADDPS       Z21, Z19, Z19
 	CMPQ         80(DI), $0x00
+	JEQ          bend
+	VBROADCASTSS 112(R9), Z20
+	VADDPS       Z20, Z0, Z0
+	VADDPS       Z20, Z1, Z1
+	VADDPS       Z20, Z2, Z2
+	VADDPS       Z20, Z3, Z3
+	VADDPS       Z20, Z4, Z4
+	VBROADCASTSS 116(R9), Z20
+	VADDPS       Z20, Z5, Z5
+	VADDPS       Z20, Z6, Z6
+	VADDPS       Z20, Z7, Z7
+	VADDPS       Z20, Z8, Z8
+	VADDPS       Z20, Z9, Z9
+	VBROADCASTSS 120(R9), Z20
+	VADDPS       Z20, Z10, Z10
+	VADDPS       Z20, Z11, Z11
+	VADDPS       Z20, Z12, Z12
+	VADDPS       Z20, Z13, Z13
+	VADDPS       Z20, Z14, Z14
+	VBROADCASTSS 124(R9), Z20
+	VADDPS       Z20, Z15, Z15
+	VADDPS       Z20, Z16, Z16
+	VADDPS       Z20, Z17, Z17
+	VADDPS       Z20, Z18, Z18
+	VADDPS       Z20, Z19, Z19
+
+bend:
+	CMPQ         88(DI), $0x00
 	JEQ          kinds
 	VPXORD       Z20, Z20, Z20
 	VBROADCASTSS 128(R9), Z21
@@ -1603,9 +1623,9 @@ kinds:
 	VPACKSSDW    Z18, Z13, Z13
 	VPACKSSDW    Z9, Z4, Z4
 	VPACKSSDW    Z19, Z14, Z14
-	CMPQ         88(DI), $0x00
+	CMPQ         96(DI), $0x00
 	JEQ          bytes_zero
-	VPBROADCASTW 104(DI), Z20
+	VPBROADCASTW 112(DI), Z20
 	VPADDSW      Z20, Z0, Z0
 	VPADDSW      Z20, Z10, Z10
 	VPADDSW      Z20, Z1, Z1
@@ -1623,10 +1643,10 @@ bytes_zero:
 	VPACKUSWB    Z12, Z2, Z2
 	VPACKUSWB    Z13, Z3, Z3
 	VPACKUSWB    Z14, Z4, Z4
-	CMPQ         96(DI), $0x00
+	CMPQ         104(DI), $0x00
 	JEQ          bytes_clipped
-	VPBROADCASTB 108(DI), Z20
-	VPBROADCASTB 110(DI), Z21
+	VPBROADCASTB 116(DI), Z20
+	VPBROADCASTB 118(DI), Z21
 	VPMAXUB      Z20, Z0, Z0
 	VPMINUB      Z21, Z0, Z0
 	VPMAXUB      Z20, Z1, Z1
@@ -1646,7 +1666,7 @@ bytes_clipped:
 	VPSHUFB         Z20, Z3, Z3
 	VPSHUFB         Z20, Z4, Z4
 	MOVQ            (R9), AX
-	IMULQ           128(DI), AX
+	IMULQ           136(DI), AX
 	ADDQ            R11, AX
 	VMOVDQU64       Z0, (AX)
 	VMOVDQU64       Z1, 64(AX)
@@ -1658,10 +1678,10 @@ next:
 	CMPQ R9, 40(DI)
 	LEAQ 144(R9), R9
 	JNE  block
-	ADDQ 112(DI), SI
-	ADDQ 120(DI), R11
-	ADDQ 144(DI), DX
-	ADDQ 168(DI), R12
+	ADDQ 120(DI), SI
+	ADDQ 128(DI), R11
+	ADDQ 152(DI), DX
+	ADDQ 176(DI), R12
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
@@ -1729,7 +1749,7 @@ stream:
 	TESTQ           DX, DX
 	JZ              summed
 	MOVQ            (R9), AX
-	IMULQ           152(DI), AX
+	IMULQ           160(DI), AX
 	ADDQ            DX, AX
 	VPADDSW         (AX), Z10, Z10
 	VPADDSW         64(AX), Z0, Z0
@@ -1744,7 +1764,7 @@ stream:
 
 summed:
 	MOVQ         (R9), AX
-	IMULQ        128(DI), AX
+	IMULQ        136(DI), AX
 	ADDQ         R11, AX
 	VMOVDQU64    Z10, (AX)
 	VMOVDQU64    Z0, 64(AX)
@@ -1758,7 +1778,7 @@ summed:
 	VMOVDQU64    Z4, K3, 576(AX)
 	TESTQ        R12, R12
 	JZ           next
-	VPBROADCASTW 106(DI), Z20
+	VPBROADCASTW 114(DI), Z20
 	VPMULHRSW    Z20, Z10, Z10
 	VPMULHRSW    Z20, Z0, Z0
 	VPMULHRSW    Z20, Z11, Z11
@@ -1769,9 +1789,9 @@ summed:
 	VPMULHRSW    Z20, Z3, Z3
 	VPMULHRSW    Z20, Z14, Z14
 	VPMULHRSW    Z20, Z4, Z4
-	CMPQ         88(DI), $0x00
+	CMPQ         96(DI), $0x00
 	JEQ          copy_zero
-	VPBROADCASTW 104(DI), Z20
+	VPBROADCASTW 112(DI), Z20
 	VPADDSW      Z20, Z0, Z0
 	VPADDSW      Z20, Z10, Z10
 	VPADDSW      Z20, Z1, Z1
@@ -1795,10 +1815,10 @@ copy_zero:
 	VPERMQ       Z3, Z22, Z3
 	VPACKUSWB    Z4, Z14, Z4
 	VPERMQ       Z4, Z22, Z4
-	CMPQ         96(DI), $0x00
+	CMPQ         104(DI), $0x00
 	JEQ          copy_clipped
-	VPBROADCASTB 108(DI), Z20
-	VPBROADCASTB 110(DI), Z21
+	VPBROADCASTB 116(DI), Z20
+	VPBROADCASTB 118(DI), Z21
 	VPMAXUB      Z20, Z0, Z0
 	VPMINUB      Z21, Z0, Z0
 	VPMAXUB      Z20, Z1, Z1
@@ -1812,7 +1832,7 @@ copy_zero:
 
 copy_clipped:
 	MOVQ      (R9), AX
-	IMULQ     176(DI), AX
+	IMULQ     184(DI), AX
 	ADDQ      R12, AX
 	VMOVDQU64 Z0, (AX)
 	VMOVDQU64 Z1, 64(AX)
@@ -1825,9 +1845,9 @@ rows:
 	TESTQ  DX, DX
 	JZ     added
 	MOVQ   (R9), AX
-	IMULQ  152(DI), AX
+	IMULQ  160(DI), AX
 	ADDQ   DX, AX
-	MOVQ   160(DI), R15
+	MOVQ   168(DI), R15
 	VADDPS (AX), Z0, Z0
 	VADDPS 64(AX), Z1, Z1
 	VADDPS 128(AX), Z2, Z2
@@ -1860,9 +1880,9 @@ rows:
 
 added:
 	MOVQ    (R9), AX
-	IMULQ   128(DI), AX
+	IMULQ   136(DI), AX
 	ADDQ    R11, AX
-	MOVQ    136(DI), R15
+	MOVQ    144(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -1989,86 +2009,90 @@ tap:
 
 store:
 	VBROADCASTSS 96(R9), Z24
-	VBROADCASTSS 112(R9), Z25
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z24, Z0, Z0
-	VADDPS       Z25, Z0, Z0
 	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z24, Z1, Z1
-	VADDPS       Z25, Z1, Z1
 	VCVTDQ2PS    Z2, Z2
 	VMULPS       Z24, Z2, Z2
-	VADDPS       Z25, Z2, Z2
 	VCVTDQ2PS    Z3, Z3
 	VMULPS       Z24, Z3, Z3
-	VADDPS       Z25, Z3, Z3
 	VCVTDQ2PS    Z4, Z4
 	VMULPS       Z24, Z4, Z4
-	VADDPS       Z25, Z4, Z4
 	VCVTDQ2PS    Z5, Z5
 	VMULPS       Z24, Z5, Z5
-	VADDPS       Z25, Z5, Z5
 	VBROADCASTSS 100(R9), Z24
-	VBROADCASTSS 116(R9), Z25
 	VCVTDQ2PS    Z6, Z6
 	VMULPS       Z24, Z6, Z6
-	VADDPS       Z25, Z6, Z6
 	VCVTDQ2PS    Z7, Z7
 	VMULPS       Z24, Z7, Z7
-	VADDPS       Z25, Z7, Z7
 	VCVTDQ2PS    Z8, Z8
 	VMULPS       Z24, Z8, Z8
-	VADDPS       Z25, Z8, Z8
 	VCVTDQ2PS    Z9, Z9
 	VMULPS       Z24, Z9, Z9
-	VADDPS       Z25, Z9, Z9
 	VCVTDQ2PS    Z10, Z10
 	VMULPS       Z24, Z10, Z10
-	VADDPS       Z25, Z10, Z10
 	VCVTDQ2PS    Z11, Z11
 	VMULPS       Z24, Z11, Z11
-	VADDPS       Z25, Z11, Z11
 	VBROADCASTSS 104(R9), Z24
-	VBROADCASTSS 120(R9), Z25
 	VCVTDQ2PS    Z12, Z12
 	VMULPS       Z24, Z12, Z12
-	VADDPS       Z25, Z12, Z12
 	VCVTDQ2PS    Z13, Z13
 	VMULPS       Z24, Z13, Z13
-	VADDPS       Z25, Z13, Z13
 	VCVTDQ2PS    Z14, Z14
 	VMULPS       Z24, Z14, Z14
-	VADDPS       Z25, Z14, Z14
 	VCVTDQ2PS    Z15, Z15
 	VMULPS       Z24, Z15, Z15
-	VADDPS       Z25, Z15, Z15
 	VCVTDQ2PS    Z16, Z16
 	VMULPS       Z24, Z16, Z16
-	VADDPS       Z25, Z16, Z16
 	VCVTDQ2PS    Z17, Z17
 	VMULPS       Z24, Z17, Z17
-	VADDPS       Z25, Z17, Z17
 	VBROADCASTSS 108(R9), Z24
-	VBROADCASTSS 124(R9), Z25
 	VCVTDQ2PS    Z18, Z18
 	VMULPS       Z24, Z18, Z18
-	VADDPS       Z25, Z18, Z18
 	VCVTDQ2PS    Z19, Z19
 	VMULPS       Z24, Z19, Z19
-	VADDPS       Z25, Z19, Z19
 	VCVTDQ2PS    Z20, Z20
 	VMULPS       Z24, Z20, Z20
-	VADDPS       Z25, Z20, Z20
 	VCVTDQ2PS    Z21, Z21
 	VMULPS       Z24, Z21, Z21
-	VADDPS       Z25, Z21, Z21
 	VCVTDQ2PS    Z22, Z22
 	VMULPS       Z24, Z22, Z22
-	VADDPS       Z25, Z22, Z22
 	VCVTDQ2PS    Z23, Z23
 	VMULPS       Z24, Z23, Z23
-	VADDPS       Z25, Z23, Z23
 	CMPQ         80(DI), $0x00
+	JEQ          bend
+	VBROADCASTSS 112(R9), Z24
+	VADDPS       Z24, Z0, Z0
+	VADDPS       Z24, Z1, Z1
+	VADDPS       Z24, Z2, Z2
+	VADDPS       Z24, Z3, Z3
+	VADDPS       Z24, Z4, Z4
+	VADDPS       Z24, Z5, Z5
+	VBROADCASTSS 116(R9), Z24
+	VADDPS       Z24, Z6, Z6
+	VADDPS       Z24, Z7, Z7
+	VADDPS       Z24, Z8, Z8
+	VADDPS       Z24, Z9, Z9
+	VADDPS       Z24, Z10, Z10
+	VADDPS       Z24, Z11, Z11
+	VBROADCASTSS 120(R9), Z24
+	VADDPS       Z24, Z12, Z12
+	VADDPS       Z24, Z13, Z13
+	VADDPS       Z24, Z14, Z14
+	VADDPS       Z24, Z15, Z15
+	VADDPS       Z24, Z16, Z16
+	VADDPS       Z24, Z17, Z17
+	VBROADCASTSS 124(R9), Z24
+	VADDPS       Z24, Z18, Z18
+	VADDPS       Z24, Z19, Z19
+	VADDPS       Z24, Z20, Z20
+	VADDPS       Z24, Z21, Z21
+	VADDPS       Z24, Z22, Z22
+	VADDPS       Z24, Z23, Z23
+
+bend:
+	CMPQ         88(DI), $0x00
 	JEQ          kinds
 	VPXORD       Z24, Z24, Z24
 	VBROADCASTSS 128(R9), Z25
@@ -2164,9 +2188,9 @@ kinds:
 	VPACKSSDW    Z22, Z16, Z16
 	VPACKSSDW    Z11, Z5, Z5
 	VPACKSSDW    Z23, Z17, Z17
-	CMPQ         88(DI), $0x00
+	CMPQ         96(DI), $0x00
 	JEQ          bytes_zero
-	VPBROADCASTW 104(DI), Z24
+	VPBROADCASTW 112(DI), Z24
 	VPADDSW      Z24, Z0, Z0
 	VPADDSW      Z24, Z12, Z12
 	VPADDSW      Z24, Z1, Z1
@@ -2187,10 +2211,10 @@ bytes_zero:
 	VPACKUSWB    Z15, Z3, Z3
 	VPACKUSWB    Z16, Z4, Z4
 	VPACKUSWB    Z17, Z5, Z5
-	CMPQ         96(DI), $0x00
+	CMPQ         104(DI), $0x00
 	JEQ          bytes_clipped
-	VPBROADCASTB 108(DI), Z24
-	VPBROADCASTB 110(DI), Z25
+	VPBROADCASTB 116(DI), Z24
+	VPBROADCASTB 118(DI), Z25
 	VPMAXUB      Z24, Z0, Z0
 	VPMINUB      Z25, Z0, Z0
 	VPMAXUB      Z24, Z1, Z1
@@ -2213,7 +2237,7 @@ bytes_clipped:
 	VPSHUFB         Z24, Z4, Z4
 	VPSHUFB         Z24, Z5, Z5
 	MOVQ            (R9), AX
-	IMULQ           128(DI), AX
+	IMULQ           136(DI), AX
 	ADDQ            R11, AX
 	VMOVDQU64       Z0, (AX)
 	VMOVDQU64       Z1, 64(AX)
@@ -2226,10 +2250,10 @@ next:
 	CMPQ R9, 40(DI)
 	LEAQ 144(R9), R9
 	JNE  block
-	ADDQ 112(DI), SI
-	ADDQ 120(DI), R11
-	ADDQ 144(DI), DX
-	ADDQ 168(DI), R12
+	ADDQ 120(DI), SI
+	ADDQ 128(DI), R11
+	ADDQ 152(DI), DX
+	ADDQ 176(DI), R12
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
@@ -2308,7 +2332,7 @@ stream:
 	TESTQ           DX, DX
 	JZ              summed
 	MOVQ            (R9), AX
-	IMULQ           152(DI), AX
+	IMULQ           160(DI), AX
 	ADDQ            DX, AX
 	VPADDSW         (AX), Z12, Z12
 	VPADDSW         64(AX), Z0, Z0
@@ -2325,7 +2349,7 @@ stream:
 
 summed:
 	MOVQ         (R9), AX
-	IMULQ        128(DI), AX
+	IMULQ        136(DI), AX
 	ADDQ         R11, AX
 	VMOVDQU64    Z12, (AX)
 	VMOVDQU64    Z0, 64(AX)
@@ -2341,7 +2365,7 @@ summed:
 	VMOVDQU64    Z5, K3, 704(AX)
 	TESTQ        R12, R12
 	JZ           next
-	VPBROADCASTW 106(DI), Z24
+	VPBROADCASTW 114(DI), Z24
 	VPMULHRSW    Z24, Z12, Z12
 	VPMULHRSW    Z24, Z0, Z0
 	VPMULHRSW    Z24, Z13, Z13
@@ -2354,9 +2378,9 @@ summed:
 	VPMULHRSW    Z24, Z4, Z4
 	VPMULHRSW    Z24, Z17, Z17
 	VPMULHRSW    Z24, Z5, Z5
-	CMPQ         88(DI), $0x00
+	CMPQ         96(DI), $0x00
 	JEQ          copy_zero
-	VPBROADCASTW 104(DI), Z24
+	VPBROADCASTW 112(DI), Z24
 	VPADDSW      Z24, Z0, Z0
 	VPADDSW      Z24, Z12, Z12
 	VPADDSW      Z24, Z1, Z1
@@ -2384,10 +2408,10 @@ copy_zero:
 	VPERMQ       Z4, Z26, Z4
 	VPACKUSWB    Z5, Z17, Z5
 	VPERMQ       Z5, Z26, Z5
-	CMPQ         96(DI), $0x00
+	CMPQ         104(DI), $0x00
 	JEQ          copy_clipped
-	VPBROADCASTB 108(DI), Z24
-	VPBROADCASTB 110(DI), Z25
+	VPBROADCASTB 116(DI), Z24
+	VPBROADCASTB 118(DI), Z25
 	VPMAXUB      Z24, Z0, Z0
 	VPMINUB      Z25, Z0, Z0
 	VPMAXUB      Z24, Z1, Z1
@@ -2403,7 +2427,7 @@ copy_zero:
 
 copy_clipped:
 	MOVQ      (R9), AX
-	IMULQ     176(DI), AX
+	IMULQ     184(DI), AX
 	ADDQ      R12, AX
 	VMOVDQU64 Z0, (AX)
 	VMOVDQU64 Z1, 64(AX)
@@ -2417,9 +2441,9 @@ rows:
 	TESTQ  DX, DX
 	JZ     added
 	MOVQ   (R9), AX
-	IMULQ  152(DI), AX
+	IMULQ  160(DI), AX
 	ADDQ   DX, AX
-	MOVQ   160(DI), R15
+	MOVQ   168(DI), R15
 	VADDPS (AX), Z0, Z0
 	VADDPS 64(AX), Z1, Z1
 	VADDPS 128(AX), Z2, Z2
@@ -2456,9 +2480,9 @@ rows:
 
 added:
 	MOVQ    (R9), AX
-	IMULQ   128(DI), AX
+	IMULQ   136(DI), AX
 	ADDQ    R11, AX
-	MOVQ    136(DI), R15
+	MOVQ    144(DI), R15
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -2553,26 +2577,30 @@ tap:
 
 store:
 	VBROADCASTSS 96(R9), Y4
-	VBROADCASTSS 112(R9), Y5
 	VCVTDQ2PS    Y0, Y0
 	VMULPS       Y4, Y0, Y0
-	VADDPS       Y5, Y0, Y0
 	VBROADCASTSS 100(R9), Y4
-	VBROADCASTSS 116(R9), Y5
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y4, Y1, Y1
-	VADDPS       Y5, Y1, Y1
 	VBROADCASTSS 104(R9), Y4
-	VBROADCASTSS 120(R9), Y5
 	VCVTDQ2PS    Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VADDPS       Y5, Y2, Y2
 	VBROADCASTSS 108(R9), Y4
-	VBROADCASTSS 124(R9), Y5
 	VCVTDQ2PS    Y3, Y3
 	VMULPS       Y4, Y3, Y3
-	VADDPS       Y5, Y3, Y3
 	CMPQ         80(DI), $0x00
+	JEQ          bend
+	VBROADCASTSS 112(R9), Y4
+	VADDPS       Y4, Y0, Y0
+	VBROADCASTSS 116(R9), Y4
+	VADDPS       Y4, Y1, Y1
+	VBROADCASTSS 120(R9), Y4
+	VADDPS       Y4, Y2, Y2
+	VBROADCASTSS 124(R9), Y4
+	VADDPS       Y4, Y3, Y3
+
+bend:
+	CMPQ         88(DI), $0x00
 	JEQ          kinds
 	VXORPS       Y4, Y4, Y4
 	VBROADCASTSS 128(R9), Y5
@@ -2602,18 +2630,18 @@ kinds:
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
-	CMPQ         88(DI), $0x00
+	CMPQ         96(DI), $0x00
 	JEQ          bytes_zero
-	VPBROADCASTW 104(DI), Y4
+	VPBROADCASTW 112(DI), Y4
 	VPADDSW      Y4, Y0, Y0
 	VPADDSW      Y4, Y2, Y2
 
 bytes_zero:
 	VPACKUSWB    Y2, Y0, Y0
-	CMPQ         96(DI), $0x00
+	CMPQ         104(DI), $0x00
 	JEQ          bytes_clipped
-	VPBROADCASTB 108(DI), Y4
-	VPBROADCASTB 110(DI), Y5
+	VPBROADCASTB 116(DI), Y4
+	VPBROADCASTB 118(DI), Y5
 	VPMAXUB      Y4, Y0, Y0
 	VPMINUB      Y5, Y0, Y0
 
@@ -2621,7 +2649,7 @@ bytes_clipped:
 	VBROADCASTI128 (R13), Y4
 	VPSHUFB        Y4, Y0, Y0
 	MOVQ           (R9), AX
-	IMULQ          128(DI), AX
+	IMULQ          136(DI), AX
 	ADDQ           R11, AX
 	MOVQ           56(DI), CX
 	CMPQ           CX, $0x08
@@ -2639,10 +2667,10 @@ next:
 	CMPQ R9, 40(DI)
 	LEAQ 144(R9), R9
 	JNE  block
-	ADDQ 112(DI), SI
-	ADDQ 120(DI), R11
-	ADDQ 144(DI), DX
-	ADDQ 168(DI), R12
+	ADDQ 120(DI), SI
+	ADDQ 128(DI), R11
+	ADDQ 152(DI), DX
+	ADDQ 176(DI), R12
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
@@ -2664,14 +2692,14 @@ stream:
 	TESTQ      DX, DX
 	JZ         summed
 	MOVQ       (R9), AX
-	IMULQ      152(DI), AX
+	IMULQ      160(DI), AX
 	ADDQ       DX, AX
 	VPADDSW    (AX), Y2, Y2
 	VPADDSW    32(AX), Y0, Y0
 
 summed:
 	MOVQ    (R9), AX
-	IMULQ   128(DI), AX
+	IMULQ   136(DI), AX
 	ADDQ    R11, AX
 	MOVQ    56(DI), CX
 	CMPQ    CX, $0x08
@@ -2690,28 +2718,28 @@ stream_masked:
 stream_stored:
 	TESTQ        R12, R12
 	JZ           next
-	VPBROADCASTW 106(DI), Y4
+	VPBROADCASTW 114(DI), Y4
 	VPMULHRSW    Y4, Y2, Y2
 	VPMULHRSW    Y4, Y0, Y0
-	CMPQ         88(DI), $0x00
+	CMPQ         96(DI), $0x00
 	JEQ          copy_zero
-	VPBROADCASTW 104(DI), Y4
+	VPBROADCASTW 112(DI), Y4
 	VPADDSW      Y4, Y0, Y0
 	VPADDSW      Y4, Y2, Y2
 
 copy_zero:
 	VPACKUSWB    Y0, Y2, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	CMPQ         96(DI), $0x00
+	CMPQ         104(DI), $0x00
 	JEQ          copy_clipped
-	VPBROADCASTB 108(DI), Y4
-	VPBROADCASTB 110(DI), Y5
+	VPBROADCASTB 116(DI), Y4
+	VPBROADCASTB 118(DI), Y5
 	VPMAXUB      Y4, Y0, Y0
 	VPMINUB      Y5, Y0, Y0
 
 copy_clipped:
 	MOVQ    (R9), AX
-	IMULQ   176(DI), AX
+	IMULQ   184(DI), AX
 	ADDQ    R12, AX
 	MOVQ    56(DI), CX
 	CMPQ    CX, $0x08
@@ -2731,9 +2759,9 @@ rows:
 	TESTQ  DX, DX
 	JZ     added
 	MOVQ   (R9), AX
-	IMULQ  152(DI), AX
+	IMULQ  160(DI), AX
 	ADDQ   DX, AX
-	MOVQ   160(DI), R15
+	MOVQ   168(DI), R15
 	VADDPS (AX), Y0, Y0
 	CMPQ   8(R9), $0x01
 	JLE    added
@@ -2750,9 +2778,9 @@ rows:
 
 added:
 	MOVQ    (R9), AX
-	IMULQ   128(DI), AX
+	IMULQ   136(DI), AX
 	ADDQ    R11, AX
-	MOVQ    136(DI), R15
+	MOVQ    144(DI), R15
 	MOVQ    56(DI), CX
 	CMPQ    CX, $0x08
 	JNE     rows_masked
@@ -2875,38 +2903,42 @@ tap:
 
 store:
 	VBROADCASTSS 96(R9), Y8
-	VBROADCASTSS 112(R9), Y9
 	VCVTDQ2PS    Y0, Y0
 	VMULPS       Y8, Y0, Y0
-	VADDPS       Y9, Y0, Y0
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y8, Y1, Y1
-	VADDPS       Y9, Y1, Y1
 	VBROADCASTSS 100(R9), Y8
-	VBROADCASTSS 116(R9), Y9
 	VCVTDQ2PS    Y2, Y2
 	VMULPS       Y8, Y2, Y2
-	VADDPS       Y9, Y2, Y2
 	VCVTDQ2PS    Y3, Y3
 	VMULPS       Y8, Y3, Y3
-	VADDPS       Y9, Y3, Y3
 	VBROADCASTSS 104(R9), Y8
-	VBROADCASTSS 120(R9), Y9
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y8, Y4, Y4
-	VADDPS       Y9, Y4, Y4
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y8, Y5, Y5
-	VADDPS       Y9, Y5, Y5
 	VBROADCASTSS 108(R9), Y8
-	VBROADCASTSS 124(R9), Y9
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y8, Y6, Y6
-	VADDPS       Y9, Y6, Y6
 	VCVTDQ2PS    Y7, Y7
 	VMULPS       Y8, Y7, Y7
-	VADDPS       Y9, Y7, Y7
 	CMPQ         80(DI), $0x00
+	JEQ          bend
+	VBROADCASTSS 112(R9), Y8
+	VADDPS       Y8, Y0, Y0
+	VADDPS       Y8, Y1, Y1
+	VBROADCASTSS 116(R9), Y8
+	VADDPS       Y8, Y2, Y2
+	VADDPS       Y8, Y3, Y3
+	VBROADCASTSS 120(R9), Y8
+	VADDPS       Y8, Y4, Y4
+	VADDPS       Y8, Y5, Y5
+	VBROADCASTSS 124(R9), Y8
+	VADDPS       Y8, Y6, Y6
+	VADDPS       Y8, Y7, Y7
+
+bend:
+	CMPQ         88(DI), $0x00
 	JEQ          kinds
 	VXORPS       Y8, Y8, Y8
 	VBROADCASTSS 128(R9), Y9
@@ -2954,9 +2986,9 @@ kinds:
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y3, Y1, Y1
 	VPACKSSDW    Y7, Y5, Y5
-	CMPQ         88(DI), $0x00
+	CMPQ         96(DI), $0x00
 	JEQ          bytes_zero
-	VPBROADCASTW 104(DI), Y8
+	VPBROADCASTW 112(DI), Y8
 	VPADDSW      Y8, Y0, Y0
 	VPADDSW      Y8, Y4, Y4
 	VPADDSW      Y8, Y1, Y1
@@ -2965,10 +2997,10 @@ kinds:
 bytes_zero:
 	VPACKUSWB    Y4, Y0, Y0
 	VPACKUSWB    Y5, Y1, Y1
-	CMPQ         96(DI), $0x00
+	CMPQ         104(DI), $0x00
 	JEQ          bytes_clipped
-	VPBROADCASTB 108(DI), Y8
-	VPBROADCASTB 110(DI), Y9
+	VPBROADCASTB 116(DI), Y8
+	VPBROADCASTB 118(DI), Y9
 	VPMAXUB      Y8, Y0, Y0
 	VPMINUB      Y9, Y0, Y0
 	VPMAXUB      Y8, Y1, Y1
@@ -2979,7 +3011,7 @@ bytes_clipped:
 	VPSHUFB        Y8, Y0, Y0
 	VPSHUFB        Y8, Y1, Y1
 	MOVQ           (R9), AX
-	IMULQ          128(DI), AX
+	IMULQ          136(DI), AX
 	ADDQ           R11, AX
 	MOVQ           56(DI), CX
 	CMPQ           CX, $0x08
@@ -2999,10 +3031,10 @@ next:
 	CMPQ R9, 40(DI)
 	LEAQ 144(R9), R9
 	JNE  block
-	ADDQ 112(DI), SI
-	ADDQ 120(DI), R11
-	ADDQ 144(DI), DX
-	ADDQ 168(DI), R12
+	ADDQ 120(DI), SI
+	ADDQ 128(DI), R11
+	ADDQ 152(DI), DX
+	ADDQ 176(DI), R12
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
@@ -3036,7 +3068,7 @@ stream:
 	TESTQ      DX, DX
 	JZ         summed
 	MOVQ       (R9), AX
-	IMULQ      152(DI), AX
+	IMULQ      160(DI), AX
 	ADDQ       DX, AX
 	VPADDSW    (AX), Y4, Y4
 	VPADDSW    32(AX), Y0, Y0
@@ -3045,7 +3077,7 @@ stream:
 
 summed:
 	MOVQ    (R9), AX
-	IMULQ   128(DI), AX
+	IMULQ   136(DI), AX
 	ADDQ    R11, AX
 	MOVQ    56(DI), CX
 	CMPQ    CX, $0x08
@@ -3068,14 +3100,14 @@ stream_masked:
 stream_stored:
 	TESTQ        R12, R12
 	JZ           next
-	VPBROADCASTW 106(DI), Y8
+	VPBROADCASTW 114(DI), Y8
 	VPMULHRSW    Y8, Y4, Y4
 	VPMULHRSW    Y8, Y0, Y0
 	VPMULHRSW    Y8, Y5, Y5
 	VPMULHRSW    Y8, Y1, Y1
-	CMPQ         88(DI), $0x00
+	CMPQ         96(DI), $0x00
 	JEQ          copy_zero
-	VPBROADCASTW 104(DI), Y8
+	VPBROADCASTW 112(DI), Y8
 	VPADDSW      Y8, Y0, Y0
 	VPADDSW      Y8, Y4, Y4
 	VPADDSW      Y8, Y1, Y1
@@ -3086,10 +3118,10 @@ copy_zero:
 	VPERMQ       $0xd8, Y0, Y0
 	VPACKUSWB    Y1, Y5, Y1
 	VPERMQ       $0xd8, Y1, Y1
-	CMPQ         96(DI), $0x00
+	CMPQ         104(DI), $0x00
 	JEQ          copy_clipped
-	VPBROADCASTB 108(DI), Y8
-	VPBROADCASTB 110(DI), Y9
+	VPBROADCASTB 116(DI), Y8
+	VPBROADCASTB 118(DI), Y9
 	VPMAXUB      Y8, Y0, Y0
 	VPMINUB      Y9, Y0, Y0
 	VPMAXUB      Y8, Y1, Y1
@@ -3097,7 +3129,7 @@ copy_zero:
 
 copy_clipped:
 	MOVQ    (R9), AX
-	IMULQ   176(DI), AX
+	IMULQ   184(DI), AX
 	ADDQ    R12, AX
 	MOVQ    56(DI), CX
 	CMPQ    CX, $0x08
@@ -3119,9 +3151,9 @@ rows:
 	TESTQ  DX, DX
 	JZ     added
 	MOVQ   (R9), AX
-	IMULQ  152(DI), AX
+	IMULQ  160(DI), AX
 	ADDQ   DX, AX
-	MOVQ   160(DI), R15
+	MOVQ   168(DI), R15
 	VADDPS (AX), Y0, Y0
 	VADDPS 32(AX), Y1, Y1
 	CMPQ   8(R9), $0x01
@@ -3142,9 +3174,9 @@ rows:
 
 added:
 	MOVQ    (R9), AX
-	IMULQ   128(DI), AX
+	IMULQ   136(DI), AX
 	ADDQ    R11, AX
-	MOVQ    136(DI), R15
+	MOVQ    144(DI), R15
 	MOVQ    56(DI), CX
 	CMPQ    CX, $0x08
 	JNE     rows_masked
@@ -3300,50 +3332,54 @@ tap:
 
 store:
 	VBROADCASTSS 96(R9), Y12
-	VBROADCASTSS 112(R9), Y13
 	VCVTDQ2PS    Y0, Y0
 	VMULPS       Y12, Y0, Y0
-	VADDPS       Y13, Y0, Y0
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y12, Y1, Y1
-	VADDPS       Y13, Y1, Y1
 	VCVTDQ2PS    Y2, Y2
 	VMULPS       Y12, Y2, Y2
-	VADDPS       Y13, Y2, Y2
 	VBROADCASTSS 100(R9), Y12
-	VBROADCASTSS 116(R9), Y13
 	VCVTDQ2PS    Y3, Y3
 	VMULPS       Y12, Y3, Y3
-	VADDPS       Y13, Y3, Y3
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y12, Y4, Y4
-	VADDPS       Y13, Y4, Y4
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y12, Y5, Y5
-	VADDPS       Y13, Y5, Y5
 	VBROADCASTSS 104(R9), Y12
-	VBROADCASTSS 120(R9), Y13
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y12, Y6, Y6
-	VADDPS       Y13, Y6, Y6
 	VCVTDQ2PS    Y7, Y7
 	VMULPS       Y12, Y7, Y7
-	VADDPS       Y13, Y7, Y7
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y12, Y8, Y8
-	VADDPS       Y13, Y8, Y8
 	VBROADCASTSS 108(R9), Y12
-	VBROADCASTSS 124(R9), Y13
 	VCVTDQ2PS    Y9, Y9
 	VMULPS       Y12, Y9, Y9
-	VADDPS       Y13, Y9, Y9
 	VCVTDQ2PS    Y10, Y10
 	VMULPS       Y12, Y10, Y10
-	VADDPS       Y13, Y10, Y10
 	VCVTDQ2PS    Y11, Y11
 	VMULPS       Y12, Y11, Y11
-	VADDPS       Y13, Y11, Y11
 	CMPQ         80(DI), $0x00
+	JEQ          bend
+	VBROADCASTSS 112(R9), Y12
+	VADDPS       Y12, Y0, Y0
+	VADDPS       Y12, Y1, Y1
+	VADDPS       Y12, Y2, Y2
+	VBROADCASTSS 116(R9), Y12
+	VADDPS       Y12, Y3, Y3
+	VADDPS       Y12, Y4, Y4
+	VADDPS       Y12, Y5, Y5
+	VBROADCASTSS 120(R9), Y12
+	VADDPS       Y12, Y6, Y6
+	VADDPS       Y12, Y7, Y7
+	VADDPS       Y12, Y8, Y8
+	VBROADCASTSS 124(R9), Y12
+	VADDPS       Y12, Y9, Y9
+	VADDPS       Y12, Y10, Y10
+	VADDPS       Y12, Y11, Y11
+
+bend:
+	CMPQ         88(DI), $0x00
 	JEQ          kinds
 	VXORPS       Y12, Y12, Y12
 	VBROADCASTSS 128(R9), Y13
@@ -3409,9 +3445,9 @@ kinds:
 	VPACKSSDW    Y10, Y7, Y7
 	VPACKSSDW    Y5, Y2, Y2
 	VPACKSSDW    Y11, Y8, Y8
-	CMPQ         88(DI), $0x00
+	CMPQ         96(DI), $0x00
 	JEQ          bytes_zero
-	VPBROADCASTW 104(DI), Y12
+	VPBROADCASTW 112(DI), Y12
 	VPADDSW      Y12, Y0, Y0
 	VPADDSW      Y12, Y6, Y6
 	VPADDSW      Y12, Y1, Y1
@@ -3423,10 +3459,10 @@ bytes_zero:
 	VPACKUSWB    Y6, Y0, Y0
 	VPACKUSWB    Y7, Y1, Y1
 	VPACKUSWB    Y8, Y2, Y2
-	CMPQ         96(DI), $0x00
+	CMPQ         104(DI), $0x00
 	JEQ          bytes_clipped
-	VPBROADCASTB 108(DI), Y12
-	VPBROADCASTB 110(DI), Y13
+	VPBROADCASTB 116(DI), Y12
+	VPBROADCASTB 118(DI), Y13
 	VPMAXUB      Y12, Y0, Y0
 	VPMINUB      Y13, Y0, Y0
 	VPMAXUB      Y12, Y1, Y1
@@ -3440,7 +3476,7 @@ bytes_clipped:
 	VPSHUFB        Y12, Y1, Y1
 	VPSHUFB        Y12, Y2, Y2
 	MOVQ           (R9), AX
-	IMULQ          128(DI), AX
+	IMULQ          136(DI), AX
 	ADDQ           R11, AX
 	MOVQ           56(DI), CX
 	CMPQ           CX, $0x08
@@ -3462,10 +3498,10 @@ next:
 	CMPQ R9, 40(DI)
 	LEAQ 144(R9), R9
 	JNE  block
-	ADDQ 112(DI), SI
-	ADDQ 120(DI), R11
-	ADDQ 144(DI), DX
-	ADDQ 168(DI), R12
+	ADDQ 120(DI), SI
+	ADDQ 128(DI), R11
+	ADDQ 152(DI), DX
+	ADDQ 176(DI), R12
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
@@ -3511,7 +3547,7 @@ stream:
 	TESTQ      DX, DX
 	JZ         summed
 	MOVQ       (R9), AX
-	IMULQ      152(DI), AX
+	IMULQ      160(DI), AX
 	ADDQ       DX, AX
 	VPADDSW    (AX), Y6, Y6
 	VPADDSW    32(AX), Y0, Y0
@@ -3522,7 +3558,7 @@ stream:
 
 summed:
 	MOVQ    (R9), AX
-	IMULQ   128(DI), AX
+	IMULQ   136(DI), AX
 	ADDQ    R11, AX
 	MOVQ    56(DI), CX
 	CMPQ    CX, $0x08
@@ -3549,16 +3585,16 @@ stream_masked:
 stream_stored:
 	TESTQ        R12, R12
 	JZ           next
-	VPBROADCASTW 106(DI), Y12
+	VPBROADCASTW 114(DI), Y12
 	VPMULHRSW    Y12, Y6, Y6
 	VPMULHRSW    Y12, Y0, Y0
 	VPMULHRSW    Y12, Y7, Y7
 	VPMULHRSW    Y12, Y1, Y1
 	VPMULHRSW    Y12, Y8, Y8
 	VPMULHRSW    Y12, Y2, Y2
-	CMPQ         88(DI), $0x00
+	CMPQ         96(DI), $0x00
 	JEQ          copy_zero
-	VPBROADCASTW 104(DI), Y12
+	VPBROADCASTW 112(DI), Y12
 	VPADDSW      Y12, Y0, Y0
 	VPADDSW      Y12, Y6, Y6
 	VPADDSW      Y12, Y1, Y1
@@ -3573,10 +3609,10 @@ copy_zero:
 	VPERMQ       $0xd8, Y1, Y1
 	VPACKUSWB    Y2, Y8, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	CMPQ         96(DI), $0x00
+	CMPQ         104(DI), $0x00
 	JEQ          copy_clipped
-	VPBROADCASTB 108(DI), Y12
-	VPBROADCASTB 110(DI), Y13
+	VPBROADCASTB 116(DI), Y12
+	VPBROADCASTB 118(DI), Y13
 	VPMAXUB      Y12, Y0, Y0
 	VPMINUB      Y13, Y0, Y0
 	VPMAXUB      Y12, Y1, Y1
@@ -3586,7 +3622,7 @@ copy_zero:
 
 copy_clipped:
 	MOVQ    (R9), AX
-	IMULQ   176(DI), AX
+	IMULQ   184(DI), AX
 	ADDQ    R12, AX
 	MOVQ    56(DI), CX
 	CMPQ    CX, $0x08
@@ -3610,9 +3646,9 @@ rows:
 	TESTQ  DX, DX
 	JZ     added
 	MOVQ   (R9), AX
-	IMULQ  152(DI), AX
+	IMULQ  160(DI), AX
 	ADDQ   DX, AX
-	MOVQ   160(DI), R15
+	MOVQ   168(DI), R15
 	VADDPS (AX), Y0, Y0
 	VADDPS 32(AX), Y1, Y1
 	VADDPS 64(AX), Y2, Y2
@@ -3637,9 +3673,9 @@ rows:
 
 added:
 	MOVQ    (R9), AX
-	IMULQ   128(DI), AX
+	IMULQ   136(DI), AX
 	ADDQ    R11, AX
-	MOVQ    136(DI), R15
+	MOVQ    144(DI), R15
 	MOVQ    56(DI), CX
 	CMPQ    CX, $0x08
 	JNE     rows_masked
@@ -3747,26 +3783,30 @@ tap:
 
 store:
 	VBROADCASTSS 96(R9), Y4
-	VBROADCASTSS 112(R9), Y5
 	VCVTDQ2PS    Y0, Y0
 	VMULPS       Y4, Y0, Y0
-	VADDPS       Y5, Y0, Y0
 	VBROADCASTSS 100(R9), Y4
-	VBROADCASTSS 116(R9), Y5
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y4, Y1, Y1
-	VADDPS       Y5, Y1, Y1
 	VBROADCASTSS 104(R9), Y4
-	VBROADCASTSS 120(R9), Y5
 	VCVTDQ2PS    Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VADDPS       Y5, Y2, Y2
 	VBROADCASTSS 108(R9), Y4
-	VBROADCASTSS 124(R9), Y5
 	VCVTDQ2PS    Y3, Y3
 	VMULPS       Y4, Y3, Y3
-	VADDPS       Y5, Y3, Y3
 	CMPQ         80(DI), $0x00
+	JEQ          bend
+	VBROADCASTSS 112(R9), Y4
+	VADDPS       Y4, Y0, Y0
+	VBROADCASTSS 116(R9), Y4
+	VADDPS       Y4, Y1, Y1
+	VBROADCASTSS 120(R9), Y4
+	VADDPS       Y4, Y2, Y2
+	VBROADCASTSS 124(R9), Y4
+	VADDPS       Y4, Y3, Y3
+
+bend:
+	CMPQ         88(DI), $0x00
 	JEQ          kinds
 	VXORPS       Y4, Y4, Y4
 	VBROADCASTSS 128(R9), Y5
@@ -3796,18 +3836,18 @@ kinds:
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
-	CMPQ         88(DI), $0x00
+	CMPQ         96(DI), $0x00
 	JEQ          bytes_zero
-	VPBROADCASTW 104(DI), Y4
+	VPBROADCASTW 112(DI), Y4
 	VPADDSW      Y4, Y0, Y0
 	VPADDSW      Y4, Y2, Y2
 
 bytes_zero:
 	VPACKUSWB    Y2, Y0, Y0
-	CMPQ         96(DI), $0x00
+	CMPQ         104(DI), $0x00
 	JEQ          bytes_clipped
-	VPBROADCASTB 108(DI), Y4
-	VPBROADCASTB 110(DI), Y5
+	VPBROADCASTB 116(DI), Y4
+	VPBROADCASTB 118(DI), Y5
 	VPMAXUB      Y4, Y0, Y0
 	VPMINUB      Y5, Y0, Y0
 
@@ -3815,7 +3855,7 @@ bytes_clipped:
 	VBROADCASTI128 (R13), Y4
 	VPSHUFB        Y4, Y0, Y0
 	MOVQ           (R9), AX
-	IMULQ          128(DI), AX
+	IMULQ          136(DI), AX
 	ADDQ           R11, AX
 	MOVQ           56(DI), CX
 	CMPQ           CX, $0x08
@@ -3833,10 +3873,10 @@ next:
 	CMPQ R9, 40(DI)
 	LEAQ 144(R9), R9
 	JNE  block
-	ADDQ 112(DI), SI
-	ADDQ 120(DI), R11
-	ADDQ 144(DI), DX
-	ADDQ 168(DI), R12
+	ADDQ 120(DI), SI
+	ADDQ 128(DI), R11
+	ADDQ 152(DI), DX
+	ADDQ 176(DI), R12
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
@@ -3858,14 +3898,14 @@ stream:
 	TESTQ      DX, DX
 	JZ         summed
 	MOVQ       (R9), AX
-	IMULQ      152(DI), AX
+	IMULQ      160(DI), AX
 	ADDQ       DX, AX
 	VPADDSW    (AX), Y2, Y2
 	VPADDSW    32(AX), Y0, Y0
 
 summed:
 	MOVQ    (R9), AX
-	IMULQ   128(DI), AX
+	IMULQ   136(DI), AX
 	ADDQ    R11, AX
 	MOVQ    56(DI), CX
 	CMPQ    CX, $0x08
@@ -3884,28 +3924,28 @@ stream_masked:
 stream_stored:
 	TESTQ        R12, R12
 	JZ           next
-	VPBROADCASTW 106(DI), Y4
+	VPBROADCASTW 114(DI), Y4
 	VPMULHRSW    Y4, Y2, Y2
 	VPMULHRSW    Y4, Y0, Y0
-	CMPQ         88(DI), $0x00
+	CMPQ         96(DI), $0x00
 	JEQ          copy_zero
-	VPBROADCASTW 104(DI), Y4
+	VPBROADCASTW 112(DI), Y4
 	VPADDSW      Y4, Y0, Y0
 	VPADDSW      Y4, Y2, Y2
 
 copy_zero:
 	VPACKUSWB    Y0, Y2, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	CMPQ         96(DI), $0x00
+	CMPQ         104(DI), $0x00
 	JEQ          copy_clipped
-	VPBROADCASTB 108(DI), Y4
-	VPBROADCASTB 110(DI), Y5
+	VPBROADCASTB 116(DI), Y4
+	VPBROADCASTB 118(DI), Y5
 	VPMAXUB      Y4, Y0, Y0
 	VPMINUB      Y5, Y0, Y0
 
 copy_clipped:
 	MOVQ    (R9), AX
-	IMULQ   176(DI), AX
+	IMULQ   184(DI), AX
 	ADDQ    R12, AX
 	MOVQ    56(DI), CX
 	CMPQ    CX, $0x08
@@ -3925,9 +3965,9 @@ rows:
 	TESTQ  DX, DX
 	JZ     added
 	MOVQ   (R9), AX
-	IMULQ  152(DI), AX
+	IMULQ  160(DI), AX
 	ADDQ   DX, AX
-	MOVQ   160(DI), R15
+	MOVQ   168(DI), R15
 	VADDPS (AX), Y0, Y0
 	CMPQ   8(R9), $0x01
 	JLE    added
@@ -3944,9 +3984,9 @@ rows:
 
 added:
 	MOVQ    (R9), AX
-	IMULQ   128(DI), AX
+	IMULQ   136(DI), AX
 	ADDQ    R11, AX
-	MOVQ    136(DI), R15
+	MOVQ    144(DI), R15
 	MOVQ    56(DI), CX
 	CMPQ    CX, $0x08
 	JNE     rows_masked
@@ -4055,38 +4095,42 @@ tap:
 
 store:
 	VBROADCASTSS 96(R9), Y8
-	VBROADCASTSS 112(R9), Y9
 	VCVTDQ2PS    Y0, Y0
 	VMULPS       Y8, Y0, Y0
-	VADDPS       Y9, Y0, Y0
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y8, Y1, Y1
-	VADDPS       Y9, Y1, Y1
 	VBROADCASTSS 100(R9), Y8
-	VBROADCASTSS 116(R9), Y9
 	VCVTDQ2PS    Y2, Y2
 	VMULPS       Y8, Y2, Y2
-	VADDPS       Y9, Y2, Y2
 	VCVTDQ2PS    Y3, Y3
 	VMULPS       Y8, Y3, Y3
-	VADDPS       Y9, Y3, Y3
 	VBROADCASTSS 104(R9), Y8
-	VBROADCASTSS 120(R9), Y9
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y8, Y4, Y4
-	VADDPS       Y9, Y4, Y4
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y8, Y5, Y5
-	VADDPS       Y9, Y5, Y5
 	VBROADCASTSS 108(R9), Y8
-	VBROADCASTSS 124(R9), Y9
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y8, Y6, Y6
-	VADDPS       Y9, Y6, Y6
 	VCVTDQ2PS    Y7, Y7
 	VMULPS       Y8, Y7, Y7
-	VADDPS       Y9, Y7, Y7
 	CMPQ         80(DI), $0x00
+	JEQ          bend
+	VBROADCASTSS 112(R9), Y8
+	VADDPS       Y8, Y0, Y0
+	VADDPS       Y8, Y1, Y1
+	VBROADCASTSS 116(R9), Y8
+	VADDPS       Y8, Y2, Y2
+	VADDPS       Y8, Y3, Y3
+	VBROADCASTSS 120(R9), Y8
+	VADDPS       Y8, Y4, Y4
+	VADDPS       Y8, Y5, Y5
+	VBROADCASTSS 124(R9), Y8
+	VADDPS       Y8, Y6, Y6
+	VADDPS       Y8, Y7, Y7
+
+bend:
+	CMPQ         88(DI), $0x00
 	JEQ          kinds
 	VXORPS       Y8, Y8, Y8
 	VBROADCASTSS 128(R9), Y9
@@ -4134,9 +4178,9 @@ kinds:
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y3, Y1, Y1
 	VPACKSSDW    Y7, Y5, Y5
-	CMPQ         88(DI), $0x00
+	CMPQ         96(DI), $0x00
 	JEQ          bytes_zero
-	VPBROADCASTW 104(DI), Y8
+	VPBROADCASTW 112(DI), Y8
 	VPADDSW      Y8, Y0, Y0
 	VPADDSW      Y8, Y4, Y4
 	VPADDSW      Y8, Y1, Y1
@@ -4145,10 +4189,10 @@ kinds:
 bytes_zero:
 	VPACKUSWB    Y4, Y0, Y0
 	VPACKUSWB    Y5, Y1, Y1
-	CMPQ         96(DI), $0x00
+	CMPQ         104(DI), $0x00
 	JEQ          bytes_clipped
-	VPBROADCASTB 108(DI), Y8
-	VPBROADCASTB 110(DI), Y9
+	VPBROADCASTB 116(DI), Y8
+	VPBROADCASTB 118(DI), Y9
 	VPMAXUB      Y8, Y0, Y0
 	VPMINUB      Y9, Y0, Y0
 	VPMAXUB      Y8, Y1, Y1
@@ -4159,7 +4203,7 @@ bytes_clipped:
 	VPSHUFB        Y8, Y0, Y0
 	VPSHUFB        Y8, Y1, Y1
 	MOVQ           (R9), AX
-	IMULQ          128(DI), AX
+	IMULQ          136(DI), AX
 	ADDQ           R11, AX
 	MOVQ           56(DI), CX
 	CMPQ           CX, $0x08
@@ -4179,10 +4223,10 @@ next:
 	CMPQ R9, 40(DI)
 	LEAQ 144(R9), R9
 	JNE  block
-	ADDQ 112(DI), SI
-	ADDQ 120(DI), R11
-	ADDQ 144(DI), DX
-	ADDQ 168(DI), R12
+	ADDQ 120(DI), SI
+	ADDQ 128(DI), R11
+	ADDQ 152(DI), DX
+	ADDQ 176(DI), R12
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
@@ -4216,7 +4260,7 @@ stream:
 	TESTQ      DX, DX
 	JZ         summed
 	MOVQ       (R9), AX
-	IMULQ      152(DI), AX
+	IMULQ      160(DI), AX
 	ADDQ       DX, AX
 	VPADDSW    (AX), Y4, Y4
 	VPADDSW    32(AX), Y0, Y0
@@ -4225,7 +4269,7 @@ stream:
 
 summed:
 	MOVQ    (R9), AX
-	IMULQ   128(DI), AX
+	IMULQ   136(DI), AX
 	ADDQ    R11, AX
 	MOVQ    56(DI), CX
 	CMPQ    CX, $0x08
@@ -4248,14 +4292,14 @@ stream_masked:
 stream_stored:
 	TESTQ        R12, R12
 	JZ           next
-	VPBROADCASTW 106(DI), Y8
+	VPBROADCASTW 114(DI), Y8
 	VPMULHRSW    Y8, Y4, Y4
 	VPMULHRSW    Y8, Y0, Y0
 	VPMULHRSW    Y8, Y5, Y5
 	VPMULHRSW    Y8, Y1, Y1
-	CMPQ         88(DI), $0x00
+	CMPQ         96(DI), $0x00
 	JEQ          copy_zero
-	VPBROADCASTW 104(DI), Y8
+	VPBROADCASTW 112(DI), Y8
 	VPADDSW      Y8, Y0, Y0
 	VPADDSW      Y8, Y4, Y4
 	VPADDSW      Y8, Y1, Y1
@@ -4266,10 +4310,10 @@ copy_zero:
 	VPERMQ       $0xd8, Y0, Y0
 	VPACKUSWB    Y1, Y5, Y1
 	VPERMQ       $0xd8, Y1, Y1
-	CMPQ         96(DI), $0x00
+	CMPQ         104(DI), $0x00
 	JEQ          copy_clipped
-	VPBROADCASTB 108(DI), Y8
-	VPBROADCASTB 110(DI), Y9
+	VPBROADCASTB 116(DI), Y8
+	VPBROADCASTB 118(DI), Y9
 	VPMAXUB      Y8, Y0, Y0
 	VPMINUB      Y9, Y0, Y0
 	VPMAXUB      Y8, Y1, Y1
@@ -4277,7 +4321,7 @@ copy_zero:
 
 copy_clipped:
 	MOVQ    (R9), AX
-	IMULQ   176(DI), AX
+	IMULQ   184(DI), AX
 	ADDQ    R12, AX
 	MOVQ    56(DI), CX
 	CMPQ    CX, $0x08
@@ -4299,9 +4343,9 @@ rows:
 	TESTQ  DX, DX
 	JZ     added
 	MOVQ   (R9), AX
-	IMULQ  152(DI), AX
+	IMULQ  160(DI), AX
 	ADDQ   DX, AX
-	MOVQ   160(DI), R15
+	MOVQ   168(DI), R15
 	VADDPS (AX), Y0, Y0
 	VADDPS 32(AX), Y1, Y1
 	CMPQ   8(R9), $0x01
@@ -4322,9 +4366,9 @@ rows:
 
 added:
 	MOVQ    (R9), AX
-	IMULQ   128(DI), AX
+	IMULQ   136(DI), AX
 	ADDQ    R11, AX
-	MOVQ    136(DI), R15
+	MOVQ    144(DI), R15
 	MOVQ    56(DI), CX
 	CMPQ    CX, $0x08
 	JNE     rows_masked

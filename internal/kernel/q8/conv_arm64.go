@@ -19,6 +19,7 @@ type convArgs struct {
 	tail     int      // pixels of each row's last vector that are stored, at least 1
 	rows     int      // rows, at least 1
 	kind     int      // 0: bytes, 1: stream, 2: rows
+	bias     int      // not 0: the blocks' biases are added
 	slope    int      // not 0: negative values are multiplied by the blocks' slopes
 	add      int      // not 0: there is a zero point
 	clip     int      // not 0: there is a lowest or a highest byte
@@ -36,7 +37,13 @@ type convArgs struct {
 
 // The kernels by number, in the order of convVariants.
 const (
-	id_conv_u8s8_4x1_sdot = iota
+	id_conv_u8s8_4x1_usdot = iota
+	id_conv_u8s8_4x2_usdot
+	id_conv_u8s8_4x3_usdot
+	id_conv_u8s8_4x4_usdot
+	id_conv_u8s8_4x5_usdot
+	id_conv_u8s8_4x6_usdot
+	id_conv_u8s8_4x1_sdot
 	id_conv_u8s8_4x2_sdot
 	id_conv_u8s8_4x3_sdot
 	id_conv_u8s8_4x4_sdot
@@ -46,6 +53,12 @@ const (
 
 // convVariants lists the kernels; see Variants.
 var convVariants = []Variant{
+	{Name: "conv_u8s8_4x1_usdot", Op: OpConv, ISA: "usdot", P: 1, Lanes: 4, Needs: needsI8MM, Runs: hasI8MM, MaxWeight: 128, ID: id_conv_u8s8_4x1_usdot},
+	{Name: "conv_u8s8_4x2_usdot", Op: OpConv, ISA: "usdot", P: 2, Lanes: 4, Needs: needsI8MM, Runs: hasI8MM, MaxWeight: 128, ID: id_conv_u8s8_4x2_usdot},
+	{Name: "conv_u8s8_4x3_usdot", Op: OpConv, ISA: "usdot", P: 3, Lanes: 4, Needs: needsI8MM, Runs: hasI8MM, MaxWeight: 128, ID: id_conv_u8s8_4x3_usdot},
+	{Name: "conv_u8s8_4x4_usdot", Op: OpConv, ISA: "usdot", P: 4, Lanes: 4, Needs: needsI8MM, Runs: hasI8MM, MaxWeight: 128, ID: id_conv_u8s8_4x4_usdot},
+	{Name: "conv_u8s8_4x5_usdot", Op: OpConv, ISA: "usdot", P: 5, Lanes: 4, Needs: needsI8MM, Runs: hasI8MM, MaxWeight: 128, ID: id_conv_u8s8_4x5_usdot},
+	{Name: "conv_u8s8_4x6_usdot", Op: OpConv, ISA: "usdot", P: 6, Lanes: 4, Needs: needsI8MM, Runs: hasI8MM, MaxWeight: 128, ID: id_conv_u8s8_4x6_usdot},
 	{Name: "conv_u8s8_4x1_sdot", Op: OpConv, ISA: "sdot", P: 1, Lanes: 4, Needs: needsDotProd, Runs: hasDotProd, MaxWeight: 128, ID: id_conv_u8s8_4x1_sdot},
 	{Name: "conv_u8s8_4x2_sdot", Op: OpConv, ISA: "sdot", P: 2, Lanes: 4, Needs: needsDotProd, Runs: hasDotProd, MaxWeight: 128, ID: id_conv_u8s8_4x2_sdot},
 	{Name: "conv_u8s8_4x3_sdot", Op: OpConv, ISA: "sdot", P: 3, Lanes: 4, Needs: needsDotProd, Runs: hasDotProd, MaxWeight: 128, ID: id_conv_u8s8_4x3_sdot},
@@ -58,6 +71,18 @@ var convVariants = []Variant{
 // may stay on the stack.
 func runConv(id int, a *convArgs) {
 	switch id {
+	case id_conv_u8s8_4x1_usdot:
+		conv_u8s8_4x1_usdot(a)
+	case id_conv_u8s8_4x2_usdot:
+		conv_u8s8_4x2_usdot(a)
+	case id_conv_u8s8_4x3_usdot:
+		conv_u8s8_4x3_usdot(a)
+	case id_conv_u8s8_4x4_usdot:
+		conv_u8s8_4x4_usdot(a)
+	case id_conv_u8s8_4x5_usdot:
+		conv_u8s8_4x5_usdot(a)
+	case id_conv_u8s8_4x6_usdot:
+		conv_u8s8_4x6_usdot(a)
 	case id_conv_u8s8_4x1_sdot:
 		conv_u8s8_4x1_sdot(a)
 	case id_conv_u8s8_4x2_sdot:
@@ -74,6 +99,24 @@ func runConv(id int, a *convArgs) {
 		panic("q8: no such kernel")
 	}
 }
+
+//go:noescape
+func conv_u8s8_4x1_usdot(a *convArgs)
+
+//go:noescape
+func conv_u8s8_4x2_usdot(a *convArgs)
+
+//go:noescape
+func conv_u8s8_4x3_usdot(a *convArgs)
+
+//go:noescape
+func conv_u8s8_4x4_usdot(a *convArgs)
+
+//go:noescape
+func conv_u8s8_4x5_usdot(a *convArgs)
+
+//go:noescape
+func conv_u8s8_4x6_usdot(a *convArgs)
 
 //go:noescape
 func conv_u8s8_4x1_sdot(a *convArgs)

@@ -4,8 +4,8 @@
 
 #include "textflag.h"
 
-// func conv_u8s8_4x1_sdot(a *convArgs)
-TEXT ·conv_u8s8_4x1_sdot(SB), NOSPLIT, $0-8
+// func conv_u8s8_4x1_usdot(a *convArgs)
+TEXT ·conv_u8s8_4x1_usdot(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    24(R0), R1
 	MOVD    0(R0), R2
@@ -21,12 +21,11 @@ row:
 	MOVD    32(R0), R3
 
 block:
-	ADD     $80, R3, R12
+	ADD     $64, R3, R12
 	VLD1R.P 4(R12), [V0.S4]
 	VLD1R.P 4(R12), [V1.S4]
 	VLD1R.P 4(R12), [V2.S4]
 	VLD1R.P 4(R12), [V3.S4]
-	VMOVI   $128, V31.B16
 	MOVD    16(R3), R14
 	MOVD    24(R3), R10
 	MOVD    40(R3), R11
@@ -37,38 +36,41 @@ tap:
 	ADD     R12<<2, R1, R12
 	VLD1.P  16(R11), [V4.B16]
 	FMOVQ   0(R12), F5
-	VEOR    V31.B16, V5.B16, V5.B16
-	WORD    $0x4f84e0a0 // sdot v0.4s, v5.16b, v4.4b[0]
-	WORD    $0x4fa4e0a1 // sdot v1.4s, v5.16b, v4.4b[1]
-	WORD    $0x4f84e8a2 // sdot v2.4s, v5.16b, v4.4b[2]
-	WORD    $0x4fa4e8a3 // sdot v3.4s, v5.16b, v4.4b[3]
+	WORD    $0x4f84f0a0 // usdot v0.4s, v5.16b, v4.4b[0]
+	WORD    $0x4fa4f0a1 // usdot v1.4s, v5.16b, v4.4b[1]
+	WORD    $0x4f84f8a2 // usdot v2.4s, v5.16b, v4.4b[2]
+	WORD    $0x4fa4f8a3 // usdot v3.4s, v5.16b, v4.4b[3]
 	SUB     $1, R10, R10
 	CBNZ    R10, tap
 
 store:
 	ADD     $96, R3, R12
-	ADD     $112, R3, R15
 	VLD1R.P 4(R12), [V4.S4]
-	VLD1R.P 4(R15), [V5.S4]
 	WORD    $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD    $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	WORD    $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	VLD1R.P 4(R12), [V4.S4]
-	VLD1R.P 4(R15), [V5.S4]
 	WORD    $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD    $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD    $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
 	VLD1R.P 4(R12), [V4.S4]
-	VLD1R.P 4(R15), [V5.S4]
 	WORD    $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD    $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD    $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
 	VLD1R.P 4(R12), [V4.S4]
-	VLD1R.P 4(R15), [V5.S4]
 	WORD    $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD    $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD    $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
 	MOVD    80(R0), R12
+	CBZ     R12, bend
+	ADD     $112, R3, R12
+	VLD1R.P 4(R12), [V4.S4]
+	WORD    $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	VLD1R.P 4(R12), [V4.S4]
+	WORD    $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	VLD1R.P 4(R12), [V4.S4]
+	WORD    $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VLD1R.P 4(R12), [V4.S4]
+	WORD    $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+
+bend:
+	MOVD    88(R0), R12
 	CBZ     R12, kinds
 	ADD     $128, R3, R12
 	VLD1R.P 4(R12), [V4.S4]
@@ -105,24 +107,24 @@ kinds:
 	VZIP2   V1.H8, V0.H8, V3.H8
 	VZIP1   V3.S4, V2.S4, V0.S4
 	VZIP2   V3.S4, V2.S4, V1.S4
-	ADD     $104, R0, R15
+	ADD     $112, R0, R15
 	VLD1R   (R15), [V4.H8]
 	WORD    $0x4e640c00 // sqadd v0.8h, v0.8h, v4.8h
 	WORD    $0x4e640c21 // sqadd v1.8h, v1.8h, v4.8h
 	WORD    $0x2e212800 // sqxtun v0.8b, v0.8h
 	WORD    $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	MOVD    96(R0), R15
+	MOVD    104(R0), R15
 	CBZ     R15, bytes_clipped
-	ADD     $108, R0, R15
+	ADD     $116, R0, R15
 	VLD1R   (R15), [V4.B16]
-	ADD     $110, R0, R15
+	ADD     $118, R0, R15
 	VLD1R   (R15), [V5.B16]
 	WORD    $0x6e246400 // umax v0.16b, v0.16b, v4.16b
 	WORD    $0x6e256c00 // umin v0.16b, v0.16b, v5.16b
 
 bytes_clipped:
 	MOVD    0(R3), R12
-	MOVD    128(R0), R13
+	MOVD    136(R0), R13
 	MADD    R13, R2, R12, R12
 	CBNZ    R7, bytes_masked
 	FMOVQ   F0, 0(R12)
@@ -145,13 +147,13 @@ next:
 	CMP     R12, R3
 	ADD     $144, R3, R3
 	BNE     block
-	MOVD    112(R0), R13
-	ADD     R13, R1, R1
 	MOVD    120(R0), R13
+	ADD     R13, R1, R1
+	MOVD    128(R0), R13
 	ADD     R13, R2, R2
-	MOVD    144(R0), R13
+	MOVD    152(R0), R13
 	ADD     R13, R5, R5
-	MOVD    168(R0), R13
+	MOVD    176(R0), R13
 	ADD     R13, R6, R6
 	SUB     $1, R4, R4
 	CBNZ    R4, row
@@ -172,7 +174,7 @@ stream:
 	VZIP2   V3.S4, V2.S4, V1.S4
 	CBZ     R5, summed
 	MOVD    0(R3), R12
-	MOVD    152(R0), R13
+	MOVD    160(R0), R13
 	MADD    R13, R5, R12, R12
 	FLDPQ   0(R12), (F4, F5)
 	WORD    $0x4e640c00 // sqadd v0.8h, v0.8h, v4.8h
@@ -180,7 +182,7 @@ stream:
 
 summed:
 	MOVD    0(R3), R12
-	MOVD    128(R0), R13
+	MOVD    136(R0), R13
 	MADD    R13, R2, R12, R12
 	CBNZ    R7, stream_masked
 	FSTPQ   (F0, F1), 0(R12)
@@ -198,28 +200,28 @@ stream_end:
 
 stream_stored:
 	CBZ     R6, next
-	ADD     $106, R0, R15
+	ADD     $114, R0, R15
 	VLD1R   (R15), [V4.H8]
 	WORD    $0x6e64b400 // sqrdmulh v0.8h, v0.8h, v4.8h
 	WORD    $0x6e64b421 // sqrdmulh v1.8h, v1.8h, v4.8h
-	ADD     $104, R0, R15
+	ADD     $112, R0, R15
 	VLD1R   (R15), [V4.H8]
 	WORD    $0x4e640c00 // sqadd v0.8h, v0.8h, v4.8h
 	WORD    $0x4e640c21 // sqadd v1.8h, v1.8h, v4.8h
 	WORD    $0x2e212800 // sqxtun v0.8b, v0.8h
 	WORD    $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	MOVD    96(R0), R15
+	MOVD    104(R0), R15
 	CBZ     R15, copy_clipped
-	ADD     $108, R0, R15
+	ADD     $116, R0, R15
 	VLD1R   (R15), [V4.B16]
-	ADD     $110, R0, R15
+	ADD     $118, R0, R15
 	VLD1R   (R15), [V5.B16]
 	WORD    $0x6e246400 // umax v0.16b, v0.16b, v4.16b
 	WORD    $0x6e256c00 // umin v0.16b, v0.16b, v5.16b
 
 copy_clipped:
 	MOVD    0(R3), R12
-	MOVD    176(R0), R13
+	MOVD    184(R0), R13
 	MADD    R13, R6, R12, R12
 	CBNZ    R7, copy_masked
 	FMOVQ   F0, 0(R12)
@@ -241,9 +243,9 @@ copy_stored:
 rows:
 	CBZ     R5, added
 	MOVD    0(R3), R12
-	MOVD    152(R0), R13
-	MADD    R13, R5, R12, R12
 	MOVD    160(R0), R13
+	MADD    R13, R5, R12, R12
+	MOVD    168(R0), R13
 	MOVD    8(R3), R10
 	FMOVQ   0(R12), F4
 	WORD    $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
@@ -265,9 +267,9 @@ rows:
 
 added:
 	MOVD    0(R3), R12
-	MOVD    128(R0), R13
-	MADD    R13, R2, R12, R12
 	MOVD    136(R0), R13
+	MADD    R13, R2, R12, R12
+	MOVD    144(R0), R13
 	CBNZ    R7, rows_masked
 	MOVD    8(R3), R10
 	FMOVQ   F0, 0(R12)
@@ -332,8 +334,8 @@ rows_end3:
 rows_stored:
 	B       next
 
-// func conv_u8s8_4x2_sdot(a *convArgs)
-TEXT ·conv_u8s8_4x2_sdot(SB), NOSPLIT, $0-8
+// func conv_u8s8_4x2_usdot(a *convArgs)
+TEXT ·conv_u8s8_4x2_usdot(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    24(R0), R1
 	MOVD    0(R0), R2
@@ -349,7 +351,7 @@ row:
 	MOVD    32(R0), R3
 
 block:
-	ADD     $80, R3, R12
+	ADD     $64, R3, R12
 	VLD1R.P 4(R12), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VLD1R.P 4(R12), [V2.S4]
@@ -358,7 +360,6 @@ block:
 	VMOV    V4.B16, V5.B16
 	VLD1R.P 4(R12), [V6.S4]
 	VMOV    V6.B16, V7.B16
-	VMOVI   $128, V31.B16
 	MOVD    16(R3), R14
 	MOVD    24(R3), R10
 	MOVD    40(R3), R11
@@ -369,55 +370,57 @@ tap:
 	ADD     R12<<2, R1, R12
 	VLD1.P  16(R11), [V8.B16]
 	FLDPQ   0(R12), (F9, F10)
-	VEOR    V31.B16, V9.B16, V9.B16
-	VEOR    V31.B16, V10.B16, V10.B16
-	WORD    $0x4f88e120 // sdot v0.4s, v9.16b, v8.4b[0]
-	WORD    $0x4f88e141 // sdot v1.4s, v10.16b, v8.4b[0]
-	WORD    $0x4fa8e122 // sdot v2.4s, v9.16b, v8.4b[1]
-	WORD    $0x4fa8e143 // sdot v3.4s, v10.16b, v8.4b[1]
-	WORD    $0x4f88e924 // sdot v4.4s, v9.16b, v8.4b[2]
-	WORD    $0x4f88e945 // sdot v5.4s, v10.16b, v8.4b[2]
-	WORD    $0x4fa8e926 // sdot v6.4s, v9.16b, v8.4b[3]
-	WORD    $0x4fa8e947 // sdot v7.4s, v10.16b, v8.4b[3]
+	WORD    $0x4f88f120 // usdot v0.4s, v9.16b, v8.4b[0]
+	WORD    $0x4f88f141 // usdot v1.4s, v10.16b, v8.4b[0]
+	WORD    $0x4fa8f122 // usdot v2.4s, v9.16b, v8.4b[1]
+	WORD    $0x4fa8f143 // usdot v3.4s, v10.16b, v8.4b[1]
+	WORD    $0x4f88f924 // usdot v4.4s, v9.16b, v8.4b[2]
+	WORD    $0x4f88f945 // usdot v5.4s, v10.16b, v8.4b[2]
+	WORD    $0x4fa8f926 // usdot v6.4s, v9.16b, v8.4b[3]
+	WORD    $0x4fa8f947 // usdot v7.4s, v10.16b, v8.4b[3]
 	SUB     $1, R10, R10
 	CBNZ    R10, tap
 
 store:
 	ADD     $96, R3, R12
-	ADD     $112, R3, R15
 	VLD1R.P 4(R12), [V8.S4]
-	VLD1R.P 4(R15), [V9.S4]
 	WORD    $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD    $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	WORD    $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
 	WORD    $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD    $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
-	WORD    $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
 	VLD1R.P 4(R12), [V8.S4]
-	VLD1R.P 4(R15), [V9.S4]
 	WORD    $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD    $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
-	WORD    $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
 	WORD    $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD    $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
-	WORD    $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
 	VLD1R.P 4(R12), [V8.S4]
-	VLD1R.P 4(R15), [V9.S4]
 	WORD    $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD    $0x6e28dc84 // fmul v4.4s, v4.4s, v8.4s
-	WORD    $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
 	WORD    $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD    $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
-	WORD    $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
 	VLD1R.P 4(R12), [V8.S4]
-	VLD1R.P 4(R15), [V9.S4]
 	WORD    $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD    $0x6e28dcc6 // fmul v6.4s, v6.4s, v8.4s
-	WORD    $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
 	WORD    $0x4e21d8e7 // scvtf v7.4s, v7.4s
 	WORD    $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
-	WORD    $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 	MOVD    80(R0), R12
+	CBZ     R12, bend
+	ADD     $112, R3, R12
+	VLD1R.P 4(R12), [V8.S4]
+	WORD    $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD    $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	VLD1R.P 4(R12), [V8.S4]
+	WORD    $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	WORD    $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	VLD1R.P 4(R12), [V8.S4]
+	WORD    $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	WORD    $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
+	VLD1R.P 4(R12), [V8.S4]
+	WORD    $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD    $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
+
+bend:
+	MOVD    88(R0), R12
 	CBZ     R12, kinds
 	ADD     $128, R3, R12
 	VLD1R.P 4(R12), [V8.S4]
@@ -478,7 +481,7 @@ kinds:
 	VZIP2   V3.H8, V1.H8, V7.H8
 	VZIP1   V7.S4, V5.S4, V1.S4
 	VZIP2   V7.S4, V5.S4, V3.S4
-	ADD     $104, R0, R15
+	ADD     $112, R0, R15
 	VLD1R   (R15), [V8.H8]
 	WORD    $0x4e680c00 // sqadd v0.8h, v0.8h, v8.8h
 	WORD    $0x4e680c42 // sqadd v2.8h, v2.8h, v8.8h
@@ -488,11 +491,11 @@ kinds:
 	WORD    $0x4e680c63 // sqadd v3.8h, v3.8h, v8.8h
 	WORD    $0x2e212821 // sqxtun v1.8b, v1.8h
 	WORD    $0x6e212861 // sqxtun2 v1.16b, v3.8h
-	MOVD    96(R0), R15
+	MOVD    104(R0), R15
 	CBZ     R15, bytes_clipped
-	ADD     $108, R0, R15
+	ADD     $116, R0, R15
 	VLD1R   (R15), [V8.B16]
-	ADD     $110, R0, R15
+	ADD     $118, R0, R15
 	VLD1R   (R15), [V9.B16]
 	WORD    $0x6e286400 // umax v0.16b, v0.16b, v8.16b
 	WORD    $0x6e296c00 // umin v0.16b, v0.16b, v9.16b
@@ -501,7 +504,7 @@ kinds:
 
 bytes_clipped:
 	MOVD    0(R3), R12
-	MOVD    128(R0), R13
+	MOVD    136(R0), R13
 	MADD    R13, R2, R12, R12
 	CBNZ    R7, bytes_masked
 	FSTPQ   (F0, F1), 0(R12)
@@ -525,13 +528,13 @@ next:
 	CMP     R12, R3
 	ADD     $144, R3, R3
 	BNE     block
-	MOVD    112(R0), R13
-	ADD     R13, R1, R1
 	MOVD    120(R0), R13
+	ADD     R13, R1, R1
+	MOVD    128(R0), R13
 	ADD     R13, R2, R2
-	MOVD    144(R0), R13
+	MOVD    152(R0), R13
 	ADD     R13, R5, R5
-	MOVD    168(R0), R13
+	MOVD    176(R0), R13
 	ADD     R13, R6, R6
 	SUB     $1, R4, R4
 	CBNZ    R4, row
@@ -564,7 +567,7 @@ stream:
 	VZIP2   V7.S4, V5.S4, V3.S4
 	CBZ     R5, summed
 	MOVD    0(R3), R12
-	MOVD    152(R0), R13
+	MOVD    160(R0), R13
 	MADD    R13, R5, R12, R12
 	FLDPQ   0(R12), (F8, F9)
 	WORD    $0x4e680c00 // sqadd v0.8h, v0.8h, v8.8h
@@ -575,7 +578,7 @@ stream:
 
 summed:
 	MOVD    0(R3), R12
-	MOVD    128(R0), R13
+	MOVD    136(R0), R13
 	MADD    R13, R2, R12, R12
 	CBNZ    R7, stream_masked
 	FSTPQ   (F0, F2), 0(R12)
@@ -595,13 +598,13 @@ stream_end:
 
 stream_stored:
 	CBZ     R6, next
-	ADD     $106, R0, R15
+	ADD     $114, R0, R15
 	VLD1R   (R15), [V8.H8]
 	WORD    $0x6e68b400 // sqrdmulh v0.8h, v0.8h, v8.8h
 	WORD    $0x6e68b442 // sqrdmulh v2.8h, v2.8h, v8.8h
 	WORD    $0x6e68b421 // sqrdmulh v1.8h, v1.8h, v8.8h
 	WORD    $0x6e68b463 // sqrdmulh v3.8h, v3.8h, v8.8h
-	ADD     $104, R0, R15
+	ADD     $112, R0, R15
 	VLD1R   (R15), [V8.H8]
 	WORD    $0x4e680c00 // sqadd v0.8h, v0.8h, v8.8h
 	WORD    $0x4e680c42 // sqadd v2.8h, v2.8h, v8.8h
@@ -611,11 +614,11 @@ stream_stored:
 	WORD    $0x4e680c63 // sqadd v3.8h, v3.8h, v8.8h
 	WORD    $0x2e212821 // sqxtun v1.8b, v1.8h
 	WORD    $0x6e212861 // sqxtun2 v1.16b, v3.8h
-	MOVD    96(R0), R15
+	MOVD    104(R0), R15
 	CBZ     R15, copy_clipped
-	ADD     $108, R0, R15
+	ADD     $116, R0, R15
 	VLD1R   (R15), [V8.B16]
-	ADD     $110, R0, R15
+	ADD     $118, R0, R15
 	VLD1R   (R15), [V9.B16]
 	WORD    $0x6e286400 // umax v0.16b, v0.16b, v8.16b
 	WORD    $0x6e296c00 // umin v0.16b, v0.16b, v9.16b
@@ -624,7 +627,7 @@ stream_stored:
 
 copy_clipped:
 	MOVD    0(R3), R12
-	MOVD    176(R0), R13
+	MOVD    184(R0), R13
 	MADD    R13, R6, R12, R12
 	CBNZ    R7, copy_masked
 	FSTPQ   (F0, F1), 0(R12)
@@ -647,9 +650,9 @@ copy_stored:
 rows:
 	CBZ     R5, added
 	MOVD    0(R3), R12
-	MOVD    152(R0), R13
-	MADD    R13, R5, R12, R12
 	MOVD    160(R0), R13
+	MADD    R13, R5, R12, R12
+	MOVD    168(R0), R13
 	MOVD    8(R3), R10
 	FMOVQ   0(R12), F8
 	WORD    $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
@@ -679,9 +682,9 @@ rows:
 
 added:
 	MOVD    0(R3), R12
-	MOVD    128(R0), R13
-	MADD    R13, R2, R12, R12
 	MOVD    136(R0), R13
+	MADD    R13, R2, R12, R12
+	MOVD    144(R0), R13
 	CBNZ    R7, rows_masked
 	MOVD    8(R3), R10
 	FSTPQ   (F0, F1), 0(R12)
@@ -750,8 +753,8 @@ rows_end3:
 rows_stored:
 	B       next
 
-// func conv_u8s8_4x3_sdot(a *convArgs)
-TEXT ·conv_u8s8_4x3_sdot(SB), NOSPLIT, $0-8
+// func conv_u8s8_4x3_usdot(a *convArgs)
+TEXT ·conv_u8s8_4x3_usdot(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    24(R0), R1
 	MOVD    0(R0), R2
@@ -767,7 +770,7 @@ row:
 	MOVD    32(R0), R3
 
 block:
-	ADD     $80, R3, R12
+	ADD     $64, R3, R12
 	VLD1R.P 4(R12), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VMOV    V0.B16, V2.B16
@@ -780,7 +783,6 @@ block:
 	VLD1R.P 4(R12), [V9.S4]
 	VMOV    V9.B16, V10.B16
 	VMOV    V9.B16, V11.B16
-	VMOVI   $128, V31.B16
 	MOVD    16(R3), R14
 	MOVD    24(R3), R10
 	MOVD    40(R3), R11
@@ -792,72 +794,73 @@ tap:
 	VLD1.P  16(R11), [V12.B16]
 	FLDPQ   0(R12), (F13, F14)
 	FMOVQ   32(R12), F15
-	VEOR    V31.B16, V13.B16, V13.B16
-	VEOR    V31.B16, V14.B16, V14.B16
-	VEOR    V31.B16, V15.B16, V15.B16
-	WORD    $0x4f8ce1a0 // sdot v0.4s, v13.16b, v12.4b[0]
-	WORD    $0x4f8ce1c1 // sdot v1.4s, v14.16b, v12.4b[0]
-	WORD    $0x4f8ce1e2 // sdot v2.4s, v15.16b, v12.4b[0]
-	WORD    $0x4face1a3 // sdot v3.4s, v13.16b, v12.4b[1]
-	WORD    $0x4face1c4 // sdot v4.4s, v14.16b, v12.4b[1]
-	WORD    $0x4face1e5 // sdot v5.4s, v15.16b, v12.4b[1]
-	WORD    $0x4f8ce9a6 // sdot v6.4s, v13.16b, v12.4b[2]
-	WORD    $0x4f8ce9c7 // sdot v7.4s, v14.16b, v12.4b[2]
-	WORD    $0x4f8ce9e8 // sdot v8.4s, v15.16b, v12.4b[2]
-	WORD    $0x4face9a9 // sdot v9.4s, v13.16b, v12.4b[3]
-	WORD    $0x4face9ca // sdot v10.4s, v14.16b, v12.4b[3]
-	WORD    $0x4face9eb // sdot v11.4s, v15.16b, v12.4b[3]
+	WORD    $0x4f8cf1a0 // usdot v0.4s, v13.16b, v12.4b[0]
+	WORD    $0x4f8cf1c1 // usdot v1.4s, v14.16b, v12.4b[0]
+	WORD    $0x4f8cf1e2 // usdot v2.4s, v15.16b, v12.4b[0]
+	WORD    $0x4facf1a3 // usdot v3.4s, v13.16b, v12.4b[1]
+	WORD    $0x4facf1c4 // usdot v4.4s, v14.16b, v12.4b[1]
+	WORD    $0x4facf1e5 // usdot v5.4s, v15.16b, v12.4b[1]
+	WORD    $0x4f8cf9a6 // usdot v6.4s, v13.16b, v12.4b[2]
+	WORD    $0x4f8cf9c7 // usdot v7.4s, v14.16b, v12.4b[2]
+	WORD    $0x4f8cf9e8 // usdot v8.4s, v15.16b, v12.4b[2]
+	WORD    $0x4facf9a9 // usdot v9.4s, v13.16b, v12.4b[3]
+	WORD    $0x4facf9ca // usdot v10.4s, v14.16b, v12.4b[3]
+	WORD    $0x4facf9eb // usdot v11.4s, v15.16b, v12.4b[3]
 	SUB     $1, R10, R10
 	CBNZ    R10, tap
 
 store:
 	ADD     $96, R3, R12
-	ADD     $112, R3, R15
 	VLD1R.P 4(R12), [V12.S4]
-	VLD1R.P 4(R15), [V13.S4]
 	WORD    $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD    $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD    $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD    $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD    $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	WORD    $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD    $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD    $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
-	WORD    $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	VLD1R.P 4(R12), [V12.S4]
-	VLD1R.P 4(R15), [V13.S4]
 	WORD    $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD    $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
-	WORD    $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD    $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD    $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
-	WORD    $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD    $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD    $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
-	WORD    $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	VLD1R.P 4(R12), [V12.S4]
-	VLD1R.P 4(R15), [V13.S4]
 	WORD    $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD    $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
-	WORD    $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
 	WORD    $0x4e21d8e7 // scvtf v7.4s, v7.4s
 	WORD    $0x6e2cdce7 // fmul v7.4s, v7.4s, v12.4s
-	WORD    $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
 	WORD    $0x4e21d908 // scvtf v8.4s, v8.4s
 	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
-	WORD    $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
 	VLD1R.P 4(R12), [V12.S4]
-	VLD1R.P 4(R15), [V13.S4]
 	WORD    $0x4e21d929 // scvtf v9.4s, v9.4s
 	WORD    $0x6e2cdd29 // fmul v9.4s, v9.4s, v12.4s
-	WORD    $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
 	WORD    $0x4e21d94a // scvtf v10.4s, v10.4s
 	WORD    $0x6e2cdd4a // fmul v10.4s, v10.4s, v12.4s
-	WORD    $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
 	WORD    $0x4e21d96b // scvtf v11.4s, v11.4s
 	WORD    $0x6e2cdd6b // fmul v11.4s, v11.4s, v12.4s
-	WORD    $0x4e2dd56b // fadd v11.4s, v11.4s, v13.4s
 	MOVD    80(R0), R12
+	CBZ     R12, bend
+	ADD     $112, R3, R12
+	VLD1R.P 4(R12), [V12.S4]
+	WORD    $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	WORD    $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
+	WORD    $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	VLD1R.P 4(R12), [V12.S4]
+	WORD    $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
+	WORD    $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD    $0x4e2cd4a5 // fadd v5.4s, v5.4s, v12.4s
+	VLD1R.P 4(R12), [V12.S4]
+	WORD    $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	WORD    $0x4e2cd4e7 // fadd v7.4s, v7.4s, v12.4s
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VLD1R.P 4(R12), [V12.S4]
+	WORD    $0x4e2cd529 // fadd v9.4s, v9.4s, v12.4s
+	WORD    $0x4e2cd54a // fadd v10.4s, v10.4s, v12.4s
+	WORD    $0x4e2cd56b // fadd v11.4s, v11.4s, v12.4s
+
+bend:
+	MOVD    88(R0), R12
 	CBZ     R12, kinds
 	ADD     $128, R3, R12
 	VLD1R.P 4(R12), [V12.S4]
@@ -942,7 +945,7 @@ kinds:
 	VZIP2   V5.H8, V2.H8, V11.H8
 	VZIP1   V11.S4, V8.S4, V2.S4
 	VZIP2   V11.S4, V8.S4, V5.S4
-	ADD     $104, R0, R15
+	ADD     $112, R0, R15
 	VLD1R   (R15), [V12.H8]
 	WORD    $0x4e6c0c00 // sqadd v0.8h, v0.8h, v12.8h
 	WORD    $0x4e6c0c63 // sqadd v3.8h, v3.8h, v12.8h
@@ -956,11 +959,11 @@ kinds:
 	WORD    $0x4e6c0ca5 // sqadd v5.8h, v5.8h, v12.8h
 	WORD    $0x2e212842 // sqxtun v2.8b, v2.8h
 	WORD    $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
-	MOVD    96(R0), R15
+	MOVD    104(R0), R15
 	CBZ     R15, bytes_clipped
-	ADD     $108, R0, R15
+	ADD     $116, R0, R15
 	VLD1R   (R15), [V12.B16]
-	ADD     $110, R0, R15
+	ADD     $118, R0, R15
 	VLD1R   (R15), [V13.B16]
 	WORD    $0x6e2c6400 // umax v0.16b, v0.16b, v12.16b
 	WORD    $0x6e2d6c00 // umin v0.16b, v0.16b, v13.16b
@@ -971,7 +974,7 @@ kinds:
 
 bytes_clipped:
 	MOVD    0(R3), R12
-	MOVD    128(R0), R13
+	MOVD    136(R0), R13
 	MADD    R13, R2, R12, R12
 	CBNZ    R7, bytes_masked
 	FSTPQ   (F0, F1), 0(R12)
@@ -996,13 +999,13 @@ next:
 	CMP     R12, R3
 	ADD     $144, R3, R3
 	BNE     block
-	MOVD    112(R0), R13
-	ADD     R13, R1, R1
 	MOVD    120(R0), R13
+	ADD     R13, R1, R1
+	MOVD    128(R0), R13
 	ADD     R13, R2, R2
-	MOVD    144(R0), R13
+	MOVD    152(R0), R13
 	ADD     R13, R5, R5
-	MOVD    168(R0), R13
+	MOVD    176(R0), R13
 	ADD     R13, R6, R6
 	SUB     $1, R4, R4
 	CBNZ    R4, row
@@ -1047,7 +1050,7 @@ stream:
 	VZIP2   V11.S4, V8.S4, V5.S4
 	CBZ     R5, summed
 	MOVD    0(R3), R12
-	MOVD    152(R0), R13
+	MOVD    160(R0), R13
 	MADD    R13, R5, R12, R12
 	FLDPQ   0(R12), (F12, F13)
 	WORD    $0x4e6c0c00 // sqadd v0.8h, v0.8h, v12.8h
@@ -1061,7 +1064,7 @@ stream:
 
 summed:
 	MOVD    0(R3), R12
-	MOVD    128(R0), R13
+	MOVD    136(R0), R13
 	MADD    R13, R2, R12, R12
 	CBNZ    R7, stream_masked
 	FSTPQ   (F0, F3), 0(R12)
@@ -1083,7 +1086,7 @@ stream_end:
 
 stream_stored:
 	CBZ     R6, next
-	ADD     $106, R0, R15
+	ADD     $114, R0, R15
 	VLD1R   (R15), [V12.H8]
 	WORD    $0x6e6cb400 // sqrdmulh v0.8h, v0.8h, v12.8h
 	WORD    $0x6e6cb463 // sqrdmulh v3.8h, v3.8h, v12.8h
@@ -1091,7 +1094,7 @@ stream_stored:
 	WORD    $0x6e6cb484 // sqrdmulh v4.8h, v4.8h, v12.8h
 	WORD    $0x6e6cb442 // sqrdmulh v2.8h, v2.8h, v12.8h
 	WORD    $0x6e6cb4a5 // sqrdmulh v5.8h, v5.8h, v12.8h
-	ADD     $104, R0, R15
+	ADD     $112, R0, R15
 	VLD1R   (R15), [V12.H8]
 	WORD    $0x4e6c0c00 // sqadd v0.8h, v0.8h, v12.8h
 	WORD    $0x4e6c0c63 // sqadd v3.8h, v3.8h, v12.8h
@@ -1105,11 +1108,11 @@ stream_stored:
 	WORD    $0x4e6c0ca5 // sqadd v5.8h, v5.8h, v12.8h
 	WORD    $0x2e212842 // sqxtun v2.8b, v2.8h
 	WORD    $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
-	MOVD    96(R0), R15
+	MOVD    104(R0), R15
 	CBZ     R15, copy_clipped
-	ADD     $108, R0, R15
+	ADD     $116, R0, R15
 	VLD1R   (R15), [V12.B16]
-	ADD     $110, R0, R15
+	ADD     $118, R0, R15
 	VLD1R   (R15), [V13.B16]
 	WORD    $0x6e2c6400 // umax v0.16b, v0.16b, v12.16b
 	WORD    $0x6e2d6c00 // umin v0.16b, v0.16b, v13.16b
@@ -1120,7 +1123,7 @@ stream_stored:
 
 copy_clipped:
 	MOVD    0(R3), R12
-	MOVD    176(R0), R13
+	MOVD    184(R0), R13
 	MADD    R13, R6, R12, R12
 	CBNZ    R7, copy_masked
 	FSTPQ   (F0, F1), 0(R12)
@@ -1144,9 +1147,9 @@ copy_stored:
 rows:
 	CBZ     R5, added
 	MOVD    0(R3), R12
-	MOVD    152(R0), R13
-	MADD    R13, R5, R12, R12
 	MOVD    160(R0), R13
+	MADD    R13, R5, R12, R12
+	MOVD    168(R0), R13
 	MOVD    8(R3), R10
 	FMOVQ   0(R12), F12
 	WORD    $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
@@ -1184,9 +1187,9 @@ rows:
 
 added:
 	MOVD    0(R3), R12
-	MOVD    128(R0), R13
-	MADD    R13, R2, R12, R12
 	MOVD    136(R0), R13
+	MADD    R13, R2, R12, R12
+	MOVD    144(R0), R13
 	CBNZ    R7, rows_masked
 	MOVD    8(R3), R10
 	FSTPQ   (F0, F1), 0(R12)
@@ -1259,8 +1262,8 @@ rows_end3:
 rows_stored:
 	B       next
 
-// func conv_u8s8_4x4_sdot(a *convArgs)
-TEXT ·conv_u8s8_4x4_sdot(SB), NOSPLIT, $0-8
+// func conv_u8s8_4x4_usdot(a *convArgs)
+TEXT ·conv_u8s8_4x4_usdot(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    24(R0), R1
 	MOVD    0(R0), R2
@@ -1276,7 +1279,7 @@ row:
 	MOVD    32(R0), R3
 
 block:
-	ADD     $80, R3, R12
+	ADD     $64, R3, R12
 	VLD1R.P 4(R12), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VMOV    V0.B16, V2.B16
@@ -1293,7 +1296,6 @@ block:
 	VMOV    V12.B16, V13.B16
 	VMOV    V12.B16, V14.B16
 	VMOV    V12.B16, V15.B16
-	VMOVI   $128, V31.B16
 	MOVD    16(R3), R14
 	MOVD    24(R3), R10
 	MOVD    40(R3), R11
@@ -1305,89 +1307,89 @@ tap:
 	VLD1.P  16(R11), [V16.B16]
 	FLDPQ   0(R12), (F17, F18)
 	FLDPQ   32(R12), (F19, F20)
-	VEOR    V31.B16, V17.B16, V17.B16
-	VEOR    V31.B16, V18.B16, V18.B16
-	VEOR    V31.B16, V19.B16, V19.B16
-	VEOR    V31.B16, V20.B16, V20.B16
-	WORD    $0x4f90e220 // sdot v0.4s, v17.16b, v16.4b[0]
-	WORD    $0x4f90e241 // sdot v1.4s, v18.16b, v16.4b[0]
-	WORD    $0x4f90e262 // sdot v2.4s, v19.16b, v16.4b[0]
-	WORD    $0x4f90e283 // sdot v3.4s, v20.16b, v16.4b[0]
-	WORD    $0x4fb0e224 // sdot v4.4s, v17.16b, v16.4b[1]
-	WORD    $0x4fb0e245 // sdot v5.4s, v18.16b, v16.4b[1]
-	WORD    $0x4fb0e266 // sdot v6.4s, v19.16b, v16.4b[1]
-	WORD    $0x4fb0e287 // sdot v7.4s, v20.16b, v16.4b[1]
-	WORD    $0x4f90ea28 // sdot v8.4s, v17.16b, v16.4b[2]
-	WORD    $0x4f90ea49 // sdot v9.4s, v18.16b, v16.4b[2]
-	WORD    $0x4f90ea6a // sdot v10.4s, v19.16b, v16.4b[2]
-	WORD    $0x4f90ea8b // sdot v11.4s, v20.16b, v16.4b[2]
-	WORD    $0x4fb0ea2c // sdot v12.4s, v17.16b, v16.4b[3]
-	WORD    $0x4fb0ea4d // sdot v13.4s, v18.16b, v16.4b[3]
-	WORD    $0x4fb0ea6e // sdot v14.4s, v19.16b, v16.4b[3]
-	WORD    $0x4fb0ea8f // sdot v15.4s, v20.16b, v16.4b[3]
+	WORD    $0x4f90f220 // usdot v0.4s, v17.16b, v16.4b[0]
+	WORD    $0x4f90f241 // usdot v1.4s, v18.16b, v16.4b[0]
+	WORD    $0x4f90f262 // usdot v2.4s, v19.16b, v16.4b[0]
+	WORD    $0x4f90f283 // usdot v3.4s, v20.16b, v16.4b[0]
+	WORD    $0x4fb0f224 // usdot v4.4s, v17.16b, v16.4b[1]
+	WORD    $0x4fb0f245 // usdot v5.4s, v18.16b, v16.4b[1]
+	WORD    $0x4fb0f266 // usdot v6.4s, v19.16b, v16.4b[1]
+	WORD    $0x4fb0f287 // usdot v7.4s, v20.16b, v16.4b[1]
+	WORD    $0x4f90fa28 // usdot v8.4s, v17.16b, v16.4b[2]
+	WORD    $0x4f90fa49 // usdot v9.4s, v18.16b, v16.4b[2]
+	WORD    $0x4f90fa6a // usdot v10.4s, v19.16b, v16.4b[2]
+	WORD    $0x4f90fa8b // usdot v11.4s, v20.16b, v16.4b[2]
+	WORD    $0x4fb0fa2c // usdot v12.4s, v17.16b, v16.4b[3]
+	WORD    $0x4fb0fa4d // usdot v13.4s, v18.16b, v16.4b[3]
+	WORD    $0x4fb0fa6e // usdot v14.4s, v19.16b, v16.4b[3]
+	WORD    $0x4fb0fa8f // usdot v15.4s, v20.16b, v16.4b[3]
 	SUB     $1, R10, R10
 	CBNZ    R10, tap
 
 store:
 	ADD     $96, R3, R12
-	ADD     $112, R3, R15
 	VLD1R.P 4(R12), [V16.S4]
-	VLD1R.P 4(R15), [V17.S4]
 	WORD    $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD    $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
-	WORD    $0x4e31d400 // fadd v0.4s, v0.4s, v17.4s
 	WORD    $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD    $0x6e30dc21 // fmul v1.4s, v1.4s, v16.4s
-	WORD    $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
 	WORD    $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD    $0x6e30dc42 // fmul v2.4s, v2.4s, v16.4s
-	WORD    $0x4e31d442 // fadd v2.4s, v2.4s, v17.4s
 	WORD    $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD    $0x6e30dc63 // fmul v3.4s, v3.4s, v16.4s
-	WORD    $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
 	VLD1R.P 4(R12), [V16.S4]
-	VLD1R.P 4(R15), [V17.S4]
 	WORD    $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD    $0x6e30dc84 // fmul v4.4s, v4.4s, v16.4s
-	WORD    $0x4e31d484 // fadd v4.4s, v4.4s, v17.4s
 	WORD    $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD    $0x6e30dca5 // fmul v5.4s, v5.4s, v16.4s
-	WORD    $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
 	WORD    $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD    $0x6e30dcc6 // fmul v6.4s, v6.4s, v16.4s
-	WORD    $0x4e31d4c6 // fadd v6.4s, v6.4s, v17.4s
 	WORD    $0x4e21d8e7 // scvtf v7.4s, v7.4s
 	WORD    $0x6e30dce7 // fmul v7.4s, v7.4s, v16.4s
-	WORD    $0x4e31d4e7 // fadd v7.4s, v7.4s, v17.4s
 	VLD1R.P 4(R12), [V16.S4]
-	VLD1R.P 4(R15), [V17.S4]
 	WORD    $0x4e21d908 // scvtf v8.4s, v8.4s
 	WORD    $0x6e30dd08 // fmul v8.4s, v8.4s, v16.4s
-	WORD    $0x4e31d508 // fadd v8.4s, v8.4s, v17.4s
 	WORD    $0x4e21d929 // scvtf v9.4s, v9.4s
 	WORD    $0x6e30dd29 // fmul v9.4s, v9.4s, v16.4s
-	WORD    $0x4e31d529 // fadd v9.4s, v9.4s, v17.4s
 	WORD    $0x4e21d94a // scvtf v10.4s, v10.4s
 	WORD    $0x6e30dd4a // fmul v10.4s, v10.4s, v16.4s
-	WORD    $0x4e31d54a // fadd v10.4s, v10.4s, v17.4s
 	WORD    $0x4e21d96b // scvtf v11.4s, v11.4s
 	WORD    $0x6e30dd6b // fmul v11.4s, v11.4s, v16.4s
-	WORD    $0x4e31d56b // fadd v11.4s, v11.4s, v17.4s
 	VLD1R.P 4(R12), [V16.S4]
-	VLD1R.P 4(R15), [V17.S4]
 	WORD    $0x4e21d98c // scvtf v12.4s, v12.4s
 	WORD    $0x6e30dd8c // fmul v12.4s, v12.4s, v16.4s
-	WORD    $0x4e31d58c // fadd v12.4s, v12.4s, v17.4s
 	WORD    $0x4e21d9ad // scvtf v13.4s, v13.4s
 	WORD    $0x6e30ddad // fmul v13.4s, v13.4s, v16.4s
-	WORD    $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
 	WORD    $0x4e21d9ce // scvtf v14.4s, v14.4s
 	WORD    $0x6e30ddce // fmul v14.4s, v14.4s, v16.4s
-	WORD    $0x4e31d5ce // fadd v14.4s, v14.4s, v17.4s
 	WORD    $0x4e21d9ef // scvtf v15.4s, v15.4s
 	WORD    $0x6e30ddef // fmul v15.4s, v15.4s, v16.4s
-	WORD    $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
 	MOVD    80(R0), R12
+	CBZ     R12, bend
+	ADD     $112, R3, R12
+	VLD1R.P 4(R12), [V16.S4]
+	WORD    $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	WORD    $0x4e30d421 // fadd v1.4s, v1.4s, v16.4s
+	WORD    $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
+	WORD    $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
+	VLD1R.P 4(R12), [V16.S4]
+	WORD    $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
+	WORD    $0x4e30d4a5 // fadd v5.4s, v5.4s, v16.4s
+	WORD    $0x4e30d4c6 // fadd v6.4s, v6.4s, v16.4s
+	WORD    $0x4e30d4e7 // fadd v7.4s, v7.4s, v16.4s
+	VLD1R.P 4(R12), [V16.S4]
+	WORD    $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
+	WORD    $0x4e30d529 // fadd v9.4s, v9.4s, v16.4s
+	WORD    $0x4e30d54a // fadd v10.4s, v10.4s, v16.4s
+	WORD    $0x4e30d56b // fadd v11.4s, v11.4s, v16.4s
+	VLD1R.P 4(R12), [V16.S4]
+	WORD    $0x4e30d58c // fadd v12.4s, v12.4s, v16.4s
+	WORD    $0x4e30d5ad // fadd v13.4s, v13.4s, v16.4s
+	WORD    $0x4e30d5ce // fadd v14.4s, v14.4s, v16.4s
+	WORD    $0x4e30d5ef // fadd v15.4s, v15.4s, v16.4s
+
+bend:
+	MOVD    88(R0), R12
 	CBZ     R12, kinds
 	ADD     $128, R3, R12
 	VLD1R.P 4(R12), [V16.S4]
@@ -1496,7 +1498,7 @@ kinds:
 	VZIP2   V7.H8, V3.H8, V15.H8
 	VZIP1   V15.S4, V11.S4, V3.S4
 	VZIP2   V15.S4, V11.S4, V7.S4
-	ADD     $104, R0, R15
+	ADD     $112, R0, R15
 	VLD1R   (R15), [V16.H8]
 	WORD    $0x4e700c00 // sqadd v0.8h, v0.8h, v16.8h
 	WORD    $0x4e700c84 // sqadd v4.8h, v4.8h, v16.8h
@@ -1514,11 +1516,11 @@ kinds:
 	WORD    $0x4e700ce7 // sqadd v7.8h, v7.8h, v16.8h
 	WORD    $0x2e212863 // sqxtun v3.8b, v3.8h
 	WORD    $0x6e2128e3 // sqxtun2 v3.16b, v7.8h
-	MOVD    96(R0), R15
+	MOVD    104(R0), R15
 	CBZ     R15, bytes_clipped
-	ADD     $108, R0, R15
+	ADD     $116, R0, R15
 	VLD1R   (R15), [V16.B16]
-	ADD     $110, R0, R15
+	ADD     $118, R0, R15
 	VLD1R   (R15), [V17.B16]
 	WORD    $0x6e306400 // umax v0.16b, v0.16b, v16.16b
 	WORD    $0x6e316c00 // umin v0.16b, v0.16b, v17.16b
@@ -1531,7 +1533,7 @@ kinds:
 
 bytes_clipped:
 	MOVD    0(R3), R12
-	MOVD    128(R0), R13
+	MOVD    136(R0), R13
 	MADD    R13, R2, R12, R12
 	CBNZ    R7, bytes_masked
 	FSTPQ   (F0, F1), 0(R12)
@@ -1557,13 +1559,13 @@ next:
 	CMP     R12, R3
 	ADD     $144, R3, R3
 	BNE     block
-	MOVD    112(R0), R13
-	ADD     R13, R1, R1
 	MOVD    120(R0), R13
+	ADD     R13, R1, R1
+	MOVD    128(R0), R13
 	ADD     R13, R2, R2
-	MOVD    144(R0), R13
+	MOVD    152(R0), R13
 	ADD     R13, R5, R5
-	MOVD    168(R0), R13
+	MOVD    176(R0), R13
 	ADD     R13, R6, R6
 	SUB     $1, R4, R4
 	CBNZ    R4, row
@@ -1620,7 +1622,7 @@ stream:
 	VZIP2   V15.S4, V11.S4, V7.S4
 	CBZ     R5, summed
 	MOVD    0(R3), R12
-	MOVD    152(R0), R13
+	MOVD    160(R0), R13
 	MADD    R13, R5, R12, R12
 	FLDPQ   0(R12), (F16, F17)
 	WORD    $0x4e700c00 // sqadd v0.8h, v0.8h, v16.8h
@@ -1637,7 +1639,7 @@ stream:
 
 summed:
 	MOVD    0(R3), R12
-	MOVD    128(R0), R13
+	MOVD    136(R0), R13
 	MADD    R13, R2, R12, R12
 	CBNZ    R7, stream_masked
 	FSTPQ   (F0, F4), 0(R12)
@@ -1661,7 +1663,7 @@ stream_end:
 
 stream_stored:
 	CBZ     R6, next
-	ADD     $106, R0, R15
+	ADD     $114, R0, R15
 	VLD1R   (R15), [V16.H8]
 	WORD    $0x6e70b400 // sqrdmulh v0.8h, v0.8h, v16.8h
 	WORD    $0x6e70b484 // sqrdmulh v4.8h, v4.8h, v16.8h
@@ -1671,7 +1673,7 @@ stream_stored:
 	WORD    $0x6e70b4c6 // sqrdmulh v6.8h, v6.8h, v16.8h
 	WORD    $0x6e70b463 // sqrdmulh v3.8h, v3.8h, v16.8h
 	WORD    $0x6e70b4e7 // sqrdmulh v7.8h, v7.8h, v16.8h
-	ADD     $104, R0, R15
+	ADD     $112, R0, R15
 	VLD1R   (R15), [V16.H8]
 	WORD    $0x4e700c00 // sqadd v0.8h, v0.8h, v16.8h
 	WORD    $0x4e700c84 // sqadd v4.8h, v4.8h, v16.8h
@@ -1689,11 +1691,11 @@ stream_stored:
 	WORD    $0x4e700ce7 // sqadd v7.8h, v7.8h, v16.8h
 	WORD    $0x2e212863 // sqxtun v3.8b, v3.8h
 	WORD    $0x6e2128e3 // sqxtun2 v3.16b, v7.8h
-	MOVD    96(R0), R15
+	MOVD    104(R0), R15
 	CBZ     R15, copy_clipped
-	ADD     $108, R0, R15
+	ADD     $116, R0, R15
 	VLD1R   (R15), [V16.B16]
-	ADD     $110, R0, R15
+	ADD     $118, R0, R15
 	VLD1R   (R15), [V17.B16]
 	WORD    $0x6e306400 // umax v0.16b, v0.16b, v16.16b
 	WORD    $0x6e316c00 // umin v0.16b, v0.16b, v17.16b
@@ -1706,7 +1708,7 @@ stream_stored:
 
 copy_clipped:
 	MOVD    0(R3), R12
-	MOVD    176(R0), R13
+	MOVD    184(R0), R13
 	MADD    R13, R6, R12, R12
 	CBNZ    R7, copy_masked
 	FSTPQ   (F0, F1), 0(R12)
@@ -1731,9 +1733,9 @@ copy_stored:
 rows:
 	CBZ     R5, added
 	MOVD    0(R3), R12
-	MOVD    152(R0), R13
-	MADD    R13, R5, R12, R12
 	MOVD    160(R0), R13
+	MADD    R13, R5, R12, R12
+	MOVD    168(R0), R13
 	MOVD    8(R3), R10
 	FMOVQ   0(R12), F16
 	WORD    $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
@@ -1779,9 +1781,9 @@ rows:
 
 added:
 	MOVD    0(R3), R12
-	MOVD    128(R0), R13
-	MADD    R13, R2, R12, R12
 	MOVD    136(R0), R13
+	MADD    R13, R2, R12, R12
+	MOVD    144(R0), R13
 	CBNZ    R7, rows_masked
 	MOVD    8(R3), R10
 	FSTPQ   (F0, F1), 0(R12)
@@ -1858,8 +1860,8 @@ rows_end3:
 rows_stored:
 	B       next
 
-// func conv_u8s8_4x5_sdot(a *convArgs)
-TEXT ·conv_u8s8_4x5_sdot(SB), NOSPLIT, $0-8
+// func conv_u8s8_4x5_usdot(a *convArgs)
+TEXT ·conv_u8s8_4x5_usdot(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    24(R0), R1
 	MOVD    0(R0), R2
@@ -1875,7 +1877,7 @@ row:
 	MOVD    32(R0), R3
 
 block:
-	ADD     $80, R3, R12
+	ADD     $64, R3, R12
 	VLD1R.P 4(R12), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VMOV    V0.B16, V2.B16
@@ -1896,7 +1898,6 @@ block:
 	VMOV    V15.B16, V17.B16
 	VMOV    V15.B16, V18.B16
 	VMOV    V15.B16, V19.B16
-	VMOVI   $128, V31.B16
 	MOVD    16(R3), R14
 	MOVD    24(R3), R10
 	MOVD    40(R3), R11
@@ -1909,106 +1910,105 @@ tap:
 	FLDPQ   0(R12), (F21, F22)
 	FLDPQ   32(R12), (F23, F24)
 	FMOVQ   64(R12), F25
-	VEOR    V31.B16, V21.B16, V21.B16
-	VEOR    V31.B16, V22.B16, V22.B16
-	VEOR    V31.B16, V23.B16, V23.B16
-	VEOR    V31.B16, V24.B16, V24.B16
-	VEOR    V31.B16, V25.B16, V25.B16
-	WORD    $0x4f94e2a0 // sdot v0.4s, v21.16b, v20.4b[0]
-	WORD    $0x4f94e2c1 // sdot v1.4s, v22.16b, v20.4b[0]
-	WORD    $0x4f94e2e2 // sdot v2.4s, v23.16b, v20.4b[0]
-	WORD    $0x4f94e303 // sdot v3.4s, v24.16b, v20.4b[0]
-	WORD    $0x4f94e324 // sdot v4.4s, v25.16b, v20.4b[0]
-	WORD    $0x4fb4e2a5 // sdot v5.4s, v21.16b, v20.4b[1]
-	WORD    $0x4fb4e2c6 // sdot v6.4s, v22.16b, v20.4b[1]
-	WORD    $0x4fb4e2e7 // sdot v7.4s, v23.16b, v20.4b[1]
-	WORD    $0x4fb4e308 // sdot v8.4s, v24.16b, v20.4b[1]
-	WORD    $0x4fb4e329 // sdot v9.4s, v25.16b, v20.4b[1]
-	WORD    $0x4f94eaaa // sdot v10.4s, v21.16b, v20.4b[2]
-	WORD    $0x4f94eacb // sdot v11.4s, v22.16b, v20.4b[2]
-	WORD    $0x4f94eaec // sdot v12.4s, v23.16b, v20.4b[2]
-	WORD    $0x4f94eb0d // sdot v13.4s, v24.16b, v20.4b[2]
-	WORD    $0x4f94eb2e // sdot v14.4s, v25.16b, v20.4b[2]
-	WORD    $0x4fb4eaaf // sdot v15.4s, v21.16b, v20.4b[3]
-	WORD    $0x4fb4ead0 // sdot v16.4s, v22.16b, v20.4b[3]
-	WORD    $0x4fb4eaf1 // sdot v17.4s, v23.16b, v20.4b[3]
-	WORD    $0x4fb4eb12 // sdot v18.4s, v24.16b, v20.4b[3]
-	WORD    $0x4fb4eb33 // sdot v19.4s, v25.16b, v20.4b[3]
+	WORD    $0x4f94f2a0 // usdot v0.4s, v21.16b, v20.4b[0]
+	WORD    $0x4f94f2c1 // usdot v1.4s, v22.16b, v20.4b[0]
+	WORD    $0x4f94f2e2 // usdot v2.4s, v23.16b, v20.4b[0]
+	WORD    $0x4f94f303 // usdot v3.4s, v24.16b, v20.4b[0]
+	WORD    $0x4f94f324 // usdot v4.4s, v25.16b, v20.4b[0]
+	WORD    $0x4fb4f2a5 // usdot v5.4s, v21.16b, v20.4b[1]
+	WORD    $0x4fb4f2c6 // usdot v6.4s, v22.16b, v20.4b[1]
+	WORD    $0x4fb4f2e7 // usdot v7.4s, v23.16b, v20.4b[1]
+	WORD    $0x4fb4f308 // usdot v8.4s, v24.16b, v20.4b[1]
+	WORD    $0x4fb4f329 // usdot v9.4s, v25.16b, v20.4b[1]
+	WORD    $0x4f94faaa // usdot v10.4s, v21.16b, v20.4b[2]
+	WORD    $0x4f94facb // usdot v11.4s, v22.16b, v20.4b[2]
+	WORD    $0x4f94faec // usdot v12.4s, v23.16b, v20.4b[2]
+	WORD    $0x4f94fb0d // usdot v13.4s, v24.16b, v20.4b[2]
+	WORD    $0x4f94fb2e // usdot v14.4s, v25.16b, v20.4b[2]
+	WORD    $0x4fb4faaf // usdot v15.4s, v21.16b, v20.4b[3]
+	WORD    $0x4fb4fad0 // usdot v16.4s, v22.16b, v20.4b[3]
+	WORD    $0x4fb4faf1 // usdot v17.4s, v23.16b, v20.4b[3]
+	WORD    $0x4fb4fb12 // usdot v18.4s, v24.16b, v20.4b[3]
+	WORD    $0x4fb4fb33 // usdot v19.4s, v25.16b, v20.4b[3]
 	SUB     $1, R10, R10
 	CBNZ    R10, tap
 
 store:
 	ADD     $96, R3, R12
-	ADD     $112, R3, R15
 	VLD1R.P 4(R12), [V20.S4]
-	VLD1R.P 4(R15), [V21.S4]
 	WORD    $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD    $0x6e34dc00 // fmul v0.4s, v0.4s, v20.4s
-	WORD    $0x4e35d400 // fadd v0.4s, v0.4s, v21.4s
 	WORD    $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD    $0x6e34dc21 // fmul v1.4s, v1.4s, v20.4s
-	WORD    $0x4e35d421 // fadd v1.4s, v1.4s, v21.4s
 	WORD    $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD    $0x6e34dc42 // fmul v2.4s, v2.4s, v20.4s
-	WORD    $0x4e35d442 // fadd v2.4s, v2.4s, v21.4s
 	WORD    $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD    $0x6e34dc63 // fmul v3.4s, v3.4s, v20.4s
-	WORD    $0x4e35d463 // fadd v3.4s, v3.4s, v21.4s
 	WORD    $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD    $0x6e34dc84 // fmul v4.4s, v4.4s, v20.4s
-	WORD    $0x4e35d484 // fadd v4.4s, v4.4s, v21.4s
 	VLD1R.P 4(R12), [V20.S4]
-	VLD1R.P 4(R15), [V21.S4]
 	WORD    $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD    $0x6e34dca5 // fmul v5.4s, v5.4s, v20.4s
-	WORD    $0x4e35d4a5 // fadd v5.4s, v5.4s, v21.4s
 	WORD    $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD    $0x6e34dcc6 // fmul v6.4s, v6.4s, v20.4s
-	WORD    $0x4e35d4c6 // fadd v6.4s, v6.4s, v21.4s
 	WORD    $0x4e21d8e7 // scvtf v7.4s, v7.4s
 	WORD    $0x6e34dce7 // fmul v7.4s, v7.4s, v20.4s
-	WORD    $0x4e35d4e7 // fadd v7.4s, v7.4s, v21.4s
 	WORD    $0x4e21d908 // scvtf v8.4s, v8.4s
 	WORD    $0x6e34dd08 // fmul v8.4s, v8.4s, v20.4s
-	WORD    $0x4e35d508 // fadd v8.4s, v8.4s, v21.4s
 	WORD    $0x4e21d929 // scvtf v9.4s, v9.4s
 	WORD    $0x6e34dd29 // fmul v9.4s, v9.4s, v20.4s
-	WORD    $0x4e35d529 // fadd v9.4s, v9.4s, v21.4s
 	VLD1R.P 4(R12), [V20.S4]
-	VLD1R.P 4(R15), [V21.S4]
 	WORD    $0x4e21d94a // scvtf v10.4s, v10.4s
 	WORD    $0x6e34dd4a // fmul v10.4s, v10.4s, v20.4s
-	WORD    $0x4e35d54a // fadd v10.4s, v10.4s, v21.4s
 	WORD    $0x4e21d96b // scvtf v11.4s, v11.4s
 	WORD    $0x6e34dd6b // fmul v11.4s, v11.4s, v20.4s
-	WORD    $0x4e35d56b // fadd v11.4s, v11.4s, v21.4s
 	WORD    $0x4e21d98c // scvtf v12.4s, v12.4s
 	WORD    $0x6e34dd8c // fmul v12.4s, v12.4s, v20.4s
-	WORD    $0x4e35d58c // fadd v12.4s, v12.4s, v21.4s
 	WORD    $0x4e21d9ad // scvtf v13.4s, v13.4s
 	WORD    $0x6e34ddad // fmul v13.4s, v13.4s, v20.4s
-	WORD    $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
 	WORD    $0x4e21d9ce // scvtf v14.4s, v14.4s
 	WORD    $0x6e34ddce // fmul v14.4s, v14.4s, v20.4s
-	WORD    $0x4e35d5ce // fadd v14.4s, v14.4s, v21.4s
 	VLD1R.P 4(R12), [V20.S4]
-	VLD1R.P 4(R15), [V21.S4]
 	WORD    $0x4e21d9ef // scvtf v15.4s, v15.4s
 	WORD    $0x6e34ddef // fmul v15.4s, v15.4s, v20.4s
-	WORD    $0x4e35d5ef // fadd v15.4s, v15.4s, v21.4s
 	WORD    $0x4e21da10 // scvtf v16.4s, v16.4s
 	WORD    $0x6e34de10 // fmul v16.4s, v16.4s, v20.4s
-	WORD    $0x4e35d610 // fadd v16.4s, v16.4s, v21.4s
 	WORD    $0x4e21da31 // scvtf v17.4s, v17.4s
 	WORD    $0x6e34de31 // fmul v17.4s, v17.4s, v20.4s
-	WORD    $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
 	WORD    $0x4e21da52 // scvtf v18.4s, v18.4s
 	WORD    $0x6e34de52 // fmul v18.4s, v18.4s, v20.4s
-	WORD    $0x4e35d652 // fadd v18.4s, v18.4s, v21.4s
 	WORD    $0x4e21da73 // scvtf v19.4s, v19.4s
 	WORD    $0x6e34de73 // fmul v19.4s, v19.4s, v20.4s
-	WORD    $0x4e35d673 // fadd v19.4s, v19.4s, v21.4s
 	MOVD    80(R0), R12
+	CBZ     R12, bend
+	ADD     $112, R3, R12
+	VLD1R.P 4(R12), [V20.S4]
+	WORD    $0x4e34d400 // fadd v0.4s, v0.4s, v20.4s
+	WORD    $0x4e34d421 // fadd v1.4s, v1.4s, v20.4s
+	WORD    $0x4e34d442 // fadd v2.4s, v2.4s, v20.4s
+	WORD    $0x4e34d463 // fadd v3.4s, v3.4s, v20.4s
+	WORD    $0x4e34d484 // fadd v4.4s, v4.4s, v20.4s
+	VLD1R.P 4(R12), [V20.S4]
+	WORD    $0x4e34d4a5 // fadd v5.4s, v5.4s, v20.4s
+	WORD    $0x4e34d4c6 // fadd v6.4s, v6.4s, v20.4s
+	WORD    $0x4e34d4e7 // fadd v7.4s, v7.4s, v20.4s
+	WORD    $0x4e34d508 // fadd v8.4s, v8.4s, v20.4s
+	WORD    $0x4e34d529 // fadd v9.4s, v9.4s, v20.4s
+	VLD1R.P 4(R12), [V20.S4]
+	WORD    $0x4e34d54a // fadd v10.4s, v10.4s, v20.4s
+	WORD    $0x4e34d56b // fadd v11.4s, v11.4s, v20.4s
+	WORD    $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
+	WORD    $0x4e34d5ad // fadd v13.4s, v13.4s, v20.4s
+	WORD    $0x4e34d5ce // fadd v14.4s, v14.4s, v20.4s
+	VLD1R.P 4(R12), [V20.S4]
+	WORD    $0x4e34d5ef // fadd v15.4s, v15.4s, v20.4s
+	WORD    $0x4e34d610 // fadd v16.4s, v16.4s, v20.4s
+	WORD    $0x4e34d631 // fadd v17.4s, v17.4s, v20.4s
+	WORD    $0x4e34d652 // fadd v18.4s, v18.4s, v20.4s
+	WORD    $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
+
+bend:
+	MOVD    88(R0), R12
 	CBZ     R12, kinds
 	ADD     $128, R3, R12
 	VLD1R.P 4(R12), [V20.S4]
@@ -2141,7 +2141,7 @@ kinds:
 	VZIP2   V9.H8, V4.H8, V19.H8
 	VZIP1   V19.S4, V14.S4, V4.S4
 	VZIP2   V19.S4, V14.S4, V9.S4
-	ADD     $104, R0, R15
+	ADD     $112, R0, R15
 	VLD1R   (R15), [V20.H8]
 	WORD    $0x4e740c00 // sqadd v0.8h, v0.8h, v20.8h
 	WORD    $0x4e740ca5 // sqadd v5.8h, v5.8h, v20.8h
@@ -2163,11 +2163,11 @@ kinds:
 	WORD    $0x4e740d29 // sqadd v9.8h, v9.8h, v20.8h
 	WORD    $0x2e212884 // sqxtun v4.8b, v4.8h
 	WORD    $0x6e212924 // sqxtun2 v4.16b, v9.8h
-	MOVD    96(R0), R15
+	MOVD    104(R0), R15
 	CBZ     R15, bytes_clipped
-	ADD     $108, R0, R15
+	ADD     $116, R0, R15
 	VLD1R   (R15), [V20.B16]
-	ADD     $110, R0, R15
+	ADD     $118, R0, R15
 	VLD1R   (R15), [V21.B16]
 	WORD    $0x6e346400 // umax v0.16b, v0.16b, v20.16b
 	WORD    $0x6e356c00 // umin v0.16b, v0.16b, v21.16b
@@ -2182,7 +2182,7 @@ kinds:
 
 bytes_clipped:
 	MOVD    0(R3), R12
-	MOVD    128(R0), R13
+	MOVD    136(R0), R13
 	MADD    R13, R2, R12, R12
 	CBNZ    R7, bytes_masked
 	FSTPQ   (F0, F1), 0(R12)
@@ -2209,13 +2209,13 @@ next:
 	CMP     R12, R3
 	ADD     $144, R3, R3
 	BNE     block
-	MOVD    112(R0), R13
-	ADD     R13, R1, R1
 	MOVD    120(R0), R13
+	ADD     R13, R1, R1
+	MOVD    128(R0), R13
 	ADD     R13, R2, R2
-	MOVD    144(R0), R13
+	MOVD    152(R0), R13
 	ADD     R13, R5, R5
-	MOVD    168(R0), R13
+	MOVD    176(R0), R13
 	ADD     R13, R6, R6
 	SUB     $1, R4, R4
 	CBNZ    R4, row
@@ -2284,7 +2284,7 @@ stream:
 	VZIP2   V19.S4, V14.S4, V9.S4
 	CBZ     R5, summed
 	MOVD    0(R3), R12
-	MOVD    152(R0), R13
+	MOVD    160(R0), R13
 	MADD    R13, R5, R12, R12
 	FLDPQ   0(R12), (F20, F21)
 	WORD    $0x4e740c00 // sqadd v0.8h, v0.8h, v20.8h
@@ -2304,7 +2304,7 @@ stream:
 
 summed:
 	MOVD    0(R3), R12
-	MOVD    128(R0), R13
+	MOVD    136(R0), R13
 	MADD    R13, R2, R12, R12
 	CBNZ    R7, stream_masked
 	FSTPQ   (F0, F5), 0(R12)
@@ -2330,7 +2330,7 @@ stream_end:
 
 stream_stored:
 	CBZ     R6, next
-	ADD     $106, R0, R15
+	ADD     $114, R0, R15
 	VLD1R   (R15), [V20.H8]
 	WORD    $0x6e74b400 // sqrdmulh v0.8h, v0.8h, v20.8h
 	WORD    $0x6e74b4a5 // sqrdmulh v5.8h, v5.8h, v20.8h
@@ -2342,7 +2342,7 @@ stream_stored:
 	WORD    $0x6e74b508 // sqrdmulh v8.8h, v8.8h, v20.8h
 	WORD    $0x6e74b484 // sqrdmulh v4.8h, v4.8h, v20.8h
 	WORD    $0x6e74b529 // sqrdmulh v9.8h, v9.8h, v20.8h
-	ADD     $104, R0, R15
+	ADD     $112, R0, R15
 	VLD1R   (R15), [V20.H8]
 	WORD    $0x4e740c00 // sqadd v0.8h, v0.8h, v20.8h
 	WORD    $0x4e740ca5 // sqadd v5.8h, v5.8h, v20.8h
@@ -2364,11 +2364,11 @@ stream_stored:
 	WORD    $0x4e740d29 // sqadd v9.8h, v9.8h, v20.8h
 	WORD    $0x2e212884 // sqxtun v4.8b, v4.8h
 	WORD    $0x6e212924 // sqxtun2 v4.16b, v9.8h
-	MOVD    96(R0), R15
+	MOVD    104(R0), R15
 	CBZ     R15, copy_clipped
-	ADD     $108, R0, R15
+	ADD     $116, R0, R15
 	VLD1R   (R15), [V20.B16]
-	ADD     $110, R0, R15
+	ADD     $118, R0, R15
 	VLD1R   (R15), [V21.B16]
 	WORD    $0x6e346400 // umax v0.16b, v0.16b, v20.16b
 	WORD    $0x6e356c00 // umin v0.16b, v0.16b, v21.16b
@@ -2383,7 +2383,7 @@ stream_stored:
 
 copy_clipped:
 	MOVD    0(R3), R12
-	MOVD    176(R0), R13
+	MOVD    184(R0), R13
 	MADD    R13, R6, R12, R12
 	CBNZ    R7, copy_masked
 	FSTPQ   (F0, F1), 0(R12)
@@ -2409,9 +2409,9 @@ copy_stored:
 rows:
 	CBZ     R5, added
 	MOVD    0(R3), R12
-	MOVD    152(R0), R13
-	MADD    R13, R5, R12, R12
 	MOVD    160(R0), R13
+	MADD    R13, R5, R12, R12
+	MOVD    168(R0), R13
 	MOVD    8(R3), R10
 	FMOVQ   0(R12), F20
 	WORD    $0x4e34d400 // fadd v0.4s, v0.4s, v20.4s
@@ -2465,9 +2465,9 @@ rows:
 
 added:
 	MOVD    0(R3), R12
-	MOVD    128(R0), R13
-	MADD    R13, R2, R12, R12
 	MOVD    136(R0), R13
+	MADD    R13, R2, R12, R12
+	MOVD    144(R0), R13
 	CBNZ    R7, rows_masked
 	MOVD    8(R3), R10
 	FSTPQ   (F0, F1), 0(R12)
@@ -2548,8 +2548,8 @@ rows_end3:
 rows_stored:
 	B       next
 
-// func conv_u8s8_4x6_sdot(a *convArgs)
-TEXT ·conv_u8s8_4x6_sdot(SB), NOSPLIT, $0-8
+// func conv_u8s8_4x6_usdot(a *convArgs)
+TEXT ·conv_u8s8_4x6_usdot(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0
 	MOVD    24(R0), R1
 	MOVD    0(R0), R2
@@ -2565,7 +2565,7 @@ row:
 	MOVD    32(R0), R3
 
 block:
-	ADD     $80, R3, R12
+	ADD     $64, R3, R12
 	VLD1R.P 4(R12), [V0.S4]
 	VMOV    V0.B16, V1.B16
 	VMOV    V0.B16, V2.B16
@@ -2590,7 +2590,6 @@ block:
 	VMOV    V18.B16, V21.B16
 	VMOV    V18.B16, V22.B16
 	VMOV    V18.B16, V23.B16
-	VMOVI   $128, V31.B16
 	MOVD    16(R3), R14
 	MOVD    24(R3), R10
 	MOVD    40(R3), R11
@@ -2603,123 +2602,121 @@ tap:
 	FLDPQ   0(R12), (F25, F26)
 	FLDPQ   32(R12), (F27, F28)
 	FLDPQ   64(R12), (F29, F30)
-	VEOR    V31.B16, V25.B16, V25.B16
-	VEOR    V31.B16, V26.B16, V26.B16
-	VEOR    V31.B16, V27.B16, V27.B16
-	VEOR    V31.B16, V28.B16, V28.B16
-	VEOR    V31.B16, V29.B16, V29.B16
-	VEOR    V31.B16, V30.B16, V30.B16
-	WORD    $0x4f98e320 // sdot v0.4s, v25.16b, v24.4b[0]
-	WORD    $0x4f98e341 // sdot v1.4s, v26.16b, v24.4b[0]
-	WORD    $0x4f98e362 // sdot v2.4s, v27.16b, v24.4b[0]
-	WORD    $0x4f98e383 // sdot v3.4s, v28.16b, v24.4b[0]
-	WORD    $0x4f98e3a4 // sdot v4.4s, v29.16b, v24.4b[0]
-	WORD    $0x4f98e3c5 // sdot v5.4s, v30.16b, v24.4b[0]
-	WORD    $0x4fb8e326 // sdot v6.4s, v25.16b, v24.4b[1]
-	WORD    $0x4fb8e347 // sdot v7.4s, v26.16b, v24.4b[1]
-	WORD    $0x4fb8e368 // sdot v8.4s, v27.16b, v24.4b[1]
-	WORD    $0x4fb8e389 // sdot v9.4s, v28.16b, v24.4b[1]
-	WORD    $0x4fb8e3aa // sdot v10.4s, v29.16b, v24.4b[1]
-	WORD    $0x4fb8e3cb // sdot v11.4s, v30.16b, v24.4b[1]
-	WORD    $0x4f98eb2c // sdot v12.4s, v25.16b, v24.4b[2]
-	WORD    $0x4f98eb4d // sdot v13.4s, v26.16b, v24.4b[2]
-	WORD    $0x4f98eb6e // sdot v14.4s, v27.16b, v24.4b[2]
-	WORD    $0x4f98eb8f // sdot v15.4s, v28.16b, v24.4b[2]
-	WORD    $0x4f98ebb0 // sdot v16.4s, v29.16b, v24.4b[2]
-	WORD    $0x4f98ebd1 // sdot v17.4s, v30.16b, v24.4b[2]
-	WORD    $0x4fb8eb32 // sdot v18.4s, v25.16b, v24.4b[3]
-	WORD    $0x4fb8eb53 // sdot v19.4s, v26.16b, v24.4b[3]
-	WORD    $0x4fb8eb74 // sdot v20.4s, v27.16b, v24.4b[3]
-	WORD    $0x4fb8eb95 // sdot v21.4s, v28.16b, v24.4b[3]
-	WORD    $0x4fb8ebb6 // sdot v22.4s, v29.16b, v24.4b[3]
-	WORD    $0x4fb8ebd7 // sdot v23.4s, v30.16b, v24.4b[3]
+	WORD    $0x4f98f320 // usdot v0.4s, v25.16b, v24.4b[0]
+	WORD    $0x4f98f341 // usdot v1.4s, v26.16b, v24.4b[0]
+	WORD    $0x4f98f362 // usdot v2.4s, v27.16b, v24.4b[0]
+	WORD    $0x4f98f383 // usdot v3.4s, v28.16b, v24.4b[0]
+	WORD    $0x4f98f3a4 // usdot v4.4s, v29.16b, v24.4b[0]
+	WORD    $0x4f98f3c5 // usdot v5.4s, v30.16b, v24.4b[0]
+	WORD    $0x4fb8f326 // usdot v6.4s, v25.16b, v24.4b[1]
+	WORD    $0x4fb8f347 // usdot v7.4s, v26.16b, v24.4b[1]
+	WORD    $0x4fb8f368 // usdot v8.4s, v27.16b, v24.4b[1]
+	WORD    $0x4fb8f389 // usdot v9.4s, v28.16b, v24.4b[1]
+	WORD    $0x4fb8f3aa // usdot v10.4s, v29.16b, v24.4b[1]
+	WORD    $0x4fb8f3cb // usdot v11.4s, v30.16b, v24.4b[1]
+	WORD    $0x4f98fb2c // usdot v12.4s, v25.16b, v24.4b[2]
+	WORD    $0x4f98fb4d // usdot v13.4s, v26.16b, v24.4b[2]
+	WORD    $0x4f98fb6e // usdot v14.4s, v27.16b, v24.4b[2]
+	WORD    $0x4f98fb8f // usdot v15.4s, v28.16b, v24.4b[2]
+	WORD    $0x4f98fbb0 // usdot v16.4s, v29.16b, v24.4b[2]
+	WORD    $0x4f98fbd1 // usdot v17.4s, v30.16b, v24.4b[2]
+	WORD    $0x4fb8fb32 // usdot v18.4s, v25.16b, v24.4b[3]
+	WORD    $0x4fb8fb53 // usdot v19.4s, v26.16b, v24.4b[3]
+	WORD    $0x4fb8fb74 // usdot v20.4s, v27.16b, v24.4b[3]
+	WORD    $0x4fb8fb95 // usdot v21.4s, v28.16b, v24.4b[3]
+	WORD    $0x4fb8fbb6 // usdot v22.4s, v29.16b, v24.4b[3]
+	WORD    $0x4fb8fbd7 // usdot v23.4s, v30.16b, v24.4b[3]
 	SUB     $1, R10, R10
 	CBNZ    R10, tap
 
 store:
 	ADD     $96, R3, R12
-	ADD     $112, R3, R15
 	VLD1R.P 4(R12), [V24.S4]
-	VLD1R.P 4(R15), [V25.S4]
 	WORD    $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
-	WORD    $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	WORD    $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD    $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	WORD    $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD    $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD    $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
-	WORD    $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
 	WORD    $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD    $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
-	WORD    $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
 	WORD    $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD    $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
-	WORD    $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
 	WORD    $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD    $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
-	WORD    $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	VLD1R.P 4(R12), [V24.S4]
-	VLD1R.P 4(R15), [V25.S4]
 	WORD    $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD    $0x6e38dcc6 // fmul v6.4s, v6.4s, v24.4s
-	WORD    $0x4e39d4c6 // fadd v6.4s, v6.4s, v25.4s
 	WORD    $0x4e21d8e7 // scvtf v7.4s, v7.4s
 	WORD    $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
-	WORD    $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
 	WORD    $0x4e21d908 // scvtf v8.4s, v8.4s
 	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
-	WORD    $0x4e39d508 // fadd v8.4s, v8.4s, v25.4s
 	WORD    $0x4e21d929 // scvtf v9.4s, v9.4s
 	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
-	WORD    $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
 	WORD    $0x4e21d94a // scvtf v10.4s, v10.4s
 	WORD    $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
-	WORD    $0x4e39d54a // fadd v10.4s, v10.4s, v25.4s
 	WORD    $0x4e21d96b // scvtf v11.4s, v11.4s
 	WORD    $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
-	WORD    $0x4e39d56b // fadd v11.4s, v11.4s, v25.4s
 	VLD1R.P 4(R12), [V24.S4]
-	VLD1R.P 4(R15), [V25.S4]
 	WORD    $0x4e21d98c // scvtf v12.4s, v12.4s
 	WORD    $0x6e38dd8c // fmul v12.4s, v12.4s, v24.4s
-	WORD    $0x4e39d58c // fadd v12.4s, v12.4s, v25.4s
 	WORD    $0x4e21d9ad // scvtf v13.4s, v13.4s
 	WORD    $0x6e38ddad // fmul v13.4s, v13.4s, v24.4s
-	WORD    $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
 	WORD    $0x4e21d9ce // scvtf v14.4s, v14.4s
 	WORD    $0x6e38ddce // fmul v14.4s, v14.4s, v24.4s
-	WORD    $0x4e39d5ce // fadd v14.4s, v14.4s, v25.4s
 	WORD    $0x4e21d9ef // scvtf v15.4s, v15.4s
 	WORD    $0x6e38ddef // fmul v15.4s, v15.4s, v24.4s
-	WORD    $0x4e39d5ef // fadd v15.4s, v15.4s, v25.4s
 	WORD    $0x4e21da10 // scvtf v16.4s, v16.4s
 	WORD    $0x6e38de10 // fmul v16.4s, v16.4s, v24.4s
-	WORD    $0x4e39d610 // fadd v16.4s, v16.4s, v25.4s
 	WORD    $0x4e21da31 // scvtf v17.4s, v17.4s
 	WORD    $0x6e38de31 // fmul v17.4s, v17.4s, v24.4s
-	WORD    $0x4e39d631 // fadd v17.4s, v17.4s, v25.4s
 	VLD1R.P 4(R12), [V24.S4]
-	VLD1R.P 4(R15), [V25.S4]
 	WORD    $0x4e21da52 // scvtf v18.4s, v18.4s
 	WORD    $0x6e38de52 // fmul v18.4s, v18.4s, v24.4s
-	WORD    $0x4e39d652 // fadd v18.4s, v18.4s, v25.4s
 	WORD    $0x4e21da73 // scvtf v19.4s, v19.4s
 	WORD    $0x6e38de73 // fmul v19.4s, v19.4s, v24.4s
-	WORD    $0x4e39d673 // fadd v19.4s, v19.4s, v25.4s
 	WORD    $0x4e21da94 // scvtf v20.4s, v20.4s
 	WORD    $0x6e38de94 // fmul v20.4s, v20.4s, v24.4s
-	WORD    $0x4e39d694 // fadd v20.4s, v20.4s, v25.4s
 	WORD    $0x4e21dab5 // scvtf v21.4s, v21.4s
 	WORD    $0x6e38deb5 // fmul v21.4s, v21.4s, v24.4s
-	WORD    $0x4e39d6b5 // fadd v21.4s, v21.4s, v25.4s
 	WORD    $0x4e21dad6 // scvtf v22.4s, v22.4s
 	WORD    $0x6e38ded6 // fmul v22.4s, v22.4s, v24.4s
-	WORD    $0x4e39d6d6 // fadd v22.4s, v22.4s, v25.4s
 	WORD    $0x4e21daf7 // scvtf v23.4s, v23.4s
 	WORD    $0x6e38def7 // fmul v23.4s, v23.4s, v24.4s
-	WORD    $0x4e39d6f7 // fadd v23.4s, v23.4s, v25.4s
 	MOVD    80(R0), R12
+	CBZ     R12, bend
+	ADD     $112, R3, R12
+	VLD1R.P 4(R12), [V24.S4]
+	WORD    $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD    $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
+	WORD    $0x4e38d442 // fadd v2.4s, v2.4s, v24.4s
+	WORD    $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD    $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
+	WORD    $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	VLD1R.P 4(R12), [V24.S4]
+	WORD    $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
+	WORD    $0x4e38d4e7 // fadd v7.4s, v7.4s, v24.4s
+	WORD    $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
+	WORD    $0x4e38d529 // fadd v9.4s, v9.4s, v24.4s
+	WORD    $0x4e38d54a // fadd v10.4s, v10.4s, v24.4s
+	WORD    $0x4e38d56b // fadd v11.4s, v11.4s, v24.4s
+	VLD1R.P 4(R12), [V24.S4]
+	WORD    $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
+	WORD    $0x4e38d5ad // fadd v13.4s, v13.4s, v24.4s
+	WORD    $0x4e38d5ce // fadd v14.4s, v14.4s, v24.4s
+	WORD    $0x4e38d5ef // fadd v15.4s, v15.4s, v24.4s
+	WORD    $0x4e38d610 // fadd v16.4s, v16.4s, v24.4s
+	WORD    $0x4e38d631 // fadd v17.4s, v17.4s, v24.4s
+	VLD1R.P 4(R12), [V24.S4]
+	WORD    $0x4e38d652 // fadd v18.4s, v18.4s, v24.4s
+	WORD    $0x4e38d673 // fadd v19.4s, v19.4s, v24.4s
+	WORD    $0x4e38d694 // fadd v20.4s, v20.4s, v24.4s
+	WORD    $0x4e38d6b5 // fadd v21.4s, v21.4s, v24.4s
+	WORD    $0x4e38d6d6 // fadd v22.4s, v22.4s, v24.4s
+	WORD    $0x4e38d6f7 // fadd v23.4s, v23.4s, v24.4s
+
+bend:
+	MOVD    88(R0), R12
 	CBZ     R12, kinds
 	ADD     $128, R3, R12
 	VLD1R.P 4(R12), [V24.S4]
@@ -2876,7 +2873,7 @@ kinds:
 	VZIP2   V11.H8, V5.H8, V23.H8
 	VZIP1   V23.S4, V17.S4, V5.S4
 	VZIP2   V23.S4, V17.S4, V11.S4
-	ADD     $104, R0, R15
+	ADD     $112, R0, R15
 	VLD1R   (R15), [V24.H8]
 	WORD    $0x4e780c00 // sqadd v0.8h, v0.8h, v24.8h
 	WORD    $0x4e780cc6 // sqadd v6.8h, v6.8h, v24.8h
@@ -2902,11 +2899,11 @@ kinds:
 	WORD    $0x4e780d6b // sqadd v11.8h, v11.8h, v24.8h
 	WORD    $0x2e2128a5 // sqxtun v5.8b, v5.8h
 	WORD    $0x6e212965 // sqxtun2 v5.16b, v11.8h
-	MOVD    96(R0), R15
+	MOVD    104(R0), R15
 	CBZ     R15, bytes_clipped
-	ADD     $108, R0, R15
+	ADD     $116, R0, R15
 	VLD1R   (R15), [V24.B16]
-	ADD     $110, R0, R15
+	ADD     $118, R0, R15
 	VLD1R   (R15), [V25.B16]
 	WORD    $0x6e386400 // umax v0.16b, v0.16b, v24.16b
 	WORD    $0x6e396c00 // umin v0.16b, v0.16b, v25.16b
@@ -2923,7 +2920,7 @@ kinds:
 
 bytes_clipped:
 	MOVD    0(R3), R12
-	MOVD    128(R0), R13
+	MOVD    136(R0), R13
 	MADD    R13, R2, R12, R12
 	CBNZ    R7, bytes_masked
 	FSTPQ   (F0, F1), 0(R12)
@@ -2951,13 +2948,13 @@ next:
 	CMP     R12, R3
 	ADD     $144, R3, R3
 	BNE     block
-	MOVD    112(R0), R13
-	ADD     R13, R1, R1
 	MOVD    120(R0), R13
+	ADD     R13, R1, R1
+	MOVD    128(R0), R13
 	ADD     R13, R2, R2
-	MOVD    144(R0), R13
+	MOVD    152(R0), R13
 	ADD     R13, R5, R5
-	MOVD    168(R0), R13
+	MOVD    176(R0), R13
 	ADD     R13, R6, R6
 	SUB     $1, R4, R4
 	CBNZ    R4, row
@@ -3038,7 +3035,7 @@ stream:
 	VZIP2   V23.S4, V17.S4, V11.S4
 	CBZ     R5, summed
 	MOVD    0(R3), R12
-	MOVD    152(R0), R13
+	MOVD    160(R0), R13
 	MADD    R13, R5, R12, R12
 	FLDPQ   0(R12), (F24, F25)
 	WORD    $0x4e780c00 // sqadd v0.8h, v0.8h, v24.8h
@@ -3061,7 +3058,7 @@ stream:
 
 summed:
 	MOVD    0(R3), R12
-	MOVD    128(R0), R13
+	MOVD    136(R0), R13
 	MADD    R13, R2, R12, R12
 	CBNZ    R7, stream_masked
 	FSTPQ   (F0, F6), 0(R12)
@@ -3089,7 +3086,7 @@ stream_end:
 
 stream_stored:
 	CBZ     R6, next
-	ADD     $106, R0, R15
+	ADD     $114, R0, R15
 	VLD1R   (R15), [V24.H8]
 	WORD    $0x6e78b400 // sqrdmulh v0.8h, v0.8h, v24.8h
 	WORD    $0x6e78b4c6 // sqrdmulh v6.8h, v6.8h, v24.8h
@@ -3103,7 +3100,7 @@ stream_stored:
 	WORD    $0x6e78b54a // sqrdmulh v10.8h, v10.8h, v24.8h
 	WORD    $0x6e78b4a5 // sqrdmulh v5.8h, v5.8h, v24.8h
 	WORD    $0x6e78b56b // sqrdmulh v11.8h, v11.8h, v24.8h
-	ADD     $104, R0, R15
+	ADD     $112, R0, R15
 	VLD1R   (R15), [V24.H8]
 	WORD    $0x4e780c00 // sqadd v0.8h, v0.8h, v24.8h
 	WORD    $0x4e780cc6 // sqadd v6.8h, v6.8h, v24.8h
@@ -3129,11 +3126,11 @@ stream_stored:
 	WORD    $0x4e780d6b // sqadd v11.8h, v11.8h, v24.8h
 	WORD    $0x2e2128a5 // sqxtun v5.8b, v5.8h
 	WORD    $0x6e212965 // sqxtun2 v5.16b, v11.8h
-	MOVD    96(R0), R15
+	MOVD    104(R0), R15
 	CBZ     R15, copy_clipped
-	ADD     $108, R0, R15
+	ADD     $116, R0, R15
 	VLD1R   (R15), [V24.B16]
-	ADD     $110, R0, R15
+	ADD     $118, R0, R15
 	VLD1R   (R15), [V25.B16]
 	WORD    $0x6e386400 // umax v0.16b, v0.16b, v24.16b
 	WORD    $0x6e396c00 // umin v0.16b, v0.16b, v25.16b
@@ -3150,7 +3147,7 @@ stream_stored:
 
 copy_clipped:
 	MOVD    0(R3), R12
-	MOVD    176(R0), R13
+	MOVD    184(R0), R13
 	MADD    R13, R6, R12, R12
 	CBNZ    R7, copy_masked
 	FSTPQ   (F0, F1), 0(R12)
@@ -3177,9 +3174,9 @@ copy_stored:
 rows:
 	CBZ     R5, added
 	MOVD    0(R3), R12
-	MOVD    152(R0), R13
-	MADD    R13, R5, R12, R12
 	MOVD    160(R0), R13
+	MADD    R13, R5, R12, R12
+	MOVD    168(R0), R13
 	MOVD    8(R3), R10
 	FMOVQ   0(R12), F24
 	WORD    $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
@@ -3241,9 +3238,3357 @@ rows:
 
 added:
 	MOVD    0(R3), R12
-	MOVD    128(R0), R13
-	MADD    R13, R2, R12, R12
 	MOVD    136(R0), R13
+	MADD    R13, R2, R12, R12
+	MOVD    144(R0), R13
+	CBNZ    R7, rows_masked
+	MOVD    8(R3), R10
+	FSTPQ   (F0, F1), 0(R12)
+	FSTPQ   (F2, F3), 32(R12)
+	FSTPQ   (F4, F5), 64(R12)
+	CMP     $1, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FSTPQ   (F6, F7), 0(R12)
+	FSTPQ   (F8, F9), 32(R12)
+	FSTPQ   (F10, F11), 64(R12)
+	CMP     $2, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FSTPQ   (F12, F13), 0(R12)
+	FSTPQ   (F14, F15), 32(R12)
+	FSTPQ   (F16, F17), 64(R12)
+	CMP     $3, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FSTPQ   (F18, F19), 0(R12)
+	FSTPQ   (F20, F21), 32(R12)
+	FSTPQ   (F22, F23), 64(R12)
+	B       rows_stored
+
+rows_masked:
+	MOVD    8(R3), R10
+	FSTPQ   (F0, F1), 0(R12)
+	FSTPQ   (F2, F3), 32(R12)
+	FMOVQ   F4, 64(R12)
+	ADD     $80, R12, R15
+	VST1.P  V5.S[0], 4(R15)
+	CBZ     R8, rows_end0
+	VST1.P  V5.S[1], 4(R15)
+	CBZ     R9, rows_end0
+	VST1.P  V5.S[2], 4(R15)
+
+rows_end0:
+	CMP     $1, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FSTPQ   (F6, F7), 0(R12)
+	FSTPQ   (F8, F9), 32(R12)
+	FMOVQ   F10, 64(R12)
+	ADD     $80, R12, R15
+	VST1.P  V11.S[0], 4(R15)
+	CBZ     R8, rows_end1
+	VST1.P  V11.S[1], 4(R15)
+	CBZ     R9, rows_end1
+	VST1.P  V11.S[2], 4(R15)
+
+rows_end1:
+	CMP     $2, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FSTPQ   (F12, F13), 0(R12)
+	FSTPQ   (F14, F15), 32(R12)
+	FMOVQ   F16, 64(R12)
+	ADD     $80, R12, R15
+	VST1.P  V17.S[0], 4(R15)
+	CBZ     R8, rows_end2
+	VST1.P  V17.S[1], 4(R15)
+	CBZ     R9, rows_end2
+	VST1.P  V17.S[2], 4(R15)
+
+rows_end2:
+	CMP     $3, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FSTPQ   (F18, F19), 0(R12)
+	FSTPQ   (F20, F21), 32(R12)
+	FMOVQ   F22, 64(R12)
+	ADD     $80, R12, R15
+	VST1.P  V23.S[0], 4(R15)
+	CBZ     R8, rows_end3
+	VST1.P  V23.S[1], 4(R15)
+	CBZ     R9, rows_end3
+	VST1.P  V23.S[2], 4(R15)
+
+rows_end3:
+
+rows_stored:
+	B       next
+
+// func conv_u8s8_4x1_sdot(a *convArgs)
+TEXT ·conv_u8s8_4x1_sdot(SB), NOSPLIT, $0-8
+	MOVD    a+0(FP), R0
+	MOVD    24(R0), R1
+	MOVD    0(R0), R2
+	MOVD    16(R0), R5
+	MOVD    8(R0), R6
+	MOVD    64(R0), R4
+	MOVD    56(R0), R7
+	SUB     $1, R7, R8
+	LSR     $1, R8, R9
+	SUB     $4, R7, R7
+
+row:
+	MOVD    32(R0), R3
+
+block:
+	VMOVI   $128, V31.B16
+	ADD     $80, R3, R12
+	VLD1R.P 4(R12), [V0.S4]
+	VLD1R.P 4(R12), [V1.S4]
+	VLD1R.P 4(R12), [V2.S4]
+	VLD1R.P 4(R12), [V3.S4]
+	MOVD    16(R3), R14
+	MOVD    24(R3), R10
+	MOVD    40(R3), R11
+	CBZ     R10, store
+
+tap:
+	MOVW.P  4(R14), R12
+	ADD     R12<<2, R1, R12
+	VLD1.P  16(R11), [V4.B16]
+	FMOVQ   0(R12), F5
+	VEOR    V31.B16, V5.B16, V5.B16
+	WORD    $0x4f84e0a0 // sdot v0.4s, v5.16b, v4.4b[0]
+	WORD    $0x4fa4e0a1 // sdot v1.4s, v5.16b, v4.4b[1]
+	WORD    $0x4f84e8a2 // sdot v2.4s, v5.16b, v4.4b[2]
+	WORD    $0x4fa4e8a3 // sdot v3.4s, v5.16b, v4.4b[3]
+	SUB     $1, R10, R10
+	CBNZ    R10, tap
+
+store:
+	ADD     $96, R3, R12
+	VLD1R.P 4(R12), [V4.S4]
+	WORD    $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD    $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	VLD1R.P 4(R12), [V4.S4]
+	WORD    $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD    $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	VLD1R.P 4(R12), [V4.S4]
+	WORD    $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD    $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	VLD1R.P 4(R12), [V4.S4]
+	WORD    $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD    $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	MOVD    80(R0), R12
+	CBZ     R12, bend
+	ADD     $112, R3, R12
+	VLD1R.P 4(R12), [V4.S4]
+	WORD    $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	VLD1R.P 4(R12), [V4.S4]
+	WORD    $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	VLD1R.P 4(R12), [V4.S4]
+	WORD    $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VLD1R.P 4(R12), [V4.S4]
+	WORD    $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+
+bend:
+	MOVD    88(R0), R12
+	CBZ     R12, kinds
+	ADD     $128, R3, R12
+	VLD1R.P 4(R12), [V4.S4]
+	WORD    $0x6e24dc05 // fmul v5.4s, v0.4s, v4.4s
+	WORD    $0x4ea0e806 // fcmlt v6.4s, v0.4s, #0.0
+	VBIT    V6.B16, V5.B16, V0.B16
+	VLD1R.P 4(R12), [V4.S4]
+	WORD    $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	WORD    $0x4ea0e826 // fcmlt v6.4s, v1.4s, #0.0
+	VBIT    V6.B16, V5.B16, V1.B16
+	VLD1R.P 4(R12), [V4.S4]
+	WORD    $0x6e24dc45 // fmul v5.4s, v2.4s, v4.4s
+	WORD    $0x4ea0e846 // fcmlt v6.4s, v2.4s, #0.0
+	VBIT    V6.B16, V5.B16, V2.B16
+	VLD1R.P 4(R12), [V4.S4]
+	WORD    $0x6e24dc65 // fmul v5.4s, v3.4s, v4.4s
+	WORD    $0x4ea0e866 // fcmlt v6.4s, v3.4s, #0.0
+	VBIT    V6.B16, V5.B16, V3.B16
+
+kinds:
+	MOVD    72(R0), R12
+	CMP     $1, R12
+	BEQ     stream
+	BGT     rows
+	WORD    $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD    $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD    $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD    $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD    $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD    $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	WORD    $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD    $0x4e614861 // sqxtn2 v1.8h, v3.4s
+	VZIP1   V1.H8, V0.H8, V2.H8
+	VZIP2   V1.H8, V0.H8, V3.H8
+	VZIP1   V3.S4, V2.S4, V0.S4
+	VZIP2   V3.S4, V2.S4, V1.S4
+	ADD     $112, R0, R15
+	VLD1R   (R15), [V4.H8]
+	WORD    $0x4e640c00 // sqadd v0.8h, v0.8h, v4.8h
+	WORD    $0x4e640c21 // sqadd v1.8h, v1.8h, v4.8h
+	WORD    $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD    $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	MOVD    104(R0), R15
+	CBZ     R15, bytes_clipped
+	ADD     $116, R0, R15
+	VLD1R   (R15), [V4.B16]
+	ADD     $118, R0, R15
+	VLD1R   (R15), [V5.B16]
+	WORD    $0x6e246400 // umax v0.16b, v0.16b, v4.16b
+	WORD    $0x6e256c00 // umin v0.16b, v0.16b, v5.16b
+
+bytes_clipped:
+	MOVD    0(R3), R12
+	MOVD    136(R0), R13
+	MADD    R13, R2, R12, R12
+	CBNZ    R7, bytes_masked
+	FMOVQ   F0, 0(R12)
+	B       bytes_stored
+
+bytes_masked:
+	ADD     $0, R12, R15
+	VST1.P  V0.S[0], 4(R15)
+	CBZ     R8, bytes_end
+	VST1.P  V0.S[1], 4(R15)
+	CBZ     R9, bytes_end
+	VST1.P  V0.S[2], 4(R15)
+
+bytes_end:
+
+bytes_stored:
+
+next:
+	MOVD    40(R0), R12
+	CMP     R12, R3
+	ADD     $144, R3, R3
+	BNE     block
+	MOVD    120(R0), R13
+	ADD     R13, R1, R1
+	MOVD    128(R0), R13
+	ADD     R13, R2, R2
+	MOVD    152(R0), R13
+	ADD     R13, R5, R5
+	MOVD    176(R0), R13
+	ADD     R13, R6, R6
+	SUB     $1, R4, R4
+	CBNZ    R4, row
+	RET
+
+stream:
+	WORD    $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD    $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD    $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD    $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD    $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD    $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	WORD    $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD    $0x4e614861 // sqxtn2 v1.8h, v3.4s
+	VZIP1   V1.H8, V0.H8, V2.H8
+	VZIP2   V1.H8, V0.H8, V3.H8
+	VZIP1   V3.S4, V2.S4, V0.S4
+	VZIP2   V3.S4, V2.S4, V1.S4
+	CBZ     R5, summed
+	MOVD    0(R3), R12
+	MOVD    160(R0), R13
+	MADD    R13, R5, R12, R12
+	FLDPQ   0(R12), (F4, F5)
+	WORD    $0x4e640c00 // sqadd v0.8h, v0.8h, v4.8h
+	WORD    $0x4e650c21 // sqadd v1.8h, v1.8h, v5.8h
+
+summed:
+	MOVD    0(R3), R12
+	MOVD    136(R0), R13
+	MADD    R13, R2, R12, R12
+	CBNZ    R7, stream_masked
+	FSTPQ   (F0, F1), 0(R12)
+	B       stream_stored
+
+stream_masked:
+	ADD     $0, R12, R15
+	VST1.P  V0.D[0], 8(R15)
+	CBZ     R8, stream_end
+	VST1.P  V0.D[1], 8(R15)
+	CBZ     R9, stream_end
+	VST1.P  V1.D[0], 8(R15)
+
+stream_end:
+
+stream_stored:
+	CBZ     R6, next
+	ADD     $114, R0, R15
+	VLD1R   (R15), [V4.H8]
+	WORD    $0x6e64b400 // sqrdmulh v0.8h, v0.8h, v4.8h
+	WORD    $0x6e64b421 // sqrdmulh v1.8h, v1.8h, v4.8h
+	ADD     $112, R0, R15
+	VLD1R   (R15), [V4.H8]
+	WORD    $0x4e640c00 // sqadd v0.8h, v0.8h, v4.8h
+	WORD    $0x4e640c21 // sqadd v1.8h, v1.8h, v4.8h
+	WORD    $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD    $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	MOVD    104(R0), R15
+	CBZ     R15, copy_clipped
+	ADD     $116, R0, R15
+	VLD1R   (R15), [V4.B16]
+	ADD     $118, R0, R15
+	VLD1R   (R15), [V5.B16]
+	WORD    $0x6e246400 // umax v0.16b, v0.16b, v4.16b
+	WORD    $0x6e256c00 // umin v0.16b, v0.16b, v5.16b
+
+copy_clipped:
+	MOVD    0(R3), R12
+	MOVD    184(R0), R13
+	MADD    R13, R6, R12, R12
+	CBNZ    R7, copy_masked
+	FMOVQ   F0, 0(R12)
+	B       copy_stored
+
+copy_masked:
+	ADD     $0, R12, R15
+	VST1.P  V0.S[0], 4(R15)
+	CBZ     R8, copy_end
+	VST1.P  V0.S[1], 4(R15)
+	CBZ     R9, copy_end
+	VST1.P  V0.S[2], 4(R15)
+
+copy_end:
+
+copy_stored:
+	B       next
+
+rows:
+	CBZ     R5, added
+	MOVD    0(R3), R12
+	MOVD    160(R0), R13
+	MADD    R13, R5, R12, R12
+	MOVD    168(R0), R13
+	MOVD    8(R3), R10
+	FMOVQ   0(R12), F4
+	WORD    $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	CMP     $1, R10
+	BLE     added
+	ADD     R13, R12, R12
+	FMOVQ   0(R12), F4
+	WORD    $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	CMP     $2, R10
+	BLE     added
+	ADD     R13, R12, R12
+	FMOVQ   0(R12), F4
+	WORD    $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	CMP     $3, R10
+	BLE     added
+	ADD     R13, R12, R12
+	FMOVQ   0(R12), F4
+	WORD    $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+
+added:
+	MOVD    0(R3), R12
+	MOVD    136(R0), R13
+	MADD    R13, R2, R12, R12
+	MOVD    144(R0), R13
+	CBNZ    R7, rows_masked
+	MOVD    8(R3), R10
+	FMOVQ   F0, 0(R12)
+	CMP     $1, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FMOVQ   F1, 0(R12)
+	CMP     $2, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FMOVQ   F2, 0(R12)
+	CMP     $3, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FMOVQ   F3, 0(R12)
+	B       rows_stored
+
+rows_masked:
+	MOVD    8(R3), R10
+	ADD     $0, R12, R15
+	VST1.P  V0.S[0], 4(R15)
+	CBZ     R8, rows_end0
+	VST1.P  V0.S[1], 4(R15)
+	CBZ     R9, rows_end0
+	VST1.P  V0.S[2], 4(R15)
+
+rows_end0:
+	CMP     $1, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	ADD     $0, R12, R15
+	VST1.P  V1.S[0], 4(R15)
+	CBZ     R8, rows_end1
+	VST1.P  V1.S[1], 4(R15)
+	CBZ     R9, rows_end1
+	VST1.P  V1.S[2], 4(R15)
+
+rows_end1:
+	CMP     $2, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	ADD     $0, R12, R15
+	VST1.P  V2.S[0], 4(R15)
+	CBZ     R8, rows_end2
+	VST1.P  V2.S[1], 4(R15)
+	CBZ     R9, rows_end2
+	VST1.P  V2.S[2], 4(R15)
+
+rows_end2:
+	CMP     $3, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	ADD     $0, R12, R15
+	VST1.P  V3.S[0], 4(R15)
+	CBZ     R8, rows_end3
+	VST1.P  V3.S[1], 4(R15)
+	CBZ     R9, rows_end3
+	VST1.P  V3.S[2], 4(R15)
+
+rows_end3:
+
+rows_stored:
+	B       next
+
+// func conv_u8s8_4x2_sdot(a *convArgs)
+TEXT ·conv_u8s8_4x2_sdot(SB), NOSPLIT, $0-8
+	MOVD    a+0(FP), R0
+	MOVD    24(R0), R1
+	MOVD    0(R0), R2
+	MOVD    16(R0), R5
+	MOVD    8(R0), R6
+	MOVD    64(R0), R4
+	MOVD    56(R0), R7
+	SUB     $1, R7, R8
+	LSR     $1, R8, R9
+	SUB     $4, R7, R7
+
+row:
+	MOVD    32(R0), R3
+
+block:
+	VMOVI   $128, V31.B16
+	ADD     $80, R3, R12
+	VLD1R.P 4(R12), [V0.S4]
+	VMOV    V0.B16, V1.B16
+	VLD1R.P 4(R12), [V2.S4]
+	VMOV    V2.B16, V3.B16
+	VLD1R.P 4(R12), [V4.S4]
+	VMOV    V4.B16, V5.B16
+	VLD1R.P 4(R12), [V6.S4]
+	VMOV    V6.B16, V7.B16
+	MOVD    16(R3), R14
+	MOVD    24(R3), R10
+	MOVD    40(R3), R11
+	CBZ     R10, store
+
+tap:
+	MOVW.P  4(R14), R12
+	ADD     R12<<2, R1, R12
+	VLD1.P  16(R11), [V8.B16]
+	FLDPQ   0(R12), (F9, F10)
+	VEOR    V31.B16, V9.B16, V9.B16
+	VEOR    V31.B16, V10.B16, V10.B16
+	WORD    $0x4f88e120 // sdot v0.4s, v9.16b, v8.4b[0]
+	WORD    $0x4f88e141 // sdot v1.4s, v10.16b, v8.4b[0]
+	WORD    $0x4fa8e122 // sdot v2.4s, v9.16b, v8.4b[1]
+	WORD    $0x4fa8e143 // sdot v3.4s, v10.16b, v8.4b[1]
+	WORD    $0x4f88e924 // sdot v4.4s, v9.16b, v8.4b[2]
+	WORD    $0x4f88e945 // sdot v5.4s, v10.16b, v8.4b[2]
+	WORD    $0x4fa8e926 // sdot v6.4s, v9.16b, v8.4b[3]
+	WORD    $0x4fa8e947 // sdot v7.4s, v10.16b, v8.4b[3]
+	SUB     $1, R10, R10
+	CBNZ    R10, tap
+
+store:
+	ADD     $96, R3, R12
+	VLD1R.P 4(R12), [V8.S4]
+	WORD    $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD    $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD    $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD    $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	VLD1R.P 4(R12), [V8.S4]
+	WORD    $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD    $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD    $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD    $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	VLD1R.P 4(R12), [V8.S4]
+	WORD    $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD    $0x6e28dc84 // fmul v4.4s, v4.4s, v8.4s
+	WORD    $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD    $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
+	VLD1R.P 4(R12), [V8.S4]
+	WORD    $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD    $0x6e28dcc6 // fmul v6.4s, v6.4s, v8.4s
+	WORD    $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD    $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
+	MOVD    80(R0), R12
+	CBZ     R12, bend
+	ADD     $112, R3, R12
+	VLD1R.P 4(R12), [V8.S4]
+	WORD    $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD    $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	VLD1R.P 4(R12), [V8.S4]
+	WORD    $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	WORD    $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	VLD1R.P 4(R12), [V8.S4]
+	WORD    $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	WORD    $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
+	VLD1R.P 4(R12), [V8.S4]
+	WORD    $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD    $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
+
+bend:
+	MOVD    88(R0), R12
+	CBZ     R12, kinds
+	ADD     $128, R3, R12
+	VLD1R.P 4(R12), [V8.S4]
+	WORD    $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	WORD    $0x4ea0e80a // fcmlt v10.4s, v0.4s, #0.0
+	VBIT    V10.B16, V9.B16, V0.B16
+	WORD    $0x6e28dc29 // fmul v9.4s, v1.4s, v8.4s
+	WORD    $0x4ea0e82a // fcmlt v10.4s, v1.4s, #0.0
+	VBIT    V10.B16, V9.B16, V1.B16
+	VLD1R.P 4(R12), [V8.S4]
+	WORD    $0x6e28dc49 // fmul v9.4s, v2.4s, v8.4s
+	WORD    $0x4ea0e84a // fcmlt v10.4s, v2.4s, #0.0
+	VBIT    V10.B16, V9.B16, V2.B16
+	WORD    $0x6e28dc69 // fmul v9.4s, v3.4s, v8.4s
+	WORD    $0x4ea0e86a // fcmlt v10.4s, v3.4s, #0.0
+	VBIT    V10.B16, V9.B16, V3.B16
+	VLD1R.P 4(R12), [V8.S4]
+	WORD    $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
+	WORD    $0x4ea0e88a // fcmlt v10.4s, v4.4s, #0.0
+	VBIT    V10.B16, V9.B16, V4.B16
+	WORD    $0x6e28dca9 // fmul v9.4s, v5.4s, v8.4s
+	WORD    $0x4ea0e8aa // fcmlt v10.4s, v5.4s, #0.0
+	VBIT    V10.B16, V9.B16, V5.B16
+	VLD1R.P 4(R12), [V8.S4]
+	WORD    $0x6e28dcc9 // fmul v9.4s, v6.4s, v8.4s
+	WORD    $0x4ea0e8ca // fcmlt v10.4s, v6.4s, #0.0
+	VBIT    V10.B16, V9.B16, V6.B16
+	WORD    $0x6e28dce9 // fmul v9.4s, v7.4s, v8.4s
+	WORD    $0x4ea0e8ea // fcmlt v10.4s, v7.4s, #0.0
+	VBIT    V10.B16, V9.B16, V7.B16
+
+kinds:
+	MOVD    72(R0), R12
+	CMP     $1, R12
+	BEQ     stream
+	BGT     rows
+	WORD    $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD    $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD    $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD    $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD    $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD    $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD    $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD    $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	WORD    $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD    $0x4e614880 // sqxtn2 v0.8h, v4.4s
+	WORD    $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD    $0x4e6148c2 // sqxtn2 v2.8h, v6.4s
+	VZIP1   V2.H8, V0.H8, V4.H8
+	VZIP2   V2.H8, V0.H8, V6.H8
+	VZIP1   V6.S4, V4.S4, V0.S4
+	VZIP2   V6.S4, V4.S4, V2.S4
+	WORD    $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD    $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
+	WORD    $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD    $0x4e6148e3 // sqxtn2 v3.8h, v7.4s
+	VZIP1   V3.H8, V1.H8, V5.H8
+	VZIP2   V3.H8, V1.H8, V7.H8
+	VZIP1   V7.S4, V5.S4, V1.S4
+	VZIP2   V7.S4, V5.S4, V3.S4
+	ADD     $112, R0, R15
+	VLD1R   (R15), [V8.H8]
+	WORD    $0x4e680c00 // sqadd v0.8h, v0.8h, v8.8h
+	WORD    $0x4e680c42 // sqadd v2.8h, v2.8h, v8.8h
+	WORD    $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD    $0x6e212840 // sqxtun2 v0.16b, v2.8h
+	WORD    $0x4e680c21 // sqadd v1.8h, v1.8h, v8.8h
+	WORD    $0x4e680c63 // sqadd v3.8h, v3.8h, v8.8h
+	WORD    $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD    $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	MOVD    104(R0), R15
+	CBZ     R15, bytes_clipped
+	ADD     $116, R0, R15
+	VLD1R   (R15), [V8.B16]
+	ADD     $118, R0, R15
+	VLD1R   (R15), [V9.B16]
+	WORD    $0x6e286400 // umax v0.16b, v0.16b, v8.16b
+	WORD    $0x6e296c00 // umin v0.16b, v0.16b, v9.16b
+	WORD    $0x6e286421 // umax v1.16b, v1.16b, v8.16b
+	WORD    $0x6e296c21 // umin v1.16b, v1.16b, v9.16b
+
+bytes_clipped:
+	MOVD    0(R3), R12
+	MOVD    136(R0), R13
+	MADD    R13, R2, R12, R12
+	CBNZ    R7, bytes_masked
+	FSTPQ   (F0, F1), 0(R12)
+	B       bytes_stored
+
+bytes_masked:
+	FMOVQ   F0, 0(R12)
+	ADD     $16, R12, R15
+	VST1.P  V1.S[0], 4(R15)
+	CBZ     R8, bytes_end
+	VST1.P  V1.S[1], 4(R15)
+	CBZ     R9, bytes_end
+	VST1.P  V1.S[2], 4(R15)
+
+bytes_end:
+
+bytes_stored:
+
+next:
+	MOVD    40(R0), R12
+	CMP     R12, R3
+	ADD     $144, R3, R3
+	BNE     block
+	MOVD    120(R0), R13
+	ADD     R13, R1, R1
+	MOVD    128(R0), R13
+	ADD     R13, R2, R2
+	MOVD    152(R0), R13
+	ADD     R13, R5, R5
+	MOVD    176(R0), R13
+	ADD     R13, R6, R6
+	SUB     $1, R4, R4
+	CBNZ    R4, row
+	RET
+
+stream:
+	WORD    $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD    $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD    $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD    $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD    $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD    $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD    $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD    $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	WORD    $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD    $0x4e614880 // sqxtn2 v0.8h, v4.4s
+	WORD    $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD    $0x4e6148c2 // sqxtn2 v2.8h, v6.4s
+	VZIP1   V2.H8, V0.H8, V4.H8
+	VZIP2   V2.H8, V0.H8, V6.H8
+	VZIP1   V6.S4, V4.S4, V0.S4
+	VZIP2   V6.S4, V4.S4, V2.S4
+	WORD    $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD    $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
+	WORD    $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD    $0x4e6148e3 // sqxtn2 v3.8h, v7.4s
+	VZIP1   V3.H8, V1.H8, V5.H8
+	VZIP2   V3.H8, V1.H8, V7.H8
+	VZIP1   V7.S4, V5.S4, V1.S4
+	VZIP2   V7.S4, V5.S4, V3.S4
+	CBZ     R5, summed
+	MOVD    0(R3), R12
+	MOVD    160(R0), R13
+	MADD    R13, R5, R12, R12
+	FLDPQ   0(R12), (F8, F9)
+	WORD    $0x4e680c00 // sqadd v0.8h, v0.8h, v8.8h
+	WORD    $0x4e690c42 // sqadd v2.8h, v2.8h, v9.8h
+	FLDPQ   32(R12), (F8, F9)
+	WORD    $0x4e680c21 // sqadd v1.8h, v1.8h, v8.8h
+	WORD    $0x4e690c63 // sqadd v3.8h, v3.8h, v9.8h
+
+summed:
+	MOVD    0(R3), R12
+	MOVD    136(R0), R13
+	MADD    R13, R2, R12, R12
+	CBNZ    R7, stream_masked
+	FSTPQ   (F0, F2), 0(R12)
+	FSTPQ   (F1, F3), 32(R12)
+	B       stream_stored
+
+stream_masked:
+	FSTPQ   (F0, F2), 0(R12)
+	ADD     $32, R12, R15
+	VST1.P  V1.D[0], 8(R15)
+	CBZ     R8, stream_end
+	VST1.P  V1.D[1], 8(R15)
+	CBZ     R9, stream_end
+	VST1.P  V3.D[0], 8(R15)
+
+stream_end:
+
+stream_stored:
+	CBZ     R6, next
+	ADD     $114, R0, R15
+	VLD1R   (R15), [V8.H8]
+	WORD    $0x6e68b400 // sqrdmulh v0.8h, v0.8h, v8.8h
+	WORD    $0x6e68b442 // sqrdmulh v2.8h, v2.8h, v8.8h
+	WORD    $0x6e68b421 // sqrdmulh v1.8h, v1.8h, v8.8h
+	WORD    $0x6e68b463 // sqrdmulh v3.8h, v3.8h, v8.8h
+	ADD     $112, R0, R15
+	VLD1R   (R15), [V8.H8]
+	WORD    $0x4e680c00 // sqadd v0.8h, v0.8h, v8.8h
+	WORD    $0x4e680c42 // sqadd v2.8h, v2.8h, v8.8h
+	WORD    $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD    $0x6e212840 // sqxtun2 v0.16b, v2.8h
+	WORD    $0x4e680c21 // sqadd v1.8h, v1.8h, v8.8h
+	WORD    $0x4e680c63 // sqadd v3.8h, v3.8h, v8.8h
+	WORD    $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD    $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	MOVD    104(R0), R15
+	CBZ     R15, copy_clipped
+	ADD     $116, R0, R15
+	VLD1R   (R15), [V8.B16]
+	ADD     $118, R0, R15
+	VLD1R   (R15), [V9.B16]
+	WORD    $0x6e286400 // umax v0.16b, v0.16b, v8.16b
+	WORD    $0x6e296c00 // umin v0.16b, v0.16b, v9.16b
+	WORD    $0x6e286421 // umax v1.16b, v1.16b, v8.16b
+	WORD    $0x6e296c21 // umin v1.16b, v1.16b, v9.16b
+
+copy_clipped:
+	MOVD    0(R3), R12
+	MOVD    184(R0), R13
+	MADD    R13, R6, R12, R12
+	CBNZ    R7, copy_masked
+	FSTPQ   (F0, F1), 0(R12)
+	B       copy_stored
+
+copy_masked:
+	FMOVQ   F0, 0(R12)
+	ADD     $16, R12, R15
+	VST1.P  V1.S[0], 4(R15)
+	CBZ     R8, copy_end
+	VST1.P  V1.S[1], 4(R15)
+	CBZ     R9, copy_end
+	VST1.P  V1.S[2], 4(R15)
+
+copy_end:
+
+copy_stored:
+	B       next
+
+rows:
+	CBZ     R5, added
+	MOVD    0(R3), R12
+	MOVD    160(R0), R13
+	MADD    R13, R5, R12, R12
+	MOVD    168(R0), R13
+	MOVD    8(R3), R10
+	FMOVQ   0(R12), F8
+	WORD    $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	FMOVQ   16(R12), F8
+	WORD    $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	CMP     $1, R10
+	BLE     added
+	ADD     R13, R12, R12
+	FMOVQ   0(R12), F8
+	WORD    $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	FMOVQ   16(R12), F8
+	WORD    $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	CMP     $2, R10
+	BLE     added
+	ADD     R13, R12, R12
+	FMOVQ   0(R12), F8
+	WORD    $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	FMOVQ   16(R12), F8
+	WORD    $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
+	CMP     $3, R10
+	BLE     added
+	ADD     R13, R12, R12
+	FMOVQ   0(R12), F8
+	WORD    $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	FMOVQ   16(R12), F8
+	WORD    $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
+
+added:
+	MOVD    0(R3), R12
+	MOVD    136(R0), R13
+	MADD    R13, R2, R12, R12
+	MOVD    144(R0), R13
+	CBNZ    R7, rows_masked
+	MOVD    8(R3), R10
+	FSTPQ   (F0, F1), 0(R12)
+	CMP     $1, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FSTPQ   (F2, F3), 0(R12)
+	CMP     $2, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FSTPQ   (F4, F5), 0(R12)
+	CMP     $3, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FSTPQ   (F6, F7), 0(R12)
+	B       rows_stored
+
+rows_masked:
+	MOVD    8(R3), R10
+	FMOVQ   F0, 0(R12)
+	ADD     $16, R12, R15
+	VST1.P  V1.S[0], 4(R15)
+	CBZ     R8, rows_end0
+	VST1.P  V1.S[1], 4(R15)
+	CBZ     R9, rows_end0
+	VST1.P  V1.S[2], 4(R15)
+
+rows_end0:
+	CMP     $1, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FMOVQ   F2, 0(R12)
+	ADD     $16, R12, R15
+	VST1.P  V3.S[0], 4(R15)
+	CBZ     R8, rows_end1
+	VST1.P  V3.S[1], 4(R15)
+	CBZ     R9, rows_end1
+	VST1.P  V3.S[2], 4(R15)
+
+rows_end1:
+	CMP     $2, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FMOVQ   F4, 0(R12)
+	ADD     $16, R12, R15
+	VST1.P  V5.S[0], 4(R15)
+	CBZ     R8, rows_end2
+	VST1.P  V5.S[1], 4(R15)
+	CBZ     R9, rows_end2
+	VST1.P  V5.S[2], 4(R15)
+
+rows_end2:
+	CMP     $3, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FMOVQ   F6, 0(R12)
+	ADD     $16, R12, R15
+	VST1.P  V7.S[0], 4(R15)
+	CBZ     R8, rows_end3
+	VST1.P  V7.S[1], 4(R15)
+	CBZ     R9, rows_end3
+	VST1.P  V7.S[2], 4(R15)
+
+rows_end3:
+
+rows_stored:
+	B       next
+
+// func conv_u8s8_4x3_sdot(a *convArgs)
+TEXT ·conv_u8s8_4x3_sdot(SB), NOSPLIT, $0-8
+	MOVD    a+0(FP), R0
+	MOVD    24(R0), R1
+	MOVD    0(R0), R2
+	MOVD    16(R0), R5
+	MOVD    8(R0), R6
+	MOVD    64(R0), R4
+	MOVD    56(R0), R7
+	SUB     $1, R7, R8
+	LSR     $1, R8, R9
+	SUB     $4, R7, R7
+
+row:
+	MOVD    32(R0), R3
+
+block:
+	VMOVI   $128, V31.B16
+	ADD     $80, R3, R12
+	VLD1R.P 4(R12), [V0.S4]
+	VMOV    V0.B16, V1.B16
+	VMOV    V0.B16, V2.B16
+	VLD1R.P 4(R12), [V3.S4]
+	VMOV    V3.B16, V4.B16
+	VMOV    V3.B16, V5.B16
+	VLD1R.P 4(R12), [V6.S4]
+	VMOV    V6.B16, V7.B16
+	VMOV    V6.B16, V8.B16
+	VLD1R.P 4(R12), [V9.S4]
+	VMOV    V9.B16, V10.B16
+	VMOV    V9.B16, V11.B16
+	MOVD    16(R3), R14
+	MOVD    24(R3), R10
+	MOVD    40(R3), R11
+	CBZ     R10, store
+
+tap:
+	MOVW.P  4(R14), R12
+	ADD     R12<<2, R1, R12
+	VLD1.P  16(R11), [V12.B16]
+	FLDPQ   0(R12), (F13, F14)
+	FMOVQ   32(R12), F15
+	VEOR    V31.B16, V13.B16, V13.B16
+	VEOR    V31.B16, V14.B16, V14.B16
+	VEOR    V31.B16, V15.B16, V15.B16
+	WORD    $0x4f8ce1a0 // sdot v0.4s, v13.16b, v12.4b[0]
+	WORD    $0x4f8ce1c1 // sdot v1.4s, v14.16b, v12.4b[0]
+	WORD    $0x4f8ce1e2 // sdot v2.4s, v15.16b, v12.4b[0]
+	WORD    $0x4face1a3 // sdot v3.4s, v13.16b, v12.4b[1]
+	WORD    $0x4face1c4 // sdot v4.4s, v14.16b, v12.4b[1]
+	WORD    $0x4face1e5 // sdot v5.4s, v15.16b, v12.4b[1]
+	WORD    $0x4f8ce9a6 // sdot v6.4s, v13.16b, v12.4b[2]
+	WORD    $0x4f8ce9c7 // sdot v7.4s, v14.16b, v12.4b[2]
+	WORD    $0x4f8ce9e8 // sdot v8.4s, v15.16b, v12.4b[2]
+	WORD    $0x4face9a9 // sdot v9.4s, v13.16b, v12.4b[3]
+	WORD    $0x4face9ca // sdot v10.4s, v14.16b, v12.4b[3]
+	WORD    $0x4face9eb // sdot v11.4s, v15.16b, v12.4b[3]
+	SUB     $1, R10, R10
+	CBNZ    R10, tap
+
+store:
+	ADD     $96, R3, R12
+	VLD1R.P 4(R12), [V12.S4]
+	WORD    $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD    $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD    $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD    $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD    $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD    $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
+	VLD1R.P 4(R12), [V12.S4]
+	WORD    $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD    $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD    $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD    $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
+	WORD    $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD    $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
+	VLD1R.P 4(R12), [V12.S4]
+	WORD    $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD    $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
+	WORD    $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD    $0x6e2cdce7 // fmul v7.4s, v7.4s, v12.4s
+	WORD    $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	VLD1R.P 4(R12), [V12.S4]
+	WORD    $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD    $0x6e2cdd29 // fmul v9.4s, v9.4s, v12.4s
+	WORD    $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD    $0x6e2cdd4a // fmul v10.4s, v10.4s, v12.4s
+	WORD    $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD    $0x6e2cdd6b // fmul v11.4s, v11.4s, v12.4s
+	MOVD    80(R0), R12
+	CBZ     R12, bend
+	ADD     $112, R3, R12
+	VLD1R.P 4(R12), [V12.S4]
+	WORD    $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	WORD    $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
+	WORD    $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	VLD1R.P 4(R12), [V12.S4]
+	WORD    $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
+	WORD    $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD    $0x4e2cd4a5 // fadd v5.4s, v5.4s, v12.4s
+	VLD1R.P 4(R12), [V12.S4]
+	WORD    $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	WORD    $0x4e2cd4e7 // fadd v7.4s, v7.4s, v12.4s
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VLD1R.P 4(R12), [V12.S4]
+	WORD    $0x4e2cd529 // fadd v9.4s, v9.4s, v12.4s
+	WORD    $0x4e2cd54a // fadd v10.4s, v10.4s, v12.4s
+	WORD    $0x4e2cd56b // fadd v11.4s, v11.4s, v12.4s
+
+bend:
+	MOVD    88(R0), R12
+	CBZ     R12, kinds
+	ADD     $128, R3, R12
+	VLD1R.P 4(R12), [V12.S4]
+	WORD    $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
+	WORD    $0x4ea0e80e // fcmlt v14.4s, v0.4s, #0.0
+	VBIT    V14.B16, V13.B16, V0.B16
+	WORD    $0x6e2cdc2d // fmul v13.4s, v1.4s, v12.4s
+	WORD    $0x4ea0e82e // fcmlt v14.4s, v1.4s, #0.0
+	VBIT    V14.B16, V13.B16, V1.B16
+	WORD    $0x6e2cdc4d // fmul v13.4s, v2.4s, v12.4s
+	WORD    $0x4ea0e84e // fcmlt v14.4s, v2.4s, #0.0
+	VBIT    V14.B16, V13.B16, V2.B16
+	VLD1R.P 4(R12), [V12.S4]
+	WORD    $0x6e2cdc6d // fmul v13.4s, v3.4s, v12.4s
+	WORD    $0x4ea0e86e // fcmlt v14.4s, v3.4s, #0.0
+	VBIT    V14.B16, V13.B16, V3.B16
+	WORD    $0x6e2cdc8d // fmul v13.4s, v4.4s, v12.4s
+	WORD    $0x4ea0e88e // fcmlt v14.4s, v4.4s, #0.0
+	VBIT    V14.B16, V13.B16, V4.B16
+	WORD    $0x6e2cdcad // fmul v13.4s, v5.4s, v12.4s
+	WORD    $0x4ea0e8ae // fcmlt v14.4s, v5.4s, #0.0
+	VBIT    V14.B16, V13.B16, V5.B16
+	VLD1R.P 4(R12), [V12.S4]
+	WORD    $0x6e2cdccd // fmul v13.4s, v6.4s, v12.4s
+	WORD    $0x4ea0e8ce // fcmlt v14.4s, v6.4s, #0.0
+	VBIT    V14.B16, V13.B16, V6.B16
+	WORD    $0x6e2cdced // fmul v13.4s, v7.4s, v12.4s
+	WORD    $0x4ea0e8ee // fcmlt v14.4s, v7.4s, #0.0
+	VBIT    V14.B16, V13.B16, V7.B16
+	WORD    $0x6e2cdd0d // fmul v13.4s, v8.4s, v12.4s
+	WORD    $0x4ea0e90e // fcmlt v14.4s, v8.4s, #0.0
+	VBIT    V14.B16, V13.B16, V8.B16
+	VLD1R.P 4(R12), [V12.S4]
+	WORD    $0x6e2cdd2d // fmul v13.4s, v9.4s, v12.4s
+	WORD    $0x4ea0e92e // fcmlt v14.4s, v9.4s, #0.0
+	VBIT    V14.B16, V13.B16, V9.B16
+	WORD    $0x6e2cdd4d // fmul v13.4s, v10.4s, v12.4s
+	WORD    $0x4ea0e94e // fcmlt v14.4s, v10.4s, #0.0
+	VBIT    V14.B16, V13.B16, V10.B16
+	WORD    $0x6e2cdd6d // fmul v13.4s, v11.4s, v12.4s
+	WORD    $0x4ea0e96e // fcmlt v14.4s, v11.4s, #0.0
+	VBIT    V14.B16, V13.B16, V11.B16
+
+kinds:
+	MOVD    72(R0), R12
+	CMP     $1, R12
+	BEQ     stream
+	BGT     rows
+	WORD    $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD    $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD    $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD    $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD    $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD    $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD    $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD    $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	WORD    $0x4e21a908 // fcvtns v8.4s, v8.4s
+	WORD    $0x4e21a929 // fcvtns v9.4s, v9.4s
+	WORD    $0x4e21a94a // fcvtns v10.4s, v10.4s
+	WORD    $0x4e21a96b // fcvtns v11.4s, v11.4s
+	WORD    $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD    $0x4e6148c0 // sqxtn2 v0.8h, v6.4s
+	WORD    $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD    $0x4e614923 // sqxtn2 v3.8h, v9.4s
+	VZIP1   V3.H8, V0.H8, V6.H8
+	VZIP2   V3.H8, V0.H8, V9.H8
+	VZIP1   V9.S4, V6.S4, V0.S4
+	VZIP2   V9.S4, V6.S4, V3.S4
+	WORD    $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD    $0x4e6148e1 // sqxtn2 v1.8h, v7.4s
+	WORD    $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD    $0x4e614944 // sqxtn2 v4.8h, v10.4s
+	VZIP1   V4.H8, V1.H8, V7.H8
+	VZIP2   V4.H8, V1.H8, V10.H8
+	VZIP1   V10.S4, V7.S4, V1.S4
+	VZIP2   V10.S4, V7.S4, V4.S4
+	WORD    $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD    $0x4e614902 // sqxtn2 v2.8h, v8.4s
+	WORD    $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD    $0x4e614965 // sqxtn2 v5.8h, v11.4s
+	VZIP1   V5.H8, V2.H8, V8.H8
+	VZIP2   V5.H8, V2.H8, V11.H8
+	VZIP1   V11.S4, V8.S4, V2.S4
+	VZIP2   V11.S4, V8.S4, V5.S4
+	ADD     $112, R0, R15
+	VLD1R   (R15), [V12.H8]
+	WORD    $0x4e6c0c00 // sqadd v0.8h, v0.8h, v12.8h
+	WORD    $0x4e6c0c63 // sqadd v3.8h, v3.8h, v12.8h
+	WORD    $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD    $0x6e212860 // sqxtun2 v0.16b, v3.8h
+	WORD    $0x4e6c0c21 // sqadd v1.8h, v1.8h, v12.8h
+	WORD    $0x4e6c0c84 // sqadd v4.8h, v4.8h, v12.8h
+	WORD    $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD    $0x6e212881 // sqxtun2 v1.16b, v4.8h
+	WORD    $0x4e6c0c42 // sqadd v2.8h, v2.8h, v12.8h
+	WORD    $0x4e6c0ca5 // sqadd v5.8h, v5.8h, v12.8h
+	WORD    $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD    $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	MOVD    104(R0), R15
+	CBZ     R15, bytes_clipped
+	ADD     $116, R0, R15
+	VLD1R   (R15), [V12.B16]
+	ADD     $118, R0, R15
+	VLD1R   (R15), [V13.B16]
+	WORD    $0x6e2c6400 // umax v0.16b, v0.16b, v12.16b
+	WORD    $0x6e2d6c00 // umin v0.16b, v0.16b, v13.16b
+	WORD    $0x6e2c6421 // umax v1.16b, v1.16b, v12.16b
+	WORD    $0x6e2d6c21 // umin v1.16b, v1.16b, v13.16b
+	WORD    $0x6e2c6442 // umax v2.16b, v2.16b, v12.16b
+	WORD    $0x6e2d6c42 // umin v2.16b, v2.16b, v13.16b
+
+bytes_clipped:
+	MOVD    0(R3), R12
+	MOVD    136(R0), R13
+	MADD    R13, R2, R12, R12
+	CBNZ    R7, bytes_masked
+	FSTPQ   (F0, F1), 0(R12)
+	FMOVQ   F2, 32(R12)
+	B       bytes_stored
+
+bytes_masked:
+	FSTPQ   (F0, F1), 0(R12)
+	ADD     $32, R12, R15
+	VST1.P  V2.S[0], 4(R15)
+	CBZ     R8, bytes_end
+	VST1.P  V2.S[1], 4(R15)
+	CBZ     R9, bytes_end
+	VST1.P  V2.S[2], 4(R15)
+
+bytes_end:
+
+bytes_stored:
+
+next:
+	MOVD    40(R0), R12
+	CMP     R12, R3
+	ADD     $144, R3, R3
+	BNE     block
+	MOVD    120(R0), R13
+	ADD     R13, R1, R1
+	MOVD    128(R0), R13
+	ADD     R13, R2, R2
+	MOVD    152(R0), R13
+	ADD     R13, R5, R5
+	MOVD    176(R0), R13
+	ADD     R13, R6, R6
+	SUB     $1, R4, R4
+	CBNZ    R4, row
+	RET
+
+stream:
+	WORD    $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD    $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD    $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD    $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD    $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD    $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD    $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD    $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	WORD    $0x4e21a908 // fcvtns v8.4s, v8.4s
+	WORD    $0x4e21a929 // fcvtns v9.4s, v9.4s
+	WORD    $0x4e21a94a // fcvtns v10.4s, v10.4s
+	WORD    $0x4e21a96b // fcvtns v11.4s, v11.4s
+	WORD    $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD    $0x4e6148c0 // sqxtn2 v0.8h, v6.4s
+	WORD    $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD    $0x4e614923 // sqxtn2 v3.8h, v9.4s
+	VZIP1   V3.H8, V0.H8, V6.H8
+	VZIP2   V3.H8, V0.H8, V9.H8
+	VZIP1   V9.S4, V6.S4, V0.S4
+	VZIP2   V9.S4, V6.S4, V3.S4
+	WORD    $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD    $0x4e6148e1 // sqxtn2 v1.8h, v7.4s
+	WORD    $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD    $0x4e614944 // sqxtn2 v4.8h, v10.4s
+	VZIP1   V4.H8, V1.H8, V7.H8
+	VZIP2   V4.H8, V1.H8, V10.H8
+	VZIP1   V10.S4, V7.S4, V1.S4
+	VZIP2   V10.S4, V7.S4, V4.S4
+	WORD    $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD    $0x4e614902 // sqxtn2 v2.8h, v8.4s
+	WORD    $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD    $0x4e614965 // sqxtn2 v5.8h, v11.4s
+	VZIP1   V5.H8, V2.H8, V8.H8
+	VZIP2   V5.H8, V2.H8, V11.H8
+	VZIP1   V11.S4, V8.S4, V2.S4
+	VZIP2   V11.S4, V8.S4, V5.S4
+	CBZ     R5, summed
+	MOVD    0(R3), R12
+	MOVD    160(R0), R13
+	MADD    R13, R5, R12, R12
+	FLDPQ   0(R12), (F12, F13)
+	WORD    $0x4e6c0c00 // sqadd v0.8h, v0.8h, v12.8h
+	WORD    $0x4e6d0c63 // sqadd v3.8h, v3.8h, v13.8h
+	FLDPQ   32(R12), (F12, F13)
+	WORD    $0x4e6c0c21 // sqadd v1.8h, v1.8h, v12.8h
+	WORD    $0x4e6d0c84 // sqadd v4.8h, v4.8h, v13.8h
+	FLDPQ   64(R12), (F12, F13)
+	WORD    $0x4e6c0c42 // sqadd v2.8h, v2.8h, v12.8h
+	WORD    $0x4e6d0ca5 // sqadd v5.8h, v5.8h, v13.8h
+
+summed:
+	MOVD    0(R3), R12
+	MOVD    136(R0), R13
+	MADD    R13, R2, R12, R12
+	CBNZ    R7, stream_masked
+	FSTPQ   (F0, F3), 0(R12)
+	FSTPQ   (F1, F4), 32(R12)
+	FSTPQ   (F2, F5), 64(R12)
+	B       stream_stored
+
+stream_masked:
+	FSTPQ   (F0, F3), 0(R12)
+	FSTPQ   (F1, F4), 32(R12)
+	ADD     $64, R12, R15
+	VST1.P  V2.D[0], 8(R15)
+	CBZ     R8, stream_end
+	VST1.P  V2.D[1], 8(R15)
+	CBZ     R9, stream_end
+	VST1.P  V5.D[0], 8(R15)
+
+stream_end:
+
+stream_stored:
+	CBZ     R6, next
+	ADD     $114, R0, R15
+	VLD1R   (R15), [V12.H8]
+	WORD    $0x6e6cb400 // sqrdmulh v0.8h, v0.8h, v12.8h
+	WORD    $0x6e6cb463 // sqrdmulh v3.8h, v3.8h, v12.8h
+	WORD    $0x6e6cb421 // sqrdmulh v1.8h, v1.8h, v12.8h
+	WORD    $0x6e6cb484 // sqrdmulh v4.8h, v4.8h, v12.8h
+	WORD    $0x6e6cb442 // sqrdmulh v2.8h, v2.8h, v12.8h
+	WORD    $0x6e6cb4a5 // sqrdmulh v5.8h, v5.8h, v12.8h
+	ADD     $112, R0, R15
+	VLD1R   (R15), [V12.H8]
+	WORD    $0x4e6c0c00 // sqadd v0.8h, v0.8h, v12.8h
+	WORD    $0x4e6c0c63 // sqadd v3.8h, v3.8h, v12.8h
+	WORD    $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD    $0x6e212860 // sqxtun2 v0.16b, v3.8h
+	WORD    $0x4e6c0c21 // sqadd v1.8h, v1.8h, v12.8h
+	WORD    $0x4e6c0c84 // sqadd v4.8h, v4.8h, v12.8h
+	WORD    $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD    $0x6e212881 // sqxtun2 v1.16b, v4.8h
+	WORD    $0x4e6c0c42 // sqadd v2.8h, v2.8h, v12.8h
+	WORD    $0x4e6c0ca5 // sqadd v5.8h, v5.8h, v12.8h
+	WORD    $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD    $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	MOVD    104(R0), R15
+	CBZ     R15, copy_clipped
+	ADD     $116, R0, R15
+	VLD1R   (R15), [V12.B16]
+	ADD     $118, R0, R15
+	VLD1R   (R15), [V13.B16]
+	WORD    $0x6e2c6400 // umax v0.16b, v0.16b, v12.16b
+	WORD    $0x6e2d6c00 // umin v0.16b, v0.16b, v13.16b
+	WORD    $0x6e2c6421 // umax v1.16b, v1.16b, v12.16b
+	WORD    $0x6e2d6c21 // umin v1.16b, v1.16b, v13.16b
+	WORD    $0x6e2c6442 // umax v2.16b, v2.16b, v12.16b
+	WORD    $0x6e2d6c42 // umin v2.16b, v2.16b, v13.16b
+
+copy_clipped:
+	MOVD    0(R3), R12
+	MOVD    184(R0), R13
+	MADD    R13, R6, R12, R12
+	CBNZ    R7, copy_masked
+	FSTPQ   (F0, F1), 0(R12)
+	FMOVQ   F2, 32(R12)
+	B       copy_stored
+
+copy_masked:
+	FSTPQ   (F0, F1), 0(R12)
+	ADD     $32, R12, R15
+	VST1.P  V2.S[0], 4(R15)
+	CBZ     R8, copy_end
+	VST1.P  V2.S[1], 4(R15)
+	CBZ     R9, copy_end
+	VST1.P  V2.S[2], 4(R15)
+
+copy_end:
+
+copy_stored:
+	B       next
+
+rows:
+	CBZ     R5, added
+	MOVD    0(R3), R12
+	MOVD    160(R0), R13
+	MADD    R13, R5, R12, R12
+	MOVD    168(R0), R13
+	MOVD    8(R3), R10
+	FMOVQ   0(R12), F12
+	WORD    $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	FMOVQ   16(R12), F12
+	WORD    $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
+	FMOVQ   32(R12), F12
+	WORD    $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	CMP     $1, R10
+	BLE     added
+	ADD     R13, R12, R12
+	FMOVQ   0(R12), F12
+	WORD    $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
+	FMOVQ   16(R12), F12
+	WORD    $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	FMOVQ   32(R12), F12
+	WORD    $0x4e2cd4a5 // fadd v5.4s, v5.4s, v12.4s
+	CMP     $2, R10
+	BLE     added
+	ADD     R13, R12, R12
+	FMOVQ   0(R12), F12
+	WORD    $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	FMOVQ   16(R12), F12
+	WORD    $0x4e2cd4e7 // fadd v7.4s, v7.4s, v12.4s
+	FMOVQ   32(R12), F12
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	CMP     $3, R10
+	BLE     added
+	ADD     R13, R12, R12
+	FMOVQ   0(R12), F12
+	WORD    $0x4e2cd529 // fadd v9.4s, v9.4s, v12.4s
+	FMOVQ   16(R12), F12
+	WORD    $0x4e2cd54a // fadd v10.4s, v10.4s, v12.4s
+	FMOVQ   32(R12), F12
+	WORD    $0x4e2cd56b // fadd v11.4s, v11.4s, v12.4s
+
+added:
+	MOVD    0(R3), R12
+	MOVD    136(R0), R13
+	MADD    R13, R2, R12, R12
+	MOVD    144(R0), R13
+	CBNZ    R7, rows_masked
+	MOVD    8(R3), R10
+	FSTPQ   (F0, F1), 0(R12)
+	FMOVQ   F2, 32(R12)
+	CMP     $1, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FSTPQ   (F3, F4), 0(R12)
+	FMOVQ   F5, 32(R12)
+	CMP     $2, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FSTPQ   (F6, F7), 0(R12)
+	FMOVQ   F8, 32(R12)
+	CMP     $3, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FSTPQ   (F9, F10), 0(R12)
+	FMOVQ   F11, 32(R12)
+	B       rows_stored
+
+rows_masked:
+	MOVD    8(R3), R10
+	FSTPQ   (F0, F1), 0(R12)
+	ADD     $32, R12, R15
+	VST1.P  V2.S[0], 4(R15)
+	CBZ     R8, rows_end0
+	VST1.P  V2.S[1], 4(R15)
+	CBZ     R9, rows_end0
+	VST1.P  V2.S[2], 4(R15)
+
+rows_end0:
+	CMP     $1, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FSTPQ   (F3, F4), 0(R12)
+	ADD     $32, R12, R15
+	VST1.P  V5.S[0], 4(R15)
+	CBZ     R8, rows_end1
+	VST1.P  V5.S[1], 4(R15)
+	CBZ     R9, rows_end1
+	VST1.P  V5.S[2], 4(R15)
+
+rows_end1:
+	CMP     $2, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FSTPQ   (F6, F7), 0(R12)
+	ADD     $32, R12, R15
+	VST1.P  V8.S[0], 4(R15)
+	CBZ     R8, rows_end2
+	VST1.P  V8.S[1], 4(R15)
+	CBZ     R9, rows_end2
+	VST1.P  V8.S[2], 4(R15)
+
+rows_end2:
+	CMP     $3, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FSTPQ   (F9, F10), 0(R12)
+	ADD     $32, R12, R15
+	VST1.P  V11.S[0], 4(R15)
+	CBZ     R8, rows_end3
+	VST1.P  V11.S[1], 4(R15)
+	CBZ     R9, rows_end3
+	VST1.P  V11.S[2], 4(R15)
+
+rows_end3:
+
+rows_stored:
+	B       next
+
+// func conv_u8s8_4x4_sdot(a *convArgs)
+TEXT ·conv_u8s8_4x4_sdot(SB), NOSPLIT, $0-8
+	MOVD    a+0(FP), R0
+	MOVD    24(R0), R1
+	MOVD    0(R0), R2
+	MOVD    16(R0), R5
+	MOVD    8(R0), R6
+	MOVD    64(R0), R4
+	MOVD    56(R0), R7
+	SUB     $1, R7, R8
+	LSR     $1, R8, R9
+	SUB     $4, R7, R7
+
+row:
+	MOVD    32(R0), R3
+
+block:
+	VMOVI   $128, V31.B16
+	ADD     $80, R3, R12
+	VLD1R.P 4(R12), [V0.S4]
+	VMOV    V0.B16, V1.B16
+	VMOV    V0.B16, V2.B16
+	VMOV    V0.B16, V3.B16
+	VLD1R.P 4(R12), [V4.S4]
+	VMOV    V4.B16, V5.B16
+	VMOV    V4.B16, V6.B16
+	VMOV    V4.B16, V7.B16
+	VLD1R.P 4(R12), [V8.S4]
+	VMOV    V8.B16, V9.B16
+	VMOV    V8.B16, V10.B16
+	VMOV    V8.B16, V11.B16
+	VLD1R.P 4(R12), [V12.S4]
+	VMOV    V12.B16, V13.B16
+	VMOV    V12.B16, V14.B16
+	VMOV    V12.B16, V15.B16
+	MOVD    16(R3), R14
+	MOVD    24(R3), R10
+	MOVD    40(R3), R11
+	CBZ     R10, store
+
+tap:
+	MOVW.P  4(R14), R12
+	ADD     R12<<2, R1, R12
+	VLD1.P  16(R11), [V16.B16]
+	FLDPQ   0(R12), (F17, F18)
+	FLDPQ   32(R12), (F19, F20)
+	VEOR    V31.B16, V17.B16, V17.B16
+	VEOR    V31.B16, V18.B16, V18.B16
+	VEOR    V31.B16, V19.B16, V19.B16
+	VEOR    V31.B16, V20.B16, V20.B16
+	WORD    $0x4f90e220 // sdot v0.4s, v17.16b, v16.4b[0]
+	WORD    $0x4f90e241 // sdot v1.4s, v18.16b, v16.4b[0]
+	WORD    $0x4f90e262 // sdot v2.4s, v19.16b, v16.4b[0]
+	WORD    $0x4f90e283 // sdot v3.4s, v20.16b, v16.4b[0]
+	WORD    $0x4fb0e224 // sdot v4.4s, v17.16b, v16.4b[1]
+	WORD    $0x4fb0e245 // sdot v5.4s, v18.16b, v16.4b[1]
+	WORD    $0x4fb0e266 // sdot v6.4s, v19.16b, v16.4b[1]
+	WORD    $0x4fb0e287 // sdot v7.4s, v20.16b, v16.4b[1]
+	WORD    $0x4f90ea28 // sdot v8.4s, v17.16b, v16.4b[2]
+	WORD    $0x4f90ea49 // sdot v9.4s, v18.16b, v16.4b[2]
+	WORD    $0x4f90ea6a // sdot v10.4s, v19.16b, v16.4b[2]
+	WORD    $0x4f90ea8b // sdot v11.4s, v20.16b, v16.4b[2]
+	WORD    $0x4fb0ea2c // sdot v12.4s, v17.16b, v16.4b[3]
+	WORD    $0x4fb0ea4d // sdot v13.4s, v18.16b, v16.4b[3]
+	WORD    $0x4fb0ea6e // sdot v14.4s, v19.16b, v16.4b[3]
+	WORD    $0x4fb0ea8f // sdot v15.4s, v20.16b, v16.4b[3]
+	SUB     $1, R10, R10
+	CBNZ    R10, tap
+
+store:
+	ADD     $96, R3, R12
+	VLD1R.P 4(R12), [V16.S4]
+	WORD    $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD    $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	WORD    $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD    $0x6e30dc21 // fmul v1.4s, v1.4s, v16.4s
+	WORD    $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD    $0x6e30dc42 // fmul v2.4s, v2.4s, v16.4s
+	WORD    $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD    $0x6e30dc63 // fmul v3.4s, v3.4s, v16.4s
+	VLD1R.P 4(R12), [V16.S4]
+	WORD    $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD    $0x6e30dc84 // fmul v4.4s, v4.4s, v16.4s
+	WORD    $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD    $0x6e30dca5 // fmul v5.4s, v5.4s, v16.4s
+	WORD    $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD    $0x6e30dcc6 // fmul v6.4s, v6.4s, v16.4s
+	WORD    $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD    $0x6e30dce7 // fmul v7.4s, v7.4s, v16.4s
+	VLD1R.P 4(R12), [V16.S4]
+	WORD    $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD    $0x6e30dd08 // fmul v8.4s, v8.4s, v16.4s
+	WORD    $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD    $0x6e30dd29 // fmul v9.4s, v9.4s, v16.4s
+	WORD    $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD    $0x6e30dd4a // fmul v10.4s, v10.4s, v16.4s
+	WORD    $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD    $0x6e30dd6b // fmul v11.4s, v11.4s, v16.4s
+	VLD1R.P 4(R12), [V16.S4]
+	WORD    $0x4e21d98c // scvtf v12.4s, v12.4s
+	WORD    $0x6e30dd8c // fmul v12.4s, v12.4s, v16.4s
+	WORD    $0x4e21d9ad // scvtf v13.4s, v13.4s
+	WORD    $0x6e30ddad // fmul v13.4s, v13.4s, v16.4s
+	WORD    $0x4e21d9ce // scvtf v14.4s, v14.4s
+	WORD    $0x6e30ddce // fmul v14.4s, v14.4s, v16.4s
+	WORD    $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD    $0x6e30ddef // fmul v15.4s, v15.4s, v16.4s
+	MOVD    80(R0), R12
+	CBZ     R12, bend
+	ADD     $112, R3, R12
+	VLD1R.P 4(R12), [V16.S4]
+	WORD    $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	WORD    $0x4e30d421 // fadd v1.4s, v1.4s, v16.4s
+	WORD    $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
+	WORD    $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
+	VLD1R.P 4(R12), [V16.S4]
+	WORD    $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
+	WORD    $0x4e30d4a5 // fadd v5.4s, v5.4s, v16.4s
+	WORD    $0x4e30d4c6 // fadd v6.4s, v6.4s, v16.4s
+	WORD    $0x4e30d4e7 // fadd v7.4s, v7.4s, v16.4s
+	VLD1R.P 4(R12), [V16.S4]
+	WORD    $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
+	WORD    $0x4e30d529 // fadd v9.4s, v9.4s, v16.4s
+	WORD    $0x4e30d54a // fadd v10.4s, v10.4s, v16.4s
+	WORD    $0x4e30d56b // fadd v11.4s, v11.4s, v16.4s
+	VLD1R.P 4(R12), [V16.S4]
+	WORD    $0x4e30d58c // fadd v12.4s, v12.4s, v16.4s
+	WORD    $0x4e30d5ad // fadd v13.4s, v13.4s, v16.4s
+	WORD    $0x4e30d5ce // fadd v14.4s, v14.4s, v16.4s
+	WORD    $0x4e30d5ef // fadd v15.4s, v15.4s, v16.4s
+
+bend:
+	MOVD    88(R0), R12
+	CBZ     R12, kinds
+	ADD     $128, R3, R12
+	VLD1R.P 4(R12), [V16.S4]
+	WORD    $0x6e30dc11 // fmul v17.4s, v0.4s, v16.4s
+	WORD    $0x4ea0e812 // fcmlt v18.4s, v0.4s, #0.0
+	VBIT    V18.B16, V17.B16, V0.B16
+	WORD    $0x6e30dc31 // fmul v17.4s, v1.4s, v16.4s
+	WORD    $0x4ea0e832 // fcmlt v18.4s, v1.4s, #0.0
+	VBIT    V18.B16, V17.B16, V1.B16
+	WORD    $0x6e30dc51 // fmul v17.4s, v2.4s, v16.4s
+	WORD    $0x4ea0e852 // fcmlt v18.4s, v2.4s, #0.0
+	VBIT    V18.B16, V17.B16, V2.B16
+	WORD    $0x6e30dc71 // fmul v17.4s, v3.4s, v16.4s
+	WORD    $0x4ea0e872 // fcmlt v18.4s, v3.4s, #0.0
+	VBIT    V18.B16, V17.B16, V3.B16
+	VLD1R.P 4(R12), [V16.S4]
+	WORD    $0x6e30dc91 // fmul v17.4s, v4.4s, v16.4s
+	WORD    $0x4ea0e892 // fcmlt v18.4s, v4.4s, #0.0
+	VBIT    V18.B16, V17.B16, V4.B16
+	WORD    $0x6e30dcb1 // fmul v17.4s, v5.4s, v16.4s
+	WORD    $0x4ea0e8b2 // fcmlt v18.4s, v5.4s, #0.0
+	VBIT    V18.B16, V17.B16, V5.B16
+	WORD    $0x6e30dcd1 // fmul v17.4s, v6.4s, v16.4s
+	WORD    $0x4ea0e8d2 // fcmlt v18.4s, v6.4s, #0.0
+	VBIT    V18.B16, V17.B16, V6.B16
+	WORD    $0x6e30dcf1 // fmul v17.4s, v7.4s, v16.4s
+	WORD    $0x4ea0e8f2 // fcmlt v18.4s, v7.4s, #0.0
+	VBIT    V18.B16, V17.B16, V7.B16
+	VLD1R.P 4(R12), [V16.S4]
+	WORD    $0x6e30dd11 // fmul v17.4s, v8.4s, v16.4s
+	WORD    $0x4ea0e912 // fcmlt v18.4s, v8.4s, #0.0
+	VBIT    V18.B16, V17.B16, V8.B16
+	WORD    $0x6e30dd31 // fmul v17.4s, v9.4s, v16.4s
+	WORD    $0x4ea0e932 // fcmlt v18.4s, v9.4s, #0.0
+	VBIT    V18.B16, V17.B16, V9.B16
+	WORD    $0x6e30dd51 // fmul v17.4s, v10.4s, v16.4s
+	WORD    $0x4ea0e952 // fcmlt v18.4s, v10.4s, #0.0
+	VBIT    V18.B16, V17.B16, V10.B16
+	WORD    $0x6e30dd71 // fmul v17.4s, v11.4s, v16.4s
+	WORD    $0x4ea0e972 // fcmlt v18.4s, v11.4s, #0.0
+	VBIT    V18.B16, V17.B16, V11.B16
+	VLD1R.P 4(R12), [V16.S4]
+	WORD    $0x6e30dd91 // fmul v17.4s, v12.4s, v16.4s
+	WORD    $0x4ea0e992 // fcmlt v18.4s, v12.4s, #0.0
+	VBIT    V18.B16, V17.B16, V12.B16
+	WORD    $0x6e30ddb1 // fmul v17.4s, v13.4s, v16.4s
+	WORD    $0x4ea0e9b2 // fcmlt v18.4s, v13.4s, #0.0
+	VBIT    V18.B16, V17.B16, V13.B16
+	WORD    $0x6e30ddd1 // fmul v17.4s, v14.4s, v16.4s
+	WORD    $0x4ea0e9d2 // fcmlt v18.4s, v14.4s, #0.0
+	VBIT    V18.B16, V17.B16, V14.B16
+	WORD    $0x6e30ddf1 // fmul v17.4s, v15.4s, v16.4s
+	WORD    $0x4ea0e9f2 // fcmlt v18.4s, v15.4s, #0.0
+	VBIT    V18.B16, V17.B16, V15.B16
+
+kinds:
+	MOVD    72(R0), R12
+	CMP     $1, R12
+	BEQ     stream
+	BGT     rows
+	WORD    $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD    $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD    $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD    $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD    $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD    $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD    $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD    $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	WORD    $0x4e21a908 // fcvtns v8.4s, v8.4s
+	WORD    $0x4e21a929 // fcvtns v9.4s, v9.4s
+	WORD    $0x4e21a94a // fcvtns v10.4s, v10.4s
+	WORD    $0x4e21a96b // fcvtns v11.4s, v11.4s
+	WORD    $0x4e21a98c // fcvtns v12.4s, v12.4s
+	WORD    $0x4e21a9ad // fcvtns v13.4s, v13.4s
+	WORD    $0x4e21a9ce // fcvtns v14.4s, v14.4s
+	WORD    $0x4e21a9ef // fcvtns v15.4s, v15.4s
+	WORD    $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD    $0x4e614900 // sqxtn2 v0.8h, v8.4s
+	WORD    $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD    $0x4e614984 // sqxtn2 v4.8h, v12.4s
+	VZIP1   V4.H8, V0.H8, V8.H8
+	VZIP2   V4.H8, V0.H8, V12.H8
+	VZIP1   V12.S4, V8.S4, V0.S4
+	VZIP2   V12.S4, V8.S4, V4.S4
+	WORD    $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD    $0x4e614921 // sqxtn2 v1.8h, v9.4s
+	WORD    $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD    $0x4e6149a5 // sqxtn2 v5.8h, v13.4s
+	VZIP1   V5.H8, V1.H8, V9.H8
+	VZIP2   V5.H8, V1.H8, V13.H8
+	VZIP1   V13.S4, V9.S4, V1.S4
+	VZIP2   V13.S4, V9.S4, V5.S4
+	WORD    $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD    $0x4e614942 // sqxtn2 v2.8h, v10.4s
+	WORD    $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD    $0x4e6149c6 // sqxtn2 v6.8h, v14.4s
+	VZIP1   V6.H8, V2.H8, V10.H8
+	VZIP2   V6.H8, V2.H8, V14.H8
+	VZIP1   V14.S4, V10.S4, V2.S4
+	VZIP2   V14.S4, V10.S4, V6.S4
+	WORD    $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD    $0x4e614963 // sqxtn2 v3.8h, v11.4s
+	WORD    $0x0e6148e7 // sqxtn v7.4h, v7.4s
+	WORD    $0x4e6149e7 // sqxtn2 v7.8h, v15.4s
+	VZIP1   V7.H8, V3.H8, V11.H8
+	VZIP2   V7.H8, V3.H8, V15.H8
+	VZIP1   V15.S4, V11.S4, V3.S4
+	VZIP2   V15.S4, V11.S4, V7.S4
+	ADD     $112, R0, R15
+	VLD1R   (R15), [V16.H8]
+	WORD    $0x4e700c00 // sqadd v0.8h, v0.8h, v16.8h
+	WORD    $0x4e700c84 // sqadd v4.8h, v4.8h, v16.8h
+	WORD    $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD    $0x6e212880 // sqxtun2 v0.16b, v4.8h
+	WORD    $0x4e700c21 // sqadd v1.8h, v1.8h, v16.8h
+	WORD    $0x4e700ca5 // sqadd v5.8h, v5.8h, v16.8h
+	WORD    $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD    $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
+	WORD    $0x4e700c42 // sqadd v2.8h, v2.8h, v16.8h
+	WORD    $0x4e700cc6 // sqadd v6.8h, v6.8h, v16.8h
+	WORD    $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD    $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
+	WORD    $0x4e700c63 // sqadd v3.8h, v3.8h, v16.8h
+	WORD    $0x4e700ce7 // sqadd v7.8h, v7.8h, v16.8h
+	WORD    $0x2e212863 // sqxtun v3.8b, v3.8h
+	WORD    $0x6e2128e3 // sqxtun2 v3.16b, v7.8h
+	MOVD    104(R0), R15
+	CBZ     R15, bytes_clipped
+	ADD     $116, R0, R15
+	VLD1R   (R15), [V16.B16]
+	ADD     $118, R0, R15
+	VLD1R   (R15), [V17.B16]
+	WORD    $0x6e306400 // umax v0.16b, v0.16b, v16.16b
+	WORD    $0x6e316c00 // umin v0.16b, v0.16b, v17.16b
+	WORD    $0x6e306421 // umax v1.16b, v1.16b, v16.16b
+	WORD    $0x6e316c21 // umin v1.16b, v1.16b, v17.16b
+	WORD    $0x6e306442 // umax v2.16b, v2.16b, v16.16b
+	WORD    $0x6e316c42 // umin v2.16b, v2.16b, v17.16b
+	WORD    $0x6e306463 // umax v3.16b, v3.16b, v16.16b
+	WORD    $0x6e316c63 // umin v3.16b, v3.16b, v17.16b
+
+bytes_clipped:
+	MOVD    0(R3), R12
+	MOVD    136(R0), R13
+	MADD    R13, R2, R12, R12
+	CBNZ    R7, bytes_masked
+	FSTPQ   (F0, F1), 0(R12)
+	FSTPQ   (F2, F3), 32(R12)
+	B       bytes_stored
+
+bytes_masked:
+	FSTPQ   (F0, F1), 0(R12)
+	FMOVQ   F2, 32(R12)
+	ADD     $48, R12, R15
+	VST1.P  V3.S[0], 4(R15)
+	CBZ     R8, bytes_end
+	VST1.P  V3.S[1], 4(R15)
+	CBZ     R9, bytes_end
+	VST1.P  V3.S[2], 4(R15)
+
+bytes_end:
+
+bytes_stored:
+
+next:
+	MOVD    40(R0), R12
+	CMP     R12, R3
+	ADD     $144, R3, R3
+	BNE     block
+	MOVD    120(R0), R13
+	ADD     R13, R1, R1
+	MOVD    128(R0), R13
+	ADD     R13, R2, R2
+	MOVD    152(R0), R13
+	ADD     R13, R5, R5
+	MOVD    176(R0), R13
+	ADD     R13, R6, R6
+	SUB     $1, R4, R4
+	CBNZ    R4, row
+	RET
+
+stream:
+	WORD    $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD    $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD    $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD    $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD    $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD    $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD    $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD    $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	WORD    $0x4e21a908 // fcvtns v8.4s, v8.4s
+	WORD    $0x4e21a929 // fcvtns v9.4s, v9.4s
+	WORD    $0x4e21a94a // fcvtns v10.4s, v10.4s
+	WORD    $0x4e21a96b // fcvtns v11.4s, v11.4s
+	WORD    $0x4e21a98c // fcvtns v12.4s, v12.4s
+	WORD    $0x4e21a9ad // fcvtns v13.4s, v13.4s
+	WORD    $0x4e21a9ce // fcvtns v14.4s, v14.4s
+	WORD    $0x4e21a9ef // fcvtns v15.4s, v15.4s
+	WORD    $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD    $0x4e614900 // sqxtn2 v0.8h, v8.4s
+	WORD    $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD    $0x4e614984 // sqxtn2 v4.8h, v12.4s
+	VZIP1   V4.H8, V0.H8, V8.H8
+	VZIP2   V4.H8, V0.H8, V12.H8
+	VZIP1   V12.S4, V8.S4, V0.S4
+	VZIP2   V12.S4, V8.S4, V4.S4
+	WORD    $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD    $0x4e614921 // sqxtn2 v1.8h, v9.4s
+	WORD    $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD    $0x4e6149a5 // sqxtn2 v5.8h, v13.4s
+	VZIP1   V5.H8, V1.H8, V9.H8
+	VZIP2   V5.H8, V1.H8, V13.H8
+	VZIP1   V13.S4, V9.S4, V1.S4
+	VZIP2   V13.S4, V9.S4, V5.S4
+	WORD    $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD    $0x4e614942 // sqxtn2 v2.8h, v10.4s
+	WORD    $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD    $0x4e6149c6 // sqxtn2 v6.8h, v14.4s
+	VZIP1   V6.H8, V2.H8, V10.H8
+	VZIP2   V6.H8, V2.H8, V14.H8
+	VZIP1   V14.S4, V10.S4, V2.S4
+	VZIP2   V14.S4, V10.S4, V6.S4
+	WORD    $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD    $0x4e614963 // sqxtn2 v3.8h, v11.4s
+	WORD    $0x0e6148e7 // sqxtn v7.4h, v7.4s
+	WORD    $0x4e6149e7 // sqxtn2 v7.8h, v15.4s
+	VZIP1   V7.H8, V3.H8, V11.H8
+	VZIP2   V7.H8, V3.H8, V15.H8
+	VZIP1   V15.S4, V11.S4, V3.S4
+	VZIP2   V15.S4, V11.S4, V7.S4
+	CBZ     R5, summed
+	MOVD    0(R3), R12
+	MOVD    160(R0), R13
+	MADD    R13, R5, R12, R12
+	FLDPQ   0(R12), (F16, F17)
+	WORD    $0x4e700c00 // sqadd v0.8h, v0.8h, v16.8h
+	WORD    $0x4e710c84 // sqadd v4.8h, v4.8h, v17.8h
+	FLDPQ   32(R12), (F16, F17)
+	WORD    $0x4e700c21 // sqadd v1.8h, v1.8h, v16.8h
+	WORD    $0x4e710ca5 // sqadd v5.8h, v5.8h, v17.8h
+	FLDPQ   64(R12), (F16, F17)
+	WORD    $0x4e700c42 // sqadd v2.8h, v2.8h, v16.8h
+	WORD    $0x4e710cc6 // sqadd v6.8h, v6.8h, v17.8h
+	FLDPQ   96(R12), (F16, F17)
+	WORD    $0x4e700c63 // sqadd v3.8h, v3.8h, v16.8h
+	WORD    $0x4e710ce7 // sqadd v7.8h, v7.8h, v17.8h
+
+summed:
+	MOVD    0(R3), R12
+	MOVD    136(R0), R13
+	MADD    R13, R2, R12, R12
+	CBNZ    R7, stream_masked
+	FSTPQ   (F0, F4), 0(R12)
+	FSTPQ   (F1, F5), 32(R12)
+	FSTPQ   (F2, F6), 64(R12)
+	FSTPQ   (F3, F7), 96(R12)
+	B       stream_stored
+
+stream_masked:
+	FSTPQ   (F0, F4), 0(R12)
+	FSTPQ   (F1, F5), 32(R12)
+	FSTPQ   (F2, F6), 64(R12)
+	ADD     $96, R12, R15
+	VST1.P  V3.D[0], 8(R15)
+	CBZ     R8, stream_end
+	VST1.P  V3.D[1], 8(R15)
+	CBZ     R9, stream_end
+	VST1.P  V7.D[0], 8(R15)
+
+stream_end:
+
+stream_stored:
+	CBZ     R6, next
+	ADD     $114, R0, R15
+	VLD1R   (R15), [V16.H8]
+	WORD    $0x6e70b400 // sqrdmulh v0.8h, v0.8h, v16.8h
+	WORD    $0x6e70b484 // sqrdmulh v4.8h, v4.8h, v16.8h
+	WORD    $0x6e70b421 // sqrdmulh v1.8h, v1.8h, v16.8h
+	WORD    $0x6e70b4a5 // sqrdmulh v5.8h, v5.8h, v16.8h
+	WORD    $0x6e70b442 // sqrdmulh v2.8h, v2.8h, v16.8h
+	WORD    $0x6e70b4c6 // sqrdmulh v6.8h, v6.8h, v16.8h
+	WORD    $0x6e70b463 // sqrdmulh v3.8h, v3.8h, v16.8h
+	WORD    $0x6e70b4e7 // sqrdmulh v7.8h, v7.8h, v16.8h
+	ADD     $112, R0, R15
+	VLD1R   (R15), [V16.H8]
+	WORD    $0x4e700c00 // sqadd v0.8h, v0.8h, v16.8h
+	WORD    $0x4e700c84 // sqadd v4.8h, v4.8h, v16.8h
+	WORD    $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD    $0x6e212880 // sqxtun2 v0.16b, v4.8h
+	WORD    $0x4e700c21 // sqadd v1.8h, v1.8h, v16.8h
+	WORD    $0x4e700ca5 // sqadd v5.8h, v5.8h, v16.8h
+	WORD    $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD    $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
+	WORD    $0x4e700c42 // sqadd v2.8h, v2.8h, v16.8h
+	WORD    $0x4e700cc6 // sqadd v6.8h, v6.8h, v16.8h
+	WORD    $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD    $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
+	WORD    $0x4e700c63 // sqadd v3.8h, v3.8h, v16.8h
+	WORD    $0x4e700ce7 // sqadd v7.8h, v7.8h, v16.8h
+	WORD    $0x2e212863 // sqxtun v3.8b, v3.8h
+	WORD    $0x6e2128e3 // sqxtun2 v3.16b, v7.8h
+	MOVD    104(R0), R15
+	CBZ     R15, copy_clipped
+	ADD     $116, R0, R15
+	VLD1R   (R15), [V16.B16]
+	ADD     $118, R0, R15
+	VLD1R   (R15), [V17.B16]
+	WORD    $0x6e306400 // umax v0.16b, v0.16b, v16.16b
+	WORD    $0x6e316c00 // umin v0.16b, v0.16b, v17.16b
+	WORD    $0x6e306421 // umax v1.16b, v1.16b, v16.16b
+	WORD    $0x6e316c21 // umin v1.16b, v1.16b, v17.16b
+	WORD    $0x6e306442 // umax v2.16b, v2.16b, v16.16b
+	WORD    $0x6e316c42 // umin v2.16b, v2.16b, v17.16b
+	WORD    $0x6e306463 // umax v3.16b, v3.16b, v16.16b
+	WORD    $0x6e316c63 // umin v3.16b, v3.16b, v17.16b
+
+copy_clipped:
+	MOVD    0(R3), R12
+	MOVD    184(R0), R13
+	MADD    R13, R6, R12, R12
+	CBNZ    R7, copy_masked
+	FSTPQ   (F0, F1), 0(R12)
+	FSTPQ   (F2, F3), 32(R12)
+	B       copy_stored
+
+copy_masked:
+	FSTPQ   (F0, F1), 0(R12)
+	FMOVQ   F2, 32(R12)
+	ADD     $48, R12, R15
+	VST1.P  V3.S[0], 4(R15)
+	CBZ     R8, copy_end
+	VST1.P  V3.S[1], 4(R15)
+	CBZ     R9, copy_end
+	VST1.P  V3.S[2], 4(R15)
+
+copy_end:
+
+copy_stored:
+	B       next
+
+rows:
+	CBZ     R5, added
+	MOVD    0(R3), R12
+	MOVD    160(R0), R13
+	MADD    R13, R5, R12, R12
+	MOVD    168(R0), R13
+	MOVD    8(R3), R10
+	FMOVQ   0(R12), F16
+	WORD    $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	FMOVQ   16(R12), F16
+	WORD    $0x4e30d421 // fadd v1.4s, v1.4s, v16.4s
+	FMOVQ   32(R12), F16
+	WORD    $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
+	FMOVQ   48(R12), F16
+	WORD    $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
+	CMP     $1, R10
+	BLE     added
+	ADD     R13, R12, R12
+	FMOVQ   0(R12), F16
+	WORD    $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
+	FMOVQ   16(R12), F16
+	WORD    $0x4e30d4a5 // fadd v5.4s, v5.4s, v16.4s
+	FMOVQ   32(R12), F16
+	WORD    $0x4e30d4c6 // fadd v6.4s, v6.4s, v16.4s
+	FMOVQ   48(R12), F16
+	WORD    $0x4e30d4e7 // fadd v7.4s, v7.4s, v16.4s
+	CMP     $2, R10
+	BLE     added
+	ADD     R13, R12, R12
+	FMOVQ   0(R12), F16
+	WORD    $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
+	FMOVQ   16(R12), F16
+	WORD    $0x4e30d529 // fadd v9.4s, v9.4s, v16.4s
+	FMOVQ   32(R12), F16
+	WORD    $0x4e30d54a // fadd v10.4s, v10.4s, v16.4s
+	FMOVQ   48(R12), F16
+	WORD    $0x4e30d56b // fadd v11.4s, v11.4s, v16.4s
+	CMP     $3, R10
+	BLE     added
+	ADD     R13, R12, R12
+	FMOVQ   0(R12), F16
+	WORD    $0x4e30d58c // fadd v12.4s, v12.4s, v16.4s
+	FMOVQ   16(R12), F16
+	WORD    $0x4e30d5ad // fadd v13.4s, v13.4s, v16.4s
+	FMOVQ   32(R12), F16
+	WORD    $0x4e30d5ce // fadd v14.4s, v14.4s, v16.4s
+	FMOVQ   48(R12), F16
+	WORD    $0x4e30d5ef // fadd v15.4s, v15.4s, v16.4s
+
+added:
+	MOVD    0(R3), R12
+	MOVD    136(R0), R13
+	MADD    R13, R2, R12, R12
+	MOVD    144(R0), R13
+	CBNZ    R7, rows_masked
+	MOVD    8(R3), R10
+	FSTPQ   (F0, F1), 0(R12)
+	FSTPQ   (F2, F3), 32(R12)
+	CMP     $1, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FSTPQ   (F4, F5), 0(R12)
+	FSTPQ   (F6, F7), 32(R12)
+	CMP     $2, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FSTPQ   (F8, F9), 0(R12)
+	FSTPQ   (F10, F11), 32(R12)
+	CMP     $3, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FSTPQ   (F12, F13), 0(R12)
+	FSTPQ   (F14, F15), 32(R12)
+	B       rows_stored
+
+rows_masked:
+	MOVD    8(R3), R10
+	FSTPQ   (F0, F1), 0(R12)
+	FMOVQ   F2, 32(R12)
+	ADD     $48, R12, R15
+	VST1.P  V3.S[0], 4(R15)
+	CBZ     R8, rows_end0
+	VST1.P  V3.S[1], 4(R15)
+	CBZ     R9, rows_end0
+	VST1.P  V3.S[2], 4(R15)
+
+rows_end0:
+	CMP     $1, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FSTPQ   (F4, F5), 0(R12)
+	FMOVQ   F6, 32(R12)
+	ADD     $48, R12, R15
+	VST1.P  V7.S[0], 4(R15)
+	CBZ     R8, rows_end1
+	VST1.P  V7.S[1], 4(R15)
+	CBZ     R9, rows_end1
+	VST1.P  V7.S[2], 4(R15)
+
+rows_end1:
+	CMP     $2, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FSTPQ   (F8, F9), 0(R12)
+	FMOVQ   F10, 32(R12)
+	ADD     $48, R12, R15
+	VST1.P  V11.S[0], 4(R15)
+	CBZ     R8, rows_end2
+	VST1.P  V11.S[1], 4(R15)
+	CBZ     R9, rows_end2
+	VST1.P  V11.S[2], 4(R15)
+
+rows_end2:
+	CMP     $3, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FSTPQ   (F12, F13), 0(R12)
+	FMOVQ   F14, 32(R12)
+	ADD     $48, R12, R15
+	VST1.P  V15.S[0], 4(R15)
+	CBZ     R8, rows_end3
+	VST1.P  V15.S[1], 4(R15)
+	CBZ     R9, rows_end3
+	VST1.P  V15.S[2], 4(R15)
+
+rows_end3:
+
+rows_stored:
+	B       next
+
+// func conv_u8s8_4x5_sdot(a *convArgs)
+TEXT ·conv_u8s8_4x5_sdot(SB), NOSPLIT, $0-8
+	MOVD    a+0(FP), R0
+	MOVD    24(R0), R1
+	MOVD    0(R0), R2
+	MOVD    16(R0), R5
+	MOVD    8(R0), R6
+	MOVD    64(R0), R4
+	MOVD    56(R0), R7
+	SUB     $1, R7, R8
+	LSR     $1, R8, R9
+	SUB     $4, R7, R7
+
+row:
+	MOVD    32(R0), R3
+
+block:
+	VMOVI   $128, V31.B16
+	ADD     $80, R3, R12
+	VLD1R.P 4(R12), [V0.S4]
+	VMOV    V0.B16, V1.B16
+	VMOV    V0.B16, V2.B16
+	VMOV    V0.B16, V3.B16
+	VMOV    V0.B16, V4.B16
+	VLD1R.P 4(R12), [V5.S4]
+	VMOV    V5.B16, V6.B16
+	VMOV    V5.B16, V7.B16
+	VMOV    V5.B16, V8.B16
+	VMOV    V5.B16, V9.B16
+	VLD1R.P 4(R12), [V10.S4]
+	VMOV    V10.B16, V11.B16
+	VMOV    V10.B16, V12.B16
+	VMOV    V10.B16, V13.B16
+	VMOV    V10.B16, V14.B16
+	VLD1R.P 4(R12), [V15.S4]
+	VMOV    V15.B16, V16.B16
+	VMOV    V15.B16, V17.B16
+	VMOV    V15.B16, V18.B16
+	VMOV    V15.B16, V19.B16
+	MOVD    16(R3), R14
+	MOVD    24(R3), R10
+	MOVD    40(R3), R11
+	CBZ     R10, store
+
+tap:
+	MOVW.P  4(R14), R12
+	ADD     R12<<2, R1, R12
+	VLD1.P  16(R11), [V20.B16]
+	FLDPQ   0(R12), (F21, F22)
+	FLDPQ   32(R12), (F23, F24)
+	FMOVQ   64(R12), F25
+	VEOR    V31.B16, V21.B16, V21.B16
+	VEOR    V31.B16, V22.B16, V22.B16
+	VEOR    V31.B16, V23.B16, V23.B16
+	VEOR    V31.B16, V24.B16, V24.B16
+	VEOR    V31.B16, V25.B16, V25.B16
+	WORD    $0x4f94e2a0 // sdot v0.4s, v21.16b, v20.4b[0]
+	WORD    $0x4f94e2c1 // sdot v1.4s, v22.16b, v20.4b[0]
+	WORD    $0x4f94e2e2 // sdot v2.4s, v23.16b, v20.4b[0]
+	WORD    $0x4f94e303 // sdot v3.4s, v24.16b, v20.4b[0]
+	WORD    $0x4f94e324 // sdot v4.4s, v25.16b, v20.4b[0]
+	WORD    $0x4fb4e2a5 // sdot v5.4s, v21.16b, v20.4b[1]
+	WORD    $0x4fb4e2c6 // sdot v6.4s, v22.16b, v20.4b[1]
+	WORD    $0x4fb4e2e7 // sdot v7.4s, v23.16b, v20.4b[1]
+	WORD    $0x4fb4e308 // sdot v8.4s, v24.16b, v20.4b[1]
+	WORD    $0x4fb4e329 // sdot v9.4s, v25.16b, v20.4b[1]
+	WORD    $0x4f94eaaa // sdot v10.4s, v21.16b, v20.4b[2]
+	WORD    $0x4f94eacb // sdot v11.4s, v22.16b, v20.4b[2]
+	WORD    $0x4f94eaec // sdot v12.4s, v23.16b, v20.4b[2]
+	WORD    $0x4f94eb0d // sdot v13.4s, v24.16b, v20.4b[2]
+	WORD    $0x4f94eb2e // sdot v14.4s, v25.16b, v20.4b[2]
+	WORD    $0x4fb4eaaf // sdot v15.4s, v21.16b, v20.4b[3]
+	WORD    $0x4fb4ead0 // sdot v16.4s, v22.16b, v20.4b[3]
+	WORD    $0x4fb4eaf1 // sdot v17.4s, v23.16b, v20.4b[3]
+	WORD    $0x4fb4eb12 // sdot v18.4s, v24.16b, v20.4b[3]
+	WORD    $0x4fb4eb33 // sdot v19.4s, v25.16b, v20.4b[3]
+	SUB     $1, R10, R10
+	CBNZ    R10, tap
+
+store:
+	ADD     $96, R3, R12
+	VLD1R.P 4(R12), [V20.S4]
+	WORD    $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD    $0x6e34dc00 // fmul v0.4s, v0.4s, v20.4s
+	WORD    $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD    $0x6e34dc21 // fmul v1.4s, v1.4s, v20.4s
+	WORD    $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD    $0x6e34dc42 // fmul v2.4s, v2.4s, v20.4s
+	WORD    $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD    $0x6e34dc63 // fmul v3.4s, v3.4s, v20.4s
+	WORD    $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD    $0x6e34dc84 // fmul v4.4s, v4.4s, v20.4s
+	VLD1R.P 4(R12), [V20.S4]
+	WORD    $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD    $0x6e34dca5 // fmul v5.4s, v5.4s, v20.4s
+	WORD    $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD    $0x6e34dcc6 // fmul v6.4s, v6.4s, v20.4s
+	WORD    $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD    $0x6e34dce7 // fmul v7.4s, v7.4s, v20.4s
+	WORD    $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD    $0x6e34dd08 // fmul v8.4s, v8.4s, v20.4s
+	WORD    $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD    $0x6e34dd29 // fmul v9.4s, v9.4s, v20.4s
+	VLD1R.P 4(R12), [V20.S4]
+	WORD    $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD    $0x6e34dd4a // fmul v10.4s, v10.4s, v20.4s
+	WORD    $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD    $0x6e34dd6b // fmul v11.4s, v11.4s, v20.4s
+	WORD    $0x4e21d98c // scvtf v12.4s, v12.4s
+	WORD    $0x6e34dd8c // fmul v12.4s, v12.4s, v20.4s
+	WORD    $0x4e21d9ad // scvtf v13.4s, v13.4s
+	WORD    $0x6e34ddad // fmul v13.4s, v13.4s, v20.4s
+	WORD    $0x4e21d9ce // scvtf v14.4s, v14.4s
+	WORD    $0x6e34ddce // fmul v14.4s, v14.4s, v20.4s
+	VLD1R.P 4(R12), [V20.S4]
+	WORD    $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD    $0x6e34ddef // fmul v15.4s, v15.4s, v20.4s
+	WORD    $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD    $0x6e34de10 // fmul v16.4s, v16.4s, v20.4s
+	WORD    $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD    $0x6e34de31 // fmul v17.4s, v17.4s, v20.4s
+	WORD    $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD    $0x6e34de52 // fmul v18.4s, v18.4s, v20.4s
+	WORD    $0x4e21da73 // scvtf v19.4s, v19.4s
+	WORD    $0x6e34de73 // fmul v19.4s, v19.4s, v20.4s
+	MOVD    80(R0), R12
+	CBZ     R12, bend
+	ADD     $112, R3, R12
+	VLD1R.P 4(R12), [V20.S4]
+	WORD    $0x4e34d400 // fadd v0.4s, v0.4s, v20.4s
+	WORD    $0x4e34d421 // fadd v1.4s, v1.4s, v20.4s
+	WORD    $0x4e34d442 // fadd v2.4s, v2.4s, v20.4s
+	WORD    $0x4e34d463 // fadd v3.4s, v3.4s, v20.4s
+	WORD    $0x4e34d484 // fadd v4.4s, v4.4s, v20.4s
+	VLD1R.P 4(R12), [V20.S4]
+	WORD    $0x4e34d4a5 // fadd v5.4s, v5.4s, v20.4s
+	WORD    $0x4e34d4c6 // fadd v6.4s, v6.4s, v20.4s
+	WORD    $0x4e34d4e7 // fadd v7.4s, v7.4s, v20.4s
+	WORD    $0x4e34d508 // fadd v8.4s, v8.4s, v20.4s
+	WORD    $0x4e34d529 // fadd v9.4s, v9.4s, v20.4s
+	VLD1R.P 4(R12), [V20.S4]
+	WORD    $0x4e34d54a // fadd v10.4s, v10.4s, v20.4s
+	WORD    $0x4e34d56b // fadd v11.4s, v11.4s, v20.4s
+	WORD    $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
+	WORD    $0x4e34d5ad // fadd v13.4s, v13.4s, v20.4s
+	WORD    $0x4e34d5ce // fadd v14.4s, v14.4s, v20.4s
+	VLD1R.P 4(R12), [V20.S4]
+	WORD    $0x4e34d5ef // fadd v15.4s, v15.4s, v20.4s
+	WORD    $0x4e34d610 // fadd v16.4s, v16.4s, v20.4s
+	WORD    $0x4e34d631 // fadd v17.4s, v17.4s, v20.4s
+	WORD    $0x4e34d652 // fadd v18.4s, v18.4s, v20.4s
+	WORD    $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
+
+bend:
+	MOVD    88(R0), R12
+	CBZ     R12, kinds
+	ADD     $128, R3, R12
+	VLD1R.P 4(R12), [V20.S4]
+	WORD    $0x6e34dc15 // fmul v21.4s, v0.4s, v20.4s
+	WORD    $0x4ea0e816 // fcmlt v22.4s, v0.4s, #0.0
+	VBIT    V22.B16, V21.B16, V0.B16
+	WORD    $0x6e34dc35 // fmul v21.4s, v1.4s, v20.4s
+	WORD    $0x4ea0e836 // fcmlt v22.4s, v1.4s, #0.0
+	VBIT    V22.B16, V21.B16, V1.B16
+	WORD    $0x6e34dc55 // fmul v21.4s, v2.4s, v20.4s
+	WORD    $0x4ea0e856 // fcmlt v22.4s, v2.4s, #0.0
+	VBIT    V22.B16, V21.B16, V2.B16
+	WORD    $0x6e34dc75 // fmul v21.4s, v3.4s, v20.4s
+	WORD    $0x4ea0e876 // fcmlt v22.4s, v3.4s, #0.0
+	VBIT    V22.B16, V21.B16, V3.B16
+	WORD    $0x6e34dc95 // fmul v21.4s, v4.4s, v20.4s
+	WORD    $0x4ea0e896 // fcmlt v22.4s, v4.4s, #0.0
+	VBIT    V22.B16, V21.B16, V4.B16
+	VLD1R.P 4(R12), [V20.S4]
+	WORD    $0x6e34dcb5 // fmul v21.4s, v5.4s, v20.4s
+	WORD    $0x4ea0e8b6 // fcmlt v22.4s, v5.4s, #0.0
+	VBIT    V22.B16, V21.B16, V5.B16
+	WORD    $0x6e34dcd5 // fmul v21.4s, v6.4s, v20.4s
+	WORD    $0x4ea0e8d6 // fcmlt v22.4s, v6.4s, #0.0
+	VBIT    V22.B16, V21.B16, V6.B16
+	WORD    $0x6e34dcf5 // fmul v21.4s, v7.4s, v20.4s
+	WORD    $0x4ea0e8f6 // fcmlt v22.4s, v7.4s, #0.0
+	VBIT    V22.B16, V21.B16, V7.B16
+	WORD    $0x6e34dd15 // fmul v21.4s, v8.4s, v20.4s
+	WORD    $0x4ea0e916 // fcmlt v22.4s, v8.4s, #0.0
+	VBIT    V22.B16, V21.B16, V8.B16
+	WORD    $0x6e34dd35 // fmul v21.4s, v9.4s, v20.4s
+	WORD    $0x4ea0e936 // fcmlt v22.4s, v9.4s, #0.0
+	VBIT    V22.B16, V21.B16, V9.B16
+	VLD1R.P 4(R12), [V20.S4]
+	WORD    $0x6e34dd55 // fmul v21.4s, v10.4s, v20.4s
+	WORD    $0x4ea0e956 // fcmlt v22.4s, v10.4s, #0.0
+	VBIT    V22.B16, V21.B16, V10.B16
+	WORD    $0x6e34dd75 // fmul v21.4s, v11.4s, v20.4s
+	WORD    $0x4ea0e976 // fcmlt v22.4s, v11.4s, #0.0
+	VBIT    V22.B16, V21.B16, V11.B16
+	WORD    $0x6e34dd95 // fmul v21.4s, v12.4s, v20.4s
+	WORD    $0x4ea0e996 // fcmlt v22.4s, v12.4s, #0.0
+	VBIT    V22.B16, V21.B16, V12.B16
+	WORD    $0x6e34ddb5 // fmul v21.4s, v13.4s, v20.4s
+	WORD    $0x4ea0e9b6 // fcmlt v22.4s, v13.4s, #0.0
+	VBIT    V22.B16, V21.B16, V13.B16
+	WORD    $0x6e34ddd5 // fmul v21.4s, v14.4s, v20.4s
+	WORD    $0x4ea0e9d6 // fcmlt v22.4s, v14.4s, #0.0
+	VBIT    V22.B16, V21.B16, V14.B16
+	VLD1R.P 4(R12), [V20.S4]
+	WORD    $0x6e34ddf5 // fmul v21.4s, v15.4s, v20.4s
+	WORD    $0x4ea0e9f6 // fcmlt v22.4s, v15.4s, #0.0
+	VBIT    V22.B16, V21.B16, V15.B16
+	WORD    $0x6e34de15 // fmul v21.4s, v16.4s, v20.4s
+	WORD    $0x4ea0ea16 // fcmlt v22.4s, v16.4s, #0.0
+	VBIT    V22.B16, V21.B16, V16.B16
+	WORD    $0x6e34de35 // fmul v21.4s, v17.4s, v20.4s
+	WORD    $0x4ea0ea36 // fcmlt v22.4s, v17.4s, #0.0
+	VBIT    V22.B16, V21.B16, V17.B16
+	WORD    $0x6e34de55 // fmul v21.4s, v18.4s, v20.4s
+	WORD    $0x4ea0ea56 // fcmlt v22.4s, v18.4s, #0.0
+	VBIT    V22.B16, V21.B16, V18.B16
+	WORD    $0x6e34de75 // fmul v21.4s, v19.4s, v20.4s
+	WORD    $0x4ea0ea76 // fcmlt v22.4s, v19.4s, #0.0
+	VBIT    V22.B16, V21.B16, V19.B16
+
+kinds:
+	MOVD    72(R0), R12
+	CMP     $1, R12
+	BEQ     stream
+	BGT     rows
+	WORD    $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD    $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD    $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD    $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD    $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD    $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD    $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD    $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	WORD    $0x4e21a908 // fcvtns v8.4s, v8.4s
+	WORD    $0x4e21a929 // fcvtns v9.4s, v9.4s
+	WORD    $0x4e21a94a // fcvtns v10.4s, v10.4s
+	WORD    $0x4e21a96b // fcvtns v11.4s, v11.4s
+	WORD    $0x4e21a98c // fcvtns v12.4s, v12.4s
+	WORD    $0x4e21a9ad // fcvtns v13.4s, v13.4s
+	WORD    $0x4e21a9ce // fcvtns v14.4s, v14.4s
+	WORD    $0x4e21a9ef // fcvtns v15.4s, v15.4s
+	WORD    $0x4e21aa10 // fcvtns v16.4s, v16.4s
+	WORD    $0x4e21aa31 // fcvtns v17.4s, v17.4s
+	WORD    $0x4e21aa52 // fcvtns v18.4s, v18.4s
+	WORD    $0x4e21aa73 // fcvtns v19.4s, v19.4s
+	WORD    $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD    $0x4e614940 // sqxtn2 v0.8h, v10.4s
+	WORD    $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD    $0x4e6149e5 // sqxtn2 v5.8h, v15.4s
+	VZIP1   V5.H8, V0.H8, V10.H8
+	VZIP2   V5.H8, V0.H8, V15.H8
+	VZIP1   V15.S4, V10.S4, V0.S4
+	VZIP2   V15.S4, V10.S4, V5.S4
+	WORD    $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD    $0x4e614961 // sqxtn2 v1.8h, v11.4s
+	WORD    $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD    $0x4e614a06 // sqxtn2 v6.8h, v16.4s
+	VZIP1   V6.H8, V1.H8, V11.H8
+	VZIP2   V6.H8, V1.H8, V16.H8
+	VZIP1   V16.S4, V11.S4, V1.S4
+	VZIP2   V16.S4, V11.S4, V6.S4
+	WORD    $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD    $0x4e614982 // sqxtn2 v2.8h, v12.4s
+	WORD    $0x0e6148e7 // sqxtn v7.4h, v7.4s
+	WORD    $0x4e614a27 // sqxtn2 v7.8h, v17.4s
+	VZIP1   V7.H8, V2.H8, V12.H8
+	VZIP2   V7.H8, V2.H8, V17.H8
+	VZIP1   V17.S4, V12.S4, V2.S4
+	VZIP2   V17.S4, V12.S4, V7.S4
+	WORD    $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD    $0x4e6149a3 // sqxtn2 v3.8h, v13.4s
+	WORD    $0x0e614908 // sqxtn v8.4h, v8.4s
+	WORD    $0x4e614a48 // sqxtn2 v8.8h, v18.4s
+	VZIP1   V8.H8, V3.H8, V13.H8
+	VZIP2   V8.H8, V3.H8, V18.H8
+	VZIP1   V18.S4, V13.S4, V3.S4
+	VZIP2   V18.S4, V13.S4, V8.S4
+	WORD    $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD    $0x4e6149c4 // sqxtn2 v4.8h, v14.4s
+	WORD    $0x0e614929 // sqxtn v9.4h, v9.4s
+	WORD    $0x4e614a69 // sqxtn2 v9.8h, v19.4s
+	VZIP1   V9.H8, V4.H8, V14.H8
+	VZIP2   V9.H8, V4.H8, V19.H8
+	VZIP1   V19.S4, V14.S4, V4.S4
+	VZIP2   V19.S4, V14.S4, V9.S4
+	ADD     $112, R0, R15
+	VLD1R   (R15), [V20.H8]
+	WORD    $0x4e740c00 // sqadd v0.8h, v0.8h, v20.8h
+	WORD    $0x4e740ca5 // sqadd v5.8h, v5.8h, v20.8h
+	WORD    $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD    $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
+	WORD    $0x4e740c21 // sqadd v1.8h, v1.8h, v20.8h
+	WORD    $0x4e740cc6 // sqadd v6.8h, v6.8h, v20.8h
+	WORD    $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD    $0x6e2128c1 // sqxtun2 v1.16b, v6.8h
+	WORD    $0x4e740c42 // sqadd v2.8h, v2.8h, v20.8h
+	WORD    $0x4e740ce7 // sqadd v7.8h, v7.8h, v20.8h
+	WORD    $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD    $0x6e2128e2 // sqxtun2 v2.16b, v7.8h
+	WORD    $0x4e740c63 // sqadd v3.8h, v3.8h, v20.8h
+	WORD    $0x4e740d08 // sqadd v8.8h, v8.8h, v20.8h
+	WORD    $0x2e212863 // sqxtun v3.8b, v3.8h
+	WORD    $0x6e212903 // sqxtun2 v3.16b, v8.8h
+	WORD    $0x4e740c84 // sqadd v4.8h, v4.8h, v20.8h
+	WORD    $0x4e740d29 // sqadd v9.8h, v9.8h, v20.8h
+	WORD    $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD    $0x6e212924 // sqxtun2 v4.16b, v9.8h
+	MOVD    104(R0), R15
+	CBZ     R15, bytes_clipped
+	ADD     $116, R0, R15
+	VLD1R   (R15), [V20.B16]
+	ADD     $118, R0, R15
+	VLD1R   (R15), [V21.B16]
+	WORD    $0x6e346400 // umax v0.16b, v0.16b, v20.16b
+	WORD    $0x6e356c00 // umin v0.16b, v0.16b, v21.16b
+	WORD    $0x6e346421 // umax v1.16b, v1.16b, v20.16b
+	WORD    $0x6e356c21 // umin v1.16b, v1.16b, v21.16b
+	WORD    $0x6e346442 // umax v2.16b, v2.16b, v20.16b
+	WORD    $0x6e356c42 // umin v2.16b, v2.16b, v21.16b
+	WORD    $0x6e346463 // umax v3.16b, v3.16b, v20.16b
+	WORD    $0x6e356c63 // umin v3.16b, v3.16b, v21.16b
+	WORD    $0x6e346484 // umax v4.16b, v4.16b, v20.16b
+	WORD    $0x6e356c84 // umin v4.16b, v4.16b, v21.16b
+
+bytes_clipped:
+	MOVD    0(R3), R12
+	MOVD    136(R0), R13
+	MADD    R13, R2, R12, R12
+	CBNZ    R7, bytes_masked
+	FSTPQ   (F0, F1), 0(R12)
+	FSTPQ   (F2, F3), 32(R12)
+	FMOVQ   F4, 64(R12)
+	B       bytes_stored
+
+bytes_masked:
+	FSTPQ   (F0, F1), 0(R12)
+	FSTPQ   (F2, F3), 32(R12)
+	ADD     $64, R12, R15
+	VST1.P  V4.S[0], 4(R15)
+	CBZ     R8, bytes_end
+	VST1.P  V4.S[1], 4(R15)
+	CBZ     R9, bytes_end
+	VST1.P  V4.S[2], 4(R15)
+
+bytes_end:
+
+bytes_stored:
+
+next:
+	MOVD    40(R0), R12
+	CMP     R12, R3
+	ADD     $144, R3, R3
+	BNE     block
+	MOVD    120(R0), R13
+	ADD     R13, R1, R1
+	MOVD    128(R0), R13
+	ADD     R13, R2, R2
+	MOVD    152(R0), R13
+	ADD     R13, R5, R5
+	MOVD    176(R0), R13
+	ADD     R13, R6, R6
+	SUB     $1, R4, R4
+	CBNZ    R4, row
+	RET
+
+stream:
+	WORD    $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD    $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD    $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD    $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD    $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD    $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD    $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD    $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	WORD    $0x4e21a908 // fcvtns v8.4s, v8.4s
+	WORD    $0x4e21a929 // fcvtns v9.4s, v9.4s
+	WORD    $0x4e21a94a // fcvtns v10.4s, v10.4s
+	WORD    $0x4e21a96b // fcvtns v11.4s, v11.4s
+	WORD    $0x4e21a98c // fcvtns v12.4s, v12.4s
+	WORD    $0x4e21a9ad // fcvtns v13.4s, v13.4s
+	WORD    $0x4e21a9ce // fcvtns v14.4s, v14.4s
+	WORD    $0x4e21a9ef // fcvtns v15.4s, v15.4s
+	WORD    $0x4e21aa10 // fcvtns v16.4s, v16.4s
+	WORD    $0x4e21aa31 // fcvtns v17.4s, v17.4s
+	WORD    $0x4e21aa52 // fcvtns v18.4s, v18.4s
+	WORD    $0x4e21aa73 // fcvtns v19.4s, v19.4s
+	WORD    $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD    $0x4e614940 // sqxtn2 v0.8h, v10.4s
+	WORD    $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD    $0x4e6149e5 // sqxtn2 v5.8h, v15.4s
+	VZIP1   V5.H8, V0.H8, V10.H8
+	VZIP2   V5.H8, V0.H8, V15.H8
+	VZIP1   V15.S4, V10.S4, V0.S4
+	VZIP2   V15.S4, V10.S4, V5.S4
+	WORD    $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD    $0x4e614961 // sqxtn2 v1.8h, v11.4s
+	WORD    $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD    $0x4e614a06 // sqxtn2 v6.8h, v16.4s
+	VZIP1   V6.H8, V1.H8, V11.H8
+	VZIP2   V6.H8, V1.H8, V16.H8
+	VZIP1   V16.S4, V11.S4, V1.S4
+	VZIP2   V16.S4, V11.S4, V6.S4
+	WORD    $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD    $0x4e614982 // sqxtn2 v2.8h, v12.4s
+	WORD    $0x0e6148e7 // sqxtn v7.4h, v7.4s
+	WORD    $0x4e614a27 // sqxtn2 v7.8h, v17.4s
+	VZIP1   V7.H8, V2.H8, V12.H8
+	VZIP2   V7.H8, V2.H8, V17.H8
+	VZIP1   V17.S4, V12.S4, V2.S4
+	VZIP2   V17.S4, V12.S4, V7.S4
+	WORD    $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD    $0x4e6149a3 // sqxtn2 v3.8h, v13.4s
+	WORD    $0x0e614908 // sqxtn v8.4h, v8.4s
+	WORD    $0x4e614a48 // sqxtn2 v8.8h, v18.4s
+	VZIP1   V8.H8, V3.H8, V13.H8
+	VZIP2   V8.H8, V3.H8, V18.H8
+	VZIP1   V18.S4, V13.S4, V3.S4
+	VZIP2   V18.S4, V13.S4, V8.S4
+	WORD    $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD    $0x4e6149c4 // sqxtn2 v4.8h, v14.4s
+	WORD    $0x0e614929 // sqxtn v9.4h, v9.4s
+	WORD    $0x4e614a69 // sqxtn2 v9.8h, v19.4s
+	VZIP1   V9.H8, V4.H8, V14.H8
+	VZIP2   V9.H8, V4.H8, V19.H8
+	VZIP1   V19.S4, V14.S4, V4.S4
+	VZIP2   V19.S4, V14.S4, V9.S4
+	CBZ     R5, summed
+	MOVD    0(R3), R12
+	MOVD    160(R0), R13
+	MADD    R13, R5, R12, R12
+	FLDPQ   0(R12), (F20, F21)
+	WORD    $0x4e740c00 // sqadd v0.8h, v0.8h, v20.8h
+	WORD    $0x4e750ca5 // sqadd v5.8h, v5.8h, v21.8h
+	FLDPQ   32(R12), (F20, F21)
+	WORD    $0x4e740c21 // sqadd v1.8h, v1.8h, v20.8h
+	WORD    $0x4e750cc6 // sqadd v6.8h, v6.8h, v21.8h
+	FLDPQ   64(R12), (F20, F21)
+	WORD    $0x4e740c42 // sqadd v2.8h, v2.8h, v20.8h
+	WORD    $0x4e750ce7 // sqadd v7.8h, v7.8h, v21.8h
+	FLDPQ   96(R12), (F20, F21)
+	WORD    $0x4e740c63 // sqadd v3.8h, v3.8h, v20.8h
+	WORD    $0x4e750d08 // sqadd v8.8h, v8.8h, v21.8h
+	FLDPQ   128(R12), (F20, F21)
+	WORD    $0x4e740c84 // sqadd v4.8h, v4.8h, v20.8h
+	WORD    $0x4e750d29 // sqadd v9.8h, v9.8h, v21.8h
+
+summed:
+	MOVD    0(R3), R12
+	MOVD    136(R0), R13
+	MADD    R13, R2, R12, R12
+	CBNZ    R7, stream_masked
+	FSTPQ   (F0, F5), 0(R12)
+	FSTPQ   (F1, F6), 32(R12)
+	FSTPQ   (F2, F7), 64(R12)
+	FSTPQ   (F3, F8), 96(R12)
+	FSTPQ   (F4, F9), 128(R12)
+	B       stream_stored
+
+stream_masked:
+	FSTPQ   (F0, F5), 0(R12)
+	FSTPQ   (F1, F6), 32(R12)
+	FSTPQ   (F2, F7), 64(R12)
+	FSTPQ   (F3, F8), 96(R12)
+	ADD     $128, R12, R15
+	VST1.P  V4.D[0], 8(R15)
+	CBZ     R8, stream_end
+	VST1.P  V4.D[1], 8(R15)
+	CBZ     R9, stream_end
+	VST1.P  V9.D[0], 8(R15)
+
+stream_end:
+
+stream_stored:
+	CBZ     R6, next
+	ADD     $114, R0, R15
+	VLD1R   (R15), [V20.H8]
+	WORD    $0x6e74b400 // sqrdmulh v0.8h, v0.8h, v20.8h
+	WORD    $0x6e74b4a5 // sqrdmulh v5.8h, v5.8h, v20.8h
+	WORD    $0x6e74b421 // sqrdmulh v1.8h, v1.8h, v20.8h
+	WORD    $0x6e74b4c6 // sqrdmulh v6.8h, v6.8h, v20.8h
+	WORD    $0x6e74b442 // sqrdmulh v2.8h, v2.8h, v20.8h
+	WORD    $0x6e74b4e7 // sqrdmulh v7.8h, v7.8h, v20.8h
+	WORD    $0x6e74b463 // sqrdmulh v3.8h, v3.8h, v20.8h
+	WORD    $0x6e74b508 // sqrdmulh v8.8h, v8.8h, v20.8h
+	WORD    $0x6e74b484 // sqrdmulh v4.8h, v4.8h, v20.8h
+	WORD    $0x6e74b529 // sqrdmulh v9.8h, v9.8h, v20.8h
+	ADD     $112, R0, R15
+	VLD1R   (R15), [V20.H8]
+	WORD    $0x4e740c00 // sqadd v0.8h, v0.8h, v20.8h
+	WORD    $0x4e740ca5 // sqadd v5.8h, v5.8h, v20.8h
+	WORD    $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD    $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
+	WORD    $0x4e740c21 // sqadd v1.8h, v1.8h, v20.8h
+	WORD    $0x4e740cc6 // sqadd v6.8h, v6.8h, v20.8h
+	WORD    $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD    $0x6e2128c1 // sqxtun2 v1.16b, v6.8h
+	WORD    $0x4e740c42 // sqadd v2.8h, v2.8h, v20.8h
+	WORD    $0x4e740ce7 // sqadd v7.8h, v7.8h, v20.8h
+	WORD    $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD    $0x6e2128e2 // sqxtun2 v2.16b, v7.8h
+	WORD    $0x4e740c63 // sqadd v3.8h, v3.8h, v20.8h
+	WORD    $0x4e740d08 // sqadd v8.8h, v8.8h, v20.8h
+	WORD    $0x2e212863 // sqxtun v3.8b, v3.8h
+	WORD    $0x6e212903 // sqxtun2 v3.16b, v8.8h
+	WORD    $0x4e740c84 // sqadd v4.8h, v4.8h, v20.8h
+	WORD    $0x4e740d29 // sqadd v9.8h, v9.8h, v20.8h
+	WORD    $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD    $0x6e212924 // sqxtun2 v4.16b, v9.8h
+	MOVD    104(R0), R15
+	CBZ     R15, copy_clipped
+	ADD     $116, R0, R15
+	VLD1R   (R15), [V20.B16]
+	ADD     $118, R0, R15
+	VLD1R   (R15), [V21.B16]
+	WORD    $0x6e346400 // umax v0.16b, v0.16b, v20.16b
+	WORD    $0x6e356c00 // umin v0.16b, v0.16b, v21.16b
+	WORD    $0x6e346421 // umax v1.16b, v1.16b, v20.16b
+	WORD    $0x6e356c21 // umin v1.16b, v1.16b, v21.16b
+	WORD    $0x6e346442 // umax v2.16b, v2.16b, v20.16b
+	WORD    $0x6e356c42 // umin v2.16b, v2.16b, v21.16b
+	WORD    $0x6e346463 // umax v3.16b, v3.16b, v20.16b
+	WORD    $0x6e356c63 // umin v3.16b, v3.16b, v21.16b
+	WORD    $0x6e346484 // umax v4.16b, v4.16b, v20.16b
+	WORD    $0x6e356c84 // umin v4.16b, v4.16b, v21.16b
+
+copy_clipped:
+	MOVD    0(R3), R12
+	MOVD    184(R0), R13
+	MADD    R13, R6, R12, R12
+	CBNZ    R7, copy_masked
+	FSTPQ   (F0, F1), 0(R12)
+	FSTPQ   (F2, F3), 32(R12)
+	FMOVQ   F4, 64(R12)
+	B       copy_stored
+
+copy_masked:
+	FSTPQ   (F0, F1), 0(R12)
+	FSTPQ   (F2, F3), 32(R12)
+	ADD     $64, R12, R15
+	VST1.P  V4.S[0], 4(R15)
+	CBZ     R8, copy_end
+	VST1.P  V4.S[1], 4(R15)
+	CBZ     R9, copy_end
+	VST1.P  V4.S[2], 4(R15)
+
+copy_end:
+
+copy_stored:
+	B       next
+
+rows:
+	CBZ     R5, added
+	MOVD    0(R3), R12
+	MOVD    160(R0), R13
+	MADD    R13, R5, R12, R12
+	MOVD    168(R0), R13
+	MOVD    8(R3), R10
+	FMOVQ   0(R12), F20
+	WORD    $0x4e34d400 // fadd v0.4s, v0.4s, v20.4s
+	FMOVQ   16(R12), F20
+	WORD    $0x4e34d421 // fadd v1.4s, v1.4s, v20.4s
+	FMOVQ   32(R12), F20
+	WORD    $0x4e34d442 // fadd v2.4s, v2.4s, v20.4s
+	FMOVQ   48(R12), F20
+	WORD    $0x4e34d463 // fadd v3.4s, v3.4s, v20.4s
+	FMOVQ   64(R12), F20
+	WORD    $0x4e34d484 // fadd v4.4s, v4.4s, v20.4s
+	CMP     $1, R10
+	BLE     added
+	ADD     R13, R12, R12
+	FMOVQ   0(R12), F20
+	WORD    $0x4e34d4a5 // fadd v5.4s, v5.4s, v20.4s
+	FMOVQ   16(R12), F20
+	WORD    $0x4e34d4c6 // fadd v6.4s, v6.4s, v20.4s
+	FMOVQ   32(R12), F20
+	WORD    $0x4e34d4e7 // fadd v7.4s, v7.4s, v20.4s
+	FMOVQ   48(R12), F20
+	WORD    $0x4e34d508 // fadd v8.4s, v8.4s, v20.4s
+	FMOVQ   64(R12), F20
+	WORD    $0x4e34d529 // fadd v9.4s, v9.4s, v20.4s
+	CMP     $2, R10
+	BLE     added
+	ADD     R13, R12, R12
+	FMOVQ   0(R12), F20
+	WORD    $0x4e34d54a // fadd v10.4s, v10.4s, v20.4s
+	FMOVQ   16(R12), F20
+	WORD    $0x4e34d56b // fadd v11.4s, v11.4s, v20.4s
+	FMOVQ   32(R12), F20
+	WORD    $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
+	FMOVQ   48(R12), F20
+	WORD    $0x4e34d5ad // fadd v13.4s, v13.4s, v20.4s
+	FMOVQ   64(R12), F20
+	WORD    $0x4e34d5ce // fadd v14.4s, v14.4s, v20.4s
+	CMP     $3, R10
+	BLE     added
+	ADD     R13, R12, R12
+	FMOVQ   0(R12), F20
+	WORD    $0x4e34d5ef // fadd v15.4s, v15.4s, v20.4s
+	FMOVQ   16(R12), F20
+	WORD    $0x4e34d610 // fadd v16.4s, v16.4s, v20.4s
+	FMOVQ   32(R12), F20
+	WORD    $0x4e34d631 // fadd v17.4s, v17.4s, v20.4s
+	FMOVQ   48(R12), F20
+	WORD    $0x4e34d652 // fadd v18.4s, v18.4s, v20.4s
+	FMOVQ   64(R12), F20
+	WORD    $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
+
+added:
+	MOVD    0(R3), R12
+	MOVD    136(R0), R13
+	MADD    R13, R2, R12, R12
+	MOVD    144(R0), R13
+	CBNZ    R7, rows_masked
+	MOVD    8(R3), R10
+	FSTPQ   (F0, F1), 0(R12)
+	FSTPQ   (F2, F3), 32(R12)
+	FMOVQ   F4, 64(R12)
+	CMP     $1, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FSTPQ   (F5, F6), 0(R12)
+	FSTPQ   (F7, F8), 32(R12)
+	FMOVQ   F9, 64(R12)
+	CMP     $2, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FSTPQ   (F10, F11), 0(R12)
+	FSTPQ   (F12, F13), 32(R12)
+	FMOVQ   F14, 64(R12)
+	CMP     $3, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FSTPQ   (F15, F16), 0(R12)
+	FSTPQ   (F17, F18), 32(R12)
+	FMOVQ   F19, 64(R12)
+	B       rows_stored
+
+rows_masked:
+	MOVD    8(R3), R10
+	FSTPQ   (F0, F1), 0(R12)
+	FSTPQ   (F2, F3), 32(R12)
+	ADD     $64, R12, R15
+	VST1.P  V4.S[0], 4(R15)
+	CBZ     R8, rows_end0
+	VST1.P  V4.S[1], 4(R15)
+	CBZ     R9, rows_end0
+	VST1.P  V4.S[2], 4(R15)
+
+rows_end0:
+	CMP     $1, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FSTPQ   (F5, F6), 0(R12)
+	FSTPQ   (F7, F8), 32(R12)
+	ADD     $64, R12, R15
+	VST1.P  V9.S[0], 4(R15)
+	CBZ     R8, rows_end1
+	VST1.P  V9.S[1], 4(R15)
+	CBZ     R9, rows_end1
+	VST1.P  V9.S[2], 4(R15)
+
+rows_end1:
+	CMP     $2, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FSTPQ   (F10, F11), 0(R12)
+	FSTPQ   (F12, F13), 32(R12)
+	ADD     $64, R12, R15
+	VST1.P  V14.S[0], 4(R15)
+	CBZ     R8, rows_end2
+	VST1.P  V14.S[1], 4(R15)
+	CBZ     R9, rows_end2
+	VST1.P  V14.S[2], 4(R15)
+
+rows_end2:
+	CMP     $3, R10
+	BLE     rows_stored
+	ADD     R13, R12, R12
+	FSTPQ   (F15, F16), 0(R12)
+	FSTPQ   (F17, F18), 32(R12)
+	ADD     $64, R12, R15
+	VST1.P  V19.S[0], 4(R15)
+	CBZ     R8, rows_end3
+	VST1.P  V19.S[1], 4(R15)
+	CBZ     R9, rows_end3
+	VST1.P  V19.S[2], 4(R15)
+
+rows_end3:
+
+rows_stored:
+	B       next
+
+// func conv_u8s8_4x6_sdot(a *convArgs)
+TEXT ·conv_u8s8_4x6_sdot(SB), NOSPLIT, $0-8
+	MOVD    a+0(FP), R0
+	MOVD    24(R0), R1
+	MOVD    0(R0), R2
+	MOVD    16(R0), R5
+	MOVD    8(R0), R6
+	MOVD    64(R0), R4
+	MOVD    56(R0), R7
+	SUB     $1, R7, R8
+	LSR     $1, R8, R9
+	SUB     $4, R7, R7
+
+row:
+	MOVD    32(R0), R3
+
+block:
+	VMOVI   $128, V31.B16
+	ADD     $80, R3, R12
+	VLD1R.P 4(R12), [V0.S4]
+	VMOV    V0.B16, V1.B16
+	VMOV    V0.B16, V2.B16
+	VMOV    V0.B16, V3.B16
+	VMOV    V0.B16, V4.B16
+	VMOV    V0.B16, V5.B16
+	VLD1R.P 4(R12), [V6.S4]
+	VMOV    V6.B16, V7.B16
+	VMOV    V6.B16, V8.B16
+	VMOV    V6.B16, V9.B16
+	VMOV    V6.B16, V10.B16
+	VMOV    V6.B16, V11.B16
+	VLD1R.P 4(R12), [V12.S4]
+	VMOV    V12.B16, V13.B16
+	VMOV    V12.B16, V14.B16
+	VMOV    V12.B16, V15.B16
+	VMOV    V12.B16, V16.B16
+	VMOV    V12.B16, V17.B16
+	VLD1R.P 4(R12), [V18.S4]
+	VMOV    V18.B16, V19.B16
+	VMOV    V18.B16, V20.B16
+	VMOV    V18.B16, V21.B16
+	VMOV    V18.B16, V22.B16
+	VMOV    V18.B16, V23.B16
+	MOVD    16(R3), R14
+	MOVD    24(R3), R10
+	MOVD    40(R3), R11
+	CBZ     R10, store
+
+tap:
+	MOVW.P  4(R14), R12
+	ADD     R12<<2, R1, R12
+	VLD1.P  16(R11), [V24.B16]
+	FLDPQ   0(R12), (F25, F26)
+	FLDPQ   32(R12), (F27, F28)
+	FLDPQ   64(R12), (F29, F30)
+	VEOR    V31.B16, V25.B16, V25.B16
+	VEOR    V31.B16, V26.B16, V26.B16
+	VEOR    V31.B16, V27.B16, V27.B16
+	VEOR    V31.B16, V28.B16, V28.B16
+	VEOR    V31.B16, V29.B16, V29.B16
+	VEOR    V31.B16, V30.B16, V30.B16
+	WORD    $0x4f98e320 // sdot v0.4s, v25.16b, v24.4b[0]
+	WORD    $0x4f98e341 // sdot v1.4s, v26.16b, v24.4b[0]
+	WORD    $0x4f98e362 // sdot v2.4s, v27.16b, v24.4b[0]
+	WORD    $0x4f98e383 // sdot v3.4s, v28.16b, v24.4b[0]
+	WORD    $0x4f98e3a4 // sdot v4.4s, v29.16b, v24.4b[0]
+	WORD    $0x4f98e3c5 // sdot v5.4s, v30.16b, v24.4b[0]
+	WORD    $0x4fb8e326 // sdot v6.4s, v25.16b, v24.4b[1]
+	WORD    $0x4fb8e347 // sdot v7.4s, v26.16b, v24.4b[1]
+	WORD    $0x4fb8e368 // sdot v8.4s, v27.16b, v24.4b[1]
+	WORD    $0x4fb8e389 // sdot v9.4s, v28.16b, v24.4b[1]
+	WORD    $0x4fb8e3aa // sdot v10.4s, v29.16b, v24.4b[1]
+	WORD    $0x4fb8e3cb // sdot v11.4s, v30.16b, v24.4b[1]
+	WORD    $0x4f98eb2c // sdot v12.4s, v25.16b, v24.4b[2]
+	WORD    $0x4f98eb4d // sdot v13.4s, v26.16b, v24.4b[2]
+	WORD    $0x4f98eb6e // sdot v14.4s, v27.16b, v24.4b[2]
+	WORD    $0x4f98eb8f // sdot v15.4s, v28.16b, v24.4b[2]
+	WORD    $0x4f98ebb0 // sdot v16.4s, v29.16b, v24.4b[2]
+	WORD    $0x4f98ebd1 // sdot v17.4s, v30.16b, v24.4b[2]
+	WORD    $0x4fb8eb32 // sdot v18.4s, v25.16b, v24.4b[3]
+	WORD    $0x4fb8eb53 // sdot v19.4s, v26.16b, v24.4b[3]
+	WORD    $0x4fb8eb74 // sdot v20.4s, v27.16b, v24.4b[3]
+	WORD    $0x4fb8eb95 // sdot v21.4s, v28.16b, v24.4b[3]
+	WORD    $0x4fb8ebb6 // sdot v22.4s, v29.16b, v24.4b[3]
+	WORD    $0x4fb8ebd7 // sdot v23.4s, v30.16b, v24.4b[3]
+	SUB     $1, R10, R10
+	CBNZ    R10, tap
+
+store:
+	ADD     $96, R3, R12
+	VLD1R.P 4(R12), [V24.S4]
+	WORD    $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD    $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD    $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD    $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD    $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+	WORD    $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD    $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
+	WORD    $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD    $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
+	WORD    $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD    $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
+	VLD1R.P 4(R12), [V24.S4]
+	WORD    $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD    $0x6e38dcc6 // fmul v6.4s, v6.4s, v24.4s
+	WORD    $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD    $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD    $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD    $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD    $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD    $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD    $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	VLD1R.P 4(R12), [V24.S4]
+	WORD    $0x4e21d98c // scvtf v12.4s, v12.4s
+	WORD    $0x6e38dd8c // fmul v12.4s, v12.4s, v24.4s
+	WORD    $0x4e21d9ad // scvtf v13.4s, v13.4s
+	WORD    $0x6e38ddad // fmul v13.4s, v13.4s, v24.4s
+	WORD    $0x4e21d9ce // scvtf v14.4s, v14.4s
+	WORD    $0x6e38ddce // fmul v14.4s, v14.4s, v24.4s
+	WORD    $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD    $0x6e38ddef // fmul v15.4s, v15.4s, v24.4s
+	WORD    $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD    $0x6e38de10 // fmul v16.4s, v16.4s, v24.4s
+	WORD    $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD    $0x6e38de31 // fmul v17.4s, v17.4s, v24.4s
+	VLD1R.P 4(R12), [V24.S4]
+	WORD    $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD    $0x6e38de52 // fmul v18.4s, v18.4s, v24.4s
+	WORD    $0x4e21da73 // scvtf v19.4s, v19.4s
+	WORD    $0x6e38de73 // fmul v19.4s, v19.4s, v24.4s
+	WORD    $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD    $0x6e38de94 // fmul v20.4s, v20.4s, v24.4s
+	WORD    $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD    $0x6e38deb5 // fmul v21.4s, v21.4s, v24.4s
+	WORD    $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD    $0x6e38ded6 // fmul v22.4s, v22.4s, v24.4s
+	WORD    $0x4e21daf7 // scvtf v23.4s, v23.4s
+	WORD    $0x6e38def7 // fmul v23.4s, v23.4s, v24.4s
+	MOVD    80(R0), R12
+	CBZ     R12, bend
+	ADD     $112, R3, R12
+	VLD1R.P 4(R12), [V24.S4]
+	WORD    $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD    $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
+	WORD    $0x4e38d442 // fadd v2.4s, v2.4s, v24.4s
+	WORD    $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD    $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
+	WORD    $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	VLD1R.P 4(R12), [V24.S4]
+	WORD    $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
+	WORD    $0x4e38d4e7 // fadd v7.4s, v7.4s, v24.4s
+	WORD    $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
+	WORD    $0x4e38d529 // fadd v9.4s, v9.4s, v24.4s
+	WORD    $0x4e38d54a // fadd v10.4s, v10.4s, v24.4s
+	WORD    $0x4e38d56b // fadd v11.4s, v11.4s, v24.4s
+	VLD1R.P 4(R12), [V24.S4]
+	WORD    $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
+	WORD    $0x4e38d5ad // fadd v13.4s, v13.4s, v24.4s
+	WORD    $0x4e38d5ce // fadd v14.4s, v14.4s, v24.4s
+	WORD    $0x4e38d5ef // fadd v15.4s, v15.4s, v24.4s
+	WORD    $0x4e38d610 // fadd v16.4s, v16.4s, v24.4s
+	WORD    $0x4e38d631 // fadd v17.4s, v17.4s, v24.4s
+	VLD1R.P 4(R12), [V24.S4]
+	WORD    $0x4e38d652 // fadd v18.4s, v18.4s, v24.4s
+	WORD    $0x4e38d673 // fadd v19.4s, v19.4s, v24.4s
+	WORD    $0x4e38d694 // fadd v20.4s, v20.4s, v24.4s
+	WORD    $0x4e38d6b5 // fadd v21.4s, v21.4s, v24.4s
+	WORD    $0x4e38d6d6 // fadd v22.4s, v22.4s, v24.4s
+	WORD    $0x4e38d6f7 // fadd v23.4s, v23.4s, v24.4s
+
+bend:
+	MOVD    88(R0), R12
+	CBZ     R12, kinds
+	ADD     $128, R3, R12
+	VLD1R.P 4(R12), [V24.S4]
+	WORD    $0x6e38dc19 // fmul v25.4s, v0.4s, v24.4s
+	WORD    $0x4ea0e81a // fcmlt v26.4s, v0.4s, #0.0
+	VBIT    V26.B16, V25.B16, V0.B16
+	WORD    $0x6e38dc39 // fmul v25.4s, v1.4s, v24.4s
+	WORD    $0x4ea0e83a // fcmlt v26.4s, v1.4s, #0.0
+	VBIT    V26.B16, V25.B16, V1.B16
+	WORD    $0x6e38dc59 // fmul v25.4s, v2.4s, v24.4s
+	WORD    $0x4ea0e85a // fcmlt v26.4s, v2.4s, #0.0
+	VBIT    V26.B16, V25.B16, V2.B16
+	WORD    $0x6e38dc79 // fmul v25.4s, v3.4s, v24.4s
+	WORD    $0x4ea0e87a // fcmlt v26.4s, v3.4s, #0.0
+	VBIT    V26.B16, V25.B16, V3.B16
+	WORD    $0x6e38dc99 // fmul v25.4s, v4.4s, v24.4s
+	WORD    $0x4ea0e89a // fcmlt v26.4s, v4.4s, #0.0
+	VBIT    V26.B16, V25.B16, V4.B16
+	WORD    $0x6e38dcb9 // fmul v25.4s, v5.4s, v24.4s
+	WORD    $0x4ea0e8ba // fcmlt v26.4s, v5.4s, #0.0
+	VBIT    V26.B16, V25.B16, V5.B16
+	VLD1R.P 4(R12), [V24.S4]
+	WORD    $0x6e38dcd9 // fmul v25.4s, v6.4s, v24.4s
+	WORD    $0x4ea0e8da // fcmlt v26.4s, v6.4s, #0.0
+	VBIT    V26.B16, V25.B16, V6.B16
+	WORD    $0x6e38dcf9 // fmul v25.4s, v7.4s, v24.4s
+	WORD    $0x4ea0e8fa // fcmlt v26.4s, v7.4s, #0.0
+	VBIT    V26.B16, V25.B16, V7.B16
+	WORD    $0x6e38dd19 // fmul v25.4s, v8.4s, v24.4s
+	WORD    $0x4ea0e91a // fcmlt v26.4s, v8.4s, #0.0
+	VBIT    V26.B16, V25.B16, V8.B16
+	WORD    $0x6e38dd39 // fmul v25.4s, v9.4s, v24.4s
+	WORD    $0x4ea0e93a // fcmlt v26.4s, v9.4s, #0.0
+	VBIT    V26.B16, V25.B16, V9.B16
+	WORD    $0x6e38dd59 // fmul v25.4s, v10.4s, v24.4s
+	WORD    $0x4ea0e95a // fcmlt v26.4s, v10.4s, #0.0
+	VBIT    V26.B16, V25.B16, V10.B16
+	WORD    $0x6e38dd79 // fmul v25.4s, v11.4s, v24.4s
+	WORD    $0x4ea0e97a // fcmlt v26.4s, v11.4s, #0.0
+	VBIT    V26.B16, V25.B16, V11.B16
+	VLD1R.P 4(R12), [V24.S4]
+	WORD    $0x6e38dd99 // fmul v25.4s, v12.4s, v24.4s
+	WORD    $0x4ea0e99a // fcmlt v26.4s, v12.4s, #0.0
+	VBIT    V26.B16, V25.B16, V12.B16
+	WORD    $0x6e38ddb9 // fmul v25.4s, v13.4s, v24.4s
+	WORD    $0x4ea0e9ba // fcmlt v26.4s, v13.4s, #0.0
+	VBIT    V26.B16, V25.B16, V13.B16
+	WORD    $0x6e38ddd9 // fmul v25.4s, v14.4s, v24.4s
+	WORD    $0x4ea0e9da // fcmlt v26.4s, v14.4s, #0.0
+	VBIT    V26.B16, V25.B16, V14.B16
+	WORD    $0x6e38ddf9 // fmul v25.4s, v15.4s, v24.4s
+	WORD    $0x4ea0e9fa // fcmlt v26.4s, v15.4s, #0.0
+	VBIT    V26.B16, V25.B16, V15.B16
+	WORD    $0x6e38de19 // fmul v25.4s, v16.4s, v24.4s
+	WORD    $0x4ea0ea1a // fcmlt v26.4s, v16.4s, #0.0
+	VBIT    V26.B16, V25.B16, V16.B16
+	WORD    $0x6e38de39 // fmul v25.4s, v17.4s, v24.4s
+	WORD    $0x4ea0ea3a // fcmlt v26.4s, v17.4s, #0.0
+	VBIT    V26.B16, V25.B16, V17.B16
+	VLD1R.P 4(R12), [V24.S4]
+	WORD    $0x6e38de59 // fmul v25.4s, v18.4s, v24.4s
+	WORD    $0x4ea0ea5a // fcmlt v26.4s, v18.4s, #0.0
+	VBIT    V26.B16, V25.B16, V18.B16
+	WORD    $0x6e38de79 // fmul v25.4s, v19.4s, v24.4s
+	WORD    $0x4ea0ea7a // fcmlt v26.4s, v19.4s, #0.0
+	VBIT    V26.B16, V25.B16, V19.B16
+	WORD    $0x6e38de99 // fmul v25.4s, v20.4s, v24.4s
+	WORD    $0x4ea0ea9a // fcmlt v26.4s, v20.4s, #0.0
+	VBIT    V26.B16, V25.B16, V20.B16
+	WORD    $0x6e38deb9 // fmul v25.4s, v21.4s, v24.4s
+	WORD    $0x4ea0eaba // fcmlt v26.4s, v21.4s, #0.0
+	VBIT    V26.B16, V25.B16, V21.B16
+	WORD    $0x6e38ded9 // fmul v25.4s, v22.4s, v24.4s
+	WORD    $0x4ea0eada // fcmlt v26.4s, v22.4s, #0.0
+	VBIT    V26.B16, V25.B16, V22.B16
+	WORD    $0x6e38def9 // fmul v25.4s, v23.4s, v24.4s
+	WORD    $0x4ea0eafa // fcmlt v26.4s, v23.4s, #0.0
+	VBIT    V26.B16, V25.B16, V23.B16
+
+kinds:
+	MOVD    72(R0), R12
+	CMP     $1, R12
+	BEQ     stream
+	BGT     rows
+	WORD    $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD    $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD    $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD    $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD    $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD    $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD    $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD    $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	WORD    $0x4e21a908 // fcvtns v8.4s, v8.4s
+	WORD    $0x4e21a929 // fcvtns v9.4s, v9.4s
+	WORD    $0x4e21a94a // fcvtns v10.4s, v10.4s
+	WORD    $0x4e21a96b // fcvtns v11.4s, v11.4s
+	WORD    $0x4e21a98c // fcvtns v12.4s, v12.4s
+	WORD    $0x4e21a9ad // fcvtns v13.4s, v13.4s
+	WORD    $0x4e21a9ce // fcvtns v14.4s, v14.4s
+	WORD    $0x4e21a9ef // fcvtns v15.4s, v15.4s
+	WORD    $0x4e21aa10 // fcvtns v16.4s, v16.4s
+	WORD    $0x4e21aa31 // fcvtns v17.4s, v17.4s
+	WORD    $0x4e21aa52 // fcvtns v18.4s, v18.4s
+	WORD    $0x4e21aa73 // fcvtns v19.4s, v19.4s
+	WORD    $0x4e21aa94 // fcvtns v20.4s, v20.4s
+	WORD    $0x4e21aab5 // fcvtns v21.4s, v21.4s
+	WORD    $0x4e21aad6 // fcvtns v22.4s, v22.4s
+	WORD    $0x4e21aaf7 // fcvtns v23.4s, v23.4s
+	WORD    $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD    $0x4e614980 // sqxtn2 v0.8h, v12.4s
+	WORD    $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD    $0x4e614a46 // sqxtn2 v6.8h, v18.4s
+	VZIP1   V6.H8, V0.H8, V12.H8
+	VZIP2   V6.H8, V0.H8, V18.H8
+	VZIP1   V18.S4, V12.S4, V0.S4
+	VZIP2   V18.S4, V12.S4, V6.S4
+	WORD    $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD    $0x4e6149a1 // sqxtn2 v1.8h, v13.4s
+	WORD    $0x0e6148e7 // sqxtn v7.4h, v7.4s
+	WORD    $0x4e614a67 // sqxtn2 v7.8h, v19.4s
+	VZIP1   V7.H8, V1.H8, V13.H8
+	VZIP2   V7.H8, V1.H8, V19.H8
+	VZIP1   V19.S4, V13.S4, V1.S4
+	VZIP2   V19.S4, V13.S4, V7.S4
+	WORD    $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD    $0x4e6149c2 // sqxtn2 v2.8h, v14.4s
+	WORD    $0x0e614908 // sqxtn v8.4h, v8.4s
+	WORD    $0x4e614a88 // sqxtn2 v8.8h, v20.4s
+	VZIP1   V8.H8, V2.H8, V14.H8
+	VZIP2   V8.H8, V2.H8, V20.H8
+	VZIP1   V20.S4, V14.S4, V2.S4
+	VZIP2   V20.S4, V14.S4, V8.S4
+	WORD    $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD    $0x4e6149e3 // sqxtn2 v3.8h, v15.4s
+	WORD    $0x0e614929 // sqxtn v9.4h, v9.4s
+	WORD    $0x4e614aa9 // sqxtn2 v9.8h, v21.4s
+	VZIP1   V9.H8, V3.H8, V15.H8
+	VZIP2   V9.H8, V3.H8, V21.H8
+	VZIP1   V21.S4, V15.S4, V3.S4
+	VZIP2   V21.S4, V15.S4, V9.S4
+	WORD    $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD    $0x4e614a04 // sqxtn2 v4.8h, v16.4s
+	WORD    $0x0e61494a // sqxtn v10.4h, v10.4s
+	WORD    $0x4e614aca // sqxtn2 v10.8h, v22.4s
+	VZIP1   V10.H8, V4.H8, V16.H8
+	VZIP2   V10.H8, V4.H8, V22.H8
+	VZIP1   V22.S4, V16.S4, V4.S4
+	VZIP2   V22.S4, V16.S4, V10.S4
+	WORD    $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD    $0x4e614a25 // sqxtn2 v5.8h, v17.4s
+	WORD    $0x0e61496b // sqxtn v11.4h, v11.4s
+	WORD    $0x4e614aeb // sqxtn2 v11.8h, v23.4s
+	VZIP1   V11.H8, V5.H8, V17.H8
+	VZIP2   V11.H8, V5.H8, V23.H8
+	VZIP1   V23.S4, V17.S4, V5.S4
+	VZIP2   V23.S4, V17.S4, V11.S4
+	ADD     $112, R0, R15
+	VLD1R   (R15), [V24.H8]
+	WORD    $0x4e780c00 // sqadd v0.8h, v0.8h, v24.8h
+	WORD    $0x4e780cc6 // sqadd v6.8h, v6.8h, v24.8h
+	WORD    $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD    $0x6e2128c0 // sqxtun2 v0.16b, v6.8h
+	WORD    $0x4e780c21 // sqadd v1.8h, v1.8h, v24.8h
+	WORD    $0x4e780ce7 // sqadd v7.8h, v7.8h, v24.8h
+	WORD    $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD    $0x6e2128e1 // sqxtun2 v1.16b, v7.8h
+	WORD    $0x4e780c42 // sqadd v2.8h, v2.8h, v24.8h
+	WORD    $0x4e780d08 // sqadd v8.8h, v8.8h, v24.8h
+	WORD    $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD    $0x6e212902 // sqxtun2 v2.16b, v8.8h
+	WORD    $0x4e780c63 // sqadd v3.8h, v3.8h, v24.8h
+	WORD    $0x4e780d29 // sqadd v9.8h, v9.8h, v24.8h
+	WORD    $0x2e212863 // sqxtun v3.8b, v3.8h
+	WORD    $0x6e212923 // sqxtun2 v3.16b, v9.8h
+	WORD    $0x4e780c84 // sqadd v4.8h, v4.8h, v24.8h
+	WORD    $0x4e780d4a // sqadd v10.8h, v10.8h, v24.8h
+	WORD    $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD    $0x6e212944 // sqxtun2 v4.16b, v10.8h
+	WORD    $0x4e780ca5 // sqadd v5.8h, v5.8h, v24.8h
+	WORD    $0x4e780d6b // sqadd v11.8h, v11.8h, v24.8h
+	WORD    $0x2e2128a5 // sqxtun v5.8b, v5.8h
+	WORD    $0x6e212965 // sqxtun2 v5.16b, v11.8h
+	MOVD    104(R0), R15
+	CBZ     R15, bytes_clipped
+	ADD     $116, R0, R15
+	VLD1R   (R15), [V24.B16]
+	ADD     $118, R0, R15
+	VLD1R   (R15), [V25.B16]
+	WORD    $0x6e386400 // umax v0.16b, v0.16b, v24.16b
+	WORD    $0x6e396c00 // umin v0.16b, v0.16b, v25.16b
+	WORD    $0x6e386421 // umax v1.16b, v1.16b, v24.16b
+	WORD    $0x6e396c21 // umin v1.16b, v1.16b, v25.16b
+	WORD    $0x6e386442 // umax v2.16b, v2.16b, v24.16b
+	WORD    $0x6e396c42 // umin v2.16b, v2.16b, v25.16b
+	WORD    $0x6e386463 // umax v3.16b, v3.16b, v24.16b
+	WORD    $0x6e396c63 // umin v3.16b, v3.16b, v25.16b
+	WORD    $0x6e386484 // umax v4.16b, v4.16b, v24.16b
+	WORD    $0x6e396c84 // umin v4.16b, v4.16b, v25.16b
+	WORD    $0x6e3864a5 // umax v5.16b, v5.16b, v24.16b
+	WORD    $0x6e396ca5 // umin v5.16b, v5.16b, v25.16b
+
+bytes_clipped:
+	MOVD    0(R3), R12
+	MOVD    136(R0), R13
+	MADD    R13, R2, R12, R12
+	CBNZ    R7, bytes_masked
+	FSTPQ   (F0, F1), 0(R12)
+	FSTPQ   (F2, F3), 32(R12)
+	FSTPQ   (F4, F5), 64(R12)
+	B       bytes_stored
+
+bytes_masked:
+	FSTPQ   (F0, F1), 0(R12)
+	FSTPQ   (F2, F3), 32(R12)
+	FMOVQ   F4, 64(R12)
+	ADD     $80, R12, R15
+	VST1.P  V5.S[0], 4(R15)
+	CBZ     R8, bytes_end
+	VST1.P  V5.S[1], 4(R15)
+	CBZ     R9, bytes_end
+	VST1.P  V5.S[2], 4(R15)
+
+bytes_end:
+
+bytes_stored:
+
+next:
+	MOVD    40(R0), R12
+	CMP     R12, R3
+	ADD     $144, R3, R3
+	BNE     block
+	MOVD    120(R0), R13
+	ADD     R13, R1, R1
+	MOVD    128(R0), R13
+	ADD     R13, R2, R2
+	MOVD    152(R0), R13
+	ADD     R13, R5, R5
+	MOVD    176(R0), R13
+	ADD     R13, R6, R6
+	SUB     $1, R4, R4
+	CBNZ    R4, row
+	RET
+
+stream:
+	WORD    $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD    $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD    $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD    $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD    $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD    $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD    $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD    $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	WORD    $0x4e21a908 // fcvtns v8.4s, v8.4s
+	WORD    $0x4e21a929 // fcvtns v9.4s, v9.4s
+	WORD    $0x4e21a94a // fcvtns v10.4s, v10.4s
+	WORD    $0x4e21a96b // fcvtns v11.4s, v11.4s
+	WORD    $0x4e21a98c // fcvtns v12.4s, v12.4s
+	WORD    $0x4e21a9ad // fcvtns v13.4s, v13.4s
+	WORD    $0x4e21a9ce // fcvtns v14.4s, v14.4s
+	WORD    $0x4e21a9ef // fcvtns v15.4s, v15.4s
+	WORD    $0x4e21aa10 // fcvtns v16.4s, v16.4s
+	WORD    $0x4e21aa31 // fcvtns v17.4s, v17.4s
+	WORD    $0x4e21aa52 // fcvtns v18.4s, v18.4s
+	WORD    $0x4e21aa73 // fcvtns v19.4s, v19.4s
+	WORD    $0x4e21aa94 // fcvtns v20.4s, v20.4s
+	WORD    $0x4e21aab5 // fcvtns v21.4s, v21.4s
+	WORD    $0x4e21aad6 // fcvtns v22.4s, v22.4s
+	WORD    $0x4e21aaf7 // fcvtns v23.4s, v23.4s
+	WORD    $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD    $0x4e614980 // sqxtn2 v0.8h, v12.4s
+	WORD    $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD    $0x4e614a46 // sqxtn2 v6.8h, v18.4s
+	VZIP1   V6.H8, V0.H8, V12.H8
+	VZIP2   V6.H8, V0.H8, V18.H8
+	VZIP1   V18.S4, V12.S4, V0.S4
+	VZIP2   V18.S4, V12.S4, V6.S4
+	WORD    $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD    $0x4e6149a1 // sqxtn2 v1.8h, v13.4s
+	WORD    $0x0e6148e7 // sqxtn v7.4h, v7.4s
+	WORD    $0x4e614a67 // sqxtn2 v7.8h, v19.4s
+	VZIP1   V7.H8, V1.H8, V13.H8
+	VZIP2   V7.H8, V1.H8, V19.H8
+	VZIP1   V19.S4, V13.S4, V1.S4
+	VZIP2   V19.S4, V13.S4, V7.S4
+	WORD    $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD    $0x4e6149c2 // sqxtn2 v2.8h, v14.4s
+	WORD    $0x0e614908 // sqxtn v8.4h, v8.4s
+	WORD    $0x4e614a88 // sqxtn2 v8.8h, v20.4s
+	VZIP1   V8.H8, V2.H8, V14.H8
+	VZIP2   V8.H8, V2.H8, V20.H8
+	VZIP1   V20.S4, V14.S4, V2.S4
+	VZIP2   V20.S4, V14.S4, V8.S4
+	WORD    $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD    $0x4e6149e3 // sqxtn2 v3.8h, v15.4s
+	WORD    $0x0e614929 // sqxtn v9.4h, v9.4s
+	WORD    $0x4e614aa9 // sqxtn2 v9.8h, v21.4s
+	VZIP1   V9.H8, V3.H8, V15.H8
+	VZIP2   V9.H8, V3.H8, V21.H8
+	VZIP1   V21.S4, V15.S4, V3.S4
+	VZIP2   V21.S4, V15.S4, V9.S4
+	WORD    $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD    $0x4e614a04 // sqxtn2 v4.8h, v16.4s
+	WORD    $0x0e61494a // sqxtn v10.4h, v10.4s
+	WORD    $0x4e614aca // sqxtn2 v10.8h, v22.4s
+	VZIP1   V10.H8, V4.H8, V16.H8
+	VZIP2   V10.H8, V4.H8, V22.H8
+	VZIP1   V22.S4, V16.S4, V4.S4
+	VZIP2   V22.S4, V16.S4, V10.S4
+	WORD    $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD    $0x4e614a25 // sqxtn2 v5.8h, v17.4s
+	WORD    $0x0e61496b // sqxtn v11.4h, v11.4s
+	WORD    $0x4e614aeb // sqxtn2 v11.8h, v23.4s
+	VZIP1   V11.H8, V5.H8, V17.H8
+	VZIP2   V11.H8, V5.H8, V23.H8
+	VZIP1   V23.S4, V17.S4, V5.S4
+	VZIP2   V23.S4, V17.S4, V11.S4
+	CBZ     R5, summed
+	MOVD    0(R3), R12
+	MOVD    160(R0), R13
+	MADD    R13, R5, R12, R12
+	FLDPQ   0(R12), (F24, F25)
+	WORD    $0x4e780c00 // sqadd v0.8h, v0.8h, v24.8h
+	WORD    $0x4e790cc6 // sqadd v6.8h, v6.8h, v25.8h
+	FLDPQ   32(R12), (F24, F25)
+	WORD    $0x4e780c21 // sqadd v1.8h, v1.8h, v24.8h
+	WORD    $0x4e790ce7 // sqadd v7.8h, v7.8h, v25.8h
+	FLDPQ   64(R12), (F24, F25)
+	WORD    $0x4e780c42 // sqadd v2.8h, v2.8h, v24.8h
+	WORD    $0x4e790d08 // sqadd v8.8h, v8.8h, v25.8h
+	FLDPQ   96(R12), (F24, F25)
+	WORD    $0x4e780c63 // sqadd v3.8h, v3.8h, v24.8h
+	WORD    $0x4e790d29 // sqadd v9.8h, v9.8h, v25.8h
+	FLDPQ   128(R12), (F24, F25)
+	WORD    $0x4e780c84 // sqadd v4.8h, v4.8h, v24.8h
+	WORD    $0x4e790d4a // sqadd v10.8h, v10.8h, v25.8h
+	FLDPQ   160(R12), (F24, F25)
+	WORD    $0x4e780ca5 // sqadd v5.8h, v5.8h, v24.8h
+	WORD    $0x4e790d6b // sqadd v11.8h, v11.8h, v25.8h
+
+summed:
+	MOVD    0(R3), R12
+	MOVD    136(R0), R13
+	MADD    R13, R2, R12, R12
+	CBNZ    R7, stream_masked
+	FSTPQ   (F0, F6), 0(R12)
+	FSTPQ   (F1, F7), 32(R12)
+	FSTPQ   (F2, F8), 64(R12)
+	FSTPQ   (F3, F9), 96(R12)
+	FSTPQ   (F4, F10), 128(R12)
+	FSTPQ   (F5, F11), 160(R12)
+	B       stream_stored
+
+stream_masked:
+	FSTPQ   (F0, F6), 0(R12)
+	FSTPQ   (F1, F7), 32(R12)
+	FSTPQ   (F2, F8), 64(R12)
+	FSTPQ   (F3, F9), 96(R12)
+	FSTPQ   (F4, F10), 128(R12)
+	ADD     $160, R12, R15
+	VST1.P  V5.D[0], 8(R15)
+	CBZ     R8, stream_end
+	VST1.P  V5.D[1], 8(R15)
+	CBZ     R9, stream_end
+	VST1.P  V11.D[0], 8(R15)
+
+stream_end:
+
+stream_stored:
+	CBZ     R6, next
+	ADD     $114, R0, R15
+	VLD1R   (R15), [V24.H8]
+	WORD    $0x6e78b400 // sqrdmulh v0.8h, v0.8h, v24.8h
+	WORD    $0x6e78b4c6 // sqrdmulh v6.8h, v6.8h, v24.8h
+	WORD    $0x6e78b421 // sqrdmulh v1.8h, v1.8h, v24.8h
+	WORD    $0x6e78b4e7 // sqrdmulh v7.8h, v7.8h, v24.8h
+	WORD    $0x6e78b442 // sqrdmulh v2.8h, v2.8h, v24.8h
+	WORD    $0x6e78b508 // sqrdmulh v8.8h, v8.8h, v24.8h
+	WORD    $0x6e78b463 // sqrdmulh v3.8h, v3.8h, v24.8h
+	WORD    $0x6e78b529 // sqrdmulh v9.8h, v9.8h, v24.8h
+	WORD    $0x6e78b484 // sqrdmulh v4.8h, v4.8h, v24.8h
+	WORD    $0x6e78b54a // sqrdmulh v10.8h, v10.8h, v24.8h
+	WORD    $0x6e78b4a5 // sqrdmulh v5.8h, v5.8h, v24.8h
+	WORD    $0x6e78b56b // sqrdmulh v11.8h, v11.8h, v24.8h
+	ADD     $112, R0, R15
+	VLD1R   (R15), [V24.H8]
+	WORD    $0x4e780c00 // sqadd v0.8h, v0.8h, v24.8h
+	WORD    $0x4e780cc6 // sqadd v6.8h, v6.8h, v24.8h
+	WORD    $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD    $0x6e2128c0 // sqxtun2 v0.16b, v6.8h
+	WORD    $0x4e780c21 // sqadd v1.8h, v1.8h, v24.8h
+	WORD    $0x4e780ce7 // sqadd v7.8h, v7.8h, v24.8h
+	WORD    $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD    $0x6e2128e1 // sqxtun2 v1.16b, v7.8h
+	WORD    $0x4e780c42 // sqadd v2.8h, v2.8h, v24.8h
+	WORD    $0x4e780d08 // sqadd v8.8h, v8.8h, v24.8h
+	WORD    $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD    $0x6e212902 // sqxtun2 v2.16b, v8.8h
+	WORD    $0x4e780c63 // sqadd v3.8h, v3.8h, v24.8h
+	WORD    $0x4e780d29 // sqadd v9.8h, v9.8h, v24.8h
+	WORD    $0x2e212863 // sqxtun v3.8b, v3.8h
+	WORD    $0x6e212923 // sqxtun2 v3.16b, v9.8h
+	WORD    $0x4e780c84 // sqadd v4.8h, v4.8h, v24.8h
+	WORD    $0x4e780d4a // sqadd v10.8h, v10.8h, v24.8h
+	WORD    $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD    $0x6e212944 // sqxtun2 v4.16b, v10.8h
+	WORD    $0x4e780ca5 // sqadd v5.8h, v5.8h, v24.8h
+	WORD    $0x4e780d6b // sqadd v11.8h, v11.8h, v24.8h
+	WORD    $0x2e2128a5 // sqxtun v5.8b, v5.8h
+	WORD    $0x6e212965 // sqxtun2 v5.16b, v11.8h
+	MOVD    104(R0), R15
+	CBZ     R15, copy_clipped
+	ADD     $116, R0, R15
+	VLD1R   (R15), [V24.B16]
+	ADD     $118, R0, R15
+	VLD1R   (R15), [V25.B16]
+	WORD    $0x6e386400 // umax v0.16b, v0.16b, v24.16b
+	WORD    $0x6e396c00 // umin v0.16b, v0.16b, v25.16b
+	WORD    $0x6e386421 // umax v1.16b, v1.16b, v24.16b
+	WORD    $0x6e396c21 // umin v1.16b, v1.16b, v25.16b
+	WORD    $0x6e386442 // umax v2.16b, v2.16b, v24.16b
+	WORD    $0x6e396c42 // umin v2.16b, v2.16b, v25.16b
+	WORD    $0x6e386463 // umax v3.16b, v3.16b, v24.16b
+	WORD    $0x6e396c63 // umin v3.16b, v3.16b, v25.16b
+	WORD    $0x6e386484 // umax v4.16b, v4.16b, v24.16b
+	WORD    $0x6e396c84 // umin v4.16b, v4.16b, v25.16b
+	WORD    $0x6e3864a5 // umax v5.16b, v5.16b, v24.16b
+	WORD    $0x6e396ca5 // umin v5.16b, v5.16b, v25.16b
+
+copy_clipped:
+	MOVD    0(R3), R12
+	MOVD    184(R0), R13
+	MADD    R13, R6, R12, R12
+	CBNZ    R7, copy_masked
+	FSTPQ   (F0, F1), 0(R12)
+	FSTPQ   (F2, F3), 32(R12)
+	FSTPQ   (F4, F5), 64(R12)
+	B       copy_stored
+
+copy_masked:
+	FSTPQ   (F0, F1), 0(R12)
+	FSTPQ   (F2, F3), 32(R12)
+	FMOVQ   F4, 64(R12)
+	ADD     $80, R12, R15
+	VST1.P  V5.S[0], 4(R15)
+	CBZ     R8, copy_end
+	VST1.P  V5.S[1], 4(R15)
+	CBZ     R9, copy_end
+	VST1.P  V5.S[2], 4(R15)
+
+copy_end:
+
+copy_stored:
+	B       next
+
+rows:
+	CBZ     R5, added
+	MOVD    0(R3), R12
+	MOVD    160(R0), R13
+	MADD    R13, R5, R12, R12
+	MOVD    168(R0), R13
+	MOVD    8(R3), R10
+	FMOVQ   0(R12), F24
+	WORD    $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	FMOVQ   16(R12), F24
+	WORD    $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
+	FMOVQ   32(R12), F24
+	WORD    $0x4e38d442 // fadd v2.4s, v2.4s, v24.4s
+	FMOVQ   48(R12), F24
+	WORD    $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	FMOVQ   64(R12), F24
+	WORD    $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
+	FMOVQ   80(R12), F24
+	WORD    $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	CMP     $1, R10
+	BLE     added
+	ADD     R13, R12, R12
+	FMOVQ   0(R12), F24
+	WORD    $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
+	FMOVQ   16(R12), F24
+	WORD    $0x4e38d4e7 // fadd v7.4s, v7.4s, v24.4s
+	FMOVQ   32(R12), F24
+	WORD    $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
+	FMOVQ   48(R12), F24
+	WORD    $0x4e38d529 // fadd v9.4s, v9.4s, v24.4s
+	FMOVQ   64(R12), F24
+	WORD    $0x4e38d54a // fadd v10.4s, v10.4s, v24.4s
+	FMOVQ   80(R12), F24
+	WORD    $0x4e38d56b // fadd v11.4s, v11.4s, v24.4s
+	CMP     $2, R10
+	BLE     added
+	ADD     R13, R12, R12
+	FMOVQ   0(R12), F24
+	WORD    $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
+	FMOVQ   16(R12), F24
+	WORD    $0x4e38d5ad // fadd v13.4s, v13.4s, v24.4s
+	FMOVQ   32(R12), F24
+	WORD    $0x4e38d5ce // fadd v14.4s, v14.4s, v24.4s
+	FMOVQ   48(R12), F24
+	WORD    $0x4e38d5ef // fadd v15.4s, v15.4s, v24.4s
+	FMOVQ   64(R12), F24
+	WORD    $0x4e38d610 // fadd v16.4s, v16.4s, v24.4s
+	FMOVQ   80(R12), F24
+	WORD    $0x4e38d631 // fadd v17.4s, v17.4s, v24.4s
+	CMP     $3, R10
+	BLE     added
+	ADD     R13, R12, R12
+	FMOVQ   0(R12), F24
+	WORD    $0x4e38d652 // fadd v18.4s, v18.4s, v24.4s
+	FMOVQ   16(R12), F24
+	WORD    $0x4e38d673 // fadd v19.4s, v19.4s, v24.4s
+	FMOVQ   32(R12), F24
+	WORD    $0x4e38d694 // fadd v20.4s, v20.4s, v24.4s
+	FMOVQ   48(R12), F24
+	WORD    $0x4e38d6b5 // fadd v21.4s, v21.4s, v24.4s
+	FMOVQ   64(R12), F24
+	WORD    $0x4e38d6d6 // fadd v22.4s, v22.4s, v24.4s
+	FMOVQ   80(R12), F24
+	WORD    $0x4e38d6f7 // fadd v23.4s, v23.4s, v24.4s
+
+added:
+	MOVD    0(R3), R12
+	MOVD    136(R0), R13
+	MADD    R13, R2, R12, R12
+	MOVD    144(R0), R13
 	CBNZ    R7, rows_masked
 	MOVD    8(R3), R10
 	FSTPQ   (F0, F1), 0(R12)

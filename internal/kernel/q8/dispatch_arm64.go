@@ -4,6 +4,9 @@ package q8
 
 import "evosr/internal/kernel"
 
-const needsDotProd = "NEON with SDOT"
+const (
+	needsI8MM    = "NEON with USDOT"
+	needsDotProd = "NEON with SDOT"
+)
 
-var hasDotProd = kernel.CPU().DotProd
+var hasI8MM, hasDotProd = kernel.CPU().I8MM, kernel.CPU().DotProd

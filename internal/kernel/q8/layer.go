@@ -9,7 +9,9 @@ import (
 type Weights struct {
 	Out, In, Kernel int       // channels; side of the square filter, odd
 	W               []int8    // (out, in, kernel, kernel)
-	Scale, Bias     []float32 // by output channel: what a sum is multiplied by, what is added then
+	Start           []int32   // by output channel: what sums begin with, a bias at no cost; nil: 0
+	Scale           []float32 // by output channel: what a sum is multiplied by
+	Bias            []float32 // by output channel: what is added then; nil: none
 	Slope           []float32 // by output channel: negative values are multiplied by it; nil: none
 	Zero            uint8     // zero point of the source
 }
@@ -21,6 +23,7 @@ type Layer struct {
 	Out, In int // channels
 	Units   int // 4x4 units in the lists
 	blocks  []block
+	bias    bool
 	slope   bool
 	most    int   // largest weight by amount
 	lo, hi  int32 // least and largest offset
@@ -33,33 +36,27 @@ type block struct {
 	of     int // channels of the quad that the layer has
 	off    []int32
 	w      []int8
-	start  [4]int32 // what sums of bytes begin with: the zero point's share
+	start  [4]int32 // what sums of bytes begin with: the layer's and the zero point's share
 	signed [4]int32 // what sums of bytes - 128 begin with
 	scale  [4]float32
 	bias   [4]float32
 	slope  [4]float32
 }
 
-// MaxUnits bounds a list, so that no sum leaves 32 bits.
-const MaxUnits = math.MaxInt32 / (4 * 128 * 255)
-
 // maxValue bounds a layer's values, so that none rounds beyond 32 bits.
 const maxValue = 1 << 30
 
 // Lower makes the lists for a source whose rows and quads lie row and plane pixels
-// apart. It refuses numbers that are none, and lists and scales whose sums or
-// values could leave 32 bits.
+// apart. It refuses numbers that are none, lists so long that a sum could leave 32
+// bits, and scales that could bring a value there.
 func Lower(w *Weights, row, plane int) (*Layer, error) {
 	if err := w.check(plane); err != nil {
 		return nil, err
 	}
-	l := &Layer{Out: w.Out, In: w.In, slope: w.Slope != nil}
+	l := &Layer{Out: w.Out, In: w.In, bias: w.Bias != nil, slope: w.Slope != nil}
 	for first := 0; first < w.Out; first += 4 {
 		b := block{quad: first / 4, of: min(4, w.Out-first)}
 		b.list(w, row, plane)
-		if units := len(b.off); units > MaxUnits {
-			return nil, fmt.Errorf("q8: lower: %d units of channel %d, want at most %d", units, first, MaxUnits)
-		}
 		for j := range b.of {
 			if err := b.channel(j, w, first+j); err != nil {
 				return nil, err
@@ -82,8 +79,11 @@ func (w *Weights) check(plane int) error {
 	if w.Out < 1 || w.In < 1 || w.Kernel < 1 || w.Kernel%2 == 0 || len(w.W) != w.Out*w.In*w.Kernel*w.Kernel {
 		return fmt.Errorf("q8: lower: %d weights of (%d, %d, %d, %d), want an odd square", len(w.W), w.Out, w.In, w.Kernel, w.Kernel)
 	}
-	if len(w.Scale) != w.Out || len(w.Bias) != w.Out || w.Slope != nil && len(w.Slope) != w.Out {
-		return fmt.Errorf("q8: lower: %d scales, %d biases, %d slopes, want %d", len(w.Scale), len(w.Bias), len(w.Slope), w.Out)
+	for _, n := range []int{len(w.Start), len(w.Bias), len(w.Slope)} {
+		if len(w.Scale) != w.Out || n != w.Out && n != 0 {
+			return fmt.Errorf("q8: lower: %d starts, %d scales, %d biases, %d slopes, want %d",
+				len(w.Start), len(w.Scale), len(w.Bias), len(w.Slope), w.Out)
+		}
 	}
 	if quads(w.In)*plane > math.MaxInt32 {
 		return fmt.Errorf("q8: lower: %d channels of %d pixels, want offsets below 2^31", w.In, plane)
@@ -121,15 +121,23 @@ func (b *block) channel(j int, w *Weights, c int) error {
 			most += math.Abs(float64(v)) * 255
 		}
 	}
-	b.start[j], b.signed[j] = -int32(w.Zero)*sum, (128-int32(w.Zero))*sum
-	b.scale[j], b.bias[j] = w.Scale[c], w.Bias[c]
-	value := most*math.Abs(float64(w.Scale[c])) + math.Abs(float64(w.Bias[c]))
-	if w.Slope != nil {
-		b.slope[j] = w.Slope[c]
-		value *= max(1, math.Abs(float64(w.Slope[c])))
+	start, bias, slope := int32(0), float32(0), float32(1)
+	if w.Start != nil {
+		start = w.Start[c]
+		most += math.Abs(float64(start))
 	}
-	if !(value < maxValue) {
-		return fmt.Errorf("q8: lower: channel %d: scale %v, bias %v: values up to %v, want below %d", c, w.Scale[c], w.Bias[c], value, maxValue)
+	if w.Bias != nil {
+		bias = w.Bias[c]
+	}
+	if w.Slope != nil {
+		slope = w.Slope[c]
+	}
+	b.start[j], b.signed[j] = start-int32(w.Zero)*sum, start+(128-int32(w.Zero))*sum
+	b.scale[j], b.bias[j], b.slope[j] = w.Scale[c], bias, slope
+	value := (most*math.Abs(float64(w.Scale[c])) + math.Abs(float64(bias))) * max(1, math.Abs(float64(slope)))
+	if !(most <= math.MaxInt32 && value < maxValue) {
+		return fmt.Errorf("q8: lower: channel %d: start %d, scale %v, bias %v: sums up to %.0f, want at most %d; values up to %v, want below %d",
+			c, start, w.Scale[c], bias, most, math.MaxInt32, value, maxValue)
 	}
 	return nil
 }

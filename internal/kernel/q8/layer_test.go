@@ -44,19 +44,25 @@ func TestLowerRefuses(t *testing.T) {
 		{"an even filter", "odd", func(w *Weights) { w.Kernel = 2 }},
 		{"no channels", "weights", func(w *Weights) { w.Out = 0 }},
 		{"few scales", "scales", func(w *Weights) { w.Scale = w.Scale[1:] }},
-		{"few biases", "biases", func(w *Weights) { w.Bias = nil }},
+		{"few biases", "biases", func(w *Weights) { w.Bias = w.Bias[1:] }},
+		{"few starts", "starts", func(w *Weights) { w.Start = make([]int32, 3) }},
+		{"a start beyond 32 bits", "sums up to", func(w *Weights) {
+			w.Start = []int32{0, 0, math.MinInt32 + 1000, 0}
+			w.Scale[2] = 1e-3
+		}},
 		{"few slopes", "slopes", func(w *Weights) { w.Slope = make([]float32, 3) }},
 		{"a scale that is no number", "scale NaN", func(w *Weights) { w.Scale[2] = inf - inf }},
 		{"an infinite bias", "bias +Inf", func(w *Weights) { w.Bias[1] = inf }},
 		{"an infinite slope", "channel 0", func(w *Weights) { w.Slope = []float32{inf, 0, 0, 0} }},
 		{"a slope that is no number", "channel 3", func(w *Weights) { w.Slope = []float32{0, 0, 0, inf - inf} }},
 		{"a scale beyond 32 bits", "values up to", func(w *Weights) { w.Scale[3] = 1e6 }},
-		{"a list beyond 32 bits", "units", func(w *Weights) {
-			w.In, w.Kernel = 4*MaxUnits+4, 1
+		{"a list beyond 32 bits", "sums up to", func(w *Weights) {
+			w.In, w.Kernel = math.MaxInt32/(127*255)+1, 1
 			w.W = make([]int8, 4*w.In)
 			for i := range w.W {
-				w.W[i] = 1
+				w.W[i] = 127
 			}
+			w.Scale = make([]float32, 4)
 		}},
 	}
 	for _, tt := range tests {
@@ -66,7 +72,7 @@ func TestLowerRefuses(t *testing.T) {
 			for i := range w.W {
 				w.W[i] = 100
 			}
-			w.Scale, w.Bias, w.Slope = []float32{1, 1, 1, 1}, make([]float32, 4), nil
+			w.Start, w.Scale, w.Bias, w.Slope = nil, []float32{1, 1, 1, 1}, make([]float32, 4), nil
 			if _, err := Lower(w, src.Row, 1); err != nil {
 				t.Fatal(err)
 			}

@@ -23,13 +23,19 @@ type packArgs struct {
 
 // The kernels by number, in the order of packVariants.
 const (
-	id_pack_f32_u8_sdot = iota
+	id_pack_f32_u8_usdot = iota
+	id_pack_f32_s16_usdot
+	id_narrow_s16_u8_usdot
+	id_pack_f32_u8_sdot
 	id_pack_f32_s16_sdot
 	id_narrow_s16_u8_sdot
 )
 
 // packVariants lists the kernels; see Variants.
 var packVariants = []Variant{
+	{Name: "pack_f32_u8_usdot", Op: OpPack, ISA: "usdot", P: 0, Lanes: 4, Needs: needsI8MM, Runs: hasI8MM, MaxWeight: 128, ID: id_pack_f32_u8_usdot},
+	{Name: "pack_f32_s16_usdot", Op: OpPackStream, ISA: "usdot", P: 0, Lanes: 4, Needs: needsI8MM, Runs: hasI8MM, MaxWeight: 128, ID: id_pack_f32_s16_usdot},
+	{Name: "narrow_s16_u8_usdot", Op: OpNarrow, ISA: "usdot", P: 0, Lanes: 4, Needs: needsI8MM, Runs: hasI8MM, MaxWeight: 128, ID: id_narrow_s16_u8_usdot},
 	{Name: "pack_f32_u8_sdot", Op: OpPack, ISA: "sdot", P: 0, Lanes: 4, Needs: needsDotProd, Runs: hasDotProd, MaxWeight: 128, ID: id_pack_f32_u8_sdot},
 	{Name: "pack_f32_s16_sdot", Op: OpPackStream, ISA: "sdot", P: 0, Lanes: 4, Needs: needsDotProd, Runs: hasDotProd, MaxWeight: 128, ID: id_pack_f32_s16_sdot},
 	{Name: "narrow_s16_u8_sdot", Op: OpNarrow, ISA: "sdot", P: 0, Lanes: 4, Needs: needsDotProd, Runs: hasDotProd, MaxWeight: 128, ID: id_narrow_s16_u8_sdot},
@@ -39,6 +45,12 @@ var packVariants = []Variant{
 // may stay on the stack.
 func runPack(id int, a *packArgs) {
 	switch id {
+	case id_pack_f32_u8_usdot:
+		pack_f32_u8_usdot(a)
+	case id_pack_f32_s16_usdot:
+		pack_f32_s16_usdot(a)
+	case id_narrow_s16_u8_usdot:
+		narrow_s16_u8_usdot(a)
 	case id_pack_f32_u8_sdot:
 		pack_f32_u8_sdot(a)
 	case id_pack_f32_s16_sdot:
@@ -49,6 +61,15 @@ func runPack(id int, a *packArgs) {
 		panic("q8: no such kernel")
 	}
 }
+
+//go:noescape
+func pack_f32_u8_usdot(a *packArgs)
+
+//go:noescape
+func pack_f32_s16_usdot(a *packArgs)
+
+//go:noescape
+func narrow_s16_u8_usdot(a *packArgs)
 
 //go:noescape
 func pack_f32_u8_sdot(a *packArgs)

@@ -4,6 +4,218 @@
 
 #include "textflag.h"
 
+// func pack_f32_u8_usdot(a *packArgs)
+TEXT ·pack_f32_u8_usdot(SB), NOSPLIT, $0-8
+	MOVD    a+0(FP), R0
+	MOVD    16(R0), R1
+	MOVD    0(R0), R2
+	MOVD    8(R0), R6
+	MOVD    48(R0), R4
+
+vector:
+	VEOR    V1.B16, V1.B16, V1.B16
+	VEOR    V2.B16, V2.B16, V2.B16
+	VEOR    V3.B16, V3.B16, V3.B16
+	MOVD    R1, R12
+	MOVD    32(R0), R13
+	MOVD    40(R0), R10
+	FMOVQ   (R12), F0
+	CMP     $1, R10
+	BLE     loaded
+	ADD     R13, R12, R12
+	FMOVQ   (R12), F1
+	CMP     $2, R10
+	BLE     loaded
+	ADD     R13, R12, R12
+	FMOVQ   (R12), F2
+	CMP     $3, R10
+	BLE     loaded
+	ADD     R13, R12, R12
+	FMOVQ   (R12), F3
+
+loaded:
+	MOVD    24(R0), R15
+	ADD     $224, R15, R15
+	VLD1R.P 4(R15), [V4.S4]
+	VLD1R   (R15), [V5.S4]
+	ADD     $80, R0, R15
+	VLD1R   (R15), [V6.S4]
+	WORD    $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
+	WORD    $0x4e24c400 // fmaxnm v0.4s, v0.4s, v4.4s
+	WORD    $0x4ea5c400 // fminnm v0.4s, v0.4s, v5.4s
+	WORD    $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
+	WORD    $0x4e24c421 // fmaxnm v1.4s, v1.4s, v4.4s
+	WORD    $0x4ea5c421 // fminnm v1.4s, v1.4s, v5.4s
+	WORD    $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
+	WORD    $0x4e24c442 // fmaxnm v2.4s, v2.4s, v4.4s
+	WORD    $0x4ea5c442 // fminnm v2.4s, v2.4s, v5.4s
+	WORD    $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
+	WORD    $0x4e24c463 // fmaxnm v3.4s, v3.4s, v4.4s
+	WORD    $0x4ea5c463 // fminnm v3.4s, v3.4s, v5.4s
+	WORD    $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD    $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD    $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD    $0x4e21a863 // fcvtns v3.4s, v3.4s
+	ADD     $16, R1, R1
+	WORD    $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD    $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	WORD    $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD    $0x4e614861 // sqxtn2 v1.8h, v3.4s
+	VZIP1   V1.H8, V0.H8, V2.H8
+	VZIP2   V1.H8, V0.H8, V3.H8
+	VZIP1   V3.S4, V2.S4, V0.S4
+	VZIP2   V3.S4, V2.S4, V1.S4
+	ADD     $72, R0, R15
+	VLD1R   (R15), [V4.H8]
+	WORD    $0x4e640c00 // sqadd v0.8h, v0.8h, v4.8h
+	WORD    $0x4e640c21 // sqadd v1.8h, v1.8h, v4.8h
+	WORD    $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD    $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	MOVD    64(R0), R15
+	CBZ     R15, clipped
+	ADD     $76, R0, R15
+	VLD1R   (R15), [V4.B16]
+	ADD     $78, R0, R15
+	VLD1R   (R15), [V5.B16]
+	WORD    $0x6e246400 // umax v0.16b, v0.16b, v4.16b
+	WORD    $0x6e256c00 // umin v0.16b, v0.16b, v5.16b
+
+clipped:
+	FMOVQ   F0, 0(R2)
+	ADD     $16, R2, R2
+	SUB     $1, R4, R4
+	CBNZ    R4, vector
+	RET
+
+// func pack_f32_s16_usdot(a *packArgs)
+TEXT ·pack_f32_s16_usdot(SB), NOSPLIT, $0-8
+	MOVD    a+0(FP), R0
+	MOVD    16(R0), R1
+	MOVD    0(R0), R2
+	MOVD    8(R0), R6
+	MOVD    48(R0), R4
+
+vector:
+	VEOR    V1.B16, V1.B16, V1.B16
+	VEOR    V2.B16, V2.B16, V2.B16
+	VEOR    V3.B16, V3.B16, V3.B16
+	MOVD    R1, R12
+	MOVD    32(R0), R13
+	MOVD    40(R0), R10
+	FMOVQ   (R12), F0
+	CMP     $1, R10
+	BLE     loaded
+	ADD     R13, R12, R12
+	FMOVQ   (R12), F1
+	CMP     $2, R10
+	BLE     loaded
+	ADD     R13, R12, R12
+	FMOVQ   (R12), F2
+	CMP     $3, R10
+	BLE     loaded
+	ADD     R13, R12, R12
+	FMOVQ   (R12), F3
+
+loaded:
+	MOVD    24(R0), R15
+	ADD     $224, R15, R15
+	VLD1R.P 4(R15), [V4.S4]
+	VLD1R   (R15), [V5.S4]
+	ADD     $80, R0, R15
+	VLD1R   (R15), [V6.S4]
+	WORD    $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
+	WORD    $0x4e24c400 // fmaxnm v0.4s, v0.4s, v4.4s
+	WORD    $0x4ea5c400 // fminnm v0.4s, v0.4s, v5.4s
+	WORD    $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
+	WORD    $0x4e24c421 // fmaxnm v1.4s, v1.4s, v4.4s
+	WORD    $0x4ea5c421 // fminnm v1.4s, v1.4s, v5.4s
+	WORD    $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
+	WORD    $0x4e24c442 // fmaxnm v2.4s, v2.4s, v4.4s
+	WORD    $0x4ea5c442 // fminnm v2.4s, v2.4s, v5.4s
+	WORD    $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
+	WORD    $0x4e24c463 // fmaxnm v3.4s, v3.4s, v4.4s
+	WORD    $0x4ea5c463 // fminnm v3.4s, v3.4s, v5.4s
+	WORD    $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD    $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD    $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD    $0x4e21a863 // fcvtns v3.4s, v3.4s
+	ADD     $16, R1, R1
+	WORD    $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD    $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	WORD    $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD    $0x4e614861 // sqxtn2 v1.8h, v3.4s
+	VZIP1   V1.H8, V0.H8, V2.H8
+	VZIP2   V1.H8, V0.H8, V3.H8
+	VZIP1   V3.S4, V2.S4, V0.S4
+	VZIP2   V3.S4, V2.S4, V1.S4
+	FSTPQ   (F0, F1), 0(R2)
+	ADD     $32, R2, R2
+	CBZ     R6, copied
+	ADD     $74, R0, R15
+	VLD1R   (R15), [V4.H8]
+	WORD    $0x6e64b400 // sqrdmulh v0.8h, v0.8h, v4.8h
+	WORD    $0x6e64b421 // sqrdmulh v1.8h, v1.8h, v4.8h
+	ADD     $72, R0, R15
+	VLD1R   (R15), [V4.H8]
+	WORD    $0x4e640c00 // sqadd v0.8h, v0.8h, v4.8h
+	WORD    $0x4e640c21 // sqadd v1.8h, v1.8h, v4.8h
+	WORD    $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD    $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	MOVD    64(R0), R15
+	CBZ     R15, clipped
+	ADD     $76, R0, R15
+	VLD1R   (R15), [V4.B16]
+	ADD     $78, R0, R15
+	VLD1R   (R15), [V5.B16]
+	WORD    $0x6e246400 // umax v0.16b, v0.16b, v4.16b
+	WORD    $0x6e256c00 // umin v0.16b, v0.16b, v5.16b
+
+clipped:
+	FMOVQ   F0, 0(R6)
+	ADD     $16, R6, R6
+
+copied:
+	SUB     $1, R4, R4
+	CBNZ    R4, vector
+	RET
+
+// func narrow_s16_u8_usdot(a *packArgs)
+TEXT ·narrow_s16_u8_usdot(SB), NOSPLIT, $0-8
+	MOVD    a+0(FP), R0
+	MOVD    16(R0), R1
+	MOVD    0(R0), R2
+	MOVD    8(R0), R6
+	MOVD    48(R0), R4
+
+vector:
+	FLDPQ   0(R1), (F0, F1)
+	ADD     $32, R1, R1
+	ADD     $74, R0, R15
+	VLD1R   (R15), [V4.H8]
+	WORD    $0x6e64b400 // sqrdmulh v0.8h, v0.8h, v4.8h
+	WORD    $0x6e64b421 // sqrdmulh v1.8h, v1.8h, v4.8h
+	ADD     $72, R0, R15
+	VLD1R   (R15), [V4.H8]
+	WORD    $0x4e640c00 // sqadd v0.8h, v0.8h, v4.8h
+	WORD    $0x4e640c21 // sqadd v1.8h, v1.8h, v4.8h
+	WORD    $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD    $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	MOVD    64(R0), R15
+	CBZ     R15, clipped
+	ADD     $76, R0, R15
+	VLD1R   (R15), [V4.B16]
+	ADD     $78, R0, R15
+	VLD1R   (R15), [V5.B16]
+	WORD    $0x6e246400 // umax v0.16b, v0.16b, v4.16b
+	WORD    $0x6e256c00 // umin v0.16b, v0.16b, v5.16b
+
+clipped:
+	FMOVQ   F0, 0(R2)
+	ADD     $16, R2, R2
+	SUB     $1, R4, R4
+	CBNZ    R4, vector
+	RET
+
 // func pack_f32_u8_sdot(a *packArgs)
 TEXT ·pack_f32_u8_sdot(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0

@@ -11,11 +11,13 @@ type probeArgs struct {
 
 // The kernels by number, in the order of probeVariants.
 const (
-	id_probe_u8s8_16_sdot = iota
+	id_probe_u8s8_16_usdot = iota
+	id_probe_u8s8_16_sdot
 )
 
 // probeVariants lists the kernels; see Variants.
 var probeVariants = []Variant{
+	{Name: "probe_u8s8_16_usdot", Op: OpProbe, ISA: "usdot", P: 16, Lanes: 4, Needs: needsI8MM, Runs: hasI8MM, MaxWeight: 128, ID: id_probe_u8s8_16_usdot},
 	{Name: "probe_u8s8_16_sdot", Op: OpProbe, ISA: "sdot", P: 16, Lanes: 4, Needs: needsDotProd, Runs: hasDotProd, MaxWeight: 128, ID: id_probe_u8s8_16_sdot},
 }
 
@@ -23,12 +25,17 @@ var probeVariants = []Variant{
 // may stay on the stack.
 func runProbe(id int, a *probeArgs) {
 	switch id {
+	case id_probe_u8s8_16_usdot:
+		probe_u8s8_16_usdot(a)
 	case id_probe_u8s8_16_sdot:
 		probe_u8s8_16_sdot(a)
 	default:
 		panic("q8: no such kernel")
 	}
 }
+
+//go:noescape
+func probe_u8s8_16_usdot(a *probeArgs)
 
 //go:noescape
 func probe_u8s8_16_sdot(a *probeArgs)

@@ -4,6 +4,50 @@
 
 #include "textflag.h"
 
+// func probe_u8s8_16_usdot(a *probeArgs)
+TEXT ·probe_u8s8_16_usdot(SB), NOSPLIT, $0-8
+	MOVD    a+0(FP), R0
+	MOVD    0(R0), R4
+	VEOR    V0.B16, V0.B16, V0.B16
+	VEOR    V1.B16, V1.B16, V1.B16
+	VEOR    V2.B16, V2.B16, V2.B16
+	VEOR    V3.B16, V3.B16, V3.B16
+	VEOR    V4.B16, V4.B16, V4.B16
+	VEOR    V5.B16, V5.B16, V5.B16
+	VEOR    V6.B16, V6.B16, V6.B16
+	VEOR    V7.B16, V7.B16, V7.B16
+	VEOR    V8.B16, V8.B16, V8.B16
+	VEOR    V9.B16, V9.B16, V9.B16
+	VEOR    V10.B16, V10.B16, V10.B16
+	VEOR    V11.B16, V11.B16, V11.B16
+	VEOR    V12.B16, V12.B16, V12.B16
+	VEOR    V13.B16, V13.B16, V13.B16
+	VEOR    V14.B16, V14.B16, V14.B16
+	VEOR    V15.B16, V15.B16, V15.B16
+	VEOR    V16.B16, V16.B16, V16.B16
+	VEOR    V17.B16, V17.B16, V17.B16
+
+round:
+	WORD    $0x4f91f200 // usdot v0.4s, v16.16b, v17.4b[0]
+	WORD    $0x4f91f201 // usdot v1.4s, v16.16b, v17.4b[0]
+	WORD    $0x4f91f202 // usdot v2.4s, v16.16b, v17.4b[0]
+	WORD    $0x4f91f203 // usdot v3.4s, v16.16b, v17.4b[0]
+	WORD    $0x4f91f204 // usdot v4.4s, v16.16b, v17.4b[0]
+	WORD    $0x4f91f205 // usdot v5.4s, v16.16b, v17.4b[0]
+	WORD    $0x4f91f206 // usdot v6.4s, v16.16b, v17.4b[0]
+	WORD    $0x4f91f207 // usdot v7.4s, v16.16b, v17.4b[0]
+	WORD    $0x4f91f208 // usdot v8.4s, v16.16b, v17.4b[0]
+	WORD    $0x4f91f209 // usdot v9.4s, v16.16b, v17.4b[0]
+	WORD    $0x4f91f20a // usdot v10.4s, v16.16b, v17.4b[0]
+	WORD    $0x4f91f20b // usdot v11.4s, v16.16b, v17.4b[0]
+	WORD    $0x4f91f20c // usdot v12.4s, v16.16b, v17.4b[0]
+	WORD    $0x4f91f20d // usdot v13.4s, v16.16b, v17.4b[0]
+	WORD    $0x4f91f20e // usdot v14.4s, v16.16b, v17.4b[0]
+	WORD    $0x4f91f20f // usdot v15.4s, v16.16b, v17.4b[0]
+	SUB     $1, R4, R4
+	CBNZ    R4, round
+	RET
+
 // func probe_u8s8_16_sdot(a *probeArgs)
 TEXT ·probe_u8s8_16_sdot(SB), NOSPLIT, $0-8
 	MOVD    a+0(FP), R0

@@ -32,7 +32,7 @@ func convScalar(o *Output, src *Bytes, l *Layer, y0, y1 int) {
 				b.sum(&sums, src, src.Origin+y*src.Row+x, n)
 				for j := range sums {
 					for k, sum := range sums[j][:n] {
-						values[k] = b.value(j, sum, l.slope)
+						values[k] = l.value(b, j, sum)
 					}
 					o.put(b.quad, j, y, x, values[:n])
 				}
@@ -65,11 +65,14 @@ func (b *block) sum(sums *[4][strip]int32, src *Bytes, place, n int) {
 	}
 }
 
-// value is what a sum stands for. The conversions keep compilers from multiplying
-// and adding in one rounding.
-func (b *block) value(j int, sum int32, slope bool) float32 {
-	v := float32(float32(sum)*b.scale[j]) + b.bias[j]
-	if slope && v < 0 {
+// value is what a sum of block b's channel j stands for. The conversions keep
+// compilers from multiplying and adding in one rounding.
+func (l *Layer) value(b *block, j int, sum int32) float32 {
+	v := float32(float32(sum) * b.scale[j])
+	if l.bias {
+		v += b.bias[j]
+	}
+	if l.slope && v < 0 {
 		v = float32(v * b.slope[j])
 	}
 	return v

@@ -7,7 +7,7 @@
 // of 4 outputs, 4 inputs and one tap whose weights are all 0 is not in the list and
 // costs nothing. What follows the sums is fused into the stores:
 //
-//	v = float32(sum)*scale + bias   rounded twice; negative v times the slope
+//	v = float32(start + sum)*scale + bias   each rounded; negative v times the slope
 //	Bytes:  clamp(round(v) + Zero, Low, High)
 //	Stream: saturate(saturate(round(v)) + Residual), 16 bits, and its bytes
 //	Rows:   v + Residual, float32
@@ -32,7 +32,7 @@ import (
 // may be called from many goroutines at a time as long as they write to different
 // memory.
 type Set struct {
-	Name string // "avx512vnni", "avxvnni", "avx2", "sdot", "go"
+	Name string // "avx512vnni", "avxvnni", "avx2", "usdot", "sdot", "go"
 
 	// MaxWeight is the largest weight by amount that Conv takes: 128, which is any,
 	// or 64 where pairs of products are added in 16 bits (AVX2).

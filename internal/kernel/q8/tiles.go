@@ -85,7 +85,7 @@ func (t *tiles) conv(o *Output, src *Bytes, l *Layer, y0, y1 int) {
 
 // begin fills in what a convolution's strips have in common.
 func (t *tiles) begin(o *Output, src *Bytes, l *Layer) (a convArgs) {
-	a.tables, a.srcRow, a.slope = unsafe.Pointer(&lookup), 4*src.Row, flag(l.slope)
+	a.tables, a.srcRow, a.bias, a.slope = unsafe.Pointer(&lookup), 4*src.Row, flag(l.bias), flag(l.slope)
 	a.codes, a.add, a.clip = o.codes()
 	switch {
 	case o.Rows != nil:
