@@ -1,6 +1,6 @@
-// Command _gen writes the assembly of package kernel and of its q8 for amd64 (by avo) and for
-// arm64 (by the few lines of neon.go), and the Go files that declare it, one
-// pair for each group of operations. Run it by `make generate`, or here by `go
+// Command _gen writes the assembly of package kernel and of its q8 for amd64 (by
+// avo) and for arm64 (by the few lines of neon.go), and the Go files that declare
+// it, one pair for each group of operations. Run it by `make generate`, or here by `go
 // run .`; equal sources give equal bytes.
 //
 // A kernel is named by what it is: operation, type, tile, instruction set. All

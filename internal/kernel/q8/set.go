@@ -16,7 +16,7 @@
 // bits (scalar.go says which), on every processor, whatever the tiles, row ranges
 // and threads.
 //
-// The assembly is written by kernel/_gen. Misuse panics before a kernel sees it.
+// The assembly is written by kernel/_gen, with kernel's. Misuse panics before a kernel sees it.
 package q8
 
 import (
@@ -25,8 +25,6 @@ import (
 
 	"evosr/internal/kernel"
 )
-
-//go:generate go run -C ../_gen .
 
 // Set is the kernels of one instruction set. Its functions allocate nothing and
 // may be called from many goroutines at a time as long as they write to different
