@@ -207,16 +207,15 @@ func (w *worker) operationBack(n *net, step *backStep, patch int, partial []floa
 	rule := operationOf(l.of)
 	for _, part := range step.parts {
 		from := l.inputs[part.input]
-		dx := w.register(part.dst, n.layers[from].out)
 		if part.base != part.dst {
-			dx = w.fresh(n, part.dst, from)
+			dx := w.fresh(n, part.dst, from)
 			if part.base >= 0 {
 				copy(body(dx), body(w.register(part.base, n.layers[from].out)))
 			} else {
 				clear(body(dx))
 			}
 		}
-		dx = w.gradient(n, part.dst, from)
+		dx := w.gradient(n, part.dst, from)
 		rule.backward(w, l, part.input, dx, w.gradient(n, step.dy, step.layer), &w.acts[step.layer], w.inputsOf(l, patch))
 		if part.gate >= 0 {
 			w.gated(dx, dx, nil, w.gate(n, part.gate))
