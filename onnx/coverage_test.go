@@ -93,13 +93,17 @@ func operatorTable(list map[string]*coverage) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `# Operators
 
-What evosr takes of ONNX networks from elsewhere (`+"`onnx.Model.Graph`"+`, and every command that reads a MODEL), operator sets %d to %d. Written by the tests of `+"`onnx`"+` from their cases (`+"`EVOSR_WRITE=1 go test ./onnx -run Coverage`"+`); each case is also run by ONNX Runtime
-and agrees within %g.
+What evosr takes of ONNX networks from elsewhere (`+"`onnx.Model.Graph`"+`, and every command that reads a MODEL), operator
+sets %d to %d. Written by the tests of `+"`onnx`"+` from their cases (`+"`EVOSR_WRITE=1 go test ./onnx -run Coverage`"+`); each
+case is also run by ONNX Runtime and agrees within %g.
 
-An operator is worked out at import where all its inputs are constants or sizes and the column says so. Reshape, Transpose, Squeeze, Unsqueeze and Identity move no values: what they do is followed until it is (1, channels, height, width) again or a pixel shuffle. The last column
-has reasons for which a node is refused, as the tests ask for them; the message names the node, its operator and the operator set.
+An operator is worked out at import where all its inputs are constants or sizes and the column says so. Reshape,
+Transpose, Squeeze, Unsqueeze and Identity move no values: what they do is followed until it is (1, channels, height,
+width) again or a pixel shuffle. The last column has reasons for which a node is refused, as the tests ask for them;
+the message names the node, its operator and the operator set.
 
-Networks are taken at any size, also where the file names one, with one picture in and one out, of 1 or 3 colors, colors first or last, enlarged a whole number of times up to 8.
+Networks are taken at any size, also where the file names one, with one picture in and one out, of 1 or 3 colors,
+colors first or last, enlarged a whole number of times up to 8.
 
 | operator | tried at sets | becomes | constants | refused, for example |
 |---|---|---|---|---|

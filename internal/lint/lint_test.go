@@ -20,7 +20,6 @@ const module = "evosr"
 
 // floors gives every room its floor. A room imports only rooms of lower floors.
 var floors = map[string]int{
-<<<<<<< HEAD
 	"cmd/evosr":          7,
 	"report":             6,
 	"runner":             5,
@@ -42,30 +41,6 @@ var floors = map[string]int{
 	"internal/spell":     -1,
 	"internal/stat":      -1,
 	"internal/whole":     -1,
-=======
-	"cmd/evosr":       7,
-	"report":          6,
-	"runner":          5,
-	"configs":         4,
-	"fitness":         3,
-	"deviceprofile":   2,
-	"supernet":        1,
-	"sparse":          1,
-	"onnx":            1,
-	"onnx/opinion":    1,
-	"network":         -1,
-	"space":           0,
-	"evolve":          0,
-	"imaging":         0,
-	"internal/kernel": -1,
-	"internal/half":   -1,
-	"internal/relay":  -1,
-	"internal/spell":  -1,
-	"internal/stat":   -1,
-	"internal/whole":  -1,
-
-	"internal/kernel/q8": 0,
->>>>>>> q8
 }
 
 // helpers serve tests and are on no floor.

@@ -31,7 +31,6 @@ func run(b *testing.B, set *Set, macs float64, call func()) {
 	b.ReportMetric(100*macs/best.Seconds()/1e9/peak, "%peak")
 }
 
-<<<<<<< HEAD
 // prune keeps that share of a dense layer's 4x4 units, to the unit.
 func (l *layer) prune(rng *rand.Rand, density float64) {
 	area, in := l.w.Kernel*l.w.Kernel, l.w.In/4
@@ -47,17 +46,12 @@ func (l *layer) prune(rng *rand.Rand, density float64) {
 // BenchmarkConv runs one thread over 16 rows, a band, of layers as networks have
 // them, dense and with 4x4 units removed: to bytes, without and with a bias in
 // float32, and to a stream. Rates count what the lists hold.
-=======
-// BenchmarkConv runs one thread over 16 rows, a band, of layers as networks have
-// them, dense and with 4x4 units removed. Rates count what the lists hold.
->>>>>>> q8
 func BenchmarkConv(b *testing.B) {
 	const w, h = 320, 16
 	for _, set := range Sets() {
 		for _, kernel := range []int{3, 1} {
 			for _, channels := range []int{16, 24, 32, 48} {
 				for _, density := range []float64{1, 0.5, 0.25} {
-<<<<<<< HEAD
 					for _, kind := range []string{"bytes", "bias", "stream"} {
 						b.Run(fmt.Sprintf("%s/%dx%d/%d/kept=%.0f%%/%s", set.Name, kernel, kernel, channels, 100*density, kind), func(b *testing.B) {
 							l := randomLayer(b, rand.New(rand.NewPCG(1, 2)), channels, channels, kernel, h, w, set.MaxWeight, 1)
@@ -66,12 +60,6 @@ func BenchmarkConv(b *testing.B) {
 							if kind == "bias" {
 								l.w.Bias = make([]float32, channels)
 							}
-=======
-					for _, kind := range []string{"bytes", "stream"} {
-						b.Run(fmt.Sprintf("%s/%dx%d/%d/kept=%.0f%%/%s", set.Name, kernel, kernel, channels, 100*density, kind), func(b *testing.B) {
-							l := randomLayer(b, rand.New(rand.NewPCG(1, 2)), channels, channels, kernel, h, w, set.MaxWeight, density)
-							l.w.Bias, l.w.Slope = nil, nil // as layers with a ReLU have them
->>>>>>> q8
 							lists := lower(b, &l.w, l.src)
 							o := &Output{Bytes: l.bytes, High: 255}
 							if kind == "stream" {

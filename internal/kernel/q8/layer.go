@@ -27,11 +27,8 @@ type Layer struct {
 	slope   bool
 	most    int   // largest weight by amount
 	lo, hi  int32 // least and largest offset
-<<<<<<< HEAD
 
 	row, plane int // pixels from row to row and quad to quad of the source
-=======
->>>>>>> q8
 }
 
 // block is a quad of output channels. Tap i adds, for channel j, the products of
@@ -58,11 +55,7 @@ func Lower(w *Weights, row, plane int) (*Layer, error) {
 	if err := w.check(plane); err != nil {
 		return nil, err
 	}
-<<<<<<< HEAD
 	l := &Layer{Out: w.Out, In: w.In, bias: w.Bias != nil, slope: w.Slope != nil, row: row, plane: plane}
-=======
-	l := &Layer{Out: w.Out, In: w.In, bias: w.Bias != nil, slope: w.Slope != nil}
->>>>>>> q8
 	for first := 0; first < w.Out; first += 4 {
 		b := block{quad: first / 4, of: min(4, w.Out-first)}
 		b.list(w, row, plane)

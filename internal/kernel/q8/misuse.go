@@ -19,12 +19,9 @@ func checkConv(o *Output, src *Bytes, l *Layer, y0, y1, lanes, most int) {
 	if y0 < 0 || y1 > src.H {
 		panic(fmt.Sprintf("q8: Conv: rows [%d, %d) of %d", y0, y1, src.H))
 	}
-<<<<<<< HEAD
 	if src.Row != l.row || src.Plane != l.plane {
 		panic(fmt.Sprintf("q8: Conv: source with strides %d and %d, want %d and %d", src.Row, src.Plane, l.row, l.plane))
 	}
-=======
->>>>>>> q8
 	width := roundUp(src.W, lanes)
 	o.mustSuit("Conv", l.Out, src.H, src.W, width)
 	from, to := src.Origin+y0*src.Row, src.Origin+(y1-1)*src.Row+width

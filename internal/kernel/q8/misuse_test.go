@@ -31,10 +31,7 @@ func TestMisuse(t *testing.T) {
 		return &short
 	}
 	wide, few := NewBytes(in, h, w+1, 1, 0), NewBytes(in-1, h, w, 1, 0)
-<<<<<<< HEAD
 	elsewhere := NewBytes(in, h, w, 3, 0) // a border that makes rows and quads lie further apart
-=======
->>>>>>> q8
 	both := with(stream, func(o *Output) { o.Bytes, o.High = l.bytes, 255 })
 	for _, set := range Sets() {
 		conv := func(o *Output, src *Bytes, y0, y1 int) func() {
@@ -47,10 +44,7 @@ func TestMisuse(t *testing.T) {
 			{"rows above", "rows", conv(&bytes, l.src, -1, 2)},
 			{"rows below", "rows", conv(&bytes, l.src, 0, h+1)},
 			{"a source of other channels", "channels", conv(&bytes, few, 0, h)},
-<<<<<<< HEAD
 			{"a source with other strides", "strides", conv(&bytes, elsewhere, 0, h)},
-=======
->>>>>>> q8
 			{"a source of another width", "bytes", conv(&bytes, wide, 0, h)},
 			{"a source cut short", "leave", conv(&bytes, cut(l.src), 0, h)},
 			{"bytes cut short", "bytes", conv(with(bytes, func(o *Output) { o.Bytes = cut(l.bytes) }), l.src, 0, h)},

@@ -16,12 +16,7 @@
 // bits (scalar.go says which), on every processor, whatever the tiles, row ranges
 // and threads.
 //
-<<<<<<< HEAD
 // The assembly is written by kernel/_gen, with kernel's. Misuse panics before a kernel sees it.
-=======
-// The assembly is written by kernel/_gen, with kernel's. Misuse panics before a
-// kernel sees it.
->>>>>>> q8
 package q8
 
 import (
