@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"evosr/imaging"
+	"evosr/rundir"
 	"evosr/sparse"
 )
 
@@ -74,7 +75,7 @@ func openProgram(path string, o modelOptions) (*sparse.Program, error) {
 	if strings.HasPrefix(path, pretrained) {
 		return pretrainedProgram(path, sparse.Options{Threads: o.threads})
 	}
-	text, err := readModel(path, fileProgram)
+	text, err := readModel(path, rundir.FileProgram)
 	if err != nil {
 		return nil, err
 	}
@@ -94,12 +95,6 @@ func openProgram(path string, o modelOptions) (*sparse.Program, error) {
 
 // isProgram tells a program file by its first bytes.
 func isProgram(text []byte) bool { return bytes.HasPrefix(text, []byte(programMagic)) }
-
-// Files of a winner.
-const (
-	fileProgram = "model.evosr"
-	fileONNX    = "model.onnx"
-)
 
 // ofRun gives the file of a winner that is named DIR@WINNER, its checksum; path is
 // "" where name is nothing of the kind.

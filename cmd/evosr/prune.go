@@ -16,6 +16,7 @@ import (
 	"evosr/imaging"
 	"evosr/network"
 	"evosr/onnx"
+	"evosr/rundir"
 	"evosr/runner"
 	"evosr/sparse"
 )
@@ -99,7 +100,7 @@ func (a *app) prune(ctx context.Context, path, out string, p network.Prune, ends
 	if ext := filepath.Ext(out); ext != ".onnx" && ext != ".evosr" {
 		return nil, usagef("%s, want a name that ends in .onnx or .evosr", out)
 	}
-	text, err := readModel(path, fileONNX)
+	text, err := readModel(path, rundir.FileONNX)
 	if err != nil {
 		return nil, err
 	}
