@@ -27,6 +27,7 @@ var floors = map[string]int{
 	"configs":         4,
 	"fitness":         3,
 	"deviceprofile":   2,
+	"upscale":         2,
 	"supernet":        1,
 	"sparse":          1,
 	"onnx":            1,
