@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"evosr/configs"
-	"evosr/runner"
+	"evosr/rundir"
 )
 
 // charts is the data of the page's drawings; page.js reads it as JSON.
@@ -84,12 +84,12 @@ func axisOf(name string) axis {
 }
 
 // on reads a point on an axis.
-func (a axis) on(p runner.Point) float64 { return math.Abs(objective(p, a.Key)) }
+func (a axis) on(p rundir.Point) float64 { return math.Abs(p.Objective(a.Key)) }
 
 func newCharts(m *material) charts {
 	names := m.config.Search.Objectives
 	c := charts{X: axisOf(m.config.Search.Cost()), Y: axisOf(cmp.Or(m.config.Search.Quality(), "psnr_db"))}
-	at := func(p runner.Point) dot { return dot{finite(c.X.on(p)), finite(c.Y.on(p)), p.ID, p.Params, p.MACs} }
+	at := func(p rundir.Point) dot { return dot{finite(c.X.on(p)), finite(c.Y.on(p)), p.ID, p.Params, p.MACs} }
 	for _, e := range m.evaluations {
 		if e.Err == "" {
 			c.Evaluations = append(c.Evaluations, evaluationDot{at(e.Point), e.Index, e.Violation > 0})
@@ -99,7 +99,7 @@ func newCharts(m *material) charts {
 		c.Front = append(c.Front, at(p))
 	}
 	for i, w := range m.winners {
-		p := runner.Point{ID: w.ID, PSNR: w.Inherited.PSNR, SSIM: w.Inherited.SSIM, LatencyMS: w.Latency.PredictedMS, Params: w.Params, MACs: w.MACs}
+		p := rundir.Point{ID: w.ID, PSNR: w.Inherited.PSNR, SSIM: w.Inherited.SSIM, LatencyMS: w.Latency.PredictedMS, Params: w.Params, MACs: w.MACs}
 		for _, f := range m.front {
 			if f.ID == w.ID {
 				p = f
@@ -109,13 +109,13 @@ func newCharts(m *material) charts {
 		done.PSNR, done.SSIM, done.LatencyMS = w.Finetuned.PSNR, w.Finetuned.SSIM, w.Latency.MedianMS
 		l := w.Latency
 		c.Winners = append(c.Winners, winnerDot{
-			dot: at(p), Letter: runner.Letter(i), Reason: w.Reason, DoneX: finite(c.X.on(done)), DoneY: finite(c.Y.on(done)),
+			dot: at(p), Letter: rundir.Letter(i), Reason: w.Reason, DoneX: finite(c.X.on(done)), DoneY: finite(c.Y.on(done)),
 			Predicted: finite(l.PredictedMS), Low: finite(l.LowMS), High: finite(l.HighMS), Median: finite(l.MedianMS), P90: finite(l.P90MS),
 		})
-		c.Bicubic = finite(c.Y.on(runner.Point{PSNR: w.Bicubic.PSNR, SSIM: w.Bicubic.SSIM}))
+		c.Bicubic = finite(c.Y.on(rundir.Point{PSNR: w.Bicubic.PSNR, SSIM: w.Bicubic.SSIM}))
 	}
 	if d := m.dense; d != nil && c.X.Key == "latency_ms" {
-		if y := c.Y.on(runner.Point{PSNR: d.PSNR, SSIM: d.SSIM}); y > 0 {
+		if y := c.Y.on(rundir.Point{PSNR: d.PSNR, SSIM: d.SSIM}); y > 0 {
 			c.Dense = &dot{X: finite(d.LatencyMS), Y: finite(y)}
 		}
 	}

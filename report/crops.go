@@ -11,7 +11,7 @@ import (
 
 	"evosr/fitness"
 	"evosr/imaging"
-	"evosr/runner"
+	"evosr/rundir"
 	"evosr/sparse"
 )
 
@@ -38,15 +38,15 @@ type column struct {
 // beforeAfter runs some winners on validation pictures.
 // The details are those where bicubic interpolation errs most, each of a
 // picture of its own.
-func beforeAfter(d *runner.Dir, winners []runner.Card, pairs []imaging.Pair) ([]crop, error) {
+func beforeAfter(d *rundir.Dir, winners []rundir.Card, pairs []imaging.Pair) ([]crop, error) {
 	var exhibits []exhibit
 	for _, i := range pickShown(winners) {
-		p, err := openProgram(d.File(winners[i].ID, "model.evosr"))
+		p, err := openProgram(d.File(winners[i].ID, rundir.FileProgram))
 		if err != nil {
 			return nil, fmt.Errorf("report: winner %s: %w", winners[i].ID, err)
 		}
 		defer p.Close()
-		exhibits = append(exhibits, exhibit{"Winner " + runner.Letter(i), p})
+		exhibits = append(exhibits, exhibit{"Winner " + rundir.Letter(i), p})
 	}
 	return cropsOf(pairs, exhibits)
 }
@@ -59,7 +59,7 @@ type exhibit struct {
 
 // pickShown takes the fastest winner, the best, and the one in the middle of
 // the rest, by index. Winners come fastest first.
-func pickShown(winners []runner.Card) []int {
+func pickShown(winners []rundir.Card) []int {
 	best := 0
 	for i, w := range winners {
 		if w.Finetuned.PSNR > winners[best].Finetuned.PSNR {

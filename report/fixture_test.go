@@ -14,13 +14,13 @@ import (
 	"evosr/fitness"
 	"evosr/imaging"
 	"evosr/network"
-	"evosr/runner"
+	"evosr/rundir"
 	"evosr/space"
 	"evosr/sparse"
 	"evosr/supernet"
 )
 
-// fixture is a made-up but plausible finished run in the runner's own types:
+// fixture is a made-up but plausible finished run in rundir's own types:
 // qualities follow the logarithm of the size, latencies the multiplications.
 func fixture(t testing.TB) *material {
 	t.Helper()
@@ -41,7 +41,7 @@ func fixture(t testing.TB) *material {
 	}
 	pixels := cfg.Device.Width * cfg.Device.Height
 	for i := range 240 {
-		e := runner.Evaluation{Index: i}
+		e := rundir.Evaluation{Index: i}
 		g := cfg.Space.Random(rng)
 		switch i {
 		case 0:
@@ -65,11 +65,11 @@ func fixture(t testing.TB) *material {
 	m.front = frontOf(m.evaluations, cfg.Search.Objectives)
 	for i := range 80 {
 		step := (i + 1) * cfg.Train.Steps / 80
-		m.training = append(m.training, runner.TrainPoint{Step: step, Loss: (0.012 + 0.03*math.Exp(-float64(i)/9)) * (1 + 0.03*rng.NormFloat64()), Rate: 0.002})
+		m.training = append(m.training, rundir.TrainPoint{Step: step, Loss: (0.012 + 0.03*math.Exp(-float64(i)/9)) * (1 + 0.03*rng.NormFloat64()), Rate: 0.002})
 	}
 	for i := range 20 {
 		gain := 2 * (1 - math.Exp(-float64(i)/5))
-		m.quality = append(m.quality, runner.QualityPoint{Step: (i + 1) * cfg.Train.Steps / 20, PSNR: 26.9 + gain, PrunedPSNR: 26.85 + 0.97*gain})
+		m.quality = append(m.quality, rundir.QualityPoint{Step: (i + 1) * cfg.Train.Steps / 20, PSNR: 26.9 + gain, PrunedPSNR: 26.85 + 0.97*gain})
 	}
 	m.layers = fixtureLayers(cfg, 20)
 	for i, reason := range []string{"fastest of a spread", "knee of the front", "best quality"} {
@@ -79,8 +79,8 @@ func fixture(t testing.TB) *material {
 		m.sizes[w.ID+"/model.onnx"], m.sizes[w.ID+"/model.evosr"] = 48_123, 31_777
 	}
 	m.dense = &reference{m.evaluations[0].LatencyMS, m.evaluations[0].PSNR, m.evaluations[0].SSIM}
-	m.status = runner.Status{Stage: runner.StageDone, TrainStep: cfg.Train.Steps, TrainSteps: cfg.Train.Steps, Evaluations: 240, Budget: 240, Winners: 3, WinnersWant: 3}
-	m.events = []runner.Event{{At: m.written.Add(-time.Hour), Stage: runner.StageData, Text: "64 procedural pictures"}, {At: m.written, Stage: runner.StageWinners, Text: "3 winners finished"}}
+	m.status = rundir.Status{Stage: rundir.StageDone, TrainStep: cfg.Train.Steps, TrainSteps: cfg.Train.Steps, Evaluations: 240, Budget: 240, Winners: 3, WinnersWant: 3}
+	m.events = []rundir.Event{{At: m.written.Add(-time.Hour), Stage: rundir.StageData, Text: "64 procedural pictures"}, {At: m.written, Stage: rundir.StageWinners, Text: "3 winners finished"}}
 	m.crops, err = cropsOf(fixturePairs(cfg.Space.Scale), []exhibit{{"Winner A", nearest(cfg.Space.Scale)}, {"Winner C", nearest(cfg.Space.Scale)}})
 	if err != nil {
 		t.Fatal(err)
@@ -90,11 +90,11 @@ func fixture(t testing.TB) *material {
 
 // fixtureLayers is a training in which the first layers' channels die one after the
 // other.
-func fixtureLayers(cfg *configs.Config, n int) (points []runner.LayersPoint) {
+func fixtureLayers(cfg *configs.Config, n int) (points []rundir.LayersPoint) {
 	list := convolutions(cfg.Space.Shape(cfg.Space.Largest()))
 	for i := range n {
 		x := float64(i) / float64(n-1)
-		p := runner.LayersPoint{Step: (i + 1) * cfg.Train.Steps / n}
+		p := rundir.LayersPoint{Step: (i + 1) * cfg.Train.Steps / n}
 		for j, l := range list {
 			depth := float64(j) / float64(len(list)-1)
 			full := min(l.Out, l.in*l.Kernel*l.Kernel)
@@ -110,7 +110,7 @@ func fixtureLayers(cfg *configs.Config, n int) (points []runner.LayersPoint) {
 	return points
 }
 
-func score(cfg *configs.Config, g space.Genome) runner.Point {
+func score(cfg *configs.Config, g space.Genome) rundir.Point {
 	list := convolutions(cfg.Space.Shape(g))
 	params, macs := 0, 0
 	for _, l := range list {
@@ -118,18 +118,18 @@ func score(cfg *configs.Config, g space.Genome) runner.Point {
 		params, macs = params+kept+l.Out, macs+kept
 	}
 	macs *= cfg.Device.Width * cfg.Device.Height
-	return runner.Point{
+	return rundir.Point{
 		ID: g.ID(), Genome: g.String(), PSNR: 27.5 + 0.55*math.Log(float64(params)/300), SSIM: 0.85 + 0.01*math.Log(float64(params)/300),
 		LatencyMS: 0.8 + float64(macs)/9e7, Params: params, MACs: macs,
 	}
 }
 
-func fixtureCard(t testing.TB, cfg *configs.Config, p runner.Point, reason string, rng *rand.Rand) runner.Card {
+func fixtureCard(t testing.TB, cfg *configs.Config, p rundir.Point, reason string, rng *rand.Rand) rundir.Card {
 	g, err := space.ParseGenome(p.Genome)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := runner.Card{
+	c := rundir.Card{
 		ID: p.ID, Genome: p.Genome, Reason: reason, Scale: cfg.Space.Scale, Colors: 1, Metric: fitness.Definition,
 		Inherited: fitness.Quality{PSNR: p.PSNR, SSIM: p.SSIM}, Finetuned: fitness.Quality{PSNR: p.PSNR + 0.21, SSIM: p.SSIM + 0.003},
 		Dense: fitness.Quality{PSNR: 30.9, SSIM: 0.894}, Bicubic: fitness.Quality{PSNR: 26.84, SSIM: 0.842},
@@ -140,13 +140,13 @@ func fixtureCard(t testing.TB, cfg *configs.Config, p runner.Point, reason strin
 	for _, l := range list {
 		density := float64(100-l.Prune.Percent) / 100
 		c.DenseMACs += l.size * cfg.Device.Width * cfg.Device.Height
-		c.Layers = append(c.Layers, runner.CardLayer{
+		c.Layers = append(c.Layers, rundir.CardLayer{
 			LayerInfo: sparse.LayerInfo{Name: l.Name, In: l.in, Out: l.Out, Kernel: l.Kernel, B: 4, Scheme: l.Prune.Scheme.String(), Density: density, ReLU: l.act, Speedup: 0.9 / density, Pays: density < 0.8},
 			MedianMS:  float64(l.size) * density * float64(cfg.Device.Width*cfg.Device.Height) / 9e7, P90MS: 0,
 		})
 	}
 	median := p.LatencyMS * (1 + 0.05*rng.NormFloat64())
-	c.Latency = runner.Latency{
+	c.Latency = rundir.Latency{
 		Width: cfg.Device.Width, Height: cfg.Device.Height, Threads: 2, Kernels: "avx512", PredictedMS: p.LatencyMS,
 		LowMS: p.LatencyMS * 0.92, HighMS: p.LatencyMS * 1.09, MedianMS: median, P90MS: median * 1.06, Ratio: median / p.LatencyMS, Runs: 30, QuietShare: 0.9,
 	}
@@ -194,7 +194,7 @@ func young(t testing.TB, evaluations int) *material {
 	m.evaluations = slices.Clone(m.evaluations[:evaluations])
 	m.front = frontOf(m.evaluations, m.config.Search.Objectives)
 	m.winners, m.crops, m.dense = nil, nil, nil
-	m.status.Stage, m.status.Evaluations = runner.StageSearch, evaluations
+	m.status.Stage, m.status.Evaluations = rundir.StageSearch, evaluations
 	return m
 }
 

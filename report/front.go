@@ -3,36 +3,15 @@ package report
 import (
 	"cmp"
 	"slices"
-	"strings"
 
-	"evosr/configs"
 	"evosr/evolve"
-	"evosr/runner"
+	"evosr/rundir"
 )
 
-// objective reads one objective of a point as the search minimises it: quality
-// is turned round.
-func objective(p runner.Point, name string) float64 {
-	switch name {
-	case "psnr_db":
-		return -p.PSNR
-	case "ssim":
-		return -p.SSIM
-	case "params":
-		return float64(p.Params)
-	case "macs":
-		return float64(p.MACs)
-	}
-	if device, ok := strings.CutPrefix(name, configs.LatencyOn); ok {
-		return p.Others[device]
-	}
-	return p.LatencyMS
-}
-
-func objectives(p runner.Point, names []string) []float64 {
+func objectives(p rundir.Point, names []string) []float64 {
 	f := make([]float64, len(names))
 	for i, n := range names {
-		f[i] = objective(p, n)
+		f[i] = p.Objective(n)
 	}
 	return f
 }
@@ -50,12 +29,12 @@ func dominates(a, b []float64) bool {
 
 // archive is the set of points that no other point dominates, as points come.
 type archive struct {
-	points []runner.Point
+	points []rundir.Point
 	f      [][]float64
 }
 
 // add reports whether p entered the archive. Of equal points the first stays.
-func (a *archive) add(p runner.Point, f []float64) bool {
+func (a *archive) add(p rundir.Point, f []float64) bool {
 	for _, other := range a.f {
 		if dominates(other, f) || slices.Equal(other, f) {
 			return false
@@ -73,17 +52,17 @@ func (a *archive) add(p runner.Point, f []float64) bool {
 }
 
 // valid says whether an evaluation may stand on the front.
-func valid(e runner.Evaluation) bool { return e.Err == "" && e.Violation <= 0 && !e.Estimated }
+func valid(e rundir.Evaluation) bool { return e.Err == "" && e.Violation <= 0 && !e.Estimated }
 
 // frontOf is the front of an unfinished search, by latency.
-func frontOf(evaluations []runner.Evaluation, names []string) []runner.Point {
+func frontOf(evaluations []rundir.Evaluation, names []string) []rundir.Point {
 	var a archive
 	for _, e := range evaluations {
 		if valid(e) {
 			a.add(e.Point, objectives(e.Point, names))
 		}
 	}
-	slices.SortFunc(a.points, func(p, q runner.Point) int {
+	slices.SortFunc(a.points, func(p, q rundir.Point) int {
 		return cmp.Or(cmp.Compare(p.LatencyMS, q.LatencyMS), cmp.Compare(p.ID, q.ID))
 	})
 	return a.points
@@ -93,7 +72,7 @@ func frontOf(evaluations []runner.Evaluation, names []string) []runner.Point {
 // as (evaluations, share of the last value). The reference point is the worst
 // value of each objective among all feasible evaluations, so the curve starts
 // near 0; the share is the same in every unit.
-func hypervolumeCurve(evaluations []runner.Evaluation, names []string) (curve [][2]float64, final float64) {
+func hypervolumeCurve(evaluations []rundir.Evaluation, names []string) (curve [][2]float64, final float64) {
 	var ref []float64
 	for _, e := range evaluations {
 		if !valid(e) {

@@ -5,7 +5,7 @@ import (
 	"math"
 	"strconv"
 
-	"evosr/runner"
+	"evosr/rundir"
 )
 
 // layerLines is one layer's curves, a value for each of charts.LayerSteps.
@@ -20,7 +20,7 @@ type layerLines struct {
 }
 
 // linesOf turns what was seen at each step into a line for each layer.
-func linesOf(points []runner.LayersPoint) (steps []int, lines []layerLines) {
+func linesOf(points []rundir.LayersPoint) (steps []int, lines []layerLines) {
 	for _, p := range points {
 		steps = append(steps, p.Step)
 		for i, l := range p.Layers {
@@ -54,7 +54,7 @@ type stateRow struct {
 }
 
 // stateRows is the last of the points.
-func stateRows(points []runner.LayersPoint) (rows []stateRow) {
+func stateRows(points []rundir.LayersPoint) (rows []stateRow) {
 	if len(points) == 0 {
 		return nil
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"evosr/runner"
+	"evosr/rundir"
 )
 
 // TestLayers: a run that trained has a chart of each kind with a line for each
@@ -43,7 +43,7 @@ func TestLayers(t *testing.T) {
 	if page := ours(pageOf(t, m)); slices.ContainsFunc(charts, func(id string) bool { return strings.Contains(page, id) }) || strings.Contains(page, "Layers while training") {
 		t.Error("layers of a run that did not train")
 	}
-	if steps, lines := linesOf([]runner.LayersPoint{}); steps != nil || lines != nil {
+	if steps, lines := linesOf([]rundir.LayersPoint{}); steps != nil || lines != nil {
 		t.Errorf("%v, %v of nothing", steps, lines)
 	}
 }

@@ -10,24 +10,24 @@ import (
 	"evosr/configs"
 	"evosr/deviceprofile"
 	"evosr/network"
-	"evosr/runner"
+	"evosr/rundir"
 )
 
 // material is everything of a run directory that a report shows.
 type material struct {
 	name        string // of the run directory
 	config      *configs.Config
-	status      runner.Status
-	evaluations []runner.Evaluation
-	training    []runner.TrainPoint
-	quality     []runner.QualityPoint
-	layers      []runner.LayersPoint
-	winners     []runner.Card
-	events      []runner.Event
+	status      rundir.Status
+	evaluations []rundir.Evaluation
+	training    []rundir.TrainPoint
+	quality     []rundir.QualityPoint
+	layers      []rundir.LayersPoint
+	winners     []rundir.Card
+	events      []rundir.Event
 	profile     *deviceprofile.Profile // nil before the device is known
-	devices     []runner.Device        // further ones
+	devices     []rundir.Device        // further ones
 	stale       error                  // why the profile does not describe this machine or does not read, or nil
-	front       []runner.Point         // of what is there so far, by latency
+	front       []rundir.Point         // of what is there so far, by latency
 	dense       *reference             // the space's largest network, unpruned; nil when unknown
 	sizes       map[string]int64       // winner/file -> bytes
 	crops       []crop
@@ -44,7 +44,7 @@ type reference struct {
 
 // collect reads a run directory. What a run in progress has not made yet stays
 // empty.
-func collect(d *runner.Dir, now time.Time) (*material, error) {
+func collect(d *rundir.Dir, now time.Time) (*material, error) {
 	abs, err := filepath.Abs(d.Path)
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)
@@ -73,7 +73,7 @@ func collect(d *runner.Dir, now time.Time) (*material, error) {
 	}
 	if m.profile, err = d.Profile(); err == nil {
 		m.stale = m.profile.Here()
-	} else if m.profile = nil; m.status.Stage != runner.StageData && m.status.Stage != runner.StageProfile {
+	} else if m.profile = nil; m.status.Stage != rundir.StageData && m.status.Stage != rundir.StageProfile {
 		m.stale = err // measured, but by another version of evosr
 	}
 	if m.devices, err = d.Devices(); err != nil {
@@ -113,7 +113,7 @@ func denseReference(m *material) *reference {
 	largest := sp.Largest()
 	r := &reference{}
 	text := largest.String()
-	if i := slices.IndexFunc(m.evaluations, func(e runner.Evaluation) bool { return e.Genome == text && e.Err == "" && !e.Estimated }); i >= 0 {
+	if i := slices.IndexFunc(m.evaluations, func(e rundir.Evaluation) bool { return e.Genome == text && e.Err == "" && !e.Estimated }); i >= 0 {
 		e := m.evaluations[i]
 		return &reference{e.LatencyMS, e.PSNR, e.SSIM}
 	}

@@ -19,7 +19,7 @@ import (
 
 	"evosr/imaging"
 	"evosr/internal/whole"
-	"evosr/runner"
+	"evosr/rundir"
 )
 
 // Names of the files that Write leaves in a run directory.
@@ -34,7 +34,7 @@ const (
 // dir/evaluations.csv, dir/front.svg and dir/before-after.png, each whole or not
 // at all. It returns the path of the page.
 func Write(dir string) (path string, err error) {
-	d, err := runner.Open(dir)
+	d, err := rundir.Open(dir)
 	if err != nil {
 		return "", err
 	}

@@ -20,7 +20,7 @@ import (
 	"evosr/configs"
 	"evosr/deviceprofile"
 	"evosr/fitness"
-	"evosr/runner"
+	"evosr/rundir"
 )
 
 func pageOf(t *testing.T, m *material) string {
@@ -49,7 +49,7 @@ func TestPage(t *testing.T) {
 	moved.crops, moved.noCrops = nil, "the validation pictures are not those of the run"
 	empty := young(t, 0)
 	empty.training, empty.layers, empty.profile, empty.events = nil, nil, nil, nil
-	empty.status = runner.Status{Stage: runner.StageData}
+	empty.status = rundir.Status{Stage: rundir.StageData}
 	taken := fixture(t)
 	taken.training, taken.quality, taken.layers = nil, nil, nil
 	taken.config.Train.From, taken.config.Train.Steps = configs.Pretrained, 0
@@ -208,14 +208,14 @@ func TestData(t *testing.T) {
 }
 
 func TestFrontOf(t *testing.T) {
-	point := func(id string, psnr, ms float64) runner.Evaluation {
-		return runner.Evaluation{Point: runner.Point{ID: id, Genome: id, PSNR: psnr, LatencyMS: ms}}
+	point := func(id string, psnr, ms float64) rundir.Evaluation {
+		return rundir.Evaluation{Point: rundir.Point{ID: id, Genome: id, PSNR: psnr, LatencyMS: ms}}
 	}
 	over := point("over", 50, 0.1)
 	over.Violation = 2
 	failed := point("failed", 60, 0)
 	failed.Err = "no"
-	got := frontOf([]runner.Evaluation{point("b", 30, 3), point("a", 28, 1), point("dominated", 27, 2), over, failed, point("twin", 30, 3), point("c", 31, 9)}, []string{"psnr_db", "latency_ms"})
+	got := frontOf([]rundir.Evaluation{point("b", 30, 3), point("a", 28, 1), point("dominated", 27, 2), over, failed, point("twin", 30, 3), point("c", 31, 9)}, []string{"psnr_db", "latency_ms"})
 	var ids []string
 	for _, p := range got {
 		ids = append(ids, p.ID)
@@ -225,7 +225,7 @@ func TestFrontOf(t *testing.T) {
 	}
 	// The reference point is (27 dB, 9 ms): 2x1 over b's edge, 6x3 and nothing
 	// for c, whose latency is the worst.
-	_, hv := hypervolumeCurve([]runner.Evaluation{point("b", 30, 3), point("a", 28, 1), point("dominated", 27, 2), point("c", 31, 9)}, []string{"psnr_db", "latency_ms"})
+	_, hv := hypervolumeCurve([]rundir.Evaluation{point("b", 30, 3), point("a", 28, 1), point("dominated", 27, 2), point("c", 31, 9)}, []string{"psnr_db", "latency_ms"})
 	if want := 2.0*1 + 6*3; hv != want {
 		t.Errorf("hypervolume %v, want %v", hv, want)
 	}
@@ -334,9 +334,9 @@ func TestPickShown(t *testing.T) {
 		{[]float64{30, 31, 32}, []int{0, 1, 2}}, {[]float64{30, 31, 32, 33, 32.5}, []int{0, 1, 3}},
 	}
 	for _, tt := range tests {
-		var cards []runner.Card
+		var cards []rundir.Card
 		for _, p := range tt.psnr {
-			cards = append(cards, runner.Card{Finetuned: fitness.Quality{PSNR: p}})
+			cards = append(cards, rundir.Card{Finetuned: fitness.Quality{PSNR: p}})
 		}
 		if got := pickShown(cards); !slices.Equal(got, tt.want) {
 			t.Errorf("of %v: %v, want %v", tt.psnr, got, tt.want)
@@ -380,7 +380,7 @@ func TestFormat(t *testing.T) {
 		{signed(1.234), "+1.23"}, {signed(-0.5), "−0.50"}, {signed(-0.001), "+0.00"},
 		{milliseconds(0.12345), "0.123"}, {milliseconds(0.02268), "0.0227"}, {milliseconds(1.234), "1.23"}, {milliseconds(12.34), "12.3"}, {milliseconds(345.6), "346"},
 		{short(1234), "1.23 k"}, {short(2.5e9), "2.5 G"}, {short(999.9e3), "1 M"}, {short(12), "12"},
-		{size(999), "999 B"}, {size(48123), "48.1 kB"}, {size(2_500_000), "2.5 MB"}, {runner.Letter(0), "A"}, {runner.Letter(27), "AB"},
+		{size(999), "999 B"}, {size(48123), "48.1 kB"}, {size(2_500_000), "2.5 MB"}, {rundir.Letter(0), "A"}, {rundir.Letter(27), "AB"},
 	}
 	for _, tt := range tests {
 		if tt.got != tt.want {
@@ -454,13 +454,13 @@ func TestWarnings(t *testing.T) {
 func TestDevices(t *testing.T) {
 	m := fixture(t)
 	phone := &deviceprofile.Profile{Runtime: "sh phone.sh {model}", CPU: "Example Phone", Threads: 4, Date: "2026-02-02T10:00:00Z", Version: "1"}
-	m.devices = []runner.Device{{Target: configs.Target{Name: "phone", Width: 640, Height: 360, BudgetMS: 33}, Profile: phone}}
+	m.devices = []rundir.Device{{Target: configs.Target{Name: "phone", Width: 640, Height: 360, BudgetMS: 33}, Profile: phone}}
 	for i := range m.front {
 		m.front[i].Others = map[string]float64{"phone": 17.25}
 	}
 	for i := range m.winners {
-		l := runner.Latency{Width: 640, Height: 360, Threads: 4, PredictedMS: 17.25, LowMS: 16, HighMS: 44}
-		m.winners[i].Devices = []runner.DeviceLatency{{Device: "phone", BudgetMS: 33, Latency: l}}
+		l := rundir.Latency{Width: 640, Height: 360, Threads: 4, PredictedMS: 17.25, LowMS: 16, HighMS: 44}
+		m.winners[i].Devices = []rundir.DeviceLatency{{Device: "phone", BudgetMS: 33, Latency: l}}
 	}
 	m.winners[0].Devices[0].MedianMS = 41.5
 	v := newView(m)
@@ -479,7 +479,7 @@ func TestDevices(t *testing.T) {
 	if err := writeCSV(&table, m); err != nil || !strings.Contains(table.String(), ",error,latency_ms:phone\n") {
 		t.Errorf("no column of the phone (%v)", err)
 	}
-	if got := objective(runner.Point{Others: map[string]float64{"phone": 7}}, "latency_ms:phone"); got != 7 {
+	if got := (rundir.Point{Others: map[string]float64{"phone": 7}}).Objective("latency_ms:phone"); got != 7 {
 		t.Errorf("the objective is %v, want 7", got)
 	}
 	c := m.winners[0]

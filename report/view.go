@@ -9,7 +9,7 @@ import (
 
 	"evosr/deviceprofile"
 	"evosr/fitness"
-	"evosr/runner"
+	"evosr/rundir"
 	"evosr/supernet"
 )
 
@@ -28,7 +28,7 @@ type view struct {
 	NoCrops     string
 	FrontRows   []frontRow
 	Devices     []string            // names of further devices
-	Training    []runner.TrainPoint // thinned, for the table
+	Training    []rundir.TrainPoint // thinned, for the table
 	AsTheyAre   string              // the weights that were not trained on, "" where they were
 	LayerRows   []stateRow          // at the end of the training, or as far as it is
 	About       []group
@@ -61,7 +61,7 @@ func newView(m *material) *view {
 		Title:    m.name,
 		Lead:     lead(m),
 		Written:  m.written.Format("2 January 2006, 15:04"),
-		Finished: m.status.Stage == runner.StageDone,
+		Finished: m.status.Stage == rundir.StageDone,
 		Progress: progress(m.status),
 		Metric:   metric(m),
 		Tiles:    tiles(m),
@@ -101,9 +101,9 @@ func newView(m *material) *view {
 	return v
 }
 
-func letterOf(winners []runner.Card, id string) string {
-	if i := slices.IndexFunc(winners, func(w runner.Card) bool { return w.ID == id }); i >= 0 {
-		return runner.Letter(i)
+func letterOf(winners []rundir.Card, id string) string {
+	if i := slices.IndexFunc(winners, func(w rundir.Card) bool { return w.ID == id }); i >= 0 {
+		return rundir.Letter(i)
 	}
 	return ""
 }
@@ -127,15 +127,15 @@ func lead(m *material) string {
 		c.Device.Width*c.Space.Scale, c.Device.Height*c.Space.Scale, device)
 }
 
-func progress(s runner.Status) string {
+func progress(s rundir.Status) string {
 	switch {
-	case s.Stage == runner.StageDone:
+	case s.Stage == rundir.StageDone:
 		return ""
-	case s.Stage == runner.StageSupernet:
+	case s.Stage == rundir.StageSupernet:
 		return fmt.Sprintf("training the supernet, step %s of %s", count(s.TrainStep), count(s.TrainSteps))
-	case s.Stage == runner.StageSearch:
+	case s.Stage == rundir.StageSearch:
 		return fmt.Sprintf("searching, %s of %s networks scored", count(s.Evaluations), count(s.Budget))
-	case s.Stage == runner.StageWinners:
+	case s.Stage == rundir.StageWinners:
 		return fmt.Sprintf("finishing winners, %d of %d", s.Winners, s.WinnersWant)
 	}
 	return "at stage " + s.Stage
@@ -216,16 +216,16 @@ func warnings(m *material) []string {
 	for i, w := range m.winners {
 		l := w.Latency
 		if l.MedianMS > 0 && l.P90MS > noisy*l.MedianMS {
-			unsteady = append(unsteady, fmt.Sprintf("%s (median %s ms, one frame in ten %s ms or more)", runner.Letter(i), milliseconds(l.MedianMS), milliseconds(l.P90MS)))
+			unsteady = append(unsteady, fmt.Sprintf("%s (median %s ms, one frame in ten %s ms or more)", rundir.Letter(i), milliseconds(l.MedianMS), milliseconds(l.P90MS)))
 		}
 		if l.Stale == "" && l.HighMS > 0 && (l.MedianMS > l.HighMS || l.MedianMS < l.LowMS) {
-			outside = append(outside, fmt.Sprintf("%s (%s ms for %s to %s ms)", runner.Letter(i), milliseconds(l.MedianMS), milliseconds(l.LowMS), milliseconds(l.HighMS)))
+			outside = append(outside, fmt.Sprintf("%s (%s ms for %s to %s ms)", rundir.Letter(i), milliseconds(l.MedianMS), milliseconds(l.LowMS), milliseconds(l.HighMS)))
 		}
 		if l.MedianMS > 0 && l.QuietShare < quietFrames {
-			busy = append(busy, runner.Letter(i))
+			busy = append(busy, rundir.Letter(i))
 		}
 		if w.Finetuned.PSNR < w.Bicubic.PSNR {
-			worse = append(worse, runner.Letter(i))
+			worse = append(worse, rundir.Letter(i))
 		}
 	}
 	if len(unsteady) > 0 {
@@ -333,11 +333,11 @@ func aboutDevice(title string, p *deviceprofile.Profile, w, h int) group {
 }
 
 // thin keeps at most n points, the last one always.
-func thin(points []runner.TrainPoint, n int) []runner.TrainPoint {
+func thin(points []rundir.TrainPoint, n int) []rundir.TrainPoint {
 	if len(points) <= n {
 		return points
 	}
-	var out []runner.TrainPoint
+	var out []rundir.TrainPoint
 	for i := 1; i <= n; i++ {
 		out = append(out, points[i*len(points)/n-1])
 	}

@@ -7,7 +7,7 @@ import (
 	"strconv"
 
 	"evosr/network"
-	"evosr/runner"
+	"evosr/rundir"
 	"evosr/space"
 )
 
@@ -76,9 +76,9 @@ type conv struct {
 
 type fileRow struct{ Name, Size, Hash string }
 
-func newWinner(m *material, i int, c runner.Card) winner {
+func newWinner(m *material, i int, c rundir.Card) winner {
 	w := winner{
-		ID: c.ID, Letter: runner.Letter(i), Reason: c.Reason, Genome: c.Genome,
+		ID: c.ID, Letter: rundir.Letter(i), Reason: c.Reason, Genome: c.Genome,
 		PSNR: decibel(c.Finetuned.PSNR), Gain: signed(c.Finetuned.PSNR - c.Bicubic.PSNR),
 		Latency: milliseconds(c.Latency.MedianMS), FPS: rate(c.Latency.MedianMS),
 		Params: count(c.Params), MACs: short(float64(c.MACs)), DenseMACs: short(float64(c.DenseMACs)),
@@ -186,7 +186,7 @@ func plural(n int, what string) string {
 }
 
 // newGauge draws a line that is a little longer than what it must show.
-func newGauge(l runner.Latency) gauge {
+func newGauge(l rundir.Latency) gauge {
 	from, to := min(l.LowMS, l.MedianMS, l.PredictedMS), max(l.HighMS, l.MedianMS, l.PredictedMS)
 	pad := 0.3 * (to - from)
 	from, to = max(0, from-pad), to+pad

@@ -3,26 +3,28 @@ package runner
 import (
 	"fmt"
 	"math"
+
+	"evosr/rundir"
 )
 
 // choose picks the points of a front that are finished: the knee, the best
 // under each budget, and points far from all of these until there are count.
 // points are sorted by latency; quality is what is maximised. Each choice
 // carries its reason, and equal fronts give equal choices.
-func choose(points []Point, quality func(Point) float64, budgets []keeping, count int) []choice {
+func choose(points []rundir.Point, quality func(rundir.Point) float64, budgets []keeping, count int) []rundir.Choice {
 	line := staircase(points, quality)
 	if len(line) == 0 {
 		return nil
 	}
-	var list []choice
+	var list []rundir.Choice
 	at := map[string]int{}
-	pick := func(p Point, reason string) {
+	pick := func(p rundir.Point, reason string) {
 		if i, ok := at[p.ID]; ok {
-			list[i].reason += ", " + reason
+			list[i].Reason += ", " + reason
 			return
 		}
 		at[p.ID] = len(list)
-		list = append(list, choice{id: p.ID, reason: reason})
+		list = append(list, rundir.Choice{ID: p.ID, Reason: reason})
 	}
 	// The chord of the knee is straight in milliseconds; points are near each
 	// other by their ratio, for half the time is worth the same anywhere.
@@ -71,8 +73,8 @@ func choose(points []Point, quality func(Point) float64, budgets []keeping, coun
 
 // staircase keeps the points that no faster one equals in quality, so that
 // quality rises with latency. With two objectives that is the whole front.
-func staircase(points []Point, quality func(Point) float64) []Point {
-	var line []Point
+func staircase(points []rundir.Point, quality func(rundir.Point) float64) []rundir.Point {
+	var line []rundir.Point
 	for _, p := range points {
 		if len(line) == 0 || quality(p) > quality(line[len(line)-1]) {
 			line = append(line, p)
@@ -82,7 +84,7 @@ func staircase(points []Point, quality func(Point) float64) []Point {
 }
 
 // unit scales a function of latency, and quality, to [0, 1].
-func unit(line []Point, quality func(Point) float64, of func(ms float64) float64) (u, v []float64) {
+func unit(line []rundir.Point, quality func(rundir.Point) float64, of func(ms float64) float64) (u, v []float64) {
 	scale := func(x, lo, hi float64) float64 {
 		if hi <= lo {
 			return 0

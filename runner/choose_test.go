@@ -1,35 +1,32 @@
 package runner
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
 	"evosr/configs"
 	"evosr/fitness"
-	"evosr/imaging"
 	"evosr/internal/check"
 	"evosr/network"
+	"evosr/rundir"
 	"evosr/space"
 )
 
 func TestChoose(t *testing.T) {
-	line := func(pairs ...float64) (list []Point) {
+	line := func(pairs ...float64) (list []rundir.Point) {
 		for i := 0; i < len(pairs); i += 2 {
-			list = append(list, Point{ID: fmt.Sprintf("p%d", i/2), LatencyMS: pairs[i], PSNR: pairs[i+1]})
+			list = append(list, rundir.Point{ID: fmt.Sprintf("p%d", i/2), LatencyMS: pairs[i], PSNR: pairs[i+1]})
 		}
 		return list
 	}
 	bent := line(1, 30, 2, 34, 4, 34.5, 8, 35, 16, 35.2)
 	tests := []struct {
 		name    string
-		points  []Point
+		points  []rundir.Point
 		budgets []float64
 		count   int
 		want    []string // id: reason
@@ -49,8 +46,8 @@ func TestChoose(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var got []string
-			for _, c := range choose(tt.points, func(p Point) float64 { return p.PSNR }, asPredicted(tt.budgets), tt.count) {
-				got = append(got, c.id+": "+c.reason)
+			for _, c := range choose(tt.points, func(p rundir.Point) float64 { return p.PSNR }, asPredicted(tt.budgets), tt.count) {
+				got = append(got, c.ID+": "+c.Reason)
 			}
 			if !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("got %q, want %q", got, tt.want)
@@ -142,47 +139,6 @@ func TestFastest(t *testing.T) {
 	}
 }
 
-func TestCropsShowDetail(t *testing.T) {
-	cfg := preset(t, "smoke")
-	half := imaging.NewPlane(160, 160) // texture in one corner of a flat picture
-	for y := range half.H {
-		for x := range half.W {
-			half.Pix[y*half.W+x] = 0.5
-			if x > 60 && y > 60 && (x/2+y/2)%2 == 0 {
-				half.Pix[y*half.W+x] = 0.2
-			}
-		}
-	}
-	pairs := crops(cfg, []photo{newPhoto("half", half)})
-	for _, p := range pairs {
-		if detail(p.HR) == 0 {
-			t.Errorf("%s: a flat crop", p.Name)
-		}
-	}
-	again := crops(cfg, []photo{newPhoto("half", half)})
-	if sumPairs(pairs) != sumPairs(again) {
-		t.Error("the same pictures give other crops")
-	}
-	other := *cfg
-	other.Seed++
-	if sumPairs(pairs) == sumPairs(crops(&other, []photo{newPhoto("half", half)})) {
-		t.Error("another seed gives the same crops")
-	}
-	train, err := drawTraining(t.Context(), cfg, func(int, int) {})
-	if err != nil {
-		t.Fatal(err)
-	}
-	val, err := draw(t.Context(), stream(cfg.Seed, "validation pictures"), 2, cfg.Data.Size, func(int, int) {})
-	if err != nil || sum(train[:1]) == sum(val[:1]) {
-		t.Errorf("validation pictures are training pictures (%v)", err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := drawTraining(ctx, cfg, func(int, int) {}); err == nil {
-		t.Error("drawing went on after its context ended")
-	}
-}
-
 func TestPlan(t *testing.T) {
 	cfg := preset(t, "smoke")
 	e, err := Plan(t.Context(), cfg)
@@ -207,29 +163,11 @@ func TestPlan(t *testing.T) {
 		t.Errorf("without a profile: %+v, %v", e, err)
 	}
 	cfg.Data.Train = t.TempDir()
-	if _, err = Plan(t.Context(), cfg); !errors.Is(err, ErrData) || !strings.Contains(err.Error(), cfg.Data.Train) {
-		t.Errorf("a folder without pictures: %v, want ErrData", err)
+	if _, err = Plan(t.Context(), cfg); !errors.Is(err, rundir.ErrData) || !strings.Contains(err.Error(), cfg.Data.Train) {
+		t.Errorf("a folder without pictures: %v, want rundir.ErrData", err)
 	}
 	big := preset(t, "paper")
 	if n := log10(big.Space.Count()); n < 50 || math.IsInf(n, 0) {
 		t.Errorf("the paper's space has 10^%v genomes", n)
-	}
-}
-
-// TestSweep wants what a kill left to go and everything else to stay.
-func TestSweep(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "f"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, ".tmp-left"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := sweep(dir); err != nil {
-		t.Fatal(err)
-	}
-	left, err := os.ReadDir(dir)
-	if err != nil || len(left) != 1 {
-		t.Errorf("%v left, %v", left, err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"evosr/configs"
 	"evosr/evolve"
 	"evosr/internal/stat"
+	"evosr/rundir"
 )
 
 // Comparison holds searches against each other: the hypervolume of each as a
@@ -39,7 +40,7 @@ type ComparedRun struct {
 
 	setting [2]uint64 // the seeds, which pair runs of two groups
 	world   string    // what hypervolumes must share to compare
-	all     []Evaluation
+	all     []rundir.Evaluation
 	search  *configs.Search
 	ref     []float64
 }
@@ -74,12 +75,12 @@ type ComparisonTest struct {
 // asked for, where that is less and not 0. Runs may be unfinished.
 func Compare(dirs []string, evaluations int) (*Comparison, error) {
 	if len(dirs) < 2 {
-		return nil, fmt.Errorf("%w: %d run directories, want at least 2", ErrUsage, len(dirs))
+		return nil, fmt.Errorf("%w: %d run directories, want at least 2", rundir.ErrUsage, len(dirs))
 	}
 	c := &Comparison{Warnings: []string{}, Evaluations: math.MaxInt}
 	for i, dir := range dirs {
 		if slices.Contains(dirs[:i], dir) {
-			return nil, fmt.Errorf("%w: %s is given twice", ErrUsage, dir)
+			return nil, fmt.Errorf("%w: %s is given twice", rundir.ErrUsage, dir)
 		}
 		r, err := comparedRun(dir)
 		if err != nil {
@@ -91,14 +92,14 @@ func Compare(dirs []string, evaluations int) (*Comparison, error) {
 			c.Objectives = r.search.Objectives
 		}
 		if !slices.Equal(c.Objectives, r.search.Objectives) {
-			return nil, fmt.Errorf("%w: %s has the objectives %v, %s has %v: their hypervolumes do not compare", ErrUsage, dirs[0], c.Objectives, dir, r.search.Objectives)
+			return nil, fmt.Errorf("%w: %s has the objectives %v, %s has %v: their hypervolumes do not compare", rundir.ErrUsage, dirs[0], c.Objectives, dir, r.search.Objectives)
 		}
 	}
 	if evaluations > 0 {
 		c.Evaluations = min(c.Evaluations, evaluations)
 	}
 	if c.Evaluations == 0 {
-		return nil, fmt.Errorf("%w: a run has no evaluation yet", ErrUsage)
+		return nil, fmt.Errorf("%w: a run has no evaluation yet", rundir.ErrUsage)
 	}
 	c.name()
 	if err := c.measure(); err != nil {
@@ -109,7 +110,7 @@ func Compare(dirs []string, evaluations int) (*Comparison, error) {
 }
 
 func comparedRun(dir string) (*ComparedRun, error) {
-	d, err := Open(dir)
+	d, err := rundir.Open(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -123,25 +124,25 @@ func comparedRun(dir string) (*ComparedRun, error) {
 	if r.End, _, err = d.SearchEnd(); err != nil {
 		return nil, err
 	}
-	keys := []string{metaValidation, metaSupernet, metaProfile}
+	keys := []string{rundir.MetaValidation, rundir.MetaSupernet, rundir.MetaProfile}
 	for _, t := range cfg.Devices {
-		keys = append(keys, further(t.Name))
+		keys = append(keys, rundir.FurtherProfile(t.Name))
 	}
 	for _, key := range keys {
-		fact, err := d.store.meta(key)
+		fact, err := d.Meta(key)
 		if err != nil {
 			return nil, err
 		}
 		r.world += fact + "\n"
 	}
 	r.world += fmt.Sprintf("%dx%d", cfg.Device.Width, cfg.Device.Height)
-	text, err := d.store.meta(metaReference)
+	text, err := d.Meta(rundir.MetaReference)
 	if err != nil {
 		return nil, err
 	}
 	if text != "" {
 		if err := json.Unmarshal([]byte(text), &r.ref); err != nil {
-			return nil, fmt.Errorf("%w: %s: %w", ErrIntegrity, fileStore, err)
+			return nil, fmt.Errorf("%w: %s: %w", rundir.ErrIntegrity, rundir.FileStore, err)
 		}
 	}
 	// What the group is called by, beside the mode: everything but the seeds.
@@ -194,7 +195,7 @@ func (c *Comparison) measure() error {
 			union = append(union, fronts[i]...)
 		}
 		if len(union) == 0 {
-			return fmt.Errorf("%w: none of %s and %d others has a feasible network", ErrUsage, runs[0].Dir, len(runs)-1)
+			return fmt.Errorf("%w: none of %s and %d others has a feasible network", rundir.ErrUsage, runs[0].Dir, len(runs)-1)
 		}
 		if len(runs) == 1 {
 			c.warn("%s stands alone: no other run has its validation crops, supernet and profile", runs[0].Dir)

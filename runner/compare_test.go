@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"evosr/configs"
+	"evosr/rundir"
 )
 
 // TestCompare compares searches of two modes with two seeds each on the
@@ -32,7 +33,7 @@ func TestCompare(t *testing.T) {
 		if !(r.Ratio > 0 && r.Ratio <= 1 && r.After[0] > 0 && r.After[0] <= r.After[1] && r.After[1] <= r.Ratio) || r.Seed != 1 || r.End != "evaluations spent" {
 			t.Errorf("run %+v", r)
 		}
-		d, err := Open(r.Dir)
+		d, err := rundir.Open(r.Dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,8 +79,8 @@ func TestCompare(t *testing.T) {
 	third := filepath.Join(base, "ssim")
 	mustRun(t, smoke(t, short("objectives=ssim,latency_ms")), third, Options{})
 	for _, bad := range [][]string{{dirs[0]}, {dirs[0], dirs[0]}, {dirs[0], third}, {dirs[0], base}} {
-		if _, err := Compare(bad, 0); !errors.Is(err, ErrUsage) {
-			t.Errorf("%v: %v, want ErrUsage", bad, err)
+		if _, err := Compare(bad, 0); !errors.Is(err, rundir.ErrUsage) {
+			t.Errorf("%v: %v, want rundir.ErrUsage", bad, err)
 		}
 	}
 }
@@ -88,14 +89,16 @@ func TestCompare(t *testing.T) {
 // nothing 0.
 func TestMeasure(t *testing.T) {
 	search := &configs.Search{Objectives: []string{"psnr_db", "latency_ms"}}
-	at := func(psnr, ms float64) Evaluation { return Evaluation{Point: Point{PSNR: psnr, LatencyMS: ms}} }
-	broken := Evaluation{Err: "no"}
+	at := func(psnr, ms float64) rundir.Evaluation {
+		return rundir.Evaluation{Point: rundir.Point{PSNR: psnr, LatencyMS: ms}}
+	}
+	broken := rundir.Evaluation{Err: "no"}
 	estimated, infeasible := at(99, 0.1), at(99, 0.1)
 	estimated.Estimated, infeasible.Violation = true, 0.5
 	c := &Comparison{Evaluations: 3, Runs: []ComparedRun{
-		{Dir: "all", Group: "a", search: search, all: []Evaluation{at(30, 2), at(31, 3), at(29, 1)}},
-		{Dir: "one", Group: "b", search: search, all: []Evaluation{estimated, infeasible, at(30, 2), at(50, 1)}},
-		{Dir: "none", Group: "b", search: search, all: []Evaluation{broken, estimated, infeasible}},
+		{Dir: "all", Group: "a", search: search, all: []rundir.Evaluation{at(30, 2), at(31, 3), at(29, 1)}},
+		{Dir: "one", Group: "b", search: search, all: []rundir.Evaluation{estimated, infeasible, at(30, 2), at(50, 1)}},
+		{Dir: "none", Group: "b", search: search, all: []rundir.Evaluation{broken, estimated, infeasible}},
 	}}
 	if err := c.measure(); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"evosr/rundir"
 )
 
 // TestDamage takes copies of a finished run, does to each what happens to files,
@@ -18,21 +20,7 @@ func TestDamage(t *testing.T) {
 	want := mustRun(t, smoke(t, change), base, Options{})
 	inStore := func(queries ...string) func(*testing.T, string) {
 		return func(t *testing.T, dir string) {
-			s, err := openStore(dir, true)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer s.close()
-			if err := s.write(func(tx *sql.Tx) error {
-				for _, q := range queries {
-					if _, err := tx.Exec(q); err != nil {
-						return err
-					}
-				}
-				return nil
-			}); err != nil {
-				t.Fatal(err)
-			}
+			query(t, dir, queries...)
 		}
 	}
 	truncated := func(name string, size int64) func(*testing.T, string) {
@@ -65,25 +53,25 @@ func TestDamage(t *testing.T) {
 		words []string
 	}{
 		{"copied elsewhere", func(*testing.T, string) {}, nil, nil},
-		{"half-written files", leftOver(".tmp-1", filepath.Join(dirWinners, ".tmp-2")), nil, nil},
-		{"front.json edited", leftOver(fileFront), nil, nil},
-		{"config.yaml edited", leftOver(fileConfig), nil, nil},
-		{"no supernet", removed(fileSupernet), nil, nil},
-		{"no winners", removed(dirWinners), nil, nil},
+		{"half-written files", leftOver(".tmp-1", filepath.Join(rundir.DirWinners, ".tmp-2")), nil, nil},
+		{"front.json edited", leftOver(rundir.FileFront), nil, nil},
+		{"config.yaml edited", leftOver(rundir.FileConfig), nil, nil},
+		{"no supernet", removed(rundir.FileSupernet), nil, nil},
+		{"no winners", removed(rundir.DirWinners), nil, nil},
 		{"killed before a card", inStore("UPDATE winners SET card = NULL"), nil, nil},
 		{"killed before the winners", inStore("DELETE FROM winners"), nil, nil},
 		{"killed before the front", inStore("DELETE FROM winners", "DELETE FROM front", "DELETE FROM meta WHERE key = 'search.end'", "DELETE FROM evaluations WHERE idx > 99"), nil, nil},
-		{"no run.db", removed(fileStore), ErrUsage, []string{"holds files but no run.db"}},
-		{"run.db cut", truncated(fileStore, 5000), ErrIntegrity, []string{fileStore}},
+		{"no run.db", removed(rundir.FileStore), rundir.ErrUsage, []string{"holds files but no run.db"}},
+		{"run.db cut", truncated(rundir.FileStore, 5000), rundir.ErrIntegrity, []string{rundir.FileStore}},
 		{"run.db a folder", func(t *testing.T, dir string) {
-			removed(fileStore)(t, dir)
-			if err := os.Mkdir(filepath.Join(dir, fileStore), 0o755); err != nil {
+			removed(rundir.FileStore)(t, dir)
+			if err := os.Mkdir(filepath.Join(dir, rundir.FileStore), 0o755); err != nil {
 				t.Fatal(err)
 			}
-		}, ErrUsage, []string{fileStore, "cannot be opened"}},
-		{"supernet cut", truncated(fileSupernet, 1000), ErrIntegrity, []string{fileSupernet}},
+		}, rundir.ErrUsage, []string{rundir.FileStore, "cannot be opened"}},
+		{"supernet cut", truncated(rundir.FileSupernet, 1000), rundir.ErrIntegrity, []string{rundir.FileSupernet}},
 		{"an evaluation of another search", inStore("DELETE FROM winners", "DELETE FROM front", "DELETE FROM meta WHERE key = 'search.end'",
-			"UPDATE evaluations SET genome = (SELECT genome FROM evaluations WHERE idx = 40) WHERE idx = 50"), ErrIntegrity, []string{fileStore, "entry 50", "another search"}},
+			"UPDATE evaluations SET genome = (SELECT genome FROM evaluations WHERE idx = 40) WHERE idx = 50"), rundir.ErrIntegrity, []string{rundir.FileStore, "entry 50", "another search"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -108,7 +96,7 @@ func TestDamage(t *testing.T) {
 				t.Errorf("the front is\n%s\nwant\n%s", got, want)
 			}
 			sameModels(t, base, dir)
-			for _, pattern := range []string{".*", filepath.Join(dirWinners, ".*")} {
+			for _, pattern := range []string{".*", filepath.Join(rundir.DirWinners, ".*")} {
 				if left, err := filepath.Glob(filepath.Join(dir, pattern)); err != nil || len(left) > 0 {
 					t.Errorf("left behind: %v, %v", left, err)
 				}
@@ -138,7 +126,7 @@ func TestMoved(t *testing.T) {
 	if got := mustRun(t, smoke(t, change+folder), dir, Options{}); !bytes.Equal(got, want) {
 		t.Errorf("the front is\n%s\nwant\n%s", got, want)
 	}
-	d, err := Open(dir)
+	d, err := rundir.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,22 +134,51 @@ func TestMoved(t *testing.T) {
 	if _, err := d.Validation(); err != nil || d.Config().Data.Validation != folder {
 		t.Errorf("validation pictures: %v, in %s, want %s", err, d.Config().Data.Validation, folder)
 	}
-	text, err := os.ReadFile(filepath.Join(dir, fileConfig))
+	text, err := os.ReadFile(filepath.Join(dir, rundir.FileConfig))
 	if err != nil || !bytes.Equal(text, d.Config().YAML()) {
 		t.Errorf("config.yaml is not the config of the run: %v\n%s", err, text)
 	}
+}
+
+// query does to a run's database what no Store would.
+func query(t *testing.T, dir string, queries ...string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(dir, rundir.FileStore))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, q := range queries {
+		if _, err := db.Exec(q); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// scoresKept counts the scores of a run.
+func scoresKept(t *testing.T, dir string) (n int) {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(dir, rundir.FileStore))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.QueryRow("SELECT count(*) FROM scores").Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // sameModels wants the winners' models of two runs to have the same bytes; cards
 // hold measured times and differ.
 func sameModels(t *testing.T, a, b string) {
 	t.Helper()
-	models, err := filepath.Glob(filepath.Join(a, dirWinners, "*", fileONNX))
+	models, err := filepath.Glob(filepath.Join(a, rundir.DirWinners, "*", rundir.FileONNX))
 	if err != nil || len(models) == 0 {
 		t.Fatalf("models %v, %v", models, err)
 	}
 	for _, path := range models {
-		want, err := hashFile(path)
+		want, err := rundir.HashFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -169,7 +186,7 @@ func sameModels(t *testing.T, a, b string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := hashFile(filepath.Join(b, name)); err != nil || got != want {
+		if got, err := rundir.HashFile(filepath.Join(b, name)); err != nil || got != want {
 			t.Errorf("%s: hash %s, want %s (%v)", name, got, want, err)
 		}
 	}

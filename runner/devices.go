@@ -6,16 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"evosr/configs"
 	"evosr/deviceprofile"
 	"evosr/fitness"
+	"evosr/rundir"
 )
-
-// further is what the database and the directory call the profile of a further
-// device.
-func further(device string) string { return "profile-" + device + ".yaml" }
 
 // namedDevices loads the profiles of the further devices. They may be of any
 // machine, for nothing is measured on them; but not of another version of the
@@ -25,10 +21,10 @@ func (r *run) namedDevices() error {
 	for _, t := range r.cfg.Devices {
 		p, err := configs.LoadProfile(t.Profile)
 		if err != nil {
-			return fmt.Errorf("%w: device %s: %w", ErrUsage, t.Name, err)
+			return fmt.Errorf("%w: device %s: %w", rundir.ErrUsage, t.Name, err)
 		}
 		if err := p.Current(); err != nil && !r.cfg.Device.AllowStale {
-			return fmt.Errorf("%w: device %s: profile %s: %w, or set device.allow_stale", ErrUsage, t.Name, t.Profile, err)
+			return fmt.Errorf("%w: device %s: profile %s: %w, or set device.allow_stale", rundir.ErrUsage, t.Name, t.Profile, err)
 		}
 		r.others = append(r.others, fitness.Device{Name: t.Name, Profile: p, Width: t.Width, Height: t.Height})
 	}
@@ -40,7 +36,7 @@ func (r *run) namedDevices() error {
 func (r *run) keepDevices() error {
 	for i := range r.others {
 		d := &r.others[i]
-		p, err := r.keepProfile(further(d.Name), d.Profile)
+		p, err := r.keepProfile(rundir.FurtherProfile(d.Name), d.Profile)
 		if err != nil {
 			return fmt.Errorf("device %s: %w", d.Name, err)
 		}
@@ -54,7 +50,7 @@ func (r *run) keepDevices() error {
 // what is kept, so that a resumed run sees the same numbers. given may be nil
 // where the run has one.
 func (r *run) keepProfile(name string, given *deviceprofile.Profile) (*deviceprofile.Profile, error) {
-	text, err := r.store.meta(name)
+	text, err := r.store.Meta(name)
 	if err != nil {
 		return nil, err
 	}
@@ -64,51 +60,26 @@ func (r *run) keepProfile(name string, given *deviceprofile.Profile) (*devicepro
 			return nil, err
 		}
 		if text == "" {
-			if err := r.store.setMeta(name, string(now)); err != nil {
+			if err := r.store.SetMeta(name, string(now)); err != nil {
 				return nil, err
 			}
 			text = string(now)
 		}
 		if string(now) != text {
-			return nil, fmt.Errorf("%w: the config's profile is not the one that %s was begun with (%s); want the same profile, or another directory", ErrIntegrity, r.dir, name)
+			return nil, fmt.Errorf("%w: the config's profile is not the one that %s was begun with (%s); want the same profile, or another directory", rundir.ErrIntegrity, r.dir, name)
 		}
 	}
 	p, err := configs.ParseProfile(filepath.Join(r.dir, name), []byte(text))
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrIntegrity, err)
+		return nil, fmt.Errorf("%w: %w", rundir.ErrIntegrity, err)
 	}
 	return p, r.keepFile(name, []byte(text))
-}
-
-// Device is a further device of a run.
-type Device struct {
-	configs.Target
-	Profile *deviceprofile.Profile // nil before the run knows it
-}
-
-// Devices gives the further devices of the run in the order of its config.
-func (d *Dir) Devices() ([]Device, error) {
-	var list []Device
-	for _, t := range d.cfg.Devices {
-		text, err := d.store.meta(further(t.Name))
-		if err != nil {
-			return nil, err
-		}
-		one := Device{Target: t}
-		if text != "" {
-			if one.Profile, err = configs.ParseProfile(filepath.Join(d.Path, further(t.Name)), []byte(text)); err != nil {
-				return nil, fmt.Errorf("%w: %w", ErrIntegrity, err)
-			}
-		}
-		list = append(list, one)
-	}
-	return list, nil
 }
 
 // removeDevices takes back the further devices' files.
 func (r *run) removeDevices() (err error) {
 	for _, t := range r.cfg.Devices {
-		if e := os.Remove(filepath.Join(r.dir, further(t.Name))); e != nil && !errors.Is(e, os.ErrNotExist) {
+		if e := os.Remove(filepath.Join(r.dir, rundir.FurtherProfile(t.Name))); e != nil && !errors.Is(e, os.ErrNotExist) {
 			err = errors.Join(err, e)
 		}
 	}
@@ -138,13 +109,4 @@ func overBudgets(devices []configs.Target, list []fitness.Latency) float64 {
 		}
 	}
 	return v
-}
-
-// deviceOf is the device of an objective, "" of any other.
-func deviceOf(objective string) string {
-	name, ok := strings.CutPrefix(objective, configs.LatencyOn)
-	if !ok {
-		return ""
-	}
-	return name
 }

@@ -12,6 +12,7 @@ import (
 
 	"evosr/configs"
 	"evosr/deviceprofile"
+	"evosr/rundir"
 	"evosr/sparse"
 )
 
@@ -57,7 +58,7 @@ func TestTwoDevices(t *testing.T) {
 	if err := Run(t.Context(), cfg, dir, Options{}); err != nil {
 		t.Fatal(err)
 	}
-	d, err := Open(dir)
+	d, err := rundir.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +71,7 @@ func TestTwoDevices(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(filepath.Join(dir, fileFront))
+	text, err := os.ReadFile(filepath.Join(dir, rundir.FileFront))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,12 +79,12 @@ func TestTwoDevices(t *testing.T) {
 		if ms := p.Others["phone"]; !(ms > 0 && ms <= budget) {
 			t.Errorf("%s takes %v ms on the phone, want at most %v", p.Genome, ms, budget)
 		}
-		if want := fmt.Sprintf(`"latencies_ms":{"phone":%s}}`, fixed(p.Others["phone"], 6)); !strings.Contains(string(text), want) {
+		if want := fmt.Sprintf(`"latencies_ms":{"phone":%.6f}}`, p.Others["phone"]); !strings.Contains(string(text), want) {
 			t.Errorf("front.json lacks %s", want)
 		}
 	}
 	all, err := d.Evaluations()
-	if err != nil || !slices.ContainsFunc(all, func(e Evaluation) bool { return e.Violation > 0 && e.Others["phone"] > budget }) {
+	if err != nil || !slices.ContainsFunc(all, func(e rundir.Evaluation) bool { return e.Violation > 0 && e.Others["phone"] > budget }) {
 		t.Errorf("of %d evaluations none breaks the phone's budget (%v)", len(all), err)
 	}
 	cards, err := d.Winners()
@@ -107,11 +108,11 @@ func TestTwoDevices(t *testing.T) {
 	if err := Run(t.Context(), cfg, dir, Options{}); err != nil {
 		t.Error(err)
 	}
-	if again, err := os.ReadFile(filepath.Join(dir, fileFront)); err != nil || string(again) != string(text) {
+	if again, err := os.ReadFile(filepath.Join(dir, rundir.FileFront)); err != nil || string(again) != string(text) {
 		t.Errorf("front.json changed: %s (%v)", again, err)
 	}
 	cfg.Devices[0].Profile = phoneProfile(t, func(p *deviceprofile.Profile) { p.Frame["waiting"] *= 2 })
-	if err := Run(t.Context(), cfg, dir, Options{}); !errors.Is(err, ErrIntegrity) || !strings.Contains(err.Error(), "phone") {
+	if err := Run(t.Context(), cfg, dir, Options{}); !errors.Is(err, rundir.ErrIntegrity) || !strings.Contains(err.Error(), "phone") {
 		t.Errorf("with another profile: %v", err)
 	}
 	cfg.Devices[0].Profile, cfg.Devices[0].BudgetMS = phone, 1e-4
@@ -138,7 +139,7 @@ func TestDevicesVersion(t *testing.T) {
 		cfg.Device.AllowStale = tt.allow
 		cfg.Devices = []configs.Target{{Name: "phone", Profile: tt.path, Width: 96, Height: 64}}
 		err := (&run{cfg: cfg}).namedDevices()
-		if (err == nil) != (tt.want == "") || err != nil && (!errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), tt.want)) {
+		if (err == nil) != (tt.want == "") || err != nil && (!errors.Is(err, rundir.ErrUsage) || !strings.Contains(err.Error(), tt.want)) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
 	}
@@ -146,7 +147,7 @@ func TestDevicesVersion(t *testing.T) {
 
 // TestHeld walks down a line of networks whose times are known.
 func TestHeld(t *testing.T) {
-	line := []Point{{ID: "a", LatencyMS: 1}, {ID: "b", LatencyMS: 4}, {ID: "c", LatencyMS: 5}, {ID: "d", LatencyMS: 9.5}, {ID: "e", LatencyMS: 20}}
+	line := []rundir.Point{{ID: "a", LatencyMS: 1}, {ID: "b", LatencyMS: 4}, {ID: "c", LatencyMS: 5}, {ID: "d", LatencyMS: 9.5}, {ID: "e", LatencyMS: 20}}
 	for _, tt := range []struct {
 		name   string
 		factor float64 // measured / predicted
@@ -161,7 +162,7 @@ func TestHeld(t *testing.T) {
 		{"not quiet", 2, true, 10, []string{"d"}},
 	} {
 		var timed, said []string
-		k, err := held(line, 10, func(p Point) (float64, bool, error) {
+		k, err := held(line, 10, func(p rundir.Point) (float64, bool, error) {
 			timed = append(timed, p.ID)
 			return tt.factor * p.LatencyMS, !tt.loud, nil
 		}, func(format string, args ...any) error {
@@ -176,8 +177,8 @@ func TestHeld(t *testing.T) {
 		}
 	}
 	// What was chosen bears the budget's name, not what became of it.
-	got := choose(line, func(p Point) float64 { return p.LatencyMS }, []keeping{{10, 5}}, 1)
-	if len(got) != 1 || got[0].id != "c" || got[0].reason != "knee, best under 10 ms" {
+	got := choose(line, func(p rundir.Point) float64 { return p.LatencyMS }, []keeping{{10, 5}}, 1)
+	if len(got) != 1 || got[0].ID != "c" || got[0].Reason != "knee, best under 10 ms" {
 		t.Errorf("chosen %+v", got)
 	}
 }

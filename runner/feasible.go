@@ -9,6 +9,7 @@ import (
 	"evosr/deviceprofile"
 	"evosr/fitness"
 	"evosr/network"
+	"evosr/rundir"
 	"evosr/space"
 	"evosr/sparse"
 	"evosr/supernet"
@@ -25,7 +26,7 @@ type gauge struct {
 }
 
 func newGauge(cfg *configs.Config, profile *deviceprofile.Profile, others []fitness.Device) *gauge {
-	return &gauge{cfg, supernet.New(&cfg.Space, stream(cfg.Seed, "supernet")), profile, others}
+	return &gauge{cfg, supernet.New(&cfg.Space, rundir.Stream(cfg.Seed, "supernet")), profile, others}
 }
 
 func (m *gauge) of(g space.Genome) (Extreme, error) { return m.look(g, true) }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"evosr/internal/check"
+	"evosr/rundir"
 )
 
 // killsWanted names the number of kills of TestKill; `make soak-kill` asks for
@@ -61,7 +62,7 @@ func TestKill(t *testing.T) {
 	}
 	// Each time a stage is chosen, and the signal comes at random after its
 	// beginning: the stages last differently long on a busy machine.
-	aims := []string{StageData, StageSupernet, StageSearch, StageSearch, StageWinners}
+	aims := []string{rundir.StageData, rundir.StageSupernet, rundir.StageSearch, rundir.StageSearch, rundir.StageWinners}
 	for try := 0; landed < kills && try < 10*kills; try++ {
 		aim, delay := aims[rng.IntN(len(aims))], time.Duration(rng.Float64()*float64(length)/3)
 		killed, err := killAt(t, child(dir), aim, delay)
@@ -73,7 +74,7 @@ func TestKill(t *testing.T) {
 		default:
 			landed++
 			stages[stageOf(dir)]++
-			if got, err := os.ReadFile(filepath.Join(dir, fileFront)); err == nil && !bytes.Equal(got, want) {
+			if got, err := os.ReadFile(filepath.Join(dir, rundir.FileFront)); err == nil && !bytes.Equal(got, want) {
 				t.Fatalf("kill %d left a front.json that is not the front:\n%s", landed, got)
 			}
 		}
@@ -118,7 +119,7 @@ func killAt(t *testing.T, c *exec.Cmd, stage string, delay time.Duration) (kille
 
 // stageOf says how far a run came, "" where it has not begun.
 func stageOf(dir string) string {
-	d, err := Open(dir)
+	d, err := rundir.Open(dir)
 	if err != nil {
 		return ""
 	}

@@ -8,22 +8,23 @@ import (
 
 	"evosr/imaging"
 	"evosr/network"
+	"evosr/rundir"
 	"evosr/supernet"
 )
 
 // TestWatchTellsOnce: every ailment is told when it is seen first, not at every
 // look, nor again after a resume.
 func TestWatchTellsOnce(t *testing.T) {
-	s, err := openStore(t.TempDir(), true)
+	s, err := rundir.OpenStore(t.TempDir(), true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.close()
-	if err := s.create(nil); err != nil {
+	defer s.Close()
+	if err := s.Create(nil); err != nil {
 		t.Fatal(err)
 	}
-	point := func(step int, dead ...int) LayersPoint {
-		p := LayersPoint{Step: step}
+	point := func(step int, dead ...int) rundir.LayersPoint {
+		p := rundir.LayersPoint{Step: step}
 		for i, n := range dead {
 			name := []string{"slot1/conv", "slot2/conv"}[i]
 			p.Layers = append(p.Layers, supernet.LayerState{Name: name, Channels: 100, Activated: true, Active: 0.25, Dead: n, Norm: 1.5, Growth: 0.1, Rank: 7, FullRank: 9, Update: 1e-3})
@@ -41,7 +42,7 @@ func TestWatchTellsOnce(t *testing.T) {
 		}
 		return w
 	}
-	warn := func(w *watch, p LayersPoint, want int) {
+	warn := func(w *watch, p rundir.LayersPoint, want int) {
 		t.Helper()
 		if err := w.warn(p); err != nil {
 			t.Fatal(err)
@@ -54,14 +55,14 @@ func TestWatchTellsOnce(t *testing.T) {
 	if p := w.pictures[0]; p.W != watchedSide || p.H != 20 {
 		t.Errorf("a picture of %dx%d, want the middle of the crop", p.W, p.H)
 	}
-	points := []LayersPoint{point(10, 1, 3), point(20, 9, 3), point(30, 100, 9), point(40, 100, 10)}
+	points := []rundir.LayersPoint{point(10, 1, 3), point(20, 9, 3), point(30, 100, 9), point(40, 100, 10)}
 	for i, want := range []int{0, 1, 2, 2} { // too many; slot1
 		warn(w, points[i], want)
 	}
-	if err := s.addLayers(points); err != nil {
+	if err := s.AddLayers(points); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := s.layers(); err != nil || !reflect.DeepEqual(got, points) {
+	if got, err := s.Layers(); err != nil || !reflect.DeepEqual(got, points) {
 		t.Errorf("kept are %+v, %v, want %+v", got, err, points)
 	}
 	w = begin(40)
@@ -70,7 +71,7 @@ func TestWatchTellsOnce(t *testing.T) {
 	// What a kill took comes again, to the same diary.
 	w = begin(20)
 	warn(w, points[2], 1)
-	events, err := s.events()
+	events, err := s.Events()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,9 +90,9 @@ func TestWatchTellsOnce(t *testing.T) {
 }
 
 // layersOf reads what a run directory has of its layers.
-func layersOf(t *testing.T, dir string) []LayersPoint {
+func layersOf(t *testing.T, dir string) []rundir.LayersPoint {
 	t.Helper()
-	d, err := Open(dir)
+	d, err := rundir.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

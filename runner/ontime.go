@@ -5,6 +5,7 @@ import (
 
 	"evosr/deviceprofile"
 	"evosr/network"
+	"evosr/rundir"
 	"evosr/space"
 	"evosr/sparse"
 )
@@ -44,23 +45,15 @@ func milliseconds(t sparse.Timing) float64 {
 }
 
 // latencyOf times prog on this machine and puts what was predicted beside it.
-func latencyOf(prog *sparse.Program, w, h, runs int) (Latency, []sparse.Timing, error) {
+func latencyOf(prog *sparse.Program, w, h, runs int) (rundir.Latency, []sparse.Timing, error) {
 	frame, layers, err := quietest(prog, w, h, runs)
 	if err != nil {
-		return Latency{}, nil, err
+		return rundir.Latency{}, nil, err
 	}
-	return Latency{
+	return rundir.Latency{
 		Width: w, Height: h, Threads: prog.Threads(), Kernels: prog.Kernels(), Runs: runs,
 		MedianMS: milliseconds(frame), P90MS: frame.P90.Seconds() * 1000, QuietShare: frame.Quiet,
 	}, layers, nil
-}
-
-// predicted adds a prediction.
-func (l *Latency) predicted(ms, low, high float64) {
-	l.PredictedMS, l.LowMS, l.HighMS = ms, low, high
-	if ms > 0 && l.MedianMS > 0 {
-		l.Ratio = l.MedianMS / ms
-	}
 }
 
 // overBudget is by how much a winner's measured time may exceed a budget that
@@ -86,7 +79,7 @@ func asPredicted(budgetsMS []float64) []keeping {
 // does, at most a few. time gives a network's milliseconds, and whether the
 // machine was quiet enough to say. Where nothing could be said, the prediction
 // stands.
-func held(line []Point, budgetMS float64, time func(Point) (ms float64, quiet bool, err error), tell func(format string, args ...any) error) (keeping, error) {
+func held(line []rundir.Point, budgetMS float64, time func(rundir.Point) (ms float64, quiet bool, err error), tell func(format string, args ...any) error) (keeping, error) {
 	const most = 6
 	k := keeping{budgetMS, budgetMS}
 	for range most {
@@ -121,7 +114,7 @@ func held(line []Point, budgetMS float64, time func(Point) (ms float64, quiet bo
 
 // onBudget holds the front against the config's budgets by measuring the
 // networks nearest to them. A profile of another machine is taken at its word.
-func (r *run) onBudget(points []Point) (left []Point, budgets []keeping, err error) {
+func (r *run) onBudget(points []rundir.Point) (left []rundir.Point, budgets []keeping, err error) {
 	stale, err := r.stale()
 	if err != nil {
 		return nil, nil, err
@@ -130,9 +123,9 @@ func (r *run) onBudget(points []Point) (left []Point, budgets []keeping, err err
 	if stale != "" {
 		return points, asPredicted(list), nil
 	}
-	tell := func(format string, args ...any) error { return r.store.event(StageWinners, format, args...) }
-	known := map[string]Latency{}
-	time := func(p Point) (float64, bool, error) {
+	tell := func(format string, args ...any) error { return r.store.Event(rundir.StageWinners, format, args...) }
+	known := map[string]rundir.Latency{}
+	time := func(p rundir.Point) (float64, bool, error) {
 		l, ok := known[p.ID]
 		if !ok {
 			if l, err = r.timePoint(p); err != nil {
@@ -169,18 +162,18 @@ func (r *run) onBudget(points []Point) (left []Point, budgets []keeping, err err
 
 // timePoint measures a point of the front with inherited weights; fine-tuning
 // does not change its time.
-func (r *run) timePoint(p Point) (Latency, error) {
+func (r *run) timePoint(p rundir.Point) (rundir.Latency, error) {
 	g, err := space.ParseGenome(p.Genome)
 	if err != nil {
-		return Latency{}, fmt.Errorf("%w: %s: %w", ErrIntegrity, p.ID, err)
+		return rundir.Latency{}, fmt.Errorf("%w: %s: %w", rundir.ErrIntegrity, p.ID, err)
 	}
 	net, err := r.net.Extract(g)
 	if err != nil {
-		return Latency{}, err
+		return rundir.Latency{}, err
 	}
 	prog, err := sparse.Compile(net, sparse.Options{Threads: r.profile.Threads})
 	if err != nil {
-		return Latency{}, err
+		return rundir.Latency{}, err
 	}
 	defer prog.Close()
 	l, _, err := latencyOf(prog, r.cfg.Device.Width, r.cfg.Device.Height, r.cfg.Winners.MeasureRuns)
@@ -189,31 +182,31 @@ func (r *run) timePoint(p Point) (Latency, error) {
 
 // elsewhere is a winner's latency on the further devices: predicted, and
 // measured where the device is this machine.
-func (r *run) elsewhere(net *network.Graph, prog *sparse.Program) ([]DeviceLatency, error) {
-	var list []DeviceLatency
+func (r *run) elsewhere(net *network.Graph, prog *sparse.Program) ([]rundir.DeviceLatency, error) {
+	var list []rundir.DeviceLatency
 	for i := range r.others {
 		d, t := &r.others[i], &r.cfg.Devices[i]
 		said, err := d.Predict(net, prog)
 		if err != nil {
 			return nil, err
 		}
-		one := DeviceLatency{Device: d.Name, BudgetMS: t.BudgetMS, Latency: Latency{Width: d.Width, Height: d.Height, Threads: d.Profile.Threads, Kernels: d.Profile.Kernels}}
+		one := rundir.DeviceLatency{Device: d.Name, BudgetMS: t.BudgetMS, Latency: rundir.Latency{Width: d.Width, Height: d.Height, Threads: d.Profile.Threads, Kernels: d.Profile.Kernels}}
 		if err := d.Profile.Here(); err != nil {
 			one.Stale = err.Error()
 		} else if one.Latency, err = timeOn(d.Profile, net, d.Width, d.Height, r.cfg.Winners.MeasureRuns); err != nil {
 			return nil, err
 		}
-		one.predicted(said.MS, said.LowMS, said.HighMS)
+		one.Predict(said.MS, said.LowMS, said.HighMS)
 		list = append(list, one)
 	}
 	return list, nil
 }
 
 // timeOn measures a network on this machine as a profile of it says.
-func timeOn(p *deviceprofile.Profile, net *network.Graph, w, h, runs int) (Latency, error) {
+func timeOn(p *deviceprofile.Profile, net *network.Graph, w, h, runs int) (rundir.Latency, error) {
 	prog, err := sparse.Compile(net, sparse.Options{Threads: p.Threads})
 	if err != nil {
-		return Latency{}, err
+		return rundir.Latency{}, err
 	}
 	defer prog.Close()
 	l, _, err := latencyOf(prog, w, h, runs)

@@ -12,6 +12,7 @@ import (
 	"evosr/configs"
 	"evosr/fitness"
 	"evosr/imaging"
+	"evosr/rundir"
 	"evosr/space"
 	"evosr/sparse"
 	"evosr/supernet"
@@ -68,15 +69,10 @@ const sampled = 9
 // some seconds. Folders of pictures are listed, not read.
 func Plan(ctx context.Context, cfg *configs.Config) (*Estimate, error) {
 	if err := cfg.Validate(); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
+		return nil, fmt.Errorf("%w: %w", rundir.ErrUsage, err)
 	}
-	for key, dir := range map[string]string{"data.train": cfg.Data.Train, "data.validation": cfg.Data.Validation} {
-		if dir == configs.Procedural {
-			continue
-		}
-		if _, err := listed(key, dir); err != nil {
-			return nil, err
-		}
+	if err := rundir.CheckFolders(cfg); err != nil {
+		return nil, err
 	}
 	n := cfg.Space.Count()
 	e := &Estimate{Genomes: n.String(), Log10: log10(n), Profile: cfg.Device.Profile, Satisfiable: "unknown"}
@@ -130,7 +126,7 @@ func (e *Estimate) extremes(ctx context.Context, m *gauge) (err error) {
 
 // median gives the middle one of a few random genomes by cost.
 func (m *gauge) median(ctx context.Context, sp *space.Space) (Extreme, error) {
-	rng := rand.New(rand.NewPCG(stream(m.cfg.Seed, "plan"), 0))
+	rng := rand.New(rand.NewPCG(rundir.Stream(m.cfg.Seed, "plan"), 0))
 	var list []Extreme
 	for range sampled {
 		if err := ctx.Err(); err != nil {
@@ -199,7 +195,7 @@ func (e *Estimate) times(ctx context.Context, cfg *configs.Config, m *gauge) err
 	}
 	if drawn > 0 {
 		start := time.Now()
-		imaging.Procedural(stream(cfg.Seed, "plan"), 0, cfg.Data.Size)
+		imaging.Procedural(rundir.Stream(cfg.Seed, "plan"), 0, cfg.Data.Size)
 		data = time.Since(start).Seconds() * float64(drawn) / cores
 	}
 	profile := 0.0
@@ -216,11 +212,11 @@ func (e *Estimate) times(ctx context.Context, cfg *configs.Config, m *gauge) err
 		frame = float64(e.Centre.MACs) / 20e9
 	}
 	e.Time = []StageTime{
-		{StageData, data},
-		{StageProfile, profile},
-		{StageSupernet, step * float64(cfg.Train.Steps)},
-		{StageSearch, (score/cores + alone) * float64(cfg.Search.Evaluations)},
-		{StageWinners, count * (tune + 6*score + frame*float64(w.MeasureRuns))},
+		{rundir.StageData, data},
+		{rundir.StageProfile, profile},
+		{rundir.StageSupernet, step * float64(cfg.Train.Steps)},
+		{rundir.StageSearch, (score/cores + alone) * float64(cfg.Search.Evaluations)},
+		{rundir.StageWinners, count * (tune + 6*score + frame*float64(w.MeasureRuns))},
 	}
 	return nil
 }
@@ -235,7 +231,7 @@ func stepTime(ctx context.Context, cfg *configs.Config) (float64, error) {
 	o.Steps = max(o.Steps, 1000)
 	t, err := supernet.NewTrainer(net, noise{}, o)
 	if err != nil {
-		return 0, fmt.Errorf("%w: %w", ErrUsage, err)
+		return 0, fmt.Errorf("%w: %w", rundir.ErrUsage, err)
 	}
 	if _, err := t.Step(); err != nil {
 		return 0, err
@@ -259,7 +255,7 @@ func scoreTime(ctx context.Context, cfg *configs.Config, m *gauge) (float64, err
 	side := cfg.Data.ValidationSize / cfg.Space.Scale
 	src := make([]float32, side*side)
 	dst := make([]float32, len(src)*cfg.Space.Scale*cfg.Space.Scale)
-	rng := rand.New(rand.NewPCG(stream(cfg.Seed, "plan"), 1))
+	rng := rand.New(rand.NewPCG(rundir.Stream(cfg.Seed, "plan"), 1))
 	refit, err := refitOf(cfg, noise{})
 	if err != nil {
 		return 0, err

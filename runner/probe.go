@@ -7,6 +7,7 @@ import (
 	"evosr/fitness"
 	"evosr/imaging"
 	"evosr/network"
+	"evosr/rundir"
 	"evosr/space"
 	"evosr/sparse"
 	"evosr/supernet"
@@ -59,8 +60,8 @@ func evenly(sp *space.Space, g space.Genome, percent int) (space.Genome, bool) {
 }
 
 // look scores both on the validation crops.
-func (p *probe) look(net *supernet.Supernet, step int) (QualityPoint, error) {
-	q := QualityPoint{Step: step}
+func (p *probe) look(net *supernet.Supernet, step int) (rundir.QualityPoint, error) {
+	q := rundir.QualityPoint{Step: step}
 	var err error
 	if q.PSNR, err = p.score(net, p.dense); err == nil && p.prunes {
 		q.PrunedPSNR, err = p.score(net, p.pruned)

@@ -12,6 +12,7 @@ import (
 	"evosr/evolve"
 	"evosr/fitness"
 	"evosr/internal/relay"
+	"evosr/rundir"
 	"evosr/space"
 )
 
@@ -92,50 +93,29 @@ func (p *problem) evaluate(ctx context.Context, batch []space.Genome, hopeless f
 }
 
 // evaluation is what the database keeps of an entry.
-func (p *problem) evaluation(e evolve.Entry[space.Genome]) Evaluation {
+func (p *problem) evaluation(e evolve.Entry[space.Genome]) rundir.Evaluation {
 	key := e.Genome.String()
 	p.mu.Lock()
 	score := p.scores[key]
 	delete(p.scores, key)
 	p.mu.Unlock()
 	if e.Result.Err != "" { // what a failed evaluation scored is no score
-		return Evaluation{Index: e.Index, Point: Point{ID: e.Genome.ID(), Genome: key}, Err: e.Result.Err}
+		return rundir.Evaluation{Index: e.Index, Point: rundir.Point{ID: e.Genome.ID(), Genome: key}, Err: e.Result.Err}
 	}
-	return Evaluation{Index: e.Index, Point: pointOf(e.Genome, score), Violation: e.Result.CV, Estimated: e.Result.Estimated}
+	return rundir.Evaluation{Index: e.Index, Point: pointOf(e.Genome, score), Violation: e.Result.CV, Estimated: e.Result.Estimated}
 }
 
-func pointOf(g space.Genome, s fitness.Score) Point {
-	return Point{ID: g.ID(), Genome: g.String(), PSNR: s.PSNR, SSIM: s.SSIM, LatencyMS: s.LatencyMS, Params: s.Params, MACs: s.MACs, Others: latencies(s.Others)}
+func pointOf(g space.Genome, s fitness.Score) rundir.Point {
+	return rundir.Point{ID: g.ID(), Genome: g.String(), PSNR: s.PSNR, SSIM: s.SSIM, LatencyMS: s.LatencyMS, Params: s.Params, MACs: s.MACs, Others: latencies(s.Others)}
 }
 
 // objectives puts a point into the order and sign of the config's.
-func objectives(s *configs.Search, p Point) []float64 {
+func objectives(s *configs.Search, p rundir.Point) []float64 {
 	f := make([]float64, len(s.Objectives))
 	for i, o := range s.Objectives {
-		f[i] = p.objective(o)
+		f[i] = p.Objective(o)
 	}
 	return f
-}
-
-// objective is one value of a point, to be minimised; NaN for a name that is
-// none.
-func (p Point) objective(name string) float64 {
-	switch name {
-	case "psnr_db":
-		return -p.PSNR
-	case "ssim":
-		return -p.SSIM
-	case "latency_ms":
-		return p.LatencyMS
-	case "params":
-		return float64(p.Params)
-	case "macs":
-		return float64(p.MACs)
-	}
-	if ms, ok := p.Others[deviceOf(name)]; ok {
-		return ms
-	}
-	return math.NaN()
 }
 
 const megabyte = 1e6

@@ -7,11 +7,8 @@ import (
 
 	"evosr/configs"
 	"evosr/deviceprofile"
+	"evosr/rundir"
 )
-
-// metaDrift is what a look at the machine said of its speed, where it is not the
-// profile's and that is allowed.
-const metaDrift = "profile.drift"
 
 // namedProfile loads the profiles that the config names and holds the first
 // device's against this machine.
@@ -25,13 +22,13 @@ func (r *run) namedProfile() error {
 	}
 	p, err := configs.LoadProfile(name)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUsage, err)
+		return fmt.Errorf("%w: %w", rundir.ErrUsage, err)
 	}
 	if err := p.Check(); err != nil && !r.cfg.Device.AllowStale {
-		return fmt.Errorf("%w: profile %s: %w; measure anew with evosr profile, or set device.allow_stale", ErrUsage, name, err)
+		return fmt.Errorf("%w: profile %s: %w; measure anew with evosr profile, or set device.allow_stale", rundir.ErrUsage, name, err)
 	}
 	if n := r.cfg.Threads; n != 0 && n != p.Threads {
-		return fmt.Errorf("%w: profile %s was measured with %d threads, the config wants %d", ErrUsage, name, p.Threads, n)
+		return fmt.Errorf("%w: profile %s was measured with %d threads, the config wants %d", rundir.ErrUsage, name, p.Threads, n)
 	}
 	r.profile = p
 	return nil
@@ -40,7 +37,7 @@ func (r *run) namedProfile() error {
 // measure makes sure that there are profiles, those that the run was begun with,
 // and that the budgets can be met at all.
 func (r *run) measure(ctx context.Context) error {
-	text, err := r.store.meta(metaProfile)
+	text, err := r.store.Meta(rundir.MetaProfile)
 	if err != nil {
 		return err
 	}
@@ -54,11 +51,11 @@ func (r *run) measure(ctx context.Context) error {
 			return err
 		}
 	}
-	if r.profile, err = r.keepProfile(fileProfile, r.profile); err != nil {
+	if r.profile, err = r.keepProfile(rundir.FileProfile, r.profile); err != nil {
 		return err
 	}
 	if err := r.profile.Check(); err != nil && !r.cfg.Device.AllowStale {
-		return fmt.Errorf("%w: its profile: %w; continue on the machine that it was begun on, or set device.allow_stale", ErrIntegrity, err)
+		return fmt.Errorf("%w: its profile: %w; continue on the machine that it was begun on, or set device.allow_stale", rundir.ErrIntegrity, err)
 	}
 	if err := r.keepDevices(); err != nil {
 		return err
@@ -71,15 +68,15 @@ func (r *run) measureNow(ctx context.Context) (*deviceprofile.Profile, error) {
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	if err := r.store.event(StageProfile, "measuring this machine with %d threads", threads); err != nil {
+	if err := r.store.Event(rundir.StageProfile, "measuring this machine with %d threads", threads); err != nil {
 		return nil, err
 	}
 	p, err := deviceprofile.Measure(ctx, deviceprofile.MeasureOptions{
 		Threads: threads, Quick: true, Space: &r.cfg.Space, Width: r.cfg.Device.Width, Height: r.cfg.Device.Height,
-		Progress: func(done float64, what string) { r.report.tell(StageProfile, what, done, 1, 0) },
+		Progress: func(done float64, what string) { r.report.tell(rundir.StageProfile, what, done, 1, 0) },
 	})
 	if err == nil && !p.Quiet {
-		err = r.store.event(StageProfile, "the machine was not quiet: %s", p.Trouble)
+		err = r.store.Event(rundir.StageProfile, "the machine was not quiet: %s", p.Trouble)
 	}
 	return p, err
 }
@@ -91,7 +88,7 @@ func (r *run) steady(ctx context.Context) error {
 	if r.profile.Here() != nil {
 		return nil
 	}
-	r.report.tell(StageProfile, "is this machine as fast as its profile says?", 0, 1, 0)
+	r.report.tell(rundir.StageProfile, "is this machine as fast as its profile says?", 0, 1, 0)
 	d, err := deviceprofile.Drift(ctx, r.profile)
 	if err != nil {
 		return err
@@ -103,7 +100,7 @@ func (r *run) steady(ctx context.Context) error {
 	case !d.Quiet:
 		text += ", which says little: " + d.Trouble
 	}
-	if err := r.store.event(StageProfile, "%s", text); err != nil {
+	if err := r.store.Event(rundir.StageProfile, "%s", text); err != nil {
 		return err
 	}
 	off := d.Err()
@@ -111,9 +108,9 @@ func (r *run) steady(ctx context.Context) error {
 		return nil
 	}
 	if !r.cfg.Device.AllowStale {
-		return fmt.Errorf("%w: profile %s: %w, or set device.allow_stale", ErrUsage, r.cfg.Device.Profile, off)
+		return fmt.Errorf("%w: profile %s: %w, or set device.allow_stale", rundir.ErrUsage, r.cfg.Device.Profile, off)
 	}
-	return r.store.setMeta(metaDrift, off.Error())
+	return r.store.SetMeta(rundir.MetaDrift, off.Error())
 }
 
 // stale says why times measured here are not those of the profile, or "".
@@ -121,5 +118,5 @@ func (r *run) stale() (string, error) {
 	if err := r.profile.Here(); err != nil {
 		return err.Error(), nil
 	}
-	return r.store.meta(metaDrift)
+	return r.store.Meta(rundir.MetaDrift)
 }

@@ -17,6 +17,7 @@ import (
 	"evosr/configs"
 	"evosr/deviceprofile"
 	"evosr/network"
+	"evosr/rundir"
 	"evosr/space"
 	"evosr/sparse"
 	"evosr/supernet"
@@ -73,7 +74,7 @@ type Ranking struct {
 // a profile of another machine will do.
 func Rank(ctx context.Context, net *supernet.Supernet, cfg *configs.Config, profile *deviceprofile.Profile, o RankOptions) (*Ranking, error) {
 	if o.Genomes < 2 || o.Short < 1 || o.Long < o.Short {
-		return nil, fmt.Errorf("%w: rank: %d networks, %d and %d steps, want at least 2 and rising steps", ErrUsage, o.Genomes, o.Short, o.Long)
+		return nil, fmt.Errorf("%w: rank: %d networks, %d and %d steps, want at least 2 and rising steps", rundir.ErrUsage, o.Genomes, o.Short, o.Long)
 	}
 	sized := *cfg
 	sized.Space = *net.Space
@@ -121,7 +122,7 @@ const drawsEach = 20
 // drawn picks, out of many random genomes, those whose latencies are nearest to
 // an even spread of their logarithm, fastest first.
 func (k *ranking) drawn(ctx context.Context) ([]Ranked, error) {
-	rng := rand.New(rand.NewPCG(stream(k.cfg.Seed, "rank"), 0))
+	rng := rand.New(rand.NewPCG(rundir.Stream(k.cfg.Seed, "rank"), 0))
 	var all []Ranked
 	seen := map[string]bool{}
 	for range drawsEach * k.o.Genomes {
@@ -140,7 +141,7 @@ func (k *ranking) drawn(ctx context.Context) ([]Ranked, error) {
 		all = append(all, x)
 	}
 	if len(all) < k.o.Genomes {
-		return nil, fmt.Errorf("%w: rank: %d networks were drawn from the space, want %d", ErrUsage, len(all), k.o.Genomes)
+		return nil, fmt.Errorf("%w: rank: %d networks were drawn from the space, want %d", rundir.ErrUsage, len(all), k.o.Genomes)
 	}
 	slices.SortStableFunc(all, func(a, b Ranked) int { return cmp.Compare(a.LatencyMS, b.LatencyMS) })
 	return spread(all, k.o.Genomes), nil
@@ -184,33 +185,32 @@ func (k *ranking) cost(g space.Genome) (Ranked, error) {
 // prepare gets the pictures and what the journal knows.
 func (k *ranking) prepare(ctx context.Context) error {
 	tell := func(what string) func(done, total int) {
-		return func(done, total int) { k.report.tell(StageData, what, float64(done), float64(total), 0) }
+		return func(done, total int) { k.report.tell(rundir.StageData, what, float64(done), float64(total), 0) }
 	}
-	p, err := loadFolders(ctx, k.cfg, func(what string, done, total int) { tell(what)(done, total) })
+	p, err := rundir.LoadPictures(ctx, k.cfg, func(what string, done, total int) { tell(what)(done, total) })
 	if err != nil {
 		return err
 	}
-	if p.val == nil {
-		if p.val, err = drawValidation(ctx, k.cfg, tell("drawing validation pictures")); err != nil {
+	if p.Validation == nil {
+		if err := p.DrawValidation(ctx, k.cfg, tell("drawing validation pictures")); err != nil {
 			return err
 		}
-		p.valSum = sumPairs(p.val)
 	}
 	k.pictures = p
-	if p.train == nil {
-		if err := k.drawTrain(ctx, StageData); err != nil {
+	if p.TrainHash == "" {
+		if err := k.drawTrain(ctx, rundir.StageData); err != nil {
 			return err
 		}
 	}
-	if k.set, err = k.deal(ctx, StageData); err != nil {
+	if k.set, err = k.deal(ctx, rundir.StageData); err != nil {
 		return err
 	}
 	if k.refit, err = refitOf(k.cfg, k.set); err != nil {
 		return err
 	}
-	k.probe = newProbe(k.net.Space, p.val)
+	k.probe = newProbe(k.net.Space, p.Validation)
 	c := &k.cfg.Train
-	k.key = fmt.Sprintf("%.16s %.16s %.16s batch %d patch %d rate %v seed %d", k.net.Hash(), p.trainSum, p.valSum, c.Batch, c.Patch, c.Rate, k.cfg.Seed)
+	k.key = fmt.Sprintf("%.16s %.16s %.16s batch %d patch %d rate %v seed %d", k.net.Hash(), p.TrainHash, p.ValidationHash, c.Batch, c.Patch, c.Rate, k.cfg.Seed)
 	return k.remember()
 }
 
@@ -234,7 +234,7 @@ func (k *ranking) remember() error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("%w: journal: %w", ErrUsage, err)
+		return fmt.Errorf("%w: journal: %w", rundir.ErrUsage, err)
 	}
 	defer f.Close()
 	lines := bufio.NewScanner(f)
@@ -246,7 +246,7 @@ func (k *ranking) remember() error {
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return fmt.Errorf("%w: journal %s: %w", ErrUsage, k.o.Journal, err)
+		return fmt.Errorf("%w: journal %s: %w", rundir.ErrUsage, k.o.Journal, err)
 	}
 	return nil
 }
@@ -261,7 +261,7 @@ func (k *ranking) record(m measured) error {
 	}
 	f, err := os.OpenFile(k.o.Journal, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
-		return fmt.Errorf("%w: journal: %w", ErrUsage, err)
+		return fmt.Errorf("%w: journal: %w", rundir.ErrUsage, err)
 	}
 	// What a kill left of a line is ended.
 	if end, err := f.Seek(-1, io.SeekEnd); err == nil {
@@ -327,7 +327,7 @@ func (k *ranking) tuned(ctx context.Context, g space.Genome, steps int, tell fun
 	}
 	c := &k.cfg.Train
 	better, err := supernet.FineTune(ctx, sub, nil, k.set, nil, supernet.FineTuneOptions{
-		Steps: steps, Batch: c.Batch, Patch: c.Patch, Rate: c.Rate, Seed: stream(k.cfg.Seed, "rank "+g.ID()), Progress: tell,
+		Steps: steps, Batch: c.Batch, Patch: c.Patch, Rate: c.Rate, Seed: rundir.Stream(k.cfg.Seed, "rank "+g.ID()), Progress: tell,
 	})
 	if err != nil {
 		return 0, err

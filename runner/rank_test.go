@@ -12,6 +12,7 @@ import (
 
 	"evosr/configs"
 	"evosr/internal/stat"
+	"evosr/rundir"
 	"evosr/space"
 	"evosr/supernet"
 )
@@ -124,11 +125,11 @@ func TestRank(t *testing.T) {
 	if sub, err = Refit(t.Context(), sub, cfg, nil); err != nil {
 		t.Fatal(err)
 	}
-	val, err := drawValidation(t.Context(), cfg, func(int, int) {})
-	if err != nil {
+	drawn := &rundir.Pictures{}
+	if err := drawn.DrawValidation(t.Context(), cfg, func(int, int) {}); err != nil {
 		t.Fatal(err)
 	}
-	if db, err := newProbe(&cfg.Space, val).subnet(sub); err != nil || db != want.Networks[2].Refitted {
+	if db, err := newProbe(&cfg.Space, drawn.Validation).subnet(sub); err != nil || db != want.Networks[2].Refitted {
 		t.Errorf("refitted alone %v dB, %v, ranked with %v", db, err, want.Networks[2].Refitted)
 	}
 	// Other weights know nothing of it.
@@ -136,7 +137,7 @@ func TestRank(t *testing.T) {
 	if err := k.prepare(t.Context()); err != nil || len(k.known) != 0 {
 		t.Errorf("other weights know %d results, %v", len(k.known), err)
 	}
-	if _, err := Rank(t.Context(), net, cfg, profile, RankOptions{Genomes: 1, Short: 1, Long: 1}); !errors.Is(err, ErrUsage) {
+	if _, err := Rank(t.Context(), net, cfg, profile, RankOptions{Genomes: 1, Short: 1, Long: 1}); !errors.Is(err, rundir.ErrUsage) {
 		t.Errorf("one network: %v", err)
 	}
 }
@@ -159,7 +160,7 @@ func TestSearchFinetune(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	ctx, stop := context.WithCancel(t.Context())
 	err := Run(ctx, config(4, 3), dir, Options{Workers: 3, Report: func(p Progress) {
-		if p.Stage == StageSearch && p.Done > 10 {
+		if p.Stage == rundir.StageSearch && p.Done > 10 {
 			stop()
 		}
 	}})

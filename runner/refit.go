@@ -6,6 +6,7 @@ import (
 
 	"evosr/configs"
 	"evosr/network"
+	"evosr/rundir"
 	"evosr/supernet"
 )
 
@@ -16,7 +17,7 @@ func refitOf(cfg *configs.Config, set supernet.Source) (func(*network.Graph) (*n
 		return func(net *network.Graph) (*network.Graph, error) { return net, nil }, nil
 	}
 	f, err := supernet.NewRefit(set, cfg.Space.Scale, cfg.Space.Colors, supernet.RefitOptions{
-		Count: cfg.Search.Refit, Patch: cfg.Train.Patch, Seed: stream(cfg.Seed, "refit")})
+		Count: cfg.Search.Refit, Patch: cfg.Train.Patch, Seed: rundir.Stream(cfg.Seed, "refit")})
 	if err != nil {
 		return nil, err
 	}
@@ -27,27 +28,27 @@ func refitOf(cfg *configs.Config, set supernet.Source) (func(*network.Graph) (*n
 // layer, to search.refit patches of data.train. report may be nil.
 func Refit(ctx context.Context, net *network.Graph, cfg *configs.Config, report func(Progress)) (*network.Graph, error) {
 	if cfg.Search.Refit == 0 {
-		return nil, fmt.Errorf("%w: search.refit: 0, want the patches to refit to", ErrUsage)
+		return nil, fmt.Errorf("%w: search.refit: 0, want the patches to refit to", rundir.ErrUsage)
 	}
 	if net.Scale != cfg.Space.Scale || net.Colors != cfg.Space.Colors {
-		return nil, fmt.Errorf("%w: scale: %d, want %d, the network's", ErrUsage, cfg.Space.Scale, net.Scale)
+		return nil, fmt.Errorf("%w: scale: %d, want %d, the network's", rundir.ErrUsage, cfg.Space.Scale, net.Scale)
 	}
 	r := &run{cfg: cfg, report: reporter{to: report}}
 	tell := func(what string, done, total int) {
-		r.report.tell(StageData, what, float64(done), float64(total), 0)
+		r.report.tell(rundir.StageData, what, float64(done), float64(total), 0)
 	}
 	photos := *cfg
 	photos.Data.Validation = configs.Procedural // is not read
 	var err error
-	if r.pictures, err = loadFolders(ctx, &photos, tell); err != nil {
+	if r.pictures, err = rundir.LoadPictures(ctx, &photos, tell); err != nil {
 		return nil, err
 	}
-	if r.pictures.train == nil {
-		if err := r.drawTrain(ctx, StageData); err != nil {
+	if r.pictures.TrainHash == "" {
+		if err := r.drawTrain(ctx, rundir.StageData); err != nil {
 			return nil, err
 		}
 	}
-	set, err := r.deal(ctx, StageData)
+	set, err := r.deal(ctx, rundir.StageData)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"evosr/onnx"
+	"evosr/rundir"
 	"evosr/sparse"
 	"evosr/supernet"
 )
@@ -27,12 +28,12 @@ func TestRunDirectory(t *testing.T) {
 		if p.Done < 0 || p.Done > p.Total || p.Left < 0 {
 			t.Errorf("progress %+v", p)
 		}
-		if p.Stage == StageSearch && p.Done > 50 && !watched {
+		if p.Stage == rundir.StageSearch && p.Done > 50 && !watched {
 			watched = true
 			lookInto(t, dir)
 		}
 	}})
-	for _, s := range []string{StageData, StageSupernet, StageSearch, StageWinners} {
+	for _, s := range []string{rundir.StageData, rundir.StageSupernet, rundir.StageSearch, rundir.StageWinners} {
 		if !stages[s] {
 			t.Errorf("no progress of stage %s", s)
 		}
@@ -48,11 +49,11 @@ func TestRunDirectory(t *testing.T) {
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
-	if got, wanted := names, []string{fileConfig, fileFront, fileProfile, fileStore, fileSupernet, dirWinners}; !slices.Equal(got, wanted) {
+	if got, wanted := names, []string{rundir.FileConfig, rundir.FileFront, rundir.FileProfile, rundir.FileStore, rundir.FileSupernet, rundir.DirWinners}; !slices.Equal(got, wanted) {
 		t.Errorf("the directory holds %v, want %v", got, wanted)
 	}
 
-	var front Front
+	var front rundir.Front
 	if err := json.Unmarshal(want, &front); err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +62,7 @@ func TestRunDirectory(t *testing.T) {
 			t.Errorf("front.json: point %d does not give more quality for more time:\n%s", i+1, want)
 		}
 	}
-	d, err := Open(dir)
+	d, err := rundir.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +70,7 @@ func TestRunDirectory(t *testing.T) {
 	if !reflect.DeepEqual(d.Config(), cfg) {
 		t.Errorf("Config is %+v, want %+v", d.Config(), cfg)
 	}
-	if s, err := d.Status(); err != nil || s != (Status{Stage: StageDone, TrainStep: 600, TrainSteps: 600, Evaluations: 240, Budget: 240, SearchEnd: "evaluations spent", Winners: 2, WinnersWant: 2}) {
+	if s, err := d.Status(); err != nil || s != (rundir.Status{Stage: rundir.StageDone, TrainStep: 600, TrainSteps: 600, Evaluations: 240, Budget: 240, SearchEnd: "evaluations spent", Winners: 2, WinnersWant: 2}) {
 		t.Errorf("Status = %+v, %v", s, err)
 	}
 	all, err := d.Evaluations()
@@ -80,7 +81,7 @@ func TestRunDirectory(t *testing.T) {
 	if err != nil || len(curve) != curvePoints || curve[len(curve)-1].Step != 600 {
 		t.Fatalf("a training curve of %d points, %v", len(curve), err)
 	}
-	mean := func(points []TrainPoint) (m float64) {
+	mean := func(points []rundir.TrainPoint) (m float64) {
 		for _, p := range points {
 			m += p.Loss / float64(len(points))
 		}
@@ -107,14 +108,14 @@ func TestRunDirectory(t *testing.T) {
 
 // lookInto reads a run while it is going on.
 func lookInto(t *testing.T, dir string) {
-	d, err := Open(dir)
+	d, err := rundir.Open(dir)
 	if err != nil {
 		t.Error(err)
 		return
 	}
 	defer d.Close()
 	s, err := d.Status()
-	if err != nil || !s.Running || s.Stage != StageSearch || s.Evaluations < 40 {
+	if err != nil || !s.Running || s.Stage != rundir.StageSearch || s.Evaluations < 40 {
 		t.Errorf("status during the search: %+v, %v", s, err)
 	}
 	if _, err := d.Front(); err == nil {
@@ -123,7 +124,7 @@ func lookInto(t *testing.T, dir string) {
 }
 
 // cards holds the winners' files against their cards and against each other.
-func cards(t *testing.T, d *Dir) {
+func cards(t *testing.T, d *rundir.Dir) {
 	list, err := d.Winners()
 	if err != nil || len(list) != 2 {
 		t.Fatalf("%d winners, %v", len(list), err)
@@ -133,12 +134,12 @@ func cards(t *testing.T, d *Dir) {
 		t.Fatal(err)
 	}
 	for _, c := range list {
-		i := slices.IndexFunc(front.Points, func(p Point) bool { return p.ID == c.ID })
+		i := slices.IndexFunc(front.Points, func(p rundir.Point) bool { return p.ID == c.ID })
 		if i < 0 || front.Points[i].PSNR != c.Inherited.PSNR {
 			t.Errorf("%s begins with %v dB, which is not what the search scored", c.ID, c.Inherited.PSNR)
 		}
-		var onDisk Card
-		text, err := os.ReadFile(d.File(c.ID, fileCard))
+		var onDisk rundir.Card
+		text, err := os.ReadFile(d.File(c.ID, rundir.FileCard))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -155,7 +156,7 @@ func cards(t *testing.T, d *Dir) {
 			t.Errorf("layers %+v", c.Layers)
 		}
 		for name, want := range c.Files {
-			if got, err := hashFile(d.File(c.ID, name)); err != nil || got != want {
+			if got, err := rundir.HashFile(d.File(c.ID, name)); err != nil || got != want {
 				t.Errorf("%s: hash %s, card says %s, %v", name, got, want, err)
 			}
 		}
@@ -164,8 +165,8 @@ func cards(t *testing.T, d *Dir) {
 }
 
 // agree runs both files of a winner on the same picture.
-func agree(t *testing.T, d *Dir, c Card) {
-	f, err := os.Open(d.File(c.ID, fileONNX))
+func agree(t *testing.T, d *rundir.Dir, c rundir.Card) {
+	f, err := os.Open(d.File(c.ID, rundir.FileONNX))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +178,7 @@ func agree(t *testing.T, d *Dir, c Card) {
 	if meta["genome"] != c.Genome || meta["scale"] != "2" || meta["config_hash"] != d.Config().Hash() || meta["psnr_db"] == "" {
 		t.Errorf("metadata %v", meta)
 	}
-	p, err := os.Open(d.File(c.ID, fileProgram))
+	p, err := os.Open(d.File(c.ID, rundir.FileProgram))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,10 +229,10 @@ func TestResumeRefusesAnother(t *testing.T) {
 			}
 		}
 	}
-	refuse("seed=7\nsteps=601", ErrIntegrity, "seed was 1, is 7", "train.steps was 600, is 601")
+	refuse("seed=7\nsteps=601", rundir.ErrIntegrity, "seed was 1, is 7", "train.steps was 600, is 601")
 
 	// What changes no result may change, and a lost file comes back.
-	if err := os.Remove(filepath.Join(dir, fileFront)); err != nil {
+	if err := os.Remove(filepath.Join(dir, rundir.FileFront)); err != nil {
 		t.Fatal(err)
 	}
 	if got := mustRun(t, smoke(t, "checkpoint=20"), dir, Options{Workers: 3}); !bytes.Equal(got, want) {
@@ -239,7 +240,7 @@ func TestResumeRefusesAnother(t *testing.T) {
 	}
 
 	// A winner whose file was damaged is made again.
-	d, err := Open(dir)
+	d, err := rundir.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +248,7 @@ func TestResumeRefusesAnother(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	model := d.File(list[0].ID, fileONNX)
+	model := d.File(list[0].ID, rundir.FileONNX)
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -255,22 +256,22 @@ func TestResumeRefusesAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustRun(t, smoke(t, ""), dir, Options{})
-	if got, err := hashFile(model); err != nil || got != list[0].Files[fileONNX] {
-		t.Errorf("the winner made again has hash %s, want %s (%v)", got, list[0].Files[fileONNX], err)
+	if got, err := rundir.HashFile(model); err != nil || got != list[0].Files[rundir.FileONNX] {
+		t.Errorf("the winner made again has hash %s, want %s (%v)", got, list[0].Files[rundir.FileONNX], err)
 	}
 
 	// Two runs cannot work in one directory.
-	release, err := lock(dir)
+	release, err := rundir.Lock(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	refuse("", ErrUsage, "another run")
+	refuse("", rundir.ErrUsage, "another run")
 	if err := release(); err != nil {
 		t.Fatal(err)
 	}
 
 	// A supernet of other weights, and a broken one.
-	path := filepath.Join(dir, fileSupernet)
+	path := filepath.Join(dir, rundir.FileSupernet)
 	net, notes, err := supernet.Load(path)
 	if err != nil {
 		t.Fatal(err)
@@ -278,21 +279,21 @@ func TestResumeRefusesAnother(t *testing.T) {
 	if err := supernet.New(net.Space, 99).Save(path, notes); err != nil {
 		t.Fatal(err)
 	}
-	refuse("", ErrIntegrity, fileSupernet, "weights")
+	refuse("", rundir.ErrIntegrity, rundir.FileSupernet, "weights")
 	if err := os.WriteFile(path, []byte("rubbish"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	refuse("", ErrIntegrity, fileSupernet)
+	refuse("", rundir.ErrIntegrity, rundir.FileSupernet)
 
 	// A database of rubbish.
-	if err := os.WriteFile(filepath.Join(dir, fileStore), bytes.Repeat([]byte("rubbish "), 2000), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, rundir.FileStore), bytes.Repeat([]byte("rubbish "), 2000), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	refuse("", ErrIntegrity, fileStore)
-	if _, err := Open(dir); !errors.Is(err, ErrIntegrity) {
+	refuse("", rundir.ErrIntegrity, rundir.FileStore)
+	if _, err := rundir.Open(dir); !errors.Is(err, rundir.ErrIntegrity) {
 		t.Errorf("Open of rubbish: %v", err)
 	}
-	if _, err := Open(t.TempDir()); !errors.Is(err, ErrUsage) {
+	if _, err := rundir.Open(t.TempDir()); !errors.Is(err, rundir.ErrUsage) {
 		t.Errorf("Open of an empty folder: %v", err)
 	}
 }
@@ -311,14 +312,14 @@ func TestFoldersAreHeldTo(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(folder, "b.png"), picture(t, 80, 9), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := Run(t.Context(), smoke(t, change), dir, Options{}); !errors.Is(err, ErrIntegrity) || !strings.Contains(err.Error(), "training pictures") {
+	if err := Run(t.Context(), smoke(t, change), dir, Options{}); !errors.Is(err, rundir.ErrIntegrity) || !strings.Contains(err.Error(), "training pictures") {
 		t.Errorf("after a picture changed: %v", err)
 	}
 
 	dir = filepath.Join(t.TempDir(), "run")
 	change = "steps=20\nfinetune=0\nmode=random\nvalidation=" + folder
 	mustRun(t, smoke(t, change), dir, Options{})
-	d, err := Open(dir)
+	d, err := rundir.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -329,7 +330,7 @@ func TestFoldersAreHeldTo(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(folder, "a.png"), picture(t, 80, 5), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Validation(); !errors.Is(err, ErrData) {
+	if _, err := d.Validation(); !errors.Is(err, rundir.ErrData) {
 		t.Errorf("changed validation pictures: %v", err)
 	}
 }

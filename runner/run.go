@@ -17,19 +17,18 @@ import (
 	"evosr/imaging"
 	"evosr/internal/kernel"
 	"evosr/internal/whole"
+	"evosr/rundir"
 	"evosr/supernet"
 )
 
 // Version is evosr's. It stands on every winner.
 const Version = "0.1.0"
 
-// What a run can end with, beside nil. Each has an exit code in cmd/evosr.
+// What a run can end with, beside nil and the errors of rundir. Each has an exit
+// code in cmd/evosr.
 var (
-	ErrUsage       = errors.New("the run cannot start")                         // 2
 	ErrInfeasible  = errors.New("nothing in the space keeps within the budget") // 3
-	ErrData        = errors.New("the pictures cannot be used")                  // 4
 	ErrInterrupted = errors.New("interrupted; the same command continues")      // 5
-	ErrIntegrity   = errors.New("the run directory cannot be continued")        // 6
 )
 
 // Options say how a run is carried out; nothing in them changes its result.
@@ -41,16 +40,6 @@ type Options struct {
 	// as a layer that died in training. It stands in the diary, too. It may be nil.
 	Warn func(text string)
 }
-
-// Stages of a run, in their order.
-const (
-	StageData     = "data"
-	StageProfile  = "profile"
-	StageSupernet = "supernet"
-	StageSearch   = "search"
-	StageWinners  = "winners"
-	StageDone     = "done"
-)
 
 // Progress is where a run is.
 type Progress struct {
@@ -70,8 +59,8 @@ type run struct {
 
 	trainOnly bool // ends with the supernet
 	report    reporter
-	store     *store
-	pictures  *pictures
+	store     *rundir.Store
+	pictures  *rundir.Pictures
 	profile   *deviceprofile.Profile
 	others    []fitness.Device   // further ones
 	begin     *supernet.Supernet // what training starts from; see start
@@ -96,7 +85,7 @@ func Train(ctx context.Context, cfg *configs.Config, dir string, o Options) erro
 
 func carry(ctx context.Context, cfg *configs.Config, dir string, o Options, trainOnly bool) error {
 	if err := cfg.Validate(); err != nil {
-		return fmt.Errorf("%w: %w", ErrUsage, err)
+		return fmt.Errorf("%w: %w", rundir.ErrUsage, err)
 	}
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
@@ -118,7 +107,7 @@ func (r *run) run(ctx context.Context) (err error) {
 	}
 	defer func() {
 		if r.store != nil {
-			err = errors.Join(err, r.store.close())
+			err = errors.Join(err, r.store.Close())
 		}
 	}()
 	if !fresh {
@@ -138,8 +127,8 @@ func (r *run) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	r.pictures, err = loadFolders(ctx, r.cfg, func(what string, done, total int) {
-		r.report.tell(StageData, what, float64(done), float64(total), 0)
+	r.pictures, err = rundir.LoadPictures(ctx, r.cfg, func(what string, done, total int) {
+		r.report.tell(rundir.StageData, what, float64(done), float64(total), 0)
 	})
 	if err != nil {
 		return err
@@ -149,7 +138,7 @@ func (r *run) run(ctx context.Context) (err error) {
 		_, err := os.Stat(r.dir)
 		made = errors.Is(err, os.ErrNotExist)
 		if err := os.MkdirAll(r.dir, 0o755); err != nil {
-			return fmt.Errorf("%w: %w", ErrUsage, err)
+			return fmt.Errorf("%w: %w", rundir.ErrUsage, err)
 		}
 		release, err := r.open()
 		if err != nil {
@@ -162,7 +151,7 @@ func (r *run) run(ctx context.Context) (err error) {
 		do   func(context.Context) error
 		all  bool // only a whole run comes to it
 	}{
-		{StageData, r.data, false}, {StageProfile, r.measure, true}, {StageSupernet, r.train, false}, {StageSearch, r.search, true}, {StageWinners, r.winners, true},
+		{rundir.StageData, r.data, false}, {rundir.StageProfile, r.measure, true}, {rundir.StageSupernet, r.train, false}, {rundir.StageSearch, r.search, true}, {rundir.StageWinners, r.winners, true},
 	} {
 		if stage.all && r.trainOnly {
 			continue
@@ -171,14 +160,14 @@ func (r *run) run(ctx context.Context) (err error) {
 			return err
 		}
 		if err := stage.do(ctx); err != nil {
-			if fresh && stage.name == StageProfile && errors.Is(err, ErrInfeasible) {
+			if fresh && stage.name == rundir.StageProfile && errors.Is(err, ErrInfeasible) {
 				return errors.Join(err, r.withdraw(made))
 			}
 			// That the diary cannot be written, either, says nothing more.
 			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-				_ = r.store.event(stage.name, "interrupted")
+				_ = r.store.Event(stage.name, "interrupted")
 			} else {
-				_ = r.store.event(stage.name, "ended: %v", err)
+				_ = r.store.Event(stage.name, "ended: %v", err)
 			}
 			return err
 		}
@@ -189,10 +178,10 @@ func (r *run) run(ctx context.Context) (err error) {
 // withdraw removes what a run wrote that found its constraints impossible
 // before any work was done, so that the corrected config may use the directory.
 func (r *run) withdraw(made bool) error {
-	err := r.store.close()
+	err := r.store.Close()
 	r.store = nil
 	err = errors.Join(err, r.removeDevices())
-	for _, name := range []string{fileConfig, fileProfile, fileStore, fileStore + "-wal", fileStore + "-shm"} {
+	for _, name := range []string{rundir.FileConfig, rundir.FileProfile, rundir.FileStore, rundir.FileStore + "-wal", rundir.FileStore + "-shm"} {
 		if e := os.Remove(filepath.Join(r.dir, name)); e != nil && !errors.Is(e, os.ErrNotExist) {
 			err = errors.Join(err, e)
 		}
@@ -210,44 +199,44 @@ func (r *run) look() (fresh bool, err error) {
 		return true, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("%w: %w", ErrUsage, err)
+		return false, fmt.Errorf("%w: %w", rundir.ErrUsage, err)
 	}
 	if !info.IsDir() {
-		return false, fmt.Errorf("%w: %s is a file, want a run directory or a new name", ErrUsage, r.dir)
+		return false, fmt.Errorf("%w: %s is a file, want a run directory or a new name", rundir.ErrUsage, r.dir)
 	}
-	empty, isRun, err := isRun(r.dir)
+	empty, isRun, err := rundir.Contents(r.dir)
 	switch {
 	case err != nil:
-		return false, fmt.Errorf("%w: %w", ErrUsage, err)
+		return false, fmt.Errorf("%w: %w", rundir.ErrUsage, err)
 	case isRun:
 		return false, nil
 	case !empty:
-		return false, fmt.Errorf("%w: %s holds files but no %s, want a run directory, an empty folder or a new name", ErrUsage, r.dir, fileStore)
+		return false, fmt.Errorf("%w: %s holds files but no %s, want a run directory, an empty folder or a new name", rundir.ErrUsage, r.dir, rundir.FileStore)
 	}
 	return true, nil
 }
 
 // open takes the directory and makes its database, or checks the one it has.
 func (r *run) open() (release func() error, err error) {
-	unlock, err := lock(r.dir)
+	unlock, err := rundir.Lock(r.dir)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrUsage, r.dir, err)
+		return nil, fmt.Errorf("%w: %s: %w", rundir.ErrUsage, r.dir, err)
 	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, unlock())
 		}
 	}()
-	if r.store, err = openStore(r.dir, true); err != nil {
+	if r.store, err = rundir.OpenStore(r.dir, true); err != nil {
 		return nil, err
 	}
-	v, err := r.store.version()
+	v, err := r.store.Version()
 	if err != nil {
-		return nil, storeError(err)
+		return nil, err
 	}
 	text := string(r.cfg.YAML())
 	if v == 0 {
-		err = r.store.create(map[string]string{metaConfig: text, metaConfigHash: r.cfg.Hash(), metaVersion: Version})
+		err = r.store.Create(map[string]string{rundir.MetaConfig: text, rundir.MetaConfigHash: r.cfg.Hash(), rundir.MetaVersion: Version})
 		if err != nil {
 			return nil, err
 		}
@@ -255,39 +244,39 @@ func (r *run) open() (release func() error, err error) {
 		if err := r.sameConfig(); err != nil {
 			return nil, err
 		}
-		if err := sweep(r.dir); err != nil {
+		if err := rundir.Sweep(r.dir); err != nil {
 			return nil, err
 		}
 		// What changes no result may have changed, such as where the pictures lie.
-		was, err := r.store.meta(metaConfig)
+		was, err := r.store.Meta(rundir.MetaConfig)
 		if err == nil && was != text {
-			err = r.store.setMeta(metaConfig, text)
+			err = r.store.SetMeta(rundir.MetaConfig, text)
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
-	if err := r.keepFile(fileConfig, []byte(text)); err != nil {
+	if err := r.keepFile(rundir.FileConfig, []byte(text)); err != nil {
 		return nil, err
 	}
-	return unlock, r.store.event(StageData, "evosr %s with %d workers, kernels %s", Version, r.o.Workers, kernel.Best().Name)
+	return unlock, r.store.Event(rundir.StageData, "evosr %s with %d workers, kernels %s", Version, r.o.Workers, kernel.Best().Name)
 }
 
 // sameConfig refuses to continue another experiment, or a damaged one.
 func (r *run) sameConfig() error {
-	if err := r.store.sound(); err != nil {
+	if err := r.store.Sound(); err != nil {
 		return err
 	}
-	text, err := r.store.meta(metaConfig)
+	text, err := r.store.Meta(rundir.MetaConfig)
 	if err != nil {
 		return err
 	}
-	was, err := configs.Parse(filepath.Join(r.dir, fileConfig), []byte(text))
+	was, err := configs.Parse(filepath.Join(r.dir, rundir.FileConfig), []byte(text))
 	if err != nil {
-		return fmt.Errorf("%w: its config does not read: %w", ErrIntegrity, err)
+		return fmt.Errorf("%w: its config does not read: %w", rundir.ErrIntegrity, err)
 	}
 	if list := configs.Differences(was, r.cfg); len(list) > 0 {
-		return fmt.Errorf("%w: %s was begun with another config: %s; want the same config, or another directory", ErrIntegrity, r.dir, strings.Join(list, "; "))
+		return fmt.Errorf("%w: %s was begun with another config: %s; want the same config, or another directory", rundir.ErrIntegrity, r.dir, strings.Join(list, "; "))
 	}
 	return nil
 }
@@ -305,34 +294,32 @@ func (r *run) keepFile(name string, text []byte) error {
 // run was begun with.
 func (r *run) data(ctx context.Context) error {
 	p := r.pictures
-	if p.val == nil {
-		var err error
-		p.val, err = drawValidation(ctx, r.cfg, func(done, total int) {
-			r.report.tell(StageData, "drawing validation pictures", float64(done), float64(total), 0)
+	if p.Validation == nil {
+		err := p.DrawValidation(ctx, r.cfg, func(done, total int) {
+			r.report.tell(rundir.StageData, "drawing validation pictures", float64(done), float64(total), 0)
 		})
 		if err != nil {
 			return err
 		}
-		p.valSum = sumPairs(p.val)
 	}
-	if err := r.sameData(metaValidation, "validation", p.valSum); err != nil {
+	if err := r.sameData(rundir.MetaValidation, "validation", p.ValidationHash); err != nil {
 		return err
 	}
-	if p.train != nil {
-		return r.sameData(metaTrainData, "training", p.trainSum)
+	if p.TrainHash != "" {
+		return r.sameData(rundir.MetaTrainData, "training", p.TrainHash)
 	}
 	return nil
 }
 
 func (r *run) sameData(key, what, hash string) error {
-	was, err := r.store.meta(key)
+	was, err := r.store.Meta(key)
 	switch {
 	case err != nil:
 		return err
 	case was == "":
-		return r.store.setMeta(key, hash)
+		return r.store.SetMeta(key, hash)
 	case was != hash:
-		return fmt.Errorf("%w: the %s pictures are not those that %s was begun with; want the same pictures, or another directory", ErrIntegrity, what, r.dir)
+		return fmt.Errorf("%w: the %s pictures are not those that %s was begun with; want the same pictures, or another directory", rundir.ErrIntegrity, what, r.dir)
 	}
 	return nil
 }
@@ -345,11 +332,11 @@ func (r *run) dataset(ctx context.Context, stage string) (*imaging.Dataset, erro
 }
 
 func (r *run) newDataset(ctx context.Context, stage string) (*imaging.Dataset, error) {
-	if r.pictures.train == nil {
+	if r.pictures.TrainHash == "" {
 		if err := r.drawTrain(ctx, stage); err != nil {
 			return nil, err
 		}
-		if err := r.sameData(metaTrainData, "training", r.pictures.trainSum); err != nil {
+		if err := r.sameData(rundir.MetaTrainData, "training", r.pictures.TrainHash); err != nil {
 			return nil, err
 		}
 	}
@@ -357,40 +344,15 @@ func (r *run) newDataset(ctx context.Context, stage string) (*imaging.Dataset, e
 }
 
 // drawTrain draws the procedural training pictures.
-func (r *run) drawTrain(ctx context.Context, stage string) (err error) {
-	p := r.pictures
-	p.train, err = drawTraining(ctx, r.cfg, func(done, total int) {
+func (r *run) drawTrain(ctx context.Context, stage string) error {
+	return r.pictures.DrawTraining(ctx, r.cfg, func(done, total int) {
 		r.report.tell(stage, "drawing training pictures", float64(done), float64(total), 0)
 	})
-	if err == nil {
-		p.trainSum = sum(p.train)
-	}
-	return err
 }
 
 // deal makes the training pictures that are there into a set of patches.
 func (r *run) deal(ctx context.Context, stage string) (*imaging.Dataset, error) {
-	p := r.pictures
-	set, err := imaging.NewDataset([]*imaging.Plane{p.train[0].plane()}, r.cfg.Space.Scale)
-	if err != nil {
-		return nil, err
-	}
-	tell := func(done int) {
-		r.report.tell(stage, "preparing training pictures", float64(done), float64(len(p.train)), 0)
-	}
-	tell(0)
-	for i := range p.train {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		if i > 0 {
-			if err := set.Add(p.train[i].plane()); err != nil {
-				return nil, err
-			}
-		}
-		p.train[i].codes = nil // the dataset has its own copy
-		tell(i + 1)
-	}
-	p.train = nil
-	return set, set.Fits(r.cfg.Train.Patch)
+	return r.pictures.Dataset(ctx, r.cfg, func(done, total int) {
+		r.report.tell(stage, "preparing training pictures", float64(done), float64(total), 0)
+	})
 }

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"evosr/configs"
+	"evosr/rundir"
 	"evosr/space"
 )
 
@@ -124,7 +125,7 @@ func mustRun(t *testing.T, cfg *configs.Config, dir string, o Options) []byte {
 
 func frontOf(t *testing.T, dir string) []byte {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(dir, fileFront))
+	text, err := os.ReadFile(filepath.Join(dir, rundir.FileFront))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +157,7 @@ func TestSameFrontForAnyWorkers(t *testing.T) {
 func TestInterrupt(t *testing.T) {
 	want := mustRun(t, smoke(t, ""), filepath.Join(t.TempDir(), "whole"), Options{})
 	dir := filepath.Join(t.TempDir(), "run")
-	for _, stage := range []string{StageData, StageSupernet, StageSearch, StageWinners} {
+	for _, stage := range []string{rundir.StageData, rundir.StageSupernet, rundir.StageSearch, rundir.StageWinners} {
 		ctx, cancel := context.WithCancel(t.Context())
 		err := Run(ctx, smoke(t, ""), dir, Options{Report: func(p Progress) {
 			if p.Stage == stage {
@@ -167,10 +168,10 @@ func TestInterrupt(t *testing.T) {
 		if !errors.Is(err, ErrInterrupted) {
 			t.Fatalf("cancelled in %s: %v, want ErrInterrupted", stage, err)
 		}
-		if stage == StageData {
+		if stage == rundir.StageData {
 			continue
 		}
-		d, err := Open(dir)
+		d, err := rundir.Open(dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -217,19 +218,19 @@ func TestRefusals(t *testing.T) {
 		want              error
 		words             []string
 	}{
-		{"missing folder", "train=" + path("nowhere"), "", ErrData, []string{"nowhere", "no such file"}},
-		{"a file for a folder", "train=" + path("file"), "", ErrData, []string{"file", "not a folder"}},
-		{"no pictures", "train=" + path("none"), "", ErrData, []string{"none"}},
-		{"truncated picture", "train=" + path("cut"), "", ErrData, []string{"half.png"}},
-		{"truncated validation picture", "validation=" + path("cut"), "", ErrData, []string{"half.png"}},
-		{"too small for a patch", "train=" + path("small"), "", ErrData, []string{"tiny.png", "20x20", "32x32"}},
-		{"too small for a crop", "validation=" + path("small"), "", ErrData, []string{"tiny.png", "64x64"}},
-		{"trained on the validation", "train=" + path("good") + "\nvalidation=" + path("copy"), "", ErrData, []string{"other.png", "a.png"}},
-		{"no profile", "profile=" + path("nowhere.yaml"), "", ErrUsage, []string{"nowhere.yaml"}},
-		{"bad profile", "profile=" + path("profile.yaml"), "", ErrUsage, []string{"profile.yaml:1:6", "profile.yaml:2:1", "warp"}},
-		{"a file for the directory", "", path("file"), ErrUsage, []string{"is a file"}},
-		{"another full directory", "", path("full"), ErrUsage, []string{"no run.db"}},
-		{"a bad config", "mode=stagd", "", ErrUsage, []string{"search.mode"}},
+		{"missing folder", "train=" + path("nowhere"), "", rundir.ErrData, []string{"nowhere", "no such file"}},
+		{"a file for a folder", "train=" + path("file"), "", rundir.ErrData, []string{"file", "not a folder"}},
+		{"no pictures", "train=" + path("none"), "", rundir.ErrData, []string{"none"}},
+		{"truncated picture", "train=" + path("cut"), "", rundir.ErrData, []string{"half.png"}},
+		{"truncated validation picture", "validation=" + path("cut"), "", rundir.ErrData, []string{"half.png"}},
+		{"too small for a patch", "train=" + path("small"), "", rundir.ErrData, []string{"tiny.png", "20x20", "32x32"}},
+		{"too small for a crop", "validation=" + path("small"), "", rundir.ErrData, []string{"tiny.png", "64x64"}},
+		{"trained on the validation", "train=" + path("good") + "\nvalidation=" + path("copy"), "", rundir.ErrData, []string{"other.png", "a.png"}},
+		{"no profile", "profile=" + path("nowhere.yaml"), "", rundir.ErrUsage, []string{"nowhere.yaml"}},
+		{"bad profile", "profile=" + path("profile.yaml"), "", rundir.ErrUsage, []string{"profile.yaml:1:6", "profile.yaml:2:1", "warp"}},
+		{"a file for the directory", "", path("file"), rundir.ErrUsage, []string{"is a file"}},
+		{"another full directory", "", path("full"), rundir.ErrUsage, []string{"no run.db"}},
+		{"a bad config", "mode=stagd", "", rundir.ErrUsage, []string{"search.mode"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -325,9 +326,9 @@ func TestBudgetsHold(t *testing.T) {
 	}
 }
 
-func openFront(t *testing.T, dir string) *Front {
+func openFront(t *testing.T, dir string) *rundir.Front {
 	t.Helper()
-	d, err := Open(dir)
+	d, err := rundir.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -372,7 +373,7 @@ func TestWinnersUnderBudgets(t *testing.T) {
 	cfg.Winners.BudgetsMS = []float64{1e-6, 1000}
 	dir := filepath.Join(t.TempDir(), "run")
 	mustRun(t, cfg, dir, Options{})
-	d, err := Open(dir)
+	d, err := rundir.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

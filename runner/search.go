@@ -6,10 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"evosr/configs"
@@ -17,6 +14,7 @@ import (
 	"evosr/fitness"
 	"evosr/internal/relay"
 	"evosr/network"
+	"evosr/rundir"
 	"evosr/space"
 	"evosr/supernet"
 )
@@ -24,7 +22,7 @@ import (
 // search looks for the front. Every evaluation is in the database before
 // anything is bred from it, and is never made twice.
 func (r *run) search(ctx context.Context) error {
-	end, err := r.store.meta(metaSearchEnd)
+	end, err := r.store.Meta(rundir.MetaSearchEnd)
 	if err != nil {
 		return err
 	}
@@ -33,21 +31,21 @@ func (r *run) search(ctx context.Context) error {
 			return err
 		}
 	}
-	points, err := r.store.front()
+	points, err := r.store.Front()
 	if err != nil {
 		return err
 	}
-	text, err := frontJSON(r.cfg.Search.Objectives, points)
+	text, err := rundir.FrontJSON(r.cfg.Search.Objectives, points)
 	if err != nil {
 		return err
 	}
-	return r.keepFile(fileFront, text)
+	return r.keepFile(rundir.FileFront, text)
 }
 
 // scorer scores genomes of the trained supernet with inherited weights. cache
 // may be nil.
 func (r *run) scorer(cache fitness.Cache) (*fitness.Scorer, error) {
-	return fitness.NewScorer(r.net, r.pictures.val, r.profile, r.scoring(cache))
+	return fitness.NewScorer(r.net, r.pictures.Validation, r.profile, r.scoring(cache))
 }
 
 // searchScorer is the scorer of the search, which may refit every network and
@@ -56,9 +54,9 @@ func (r *run) searchScorer(ctx context.Context, cache fitness.Cache) (*fitness.S
 	o := r.scoring(cache)
 	steps := r.cfg.Search.Finetune
 	if r.cfg.Search.Refit == 0 && steps == 0 {
-		return fitness.NewScorer(r.net, r.pictures.val, r.profile, o)
+		return fitness.NewScorer(r.net, r.pictures.Validation, r.profile, o)
 	}
-	set, err := r.dataset(ctx, StageSearch)
+	set, err := r.dataset(ctx, rundir.StageSearch)
 	if err != nil {
 		return nil, err
 	}
@@ -67,17 +65,17 @@ func (r *run) searchScorer(ctx context.Context, cache fitness.Cache) (*fitness.S
 		return nil, err
 	}
 	c := &r.cfg.Train
-	o.Tuned = fmt.Sprintf("refit to %d patches, %d steps, batch %d, patch %d, rate %v, seed %d, pictures %s", r.cfg.Search.Refit, steps, c.Batch, c.Patch, c.Rate, r.cfg.Seed, r.pictures.trainSum)
+	o.Tuned = fmt.Sprintf("refit to %d patches, %d steps, batch %d, patch %d, rate %v, seed %d, pictures %s", r.cfg.Search.Refit, steps, c.Batch, c.Patch, c.Rate, r.cfg.Seed, r.pictures.TrainHash)
 	o.Tune = func(ctx context.Context, g space.Genome, net *network.Graph) (*network.Graph, error) {
 		net, err := refit(net)
 		if err != nil || steps == 0 {
 			return net, err
 		}
 		return supernet.FineTune(ctx, net, nil, set, nil, supernet.FineTuneOptions{
-			Steps: steps, Batch: c.Batch, Patch: c.Patch, Rate: c.Rate, Seed: stream(r.cfg.Seed, "search "+g.ID()), Threads: 1,
+			Steps: steps, Batch: c.Batch, Patch: c.Patch, Rate: c.Rate, Seed: rundir.Stream(r.cfg.Seed, "search "+g.ID()), Threads: 1,
 		})
 	}
-	return fitness.NewScorer(r.net, r.pictures.val, r.profile, o)
+	return fitness.NewScorer(r.net, r.pictures.Validation, r.profile, o)
 }
 
 func (r *run) scoring(cache fitness.Cache) fitness.ScorerOptions {
@@ -92,7 +90,7 @@ func (r *run) searchNow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cache, err := newScoreCache(r.store)
+	cache, err := r.store.Scores()
 	if err != nil {
 		return err
 	}
@@ -101,7 +99,7 @@ func (r *run) searchNow(ctx context.Context) error {
 		return err
 	}
 	s, sp := &r.cfg.Search, &r.cfg.Space
-	if err := r.store.event(StageSearch, "%s search of %d evaluations, %d known", s.Mode, s.Evaluations, len(known)); err != nil {
+	if err := r.store.Event(rundir.StageSearch, "%s search of %d evaluations, %d known", s.Mode, s.Evaluations, len(known)); err != nil {
 		return err
 	}
 	reference, err := r.reference(ctx, scorer)
@@ -110,24 +108,24 @@ func (r *run) searchNow(ctx context.Context) error {
 	}
 	if text, err := json.Marshal(reference); err != nil {
 		return err
-	} else if err := r.store.setMeta(metaReference, string(text)); err != nil {
+	} else if err := r.store.SetMeta(rundir.MetaReference, string(text)); err != nil {
 		return err
 	}
 	p := &problem{cfg: r.cfg, search: s, space: sp, scorer: scorer, scores: map[string]fitness.Score{}}
 	if s.Screen {
-		if err := scorer.Calibrate(ctx, calibration(sp, stream(r.cfg.Seed, "calibration"))); err != nil {
+		if err := scorer.Calibrate(ctx, calibration(sp, rundir.Stream(r.cfg.Seed, "calibration"))); err != nil {
 			return err
 		}
 	}
 	began := time.Now()
 	options := evolve.Options[space.Genome]{
 		Population: s.Population, Evaluations: s.Evaluations, Lag: s.Lag, Workers: r.o.Workers, Stall: s.Stall,
-		Seed: stream(cmp.Or(s.Seed, r.cfg.Seed), "search"), Reference: reference, Known: known,
+		Seed: rundir.Stream(cmp.Or(s.Seed, r.cfg.Seed), "search"), Reference: reference, Known: known,
 		Journal: func(e evolve.Entry[space.Genome]) error {
-			return r.store.addEvaluation(p.evaluation(e), spent+time.Since(began))
+			return r.store.AddEvaluation(p.evaluation(e), spent+time.Since(began))
 		},
 		Progress: func(p evolve.Progress) {
-			r.report.tell(StageSearch, fmt.Sprintf("searching, %d on the front", p.Front), float64(p.Evaluations), float64(p.Budget), p.Hypervolume)
+			r.report.tell(rundir.StageSearch, fmt.Sprintf("searching, %d on the front", p.Front), float64(p.Evaluations), float64(p.Budget), p.Hypervolume)
 		},
 	}
 	if s.MaxMinutes > 0 {
@@ -142,7 +140,7 @@ func (r *run) searchNow(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case errors.Is(err, evolve.ErrKnown):
-			return fmt.Errorf("%w: %s: %w", ErrIntegrity, fileStore, err)
+			return fmt.Errorf("%w: %s: %w", rundir.ErrIntegrity, rundir.FileStore, err)
 		}
 		return err
 	}
@@ -151,13 +149,13 @@ func (r *run) searchNow(ctx context.Context) error {
 
 // keepFront records the front, or says that there is none.
 func (r *run) keepFront(out *evolve.Outcome[space.Genome]) error {
-	all, err := r.store.evaluations()
+	all, err := r.store.Evaluations()
 	if err != nil {
 		return err
 	}
-	var front []Evaluation
+	var front []rundir.Evaluation
 	for _, e := range out.Front {
-		if i := slices.IndexFunc(all, func(a Evaluation) bool { return a.Index == e.Index }); i >= 0 {
+		if i := slices.IndexFunc(all, func(a rundir.Evaluation) bool { return a.Index == e.Index }); i >= 0 {
 			front = append(front, all[i])
 		}
 	}
@@ -169,14 +167,14 @@ func (r *run) keepFront(out *evolve.Outcome[space.Genome]) error {
 	for i, e := range front {
 		indices[i] = e.Index
 	}
-	if err := r.store.setFront(indices, out.Reason, out.Hypervolume); err != nil {
+	if err := r.store.SetFront(indices, out.Reason, out.Hypervolume); err != nil {
 		return err
 	}
-	return r.store.event(StageSearch, "front of %d points, hypervolume %.6g: %s", len(front), out.Hypervolume, out.Reason)
+	return r.store.Event(rundir.StageSearch, "front of %d points, hypervolume %.6g: %s", len(front), out.Hypervolume, out.Reason)
 }
 
 // noFront says why no genome can be a winner.
-func noFront(c *configs.Config, all []Evaluation) error {
+func noFront(c *configs.Config, all []rundir.Evaluation) error {
 	nearest := -1
 	for i, e := range all {
 		if e.Err == "" && (nearest < 0 || e.Violation < all[nearest].Violation) {
@@ -197,15 +195,15 @@ func noFront(c *configs.Config, all []Evaluation) error {
 
 // known replays the database as a journal, and says how long it took to write.
 func (r *run) known() (list []evolve.Entry[space.Genome], spent time.Duration, err error) {
-	all, err := r.store.evaluations()
+	all, err := r.store.Evaluations()
 	if err != nil {
 		return nil, 0, err
 	}
-	if text, err := r.store.meta(metaSearchTime); err != nil {
+	if text, err := r.store.Meta(rundir.MetaSearchTime); err != nil {
 		return nil, 0, err
 	} else if text != "" {
 		if spent, err = time.ParseDuration(text); err != nil {
-			return nil, 0, fmt.Errorf("%w: %s: %w", ErrIntegrity, fileStore, err)
+			return nil, 0, fmt.Errorf("%w: %s: %w", rundir.ErrIntegrity, rundir.FileStore, err)
 		}
 	}
 	list = make([]evolve.Entry[space.Genome], len(all))
@@ -218,7 +216,7 @@ func (r *run) known() (list []evolve.Entry[space.Genome], spent time.Duration, e
 			err = fmt.Errorf("evaluation %d is missing", i)
 		}
 		if err != nil {
-			return nil, 0, fmt.Errorf("%w: %s: %w", ErrIntegrity, fileStore, err)
+			return nil, 0, fmt.Errorf("%w: %s: %w", rundir.ErrIntegrity, rundir.FileStore, err)
 		}
 		result := evolve.Result{Err: e.Err}
 		if e.Err == "" {
@@ -241,7 +239,7 @@ func (r *run) reference(ctx context.Context, scorer *fitness.Scorer) ([]float64,
 	if list[0].Err != "" {
 		return nil, nil // evolve takes one from the first population
 	}
-	bicubic, err := fitness.Evaluate(ctx, nil, r.pictures.val, r.cfg.Space.Scale)
+	bicubic, err := fitness.Evaluate(ctx, nil, r.pictures.Validation, r.cfg.Space.Scale)
 	if err != nil {
 		return nil, err
 	}
@@ -256,49 +254,7 @@ func (r *run) reference(ctx context.Context, scorer *fitness.Scorer) ([]float64,
 	return ref, nil
 }
 
-// frontJSON writes front.json with a fixed number of digits, more than two points
-// of a front ever share: equal fronts have equal bytes.
-func frontJSON(objectives []string, points []Evaluation) ([]byte, error) {
-	if len(points) == 0 {
-		return nil, errors.New("runner: front: no points")
-	}
-	names, err := json.Marshal(objectives)
-	if err != nil {
-		return nil, err
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "{\"objectives\":%s,\"points\":[", names)
-	for i, p := range points {
-		genome, err := json.Marshal(p.Genome)
-		if err != nil {
-			return nil, err
-		}
-		others, err := othersJSON(p.Others)
-		if err != nil {
-			return nil, err
-		}
-		fmt.Fprintf(&b, "%s\n{\"id\":%q,\"genome\":%s,\"psnr_db\":%s,\"ssim\":%s,\"latency_ms\":%s,\"params\":%d,\"macs\":%d%s}",
-			","[:min(i, 1)], p.ID, genome, fixed(p.PSNR, 6), fixed(p.SSIM, 8), fixed(p.LatencyMS, 6), p.Params, p.MACs, others)
-	}
-	b.WriteString("\n]}\n")
-	return []byte(b.String()), nil
+// byLatency orders a front: fastest first, better pictures before worse ones.
+func byLatency(a, b rundir.Evaluation) int {
+	return cmp.Or(cmp.Compare(a.LatencyMS, b.LatencyMS), cmp.Compare(b.PSNR, a.PSNR), cmp.Compare(b.SSIM, a.SSIM), slices.Compare([]byte(a.ID), []byte(b.ID)))
 }
-
-// othersJSON is the further devices' part of a point, nothing where there are
-// none: the names in their order.
-func othersJSON(ms map[string]float64) (string, error) {
-	if len(ms) == 0 {
-		return "", nil
-	}
-	var list []string
-	for _, name := range slices.Sorted(maps.Keys(ms)) {
-		key, err := json.Marshal(name)
-		if err != nil {
-			return "", err
-		}
-		list = append(list, fmt.Sprintf("%s:%s", key, fixed(ms[name], 6)))
-	}
-	return ",\"latencies_ms\":{" + strings.Join(list, ",") + "}", nil
-}
-
-func fixed(x float64, digits int) string { return strconv.FormatFloat(x, 'f', digits, 64) }

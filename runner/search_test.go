@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"evosr/rundir"
 	"evosr/space"
 )
 
@@ -19,9 +20,9 @@ func short(change string) string {
 }
 
 // searched opens a run for a look at its evaluations.
-func searched(t *testing.T, dir string) (all []Evaluation, reason string) {
+func searched(t *testing.T, dir string) (all []rundir.Evaluation, reason string) {
 	t.Helper()
-	d, err := Open(dir)
+	d, err := rundir.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +67,7 @@ func TestModes(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "run")
 		ctx, cancel := context.WithCancel(t.Context())
 		err := Run(ctx, smoke(t, short("mode="+mode)), dir, Options{Workers: 3, Report: func(p Progress) {
-			if p.Stage == StageSearch && p.Done > 0 { // later ones may come too late on a fast machine
+			if p.Stage == rundir.StageSearch && p.Done > 0 { // later ones may come too late on a fast machine
 				cancel()
 			}
 		}})
@@ -113,7 +114,7 @@ func TestStagedBudget(t *testing.T) {
 
 // seam looks at a staged search: one ratio before the middle, the architectures
 // of before after it.
-func seam(t *testing.T, all []Evaluation) {
+func seam(t *testing.T, all []rundir.Evaluation) {
 	t.Helper()
 	parse := func(text string) space.Genome {
 		g, err := space.ParseGenome(text)
@@ -199,19 +200,19 @@ func TestSearchSeed(t *testing.T) {
 	if bytes.Equal(first, second) {
 		t.Error("another seed of the search gives the same front")
 	}
-	x, err := openStore(a, false)
+	x, err := rundir.OpenStore(a, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer x.close()
-	y, err := openStore(b, false)
+	defer x.Close()
+	y, err := rundir.OpenStore(b, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer y.close()
-	for _, key := range []string{metaValidation, metaTrainData, metaSupernet} {
-		u, err1 := x.meta(key)
-		v, err2 := y.meta(key)
+	defer y.Close()
+	for _, key := range []string{rundir.MetaValidation, rundir.MetaTrainData, rundir.MetaSupernet} {
+		u, err1 := x.Meta(key)
+		v, err2 := y.Meta(key)
 		if u == "" || u != v || err1 != nil || err2 != nil {
 			t.Errorf("%s: %q and %q (%v, %v)", key, u, v, err1, err2)
 		}
@@ -224,34 +225,17 @@ func TestScoresAreKept(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	cfg := smoke(t, short(""))
 	want := mustRun(t, cfg, dir, Options{})
-	s, err := openStore(dir, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, err := s.count("scores")
-	if err != nil || before < 90 {
-		t.Fatalf("%d scores kept, %v", before, err)
+	before := scoresKept(t, dir)
+	if before < 90 {
+		t.Fatalf("%d scores kept", before)
 	}
 	// A score that nobody would measure shows where it came from.
-	for _, q := range []string{
-		"DELETE FROM winners", "DELETE FROM front", "DELETE FROM evaluations WHERE idx > 40", "DELETE FROM meta WHERE key IN ('search.end', 'winners.finished')",
-	} {
-		if _, err := s.db.Exec(q); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := s.close(); err != nil {
-		t.Fatal(err)
-	}
+	query(t, dir, "DELETE FROM winners", "DELETE FROM front", "DELETE FROM evaluations WHERE idx > 40",
+		"DELETE FROM meta WHERE key IN ('search.end', 'winners.finished')")
 	if got := mustRun(t, cfg, dir, Options{Workers: 2}); !bytes.Equal(got, want) {
 		t.Error("another front from kept scores")
 	}
-	s, err = openStore(dir, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.close()
-	if after, err := s.count("scores"); err != nil || after != before {
-		t.Errorf("%d scores after %d, %v: something was measured again", after, before, err)
+	if after := scoresKept(t, dir); after != before {
+		t.Errorf("%d scores after %d: something was measured again", after, before)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"evosr/configs"
+	"evosr/rundir"
 	"evosr/supernet"
 )
 
@@ -28,8 +29,8 @@ const (
 // train trains the supernet, from its checkpoint when there is one, or loads
 // the one that is trained.
 func (r *run) train(ctx context.Context) error {
-	path := filepath.Join(r.dir, fileSupernet)
-	want, err := r.store.meta(metaSupernet)
+	path := filepath.Join(r.dir, rundir.FileSupernet)
+	want, err := r.store.Meta(rundir.MetaSupernet)
 	if err != nil {
 		return err
 	}
@@ -49,25 +50,25 @@ func (r *run) train(ctx context.Context) error {
 func (r *run) loadSupernet(path, want string) error {
 	net, notes, err := supernet.Load(path)
 	if errors.Is(err, os.ErrPermission) {
-		return fmt.Errorf("%w: %w", ErrUsage, err)
+		return fmt.Errorf("%w: %w", rundir.ErrUsage, err)
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrIntegrity, err)
+		return fmt.Errorf("%w: %w", rundir.ErrIntegrity, err)
 	}
 	if got := notes[noteConfig]; got != r.cfg.Hash() {
-		return fmt.Errorf("%w: %s belongs to a run of another config", ErrIntegrity, path)
+		return fmt.Errorf("%w: %s belongs to a run of another config", rundir.ErrIntegrity, path)
 	}
 	hash := net.Hash()
 	if want != "" && hash != want {
-		return fmt.Errorf("%w: %s does not hold the weights that the run was begun with", ErrIntegrity, path)
+		return fmt.Errorf("%w: %s does not hold the weights that the run was begun with", rundir.ErrIntegrity, path)
 	}
 	r.net = net
 	if want == "" {
-		if err := r.store.setMeta(metaSupernet, hash); err != nil {
+		if err := r.store.SetMeta(rundir.MetaSupernet, hash); err != nil {
 			return err
 		}
 	}
-	if err := os.Remove(filepath.Join(r.dir, fileCheckpoint)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := os.Remove(filepath.Join(r.dir, rundir.FileCheckpoint)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	return nil
@@ -87,7 +88,7 @@ func (r *run) start() (*supernet.Supernet, error) {
 
 func startOf(cfg *configs.Config) (*supernet.Supernet, error) {
 	if cfg.Train.From == "" {
-		return split(supernet.New(&cfg.Space, stream(cfg.Seed, "supernet")), cfg)
+		return split(supernet.New(&cfg.Space, rundir.Stream(cfg.Seed, "supernet")), cfg)
 	}
 	_, part, _, err := named(cfg)
 	return part, err
@@ -99,11 +100,11 @@ func split(net *supernet.Supernet, cfg *configs.Config) (*supernet.Supernet, err
 	if len(cfg.Train.Splits)+len(cfg.Train.Apart) > 0 {
 		var err error
 		if net, err = net.Split(cfg.Train.Splits, cfg.Train.Apart); err != nil {
-			return nil, fmt.Errorf("%w: train.splits train.apart: %w", ErrUsage, err)
+			return nil, fmt.Errorf("%w: train.splits train.apart: %w", rundir.ErrUsage, err)
 		}
 	}
 	if err := net.Parts.Check(cfg.Train.Parts); err != nil {
-		return nil, fmt.Errorf("%w: train.parts: %w", ErrUsage, err)
+		return nil, fmt.Errorf("%w: train.parts: %w", rundir.ErrUsage, err)
 	}
 	return net, nil
 }
@@ -113,7 +114,7 @@ func trainerOptions(cfg *configs.Config) supernet.Options {
 	c := &cfg.Train
 	return supernet.Options{
 		Steps: c.Steps, Batch: c.Batch, Patch: c.Patch, Subnets: c.Subnets, LargestPruned: c.LargestPruned, SubnetBatch: c.SubnetBatch, SubnetWeight: c.SubnetWeight, Rate: c.Rate, Distill: c.Distill,
-		Parts: c.Parts, Elastic: c.From != "", Seed: stream(cfg.Seed, "training"),
+		Parts: c.Parts, Elastic: c.From != "", Seed: rundir.Stream(cfg.Seed, "training"),
 	}
 }
 
@@ -132,10 +133,10 @@ func named(cfg *configs.Config) (all, part *supernet.Supernet, notes map[string]
 	case cfg.Train.Steps == 0:
 		err = fmt.Errorf("weights of scale %d, want scale %d, or train.steps that train what depends on the scale", all.Space.Scale, cfg.Space.Scale)
 	default:
-		part, err = all.Rescale(&cfg.Space, stream(cfg.Seed, "supernet"))
+		part, err = all.Rescale(&cfg.Space, rundir.Stream(cfg.Seed, "supernet"))
 	}
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("%w: %w", ErrUsage, fromFault(cfg.Train.From, err))
+		return nil, nil, nil, fmt.Errorf("%w: %w", rundir.ErrUsage, fromFault(cfg.Train.From, err))
 	}
 	if part, err = split(part, cfg); err != nil {
 		return nil, nil, nil, err
@@ -170,15 +171,15 @@ func fromFault(from string, err error) error {
 // sameFrom holds weights of train.from against those that the run was begun with:
 // what training starts from (metaFrom), and all, of which some teach (metaTeacher).
 func (r *run) sameFrom(what string, net *supernet.Supernet) error {
-	was, err := r.store.meta(what)
+	was, err := r.store.Meta(what)
 	if err != nil {
 		return err
 	}
 	switch now := net.Hash(); {
 	case was == "":
-		return r.store.setMeta(what, now)
+		return r.store.SetMeta(what, now)
 	case was != now:
-		return fmt.Errorf("%w: the weights of train.from, %s, are not those that %s was begun with; want the same weights, or another directory", ErrIntegrity, r.cfg.Train.From, r.dir)
+		return fmt.Errorf("%w: the weights of train.from, %s, are not those that %s was begun with; want the same weights, or another directory", rundir.ErrIntegrity, r.cfg.Train.From, r.dir)
 	}
 	return nil
 }
@@ -190,7 +191,7 @@ func (r *run) trainNow(ctx context.Context, path string) error {
 		return err
 	}
 	if c.From != "" { // else they follow from the config
-		if err := r.sameFrom(metaFrom, net); err != nil {
+		if err := r.sameFrom(rundir.MetaFrom, net); err != nil {
 			return err
 		}
 	}
@@ -199,26 +200,26 @@ func (r *run) trainNow(ctx context.Context, path string) error {
 		if err := net.Save(path, notes); err != nil {
 			return err
 		}
-		return r.store.event(StageSupernet, "the weights of %s are used as they are", c.From)
+		return r.store.Event(rundir.StageSupernet, "the weights of %s are used as they are", c.From)
 	}
-	set, err := r.dataset(ctx, StageSupernet)
+	set, err := r.dataset(ctx, rundir.StageSupernet)
 	if err != nil {
 		return err
 	}
 	t, err := supernet.NewTrainer(net, set, trainerOptions(r.cfg))
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUsage, err)
+		return fmt.Errorf("%w: %w", rundir.ErrUsage, err)
 	}
 	r.begin = nil // the trainer has its own copy
-	checkpoint := filepath.Join(r.dir, fileCheckpoint)
+	checkpoint := filepath.Join(r.dir, rundir.FileCheckpoint)
 	if _, err := os.Stat(checkpoint); err == nil {
 		if err := t.Restore(checkpoint); err != nil {
-			return fmt.Errorf("%w: %w; remove the file to train from the beginning", ErrIntegrity, err)
+			return fmt.Errorf("%w: %w; remove the file to train from the beginning", rundir.ErrIntegrity, err)
 		}
-		if err := r.store.event(StageSupernet, "training continues after step %d", t.StepIndex()); err != nil {
+		if err := r.store.Event(rundir.StageSupernet, "training continues after step %d", t.StepIndex()); err != nil {
 			return err
 		}
-	} else if err := r.store.event(StageSupernet, "training of %d steps begins", c.Steps); err != nil {
+	} else if err := r.store.Event(rundir.StageSupernet, "training of %d steps begins", c.Steps); err != nil {
 		return err
 	}
 	if err := r.steps(ctx, t, checkpoint); err != nil {
@@ -227,7 +228,7 @@ func (r *run) trainNow(ctx context.Context, path string) error {
 	if err := t.Averaged().Save(path, notes); err != nil {
 		return err
 	}
-	return r.store.event(StageSupernet, "trained")
+	return r.store.Event(rundir.StageSupernet, "trained")
 }
 
 // checkpointTime is the most that a kill can cost.
@@ -236,9 +237,9 @@ const checkpointTime = 3 * time.Minute
 // steps trains to the end, with a checkpoint now and then and when ctx ends.
 func (r *run) steps(ctx context.Context, t *supernet.Trainer, checkpoint string) error {
 	c := &r.cfg.Train
-	probe := newProbe(&r.cfg.Space, r.pictures.val)
+	probe := newProbe(&r.cfg.Space, r.pictures.Validation)
 	d := &diary{store: r.store, every: max(1, c.Steps/curvePoints), steps: c.Steps}
-	eyes, err := newWatch(r.store, r.pictures.val, t.StepIndex(), r.o.Warn)
+	eyes, err := newWatch(r.store, r.pictures.Validation, t.StepIndex(), r.o.Warn)
 	if err != nil {
 		return err
 	}
@@ -251,12 +252,12 @@ func (r *run) steps(ctx context.Context, t *supernet.Trainer, checkpoint string)
 		}
 		return t.Save(checkpoint)
 	}
-	if curve, err := r.store.quality(); err != nil {
+	if curve, err := r.store.Quality(); err != nil {
 		return err
 	} else if len(curve) > 0 { // of an earlier call
 		d.last = curve[len(curve)-1]
 	}
-	r.report.tell(StageSupernet, "training", float64(t.StepIndex()), float64(c.Steps), 0)
+	r.report.tell(rundir.StageSupernet, "training", float64(t.StepIndex()), float64(c.Steps), 0)
 	for t.StepIndex() < c.Steps {
 		if err := ctx.Err(); err != nil {
 			return errors.Join(err, save())
@@ -269,7 +270,7 @@ func (r *run) steps(ctx context.Context, t *supernet.Trainer, checkpoint string)
 			return err
 		}
 		if s.RolledBack {
-			if err := r.store.event(StageSupernet, "step %d exploded: back to the last good weights, rate %.2g", s.Step, s.Rate); err != nil {
+			if err := r.store.Event(rundir.StageSupernet, "step %d exploded: back to the last good weights, rate %.2g", s.Step, s.Rate); err != nil {
 				return err
 			}
 		}
@@ -291,20 +292,20 @@ func (r *run) steps(ctx context.Context, t *supernet.Trainer, checkpoint string)
 			}
 		}
 		rate := float64((s.Step-first)*c.Batch) / time.Since(begun).Seconds()
-		r.report.tell(StageSupernet, d.message(rate), float64(s.Step), float64(c.Steps), 0)
+		r.report.tell(rundir.StageSupernet, d.message(rate), float64(s.Step), float64(c.Steps), 0)
 	}
 	return d.flush()
 }
 
 // diary collects the training curve between two checkpoints.
 type diary struct {
-	store   *store
+	store   *rundir.Store
 	every   int // steps of a point
 	steps   int // in all
-	points  []TrainPoint
-	quality []QualityPoint
-	layers  []LayersPoint
-	last    QualityPoint // the newest quality
+	points  []rundir.TrainPoint
+	quality []rundir.QualityPoint
+	layers  []rundir.LayersPoint
+	last    rundir.QualityPoint // the newest quality
 
 	loss float64 // since the last point
 	n    int
@@ -318,19 +319,19 @@ func (d *diary) note(s supernet.Stats) {
 	}
 	if (s.Step%d.every == 0 || s.Step == d.steps) && d.n > 0 {
 		d.told = d.loss / float64(d.n)
-		d.points = append(d.points, TrainPoint{Step: s.Step, Loss: d.told, Rate: s.Rate})
+		d.points = append(d.points, rundir.TrainPoint{Step: s.Step, Loss: d.told, Rate: s.Rate})
 		d.loss, d.n = 0, 0
 	}
 }
 
 func (d *diary) flush() error {
-	if err := d.store.addTraining(d.points); err != nil {
+	if err := d.store.AddTraining(d.points); err != nil {
 		return err
 	}
-	if err := d.store.addQuality(d.quality); err != nil {
+	if err := d.store.AddQuality(d.quality); err != nil {
 		return err
 	}
-	if err := d.store.addLayers(d.layers); err != nil {
+	if err := d.store.AddLayers(d.layers); err != nil {
 		return err
 	}
 	d.points, d.quality, d.layers = d.points[:0], d.quality[:0], d.layers[:0]

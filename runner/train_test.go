@@ -3,7 +3,6 @@ package runner
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"errors"
 	"os"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 	"testing"
 
 	"evosr/configs"
+	"evosr/rundir"
 	"evosr/space"
 	"evosr/supernet"
 )
@@ -28,7 +28,7 @@ func TestTrainAlone(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	spoken := ""
 	err := Train(ctx, smoke(t, change), dir, Options{Report: func(p Progress) {
-		if p.Stage == StageSupernet && p.Done > 60 {
+		if p.Stage == rundir.StageSupernet && p.Done > 60 {
 			spoken = p.Message
 			stop()
 		}
@@ -44,9 +44,9 @@ func TestTrainAlone(t *testing.T) {
 	if err := Train(t.Context(), smoke(t, change), dir, Options{}); err != nil {
 		t.Fatal(err)
 	}
-	status := func() Status {
+	status := func() rundir.Status {
 		t.Helper()
-		d, err := Open(dir)
+		d, err := rundir.Open(dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,19 +57,19 @@ func TestTrainAlone(t *testing.T) {
 		}
 		return s
 	}
-	if s := status(); s.TrainStep != 200 || s.Stage != StageProfile || s.Evaluations != 0 {
+	if s := status(); s.TrainStep != 200 || s.Stage != rundir.StageProfile || s.Evaluations != 0 {
 		t.Errorf("after the training alone: %+v", s)
 	}
 	if got := mustRun(t, smoke(t, change), dir, Options{}); !bytes.Equal(got, want) {
 		t.Errorf("the front is\n%s\nwant\n%s", got, want)
 	}
-	if s := status(); s.Stage != StageDone {
+	if s := status(); s.Stage != rundir.StageDone {
 		t.Errorf("after the run: %+v", s)
 	}
 
-	curve := func(dir string) []QualityPoint {
+	curve := func(dir string) []rundir.QualityPoint {
 		t.Helper()
-		d, err := Open(dir)
+		d, err := rundir.Open(dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,16 +91,7 @@ func TestTrainAlone(t *testing.T) {
 		t.Errorf("layers while training: %v, want the %d points of the run that was never stopped, %v", b, qualityPoints, a)
 	}
 	// Runs of before the tables were there read as ever.
-	s, err := openStore(dir, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(s.write(func(tx *sql.Tx) error {
-		_, err := tx.Exec("DROP TABLE training_quality; DROP TABLE training_layers")
-		return err
-	}), s.close()); err != nil {
-		t.Fatal(err)
-	}
+	query(t, dir, "DROP TABLE training_quality; DROP TABLE training_layers")
 	if list, layers := curve(dir), layersOf(t, dir); len(list)+len(layers) != 0 {
 		t.Errorf("without their tables: %v, %v", list, layers)
 	}
@@ -132,16 +123,16 @@ func TestFrom(t *testing.T) {
 	}
 	dir := filepath.Join(t.TempDir(), "run")
 	front := mustRun(t, from(t, file, 0), dir, Options{})
-	got, notes, err := supernet.Load(filepath.Join(dir, fileSupernet))
+	got, notes, err := supernet.Load(filepath.Join(dir, rundir.FileSupernet))
 	if err != nil || got.Hash() != want.Hash() || notes[noteFrom] != file {
 		t.Fatalf("the supernet is not the part of the file: %v, %q", err, notes)
 	}
-	d, err := Open(dir)
+	d, err := rundir.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	if s, err := d.Status(); err != nil || s.Stage != StageDone || s.TrainStep != 0 {
+	if s, err := d.Status(); err != nil || s.Stage != rundir.StageDone || s.TrainStep != 0 {
 		t.Errorf("status %+v, %v", s, err)
 	}
 	taught := func() (n int) {
@@ -163,7 +154,7 @@ func TestFrom(t *testing.T) {
 	// The lost file comes back; of other weights it does not.
 	lose := func() {
 		t.Helper()
-		if err := os.Remove(filepath.Join(dir, fileSupernet)); err != nil {
+		if err := os.Remove(filepath.Join(dir, rundir.FileSupernet)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -175,7 +166,7 @@ func TestFrom(t *testing.T) {
 	if err := supernet.New(&large, 10).Save(file, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := Run(t.Context(), from(t, file, 0), dir, Options{}); !errors.Is(err, ErrIntegrity) || !strings.Contains(err.Error(), "train.from") {
+	if err := Run(t.Context(), from(t, file, 0), dir, Options{}); !errors.Is(err, rundir.ErrIntegrity) || !strings.Contains(err.Error(), "train.from") {
 		t.Errorf("other weights: %v", err)
 	}
 
@@ -185,7 +176,7 @@ func TestFrom(t *testing.T) {
 	}
 	tuned := from(t, file, 0)
 	tuned.Winners.Finetune = 3
-	if d, err = Open(func() string {
+	if d, err = rundir.Open(func() string {
 		dir = filepath.Join(t.TempDir(), "run")
 		mustRun(t, tuned, dir, Options{})
 		return dir
@@ -216,10 +207,10 @@ func TestFrom(t *testing.T) {
 	if err != nil || other.Hash() != want.Hash() {
 		t.Fatalf("the larger space's weights for this one differ, %v", err)
 	}
-	if err := errors.Join(supernet.New(&larger, 9).Save(file, nil), os.RemoveAll(filepath.Join(dir, dirWinners))); err != nil {
+	if err := errors.Join(supernet.New(&larger, 9).Save(file, nil), os.RemoveAll(filepath.Join(dir, rundir.DirWinners))); err != nil {
 		t.Fatal(err)
 	}
-	if err := Run(t.Context(), tuned, dir, Options{}); !errors.Is(err, ErrIntegrity) || !strings.Contains(err.Error(), "train.from") {
+	if err := Run(t.Context(), tuned, dir, Options{}); !errors.Is(err, rundir.ErrIntegrity) || !strings.Contains(err.Error(), "train.from") {
 		t.Errorf("another teacher: %v", err)
 	}
 	if err := net.Save(file, nil); err != nil {
@@ -231,7 +222,7 @@ func TestFrom(t *testing.T) {
 	if err := Train(t.Context(), from(t, file, 4), dir, Options{}); err != nil {
 		t.Fatal(err)
 	}
-	if got, _, err = supernet.Load(filepath.Join(dir, fileSupernet)); err != nil || got.Hash() == want.Hash() {
+	if got, _, err = supernet.Load(filepath.Join(dir, rundir.FileSupernet)); err != nil || got.Hash() == want.Hash() {
 		t.Errorf("four steps changed nothing: %v", err)
 	}
 
@@ -240,12 +231,12 @@ func TestFrom(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "run")
 		for what, err := range map[string]error{"run": Run(t.Context(), c, dir, Options{}), "train": Train(t.Context(), c, dir, Options{})} {
 			for _, w := range words {
-				if !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), w) {
+				if !errors.Is(err, rundir.ErrUsage) || !strings.Contains(err.Error(), w) {
 					t.Errorf("%s: %v, want a usage error with %q", what, err, w)
 				}
 			}
 		}
-		if _, err := Plan(t.Context(), c); !errors.Is(err, ErrUsage) {
+		if _, err := Plan(t.Context(), c); !errors.Is(err, rundir.ErrUsage) {
 			t.Errorf("plan: %v", err)
 		}
 		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
@@ -259,7 +250,7 @@ func TestFrom(t *testing.T) {
 	if err := Train(t.Context(), parted, dir, Options{}); err != nil {
 		t.Fatal(err)
 	}
-	if got, _, err = supernet.Load(filepath.Join(dir, fileSupernet)); err != nil || len(got.Parts.Splits) != 1 || got.Weights() != 2*want.Weights() {
+	if got, _, err = supernet.Load(filepath.Join(dir, rundir.FileSupernet)); err != nil || len(got.Parts.Splits) != 1 || got.Weights() != 2*want.Weights() {
 		t.Errorf("split in two, the supernet has splits %v: %v", got.Parts.Splits, err)
 	}
 	parted.Train.Apart, parted.Train.Parts = []int{1}, []int{4}

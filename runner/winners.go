@@ -15,6 +15,7 @@ import (
 	"evosr/internal/whole"
 	"evosr/network"
 	"evosr/onnx"
+	"evosr/rundir"
 	"evosr/space"
 	"evosr/sparse"
 	"evosr/supernet"
@@ -29,7 +30,7 @@ func (r *run) winners(ctx context.Context) error {
 	}
 	var j *joinery
 	for i, c := range chosen {
-		if c.card != "" {
+		if c.Card != "" {
 			sound, err := r.sound(c)
 			if err != nil {
 				return err
@@ -37,10 +38,10 @@ func (r *run) winners(ctx context.Context) error {
 			if sound {
 				continue
 			}
-			if err := r.store.setCard(c.id, ""); err != nil {
+			if err := r.store.SetCard(c.ID, ""); err != nil {
 				return err
 			}
-			if err := r.store.event(StageWinners, "%s: its files are not those of its card; it is made again", c.id); err != nil {
+			if err := r.store.Event(rundir.StageWinners, "%s: its files are not those of its card; it is made again", c.ID); err != nil {
 				return err
 			}
 		}
@@ -50,40 +51,40 @@ func (r *run) winners(ctx context.Context) error {
 			}
 		}
 		tell := func(what string, part float64) {
-			r.report.tell(StageWinners, fmt.Sprintf("%s: %s", c.id, what), float64(i)+part, float64(len(chosen)), 0)
+			r.report.tell(rundir.StageWinners, fmt.Sprintf("%s: %s", c.ID, what), float64(i)+part, float64(len(chosen)), 0)
 		}
 		card, err := j.finish(ctx, c, tell)
 		if err != nil {
 			return err
 		}
-		if err := r.store.setCard(c.id, card); err != nil {
+		if err := r.store.SetCard(c.ID, card); err != nil {
 			return err
 		}
-		if err := r.store.event(StageWinners, "%s finished: %s", c.id, c.reason); err != nil {
+		if err := r.store.Event(rundir.StageWinners, "%s finished: %s", c.ID, c.Reason); err != nil {
 			return err
 		}
 	}
-	r.report.tell(StageWinners, "done", float64(len(chosen)), float64(len(chosen)), 0)
-	return r.store.setMeta(metaWinnersReady, "yes")
+	r.report.tell(rundir.StageWinners, "done", float64(len(chosen)), float64(len(chosen)), 0)
+	return r.store.SetMeta(rundir.MetaWinnersReady, "yes")
 }
 
 // chosen gives the winners, choosing them when the front is new.
-func (r *run) chosen() ([]choice, error) {
-	list, err := r.store.winners()
+func (r *run) chosen() ([]rundir.Choice, error) {
+	list, err := r.store.Winners()
 	if err != nil || len(list) > 0 {
 		return list, err
 	}
-	front, err := r.store.front()
+	front, err := r.store.Front()
 	if err != nil {
 		return nil, err
 	}
-	points := make([]Point, len(front))
+	points := make([]rundir.Point, len(front))
 	for i, e := range front {
 		points[i] = e.Point
 	}
 	for _, b := range r.cfg.Winners.BudgetsMS {
 		if fastest := points[0].LatencyMS; fastest > b { // they are sorted by latency
-			if err := r.store.event(StageWinners, "no winner under %.4g ms: the fastest of the front is predicted to take %.4g ms", b, fastest); err != nil {
+			if err := r.store.Event(rundir.StageWinners, "no winner under %.4g ms: the fastest of the front is predicted to take %.4g ms", b, fastest); err != nil {
 				return nil, err
 			}
 		}
@@ -93,29 +94,29 @@ func (r *run) chosen() ([]choice, error) {
 		return nil, err
 	}
 	list = choose(points, r.quality(), budgets, r.cfg.Winners.Count)
-	return list, r.store.setWinners(list)
+	return list, r.store.SetWinners(list)
 }
 
 // quality is what the config maximises.
-func (r *run) quality() func(Point) float64 {
+func (r *run) quality() func(rundir.Point) float64 {
 	name := r.cfg.Search.Quality()
-	return func(p Point) float64 { return -p.objective(name) }
+	return func(p rundir.Point) float64 { return -p.Objective(name) }
 }
 
 // sound says whether a finished winner's files are what its card says.
-func (r *run) sound(c choice) (bool, error) {
-	var card Card
-	if err := json.Unmarshal([]byte(c.card), &card); err != nil {
-		return false, fmt.Errorf("%w: card of %s: %w", ErrIntegrity, c.id, err)
+func (r *run) sound(c rundir.Choice) (bool, error) {
+	var card rundir.Card
+	if err := json.Unmarshal([]byte(c.Card), &card); err != nil {
+		return false, fmt.Errorf("%w: card of %s: %w", rundir.ErrIntegrity, c.ID, err)
 	}
-	dir := filepath.Join(r.dir, dirWinners, c.id)
+	dir := filepath.Join(r.dir, rundir.DirWinners, c.ID)
 	for name, want := range card.Files {
-		if got, err := hashFile(filepath.Join(dir, name)); err != nil || got != want {
+		if got, err := rundir.HashFile(filepath.Join(dir, name)); err != nil || got != want {
 			return false, nil
 		}
 	}
-	text, err := os.ReadFile(filepath.Join(dir, fileCard))
-	return err == nil && string(text) == c.card, nil
+	text, err := os.ReadFile(filepath.Join(dir, rundir.FileCard))
+	return err == nil && string(text) == c.Card, nil
 }
 
 // joinery is what all winners share.
@@ -125,18 +126,18 @@ type joinery struct {
 	source  supernet.Source // nil without fine-tuning
 	refit   func(*network.Graph) (*network.Graph, error)
 	lessons *supernet.Lessons // for all winners; nil where none are wanted
-	genomes map[string]Evaluation
+	genomes map[string]rundir.Evaluation
 	dense   fitness.Quality // of the largest subnet
 	bicubic fitness.Quality
 }
 
 func (r *run) newJoinery(ctx context.Context) (*joinery, error) {
-	j := &joinery{run: r, genomes: map[string]Evaluation{}}
+	j := &joinery{run: r, genomes: map[string]rundir.Evaluation{}}
 	var err error
 	if j.scorer, err = r.scorer(nil); err != nil {
 		return nil, err
 	}
-	front, err := r.store.front()
+	front, err := r.store.Front()
 	if err != nil {
 		return nil, err
 	}
@@ -152,14 +153,14 @@ func (r *run) newJoinery(ctx context.Context) (*joinery, error) {
 		return nil, err
 	}
 	j.dense = score.Quality
-	bicubic, err := fitness.Evaluate(ctx, nil, r.pictures.val, r.cfg.Space.Scale)
+	bicubic, err := fitness.Evaluate(ctx, nil, r.pictures.Validation, r.cfg.Space.Scale)
 	if err != nil {
 		return nil, err
 	}
 	j.bicubic = bicubic.Mean
 	var set supernet.Source
 	if r.cfg.Winners.Finetune > 0 || r.cfg.Search.Refit > 0 {
-		if set, err = r.dataset(ctx, StageWinners); err != nil {
+		if set, err = r.dataset(ctx, rundir.StageWinners); err != nil {
 			return nil, err
 		}
 	}
@@ -174,7 +175,7 @@ func (r *run) newJoinery(ctx context.Context) (*joinery, error) {
 				return nil, err
 			}
 			j.lessons, err = supernet.Teach(ctx, teacher, j.source, supernet.LessonOptions{
-				Count: supernet.LessonsFor(r.cfg.Winners.Finetune, c.Batch), Patch: c.Patch, Seed: stream(r.cfg.Seed, "lessons")})
+				Count: supernet.LessonsFor(r.cfg.Winners.Finetune, c.Batch), Patch: c.Patch, Seed: rundir.Stream(r.cfg.Seed, "lessons")})
 			if err != nil {
 				return nil, err
 			}
@@ -194,7 +195,7 @@ func (j *joinery) teacher(largest *network.Graph) (*network.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(j.sameFrom(metaFrom, part), j.sameFrom(metaTeacher, all)); err != nil {
+	if err := errors.Join(j.sameFrom(rundir.MetaFrom, part), j.sameFrom(rundir.MetaTeacher, all)); err != nil {
 		return nil, err
 	}
 	if all.Space.Scale != part.Space.Scale {
@@ -202,7 +203,7 @@ func (j *joinery) teacher(largest *network.Graph) (*network.Graph, error) {
 	}
 	best, err := all.Best(notes)
 	if err != nil {
-		return nil, fmt.Errorf("%w: train.from: %s: its best network: %w", ErrUsage, j.cfg.Train.From, err)
+		return nil, fmt.Errorf("%w: train.from: %s: its best network: %w", rundir.ErrUsage, j.cfg.Train.From, err)
 	}
 	score, err := j.scorer.Subnet(best)
 	if err != nil {
@@ -211,18 +212,18 @@ func (j *joinery) teacher(largest *network.Graph) (*network.Graph, error) {
 	if score.PSNR <= j.dense.PSNR {
 		return largest, nil
 	}
-	return best, j.store.event(StageWinners, "taught by the best network of %s, %.2f dB; the largest of this space has %.2f dB", j.cfg.Train.From, score.PSNR, j.dense.PSNR)
+	return best, j.store.Event(rundir.StageWinners, "taught by the best network of %s, %.2f dB; the largest of this space has %.2f dB", j.cfg.Train.From, score.PSNR, j.dense.PSNR)
 }
 
 // finish makes winners/<id> whole and gives its card.
-func (j *joinery) finish(ctx context.Context, c choice, tell func(what string, part float64)) (string, error) {
-	point, ok := j.genomes[c.id]
+func (j *joinery) finish(ctx context.Context, c rundir.Choice, tell func(what string, part float64)) (string, error) {
+	point, ok := j.genomes[c.ID]
 	if !ok {
-		return "", fmt.Errorf("%w: winner %s is not on the front", ErrIntegrity, c.id)
+		return "", fmt.Errorf("%w: winner %s is not on the front", rundir.ErrIntegrity, c.ID)
 	}
 	g, err := space.ParseGenome(point.Genome)
 	if err != nil {
-		return "", fmt.Errorf("%w: winner %s: %w", ErrIntegrity, c.id, err)
+		return "", fmt.Errorf("%w: winner %s: %w", rundir.ErrIntegrity, c.ID, err)
 	}
 	net, err := j.net.Extract(g)
 	if err != nil {
@@ -235,7 +236,7 @@ func (j *joinery) finish(ctx context.Context, c choice, tell func(what string, p
 	if err != nil {
 		return "", err
 	}
-	tuned, score, err := j.tune(ctx, c.id, net, inherited, tell)
+	tuned, score, err := j.tune(ctx, c.ID, net, inherited, tell)
 	if err != nil {
 		return "", err
 	}
@@ -244,8 +245,8 @@ func (j *joinery) finish(ctx context.Context, c choice, tell func(what string, p
 		return "", err
 	}
 	defer prog.Close()
-	card := &Card{
-		ID: c.id, Genome: point.Genome, Reason: c.reason, Scale: tuned.Scale, Colors: tuned.Colors, Version: Version, Config: j.cfg.Hash(),
+	card := &rundir.Card{
+		ID: c.ID, Genome: point.Genome, Reason: c.Reason, Scale: tuned.Scale, Colors: tuned.Colors, Version: Version, Config: j.cfg.Hash(),
 		Metric: fitness.Definition, Inherited: inherited.Quality, Finetuned: score.Quality, Dense: j.dense, Bicubic: j.bicubic,
 		Params: score.Params, MACs: score.MACs, Files: map[string]string{},
 	}
@@ -271,10 +272,10 @@ func (j *joinery) tune(ctx context.Context, id string, net *network.Graph, from 
 	quality := j.quality()
 	validate := func(s *network.Graph) (float64, error) {
 		score, err := j.scorer.Subnet(s)
-		return quality(Point{PSNR: score.PSNR, SSIM: score.SSIM}), err
+		return quality(rundir.Point{PSNR: score.PSNR, SSIM: score.SSIM}), err
 	}
 	tuned, err := supernet.FineTune(ctx, net, j.lessons, j.source, validate, supernet.FineTuneOptions{
-		Steps: steps, Batch: c.Batch, Patch: c.Patch, Rate: c.Rate, Distill: c.Distill, Seed: stream(j.cfg.Seed, "fine-tuning "+id),
+		Steps: steps, Batch: c.Batch, Patch: c.Patch, Rate: c.Rate, Distill: c.Distill, Seed: rundir.Stream(j.cfg.Seed, "fine-tuning "+id),
 		Progress: func(done int) { tell("fine-tuning", 0.9*float64(done)/float64(steps)) },
 	})
 	if err != nil {
@@ -285,7 +286,7 @@ func (j *joinery) tune(ctx context.Context, id string, net *network.Graph, from 
 }
 
 // time measures a winner on this machine and writes what it found on the card.
-func (j *joinery) time(card *Card, net *network.Graph, prog *sparse.Program, score fitness.Score) error {
+func (j *joinery) time(card *rundir.Card, net *network.Graph, prog *sparse.Program, score fitness.Score) error {
 	w, h, runs := j.cfg.Device.Width, j.cfg.Device.Height, j.cfg.Winners.MeasureRuns
 	latency, layers, err := latencyOf(prog, w, h, runs)
 	if err != nil {
@@ -294,12 +295,12 @@ func (j *joinery) time(card *Card, net *network.Graph, prog *sparse.Program, sco
 	_, dense := prog.MACs()
 	card.DenseMACs = dense * w * h
 	card.Latency = latency
-	card.Latency.predicted(score.LatencyMS, score.LowMS, score.HighMS)
+	card.Latency.Predict(score.LatencyMS, score.LowMS, score.HighMS)
 	if card.Latency.Stale, err = j.stale(); err != nil {
 		return err
 	}
 	for i, info := range prog.Layers() {
-		card.Layers = append(card.Layers, CardLayer{LayerInfo: info, MedianMS: milliseconds(layers[i]), P90MS: layers[i].P90.Seconds() * 1000})
+		card.Layers = append(card.Layers, rundir.CardLayer{LayerInfo: info, MedianMS: milliseconds(layers[i]), P90MS: layers[i].P90.Seconds() * 1000})
 	}
 	card.Devices, err = j.elsewhere(net, prog)
 	return err
@@ -307,8 +308,8 @@ func (j *joinery) time(card *Card, net *network.Graph, prog *sparse.Program, sco
 
 // export writes model, program and card into a folder of its own, which gets
 // its name when all are there.
-func (j *joinery) export(card *Card, prog *sparse.Program) (text string, err error) {
-	parent := filepath.Join(j.dir, dirWinners)
+func (j *joinery) export(card *rundir.Card, prog *sparse.Program) (text string, err error) {
+	parent := filepath.Join(j.dir, rundir.DirWinners)
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return "", err
 	}
@@ -330,8 +331,8 @@ func (j *joinery) export(card *Card, prog *sparse.Program) (text string, err err
 		name  string
 		write func(io.Writer) error
 	}{
-		{fileONNX, func(w io.Writer) error { return onnx.Export(w, prog.Graph(), onnx.ExportOptions{Meta: meta}) }},
-		{fileProgram, func(w io.Writer) error { return sparse.Encode(w, prog) }},
+		{rundir.FileONNX, func(w io.Writer) error { return onnx.Export(w, prog.Graph(), onnx.ExportOptions{Meta: meta}) }},
+		{rundir.FileProgram, func(w io.Writer) error { return sparse.Encode(w, prog) }},
 	} {
 		var b bytes.Buffer
 		if err := f.write(&b); err != nil {
@@ -341,7 +342,7 @@ func (j *joinery) export(card *Card, prog *sparse.Program) (text string, err err
 		if err := whole.WriteBytes(path, b.Bytes()); err != nil {
 			return "", err
 		}
-		if card.Files[f.name], err = hashFile(path); err != nil {
+		if card.Files[f.name], err = rundir.HashFile(path); err != nil {
 			return "", err
 		}
 	}
@@ -350,7 +351,7 @@ func (j *joinery) export(card *Card, prog *sparse.Program) (text string, err err
 		return "", err
 	}
 	out = append(out, '\n')
-	if err := whole.WriteBytes(filepath.Join(dir, fileCard), out); err != nil {
+	if err := whole.WriteBytes(filepath.Join(dir, rundir.FileCard), out); err != nil {
 		return "", err
 	}
 	final := filepath.Join(parent, card.ID)
@@ -361,7 +362,8 @@ func (j *joinery) export(card *Card, prog *sparse.Program) (text string, err err
 }
 
 // meta is what a winner's files say about it.
-func (j *joinery) meta(card *Card) map[string]string {
+func (j *joinery) meta(card *rundir.Card) map[string]string {
+	fixed := func(x float64, digits int) string { return strconv.FormatFloat(x, 'f', digits, 64) }
 	return map[string]string{
 		"evosr_version":   Version,
 		"config_hash":     card.Config,
@@ -374,6 +376,6 @@ func (j *joinery) meta(card *Card) map[string]string {
 		"bicubic_psnr_db": fixed(card.Bicubic.PSNR, 4),
 		"params":          strconv.Itoa(card.Params),
 		"supernet_hash":   j.net.Hash(),
-		"validation_hash": j.pictures.valSum,
+		"validation_hash": j.pictures.ValidationHash,
 	}
 }

@@ -67,13 +67,13 @@ func (a *app) benchCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer u.close()
+			defer u.Close()
 			r, err := measure(u, args[0], frame, runs)
 			if err != nil {
 				return err
 			}
 			if explain {
-				if err := r.explain(u.program); err != nil {
+				if err := r.explain(u.Program()); err != nil {
 					return err
 				}
 			}
@@ -90,8 +90,8 @@ func (a *app) benchCmd() *cobra.Command {
 	return a.jsonFlag(c)
 }
 
-func measure(u *upscaler, name string, s size, runs int) (*benchResult, error) {
-	p := u.program
+func measure(u *model, name string, s size, runs int) (*benchResult, error) {
+	p := u.Program()
 	frame, layers, err := p.Time(s.w, s.h, runs)
 	if err != nil {
 		return nil, dataf("bench: %w", err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"evosr/rundir"
 	"evosr/runner"
 )
 
@@ -24,8 +25,8 @@ func (a *app) compareCmd() *cobra.Command {
 		Args:    cobra.MinimumNArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			r, err := runner.Compare(args, evaluations)
-			if errors.Is(err, runner.ErrUsage) { // nothing is to be started here
-				return usagef("%s", strings.TrimPrefix(err.Error(), runner.ErrUsage.Error()+": "))
+			if errors.Is(err, rundir.ErrUsage) { // nothing is to be started here
+				return usagef("%s", strings.TrimPrefix(err.Error(), rundir.ErrUsage.Error()+": "))
 			}
 			if err != nil {
 				return err

@@ -30,7 +30,7 @@ func (a *app) evalCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer u.close()
+			defer u.Close()
 			score, err := a.evaluate(c.Context(), u, images, limits(megapixels))
 			if err != nil {
 				return err
@@ -51,14 +51,14 @@ func (a *app) evalCmd() *cobra.Command {
 	return a.jsonFlag(c)
 }
 
-func (a *app) evaluate(ctx context.Context, u *upscaler, folder string, l imaging.Limits) (fitness.SetScore, error) {
+func (a *app) evaluate(ctx context.Context, u *model, folder string, l imaging.Limits) (fitness.SetScore, error) {
 	var model fitness.Upscaler // nil is bicubic
-	if u.program != nil {
+	if u.Program() != nil {
 		model = u
 	}
 	m := a.meter()
 	defer m.close()
-	s, err := fitness.EvaluateFolder(ctx, model, folder, u.scale, l, func(name string, done, total int) {
+	s, err := fitness.EvaluateFolder(ctx, model, folder, u.Scale(), l, func(name string, done, total int) {
 		m.set(beat{stage: "eval", message: name, done: float64(done), total: float64(total)})
 	})
 	if err != nil && !errors.Is(err, context.Canceled) {
@@ -67,14 +67,14 @@ func (a *app) evaluate(ctx context.Context, u *upscaler, folder string, l imagin
 	return s, err
 }
 
-func (a *app) printScore(u *upscaler, s fitness.SetScore) error {
+func (a *app) printScore(u *model, s fitness.SetScore) error {
 	w := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
 	fmt.Fprintf(w, "picture\tPSNR dB\tSSIM\n")
 	for _, i := range s.Images {
 		fmt.Fprintf(w, "%s\t%.2f\t%.4f\n", i.Name, i.PSNR, i.SSIM)
 	}
 	fmt.Fprintf(w, "mean\t%.2f\t%.4f\n", s.Mean.PSNR, s.Mean.SSIM)
-	if u.program != nil {
+	if u.Program() != nil {
 		fmt.Fprintf(w, "bicubic mean\t%.2f\t%.4f\n", s.Bicubic.PSNR, s.Bicubic.SSIM)
 	}
 	if err := w.Flush(); err != nil {

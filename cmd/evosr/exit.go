@@ -12,6 +12,7 @@ import (
 
 	"evosr/configs"
 	"evosr/internal/whole"
+	"evosr/rundir"
 	"evosr/runner"
 )
 
@@ -53,9 +54,9 @@ func codeOf(err error) int {
 		return exitInterrupted
 	case errors.Is(err, runner.ErrInfeasible):
 		return exitInfeasible
-	case errors.Is(err, runner.ErrIntegrity):
+	case errors.Is(err, rundir.ErrIntegrity):
 		return exitIntegrity
-	case errors.As(err, &f), errors.Is(err, runner.ErrUsage):
+	case errors.As(err, &f), errors.Is(err, rundir.ErrUsage):
 		return exitUsage
 	}
 	return exitData
@@ -81,9 +82,9 @@ func locate(config string, err error) error {
 func sentence(err error) string {
 	var l *located
 	if errors.As(err, &l) {
-		head := runner.ErrUsage
-		if errors.Is(err, runner.ErrData) {
-			head = runner.ErrData
+		head := rundir.ErrUsage
+		if errors.Is(err, rundir.ErrData) {
+			head = rundir.ErrData
 		}
 		return head.Error() + "\n" + l.faults.Long()
 	}

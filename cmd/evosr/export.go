@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"evosr/onnx"
-	"evosr/runner"
+	"evosr/rundir"
 	"evosr/sparse"
 )
 
@@ -26,7 +26,7 @@ func (a *app) exportCmd() *cobra.Command {
 			"  evosr export runs/quickstart --winner under:8ms --format go -o ./enlarge",
 		Args: arguments("DIR"),
 		RunE: func(c *cobra.Command, args []string) error {
-			file, ok := map[string]string{"onnx": "model.onnx", "program": "model.evosr", "go": "model.evosr"}[format]
+			file, ok := map[string]string{"onnx": rundir.FileONNX, "program": rundir.FileProgram, "go": rundir.FileProgram}[format]
 			if !ok {
 				return usagef("--format %q, want onnx, program or go", format)
 			}
@@ -97,7 +97,7 @@ func (f *form) rewrite(from, sum, out string) error {
 	return writeWhole(out, func(w io.Writer) error { return f.write(w, g, meta) })
 }
 
-func (a *app) exportGo(from, sum, dir, module string, card *runner.Card, half bool) error {
+func (a *app) exportGo(from, sum, dir, module string, card *rundir.Card, half bool) error {
 	text, err := readChecked(from, sum)
 	if err != nil {
 		return err

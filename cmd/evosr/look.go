@@ -9,14 +9,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"evosr/report"
-	"evosr/runner"
+	"evosr/rundir"
 )
 
 // openRun opens a run directory that a user named.
-func openRun(dir string) (*runner.Dir, error) {
-	d, err := runner.Open(dir)
-	if errors.Is(err, runner.ErrUsage) { // nothing is to be started here
-		return nil, usagef("%s", strings.TrimPrefix(err.Error(), runner.ErrUsage.Error()+": "))
+func openRun(dir string) (*rundir.Dir, error) {
+	d, err := rundir.Open(dir)
+	if errors.Is(err, rundir.ErrUsage) { // nothing is to be started here
+		return nil, usagef("%s", strings.TrimPrefix(err.Error(), rundir.ErrUsage.Error()+": "))
 	}
 	return d, err
 }
@@ -59,17 +59,17 @@ func (a *app) statusCmd() *cobra.Command {
 	return a.jsonFlag(c)
 }
 
-func (a *app) printStatus(s runner.Status, list []winnerJSON) error {
+func (a *app) printStatus(s rundir.Status, list []winnerJSON) error {
 	w := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
 	state := "stopped"
 	switch {
-	case s.Stage == runner.StageDone:
+	case s.Stage == rundir.StageDone:
 		state = "done"
 	case s.Running:
 		state = "running"
 	}
 	fmt.Fprintf(w, "state\t%s\n", state)
-	if s.Stage != runner.StageDone {
+	if s.Stage != rundir.StageDone {
 		fmt.Fprintf(w, "stage\t%s\n", s.Stage)
 	}
 	fmt.Fprintf(w, "supernet\t%d of %d steps\n", s.TrainStep, s.TrainSteps)
@@ -115,8 +115,8 @@ func (a *app) reportCmd() *cobra.Command {
 	return a.jsonFlag(c)
 }
 
-// findWinner takes a winner's name; see runner.Pick.
-func findWinner(d *runner.Dir, name string) (*runner.Card, error) {
+// findWinner takes a winner's name; see rundir.Pick.
+func findWinner(d *rundir.Dir, name string) (*rundir.Card, error) {
 	cards, err := d.Winners()
 	if err != nil {
 		return nil, err
@@ -124,7 +124,7 @@ func findWinner(d *runner.Dir, name string) (*runner.Card, error) {
 	if len(cards) == 0 {
 		return nil, usagef("this run has no winner yet: evosr status %s says how far it is", d.Path)
 	}
-	c, err := runner.Pick(cards, name)
+	c, err := rundir.Pick(cards, name)
 	if err != nil {
 		return nil, usagef("%s: %w", d.Path, err)
 	}

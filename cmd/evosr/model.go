@@ -11,8 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"evosr/imaging"
+	"evosr/rundir"
 	"evosr/sparse"
+	"evosr/upscale"
 )
 
 // maxModel bounds a model file, bytes.
@@ -24,12 +25,10 @@ const programMagic = "\x89EVOSR\r\n"
 // bicubic is the model's name that stands for interpolation.
 const bicubic = "bicubic"
 
-// upscaler enlarges luma, or RGB where its network has three colors. It is a
-// program, or bicubic interpolation when program is nil.
-type upscaler struct {
-	name    string
-	scale   int
-	program *sparse.Program
+// model is MODEL and what it enlarges with.
+type model struct {
+	name string
+	*upscale.Upscaler
 }
 
 // modelOptions say how MODEL is to be taken.
@@ -52,12 +51,12 @@ func importFlags(c *cobra.Command, o *modelOptions) {
 }
 
 // openModel reads MODEL: what a file is decides its content, not its name.
-func openModel(name string, o modelOptions) (*upscaler, error) {
+func openModel(name string, o modelOptions) (*model, error) {
 	switch {
 	case name == bicubic && o.scale == 0:
 		return nil, usagef("bicubic has no scale of its own: say --scale 2, 3 or 4")
 	case name == bicubic:
-		return &upscaler{name: name, scale: o.scale}, nil
+		return &model{name, upscale.Bicubic(o.scale)}, nil
 	}
 	p, err := openProgram(name, o)
 	if err != nil {
@@ -67,14 +66,14 @@ func openModel(name string, o modelOptions) (*upscaler, error) {
 		p.Close()
 		return nil, usagef("%s enlarges by %d, not by %d: leave --scale out", name, p.Scale(), o.scale)
 	}
-	return &upscaler{name: name, scale: p.Scale(), program: p}, nil
+	return &model{name, upscale.New(p)}, nil
 }
 
 func openProgram(path string, o modelOptions) (*sparse.Program, error) {
 	if strings.HasPrefix(path, pretrained) {
 		return pretrainedProgram(path, sparse.Options{Threads: o.threads})
 	}
-	text, err := readModel(path, fileProgram)
+	text, err := readModel(path, rundir.FileProgram)
 	if err != nil {
 		return nil, err
 	}
@@ -94,12 +93,6 @@ func openProgram(path string, o modelOptions) (*sparse.Program, error) {
 
 // isProgram tells a program file by its first bytes.
 func isProgram(text []byte) bool { return bytes.HasPrefix(text, []byte(programMagic)) }
-
-// Files of a winner.
-const (
-	fileProgram = "model.evosr"
-	fileONNX    = "model.onnx"
-)
 
 // ofRun gives the file of a winner that is named DIR@WINNER, its checksum; path is
 // "" where name is nothing of the kind.
@@ -166,68 +159,4 @@ func readFile(path string) ([]byte, error) {
 		return nil, dataf("model %s: larger than %d bytes, which no network of evosr is", path, maxModel)
 	}
 	return text, nil
-}
-
-func (u *upscaler) close() {
-	if u.program != nil {
-		u.program.Close()
-	}
-}
-
-// Scale and Upscale make a program's upscaler usable wherever luma is
-// enlarged; Upscale also serves pictures too large for one run.
-func (u *upscaler) Scale() int { return u.scale }
-
-// Colors is the number of planes that go in and out.
-func (u *upscaler) Colors() int {
-	if u.program != nil {
-		return u.program.Colors()
-	}
-	return 1
-}
-
-// Upscale enlarges planes of w x h values of src into dst.
-func (u *upscaler) Upscale(dst, src []float32, w, h int) error {
-	if u.program != nil {
-		return upscaleStrips(u.program, dst, src, w, h, stripPixels)
-	}
-	in := imaging.Plane{W: w, H: h, Pix: src}
-	copy(dst, imaging.Upscale(&in, u.scale).Pix)
-	return nil
-}
-
-// stripPixels is the size from which a picture is enlarged in strips, input
-// pixels: the activations of one run then stay below a gigabyte.
-const stripPixels = 2 << 20
-
-// upscaleStrips runs a program on strips of whole rows that overlap by what a
-// pixel of the output can see, so that the result is the same as in one run. A
-// program that looks everywhere runs once.
-func upscaleStrips(p *sparse.Program, dst, src []float32, w, h, most int) error {
-	halo := p.Reach()
-	rows := max(most/w, 4*halo, 1) // of a run, the overlap included
-	if halo < 0 || h <= rows {
-		return p.Upscale(dst, src, w, h)
-	}
-	s, colors := p.Scale(), p.Colors()
-	row := w * s * s // values of dst for one row of src
-	in, out := make([]float32, colors*rows*w), make([]float32, colors*rows*row)
-	for y := 0; y < h; {
-		y0 := min(max(0, y-halo), h-rows) // every run has the same size: one plan
-		for c := range colors {
-			copy(in[c*rows*w:(c+1)*rows*w], src[(c*h+y0)*w:])
-		}
-		if err := p.Upscale(out, in, w, rows); err != nil {
-			return err
-		}
-		end := y0 + rows - halo
-		if y0+rows == h {
-			end = h
-		}
-		for c := range colors {
-			copy(dst[(c*h+y)*row:(c*h+end)*row], out[(c*rows+y-y0)*row:])
-		}
-		y = end
-	}
-	return nil
 }

@@ -18,11 +18,11 @@ func TestModels(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		macs, _ := u.program.MACs()
-		if u.scale != m.Scale || u.program.Params() != m.Params || macs != m.MACs || m.Format != "float32" || m.Set5 < 28.5 || m.Set14 < 26.1 {
-			t.Errorf("%+v is x%d with %d parameters and %d multiplications", m, u.scale, u.program.Params(), macs)
+		macs, _ := u.Program().MACs()
+		if u.Scale() != m.Scale || u.Program().Params() != m.Params || macs != m.MACs || m.Format != "float32" || m.Set5 < 28.5 || m.Set14 < 26.1 {
+			t.Errorf("%+v is x%d with %d parameters and %d multiplications", m, u.Scale(), u.Program().Params(), macs)
 		}
-		u.close()
+		u.Close()
 	}
 	if text := ok(t, dir, "models").stdout; !strings.Contains(text, list[0].Model) {
 		t.Errorf("the table is %q", text)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,8 +12,6 @@ import (
 	"evosr/fitness"
 	"evosr/imaging"
 	"evosr/internal/check"
-	"evosr/network"
-	"evosr/sparse"
 )
 
 // TestUpscalePicture enlarges by every kind of model; an untrained network is a
@@ -88,60 +85,6 @@ func TestUpscaleFolder(t *testing.T) {
 	ok(t, dir, "upscale", "-m", "bicubic", "--scale", "2", "in/b.jpeg", "out") // a folder takes a picture by its name
 	if p := open(t, filepath.Join(dir, "out", "b.png")); p.Y.W != 48 {
 		t.Errorf("b.png is %d wide, want 48", p.Y.W)
-	}
-}
-
-// TestStrips compares a picture run in overlapping strips with the same in one
-// piece, bit by bit.
-func TestStrips(t *testing.T) {
-	net := testNet(t, 2)
-	rng := check.Rand(t)
-	for i := range net.Nodes { // not only the bicubic part
-		for j := range net.Nodes[i].Weights {
-			if l := &net.Nodes[i]; l.Mask == nil || l.Mask[j] != 0 {
-				l.Weights[j] += 0.1 * (rng.Float32() - 0.5)
-			}
-		}
-	}
-	luma, err := sparse.Compile(net, sparse.Options{Threads: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer luma.Close()
-	inStrips(t, rng, luma)
-	conv := network.Node{Name: "conv", Op: network.OpConv, Inputs: []int{network.Picture}, Out: 12, Kernel: 5, Pad: [4]int{2, 2, 2, 2}, Weights: make([]float32, 12*3*25)}
-	check.Fill(rng, conv.Weights)
-	shuffle := network.Node{Name: "shuffle", Op: network.OpShuffle, Inputs: []int{0}, Factor: 2}
-	rgb, err := sparse.Compile(&network.Graph{Scale: 2, Colors: 3, Nodes: []network.Node{conv, shuffle}}, sparse.Options{Threads: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rgb.Close()
-	inStrips(t, rng, rgb)
-}
-
-func inStrips(t *testing.T, rng *rand.Rand, p *sparse.Program) {
-	t.Helper()
-	halo, colors := p.Reach(), p.Colors()
-	for _, h := range []int{1, halo, 4 * halo, 4*halo + 1, 6*halo - 1, 13*halo + 5} {
-		const w = 24
-		src := make([]float32, colors*w*h)
-		check.Fill(rng, src)
-		got, want := make([]float32, 4*len(src)), make([]float32, 4*len(src))
-		if err := p.Upscale(want, src, w, h); err != nil {
-			t.Fatal(err)
-		}
-		for _, most := range []int{1, w * 5 * halo} {
-			clear(got)
-			if err := upscaleStrips(p, got, src, w, h, most); err != nil {
-				t.Fatal(err)
-			}
-			for i := range want {
-				if math.Float32bits(got[i]) != math.Float32bits(want[i]) {
-					t.Fatalf("h=%d most=%d: value %d is %v, want %v", h, most, i, got[i], want[i])
-				}
-			}
-		}
 	}
 }
 

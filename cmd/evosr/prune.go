@@ -16,8 +16,10 @@ import (
 	"evosr/imaging"
 	"evosr/network"
 	"evosr/onnx"
+	"evosr/rundir"
 	"evosr/runner"
 	"evosr/sparse"
+	"evosr/upscale"
 )
 
 // pruneResult is the JSON of prune, a promise to scripts.
@@ -99,7 +101,7 @@ func (a *app) prune(ctx context.Context, path, out string, p network.Prune, ends
 	if ext := filepath.Ext(out); ext != ".onnx" && ext != ".evosr" {
 		return nil, usagef("%s, want a name that ends in .onnx or .evosr", out)
 	}
-	text, err := readModel(path, fileONNX)
+	text, err := readModel(path, rundir.FileONNX)
 	if err != nil {
 		return nil, err
 	}
@@ -151,11 +153,10 @@ func (a *app) prune(ctx context.Context, path, out string, p network.Prune, ends
 // loss compares the pictures of both networks with the originals, or with each
 // other where there are none.
 func (a *app) loss(ctx context.Context, r *pruneResult, before, after *sparse.Program, images string, l imaging.Limits) error {
-	x := &upscaler{name: r.Model, scale: before.Scale(), program: before}
-	y := &upscaler{name: r.Output, scale: after.Scale(), program: after}
+	x, y := &model{r.Model, upscale.New(before)}, &model{r.Output, upscale.New(after)}
 	if images != "" {
 		for _, u := range []struct {
-			u  *upscaler
+			u  *model
 			to **qualityJSON
 		}{{x, &r.Before}, {y, &r.After}} {
 			s, err := a.evaluate(ctx, u.u, images, l)
@@ -170,11 +171,11 @@ func (a *app) loss(ctx context.Context, r *pruneResult, before, after *sparse.Pr
 	var sum float64
 	for i := range pictures {
 		lr := imaging.NewRGB([3]*imaging.Plane{imaging.Procedural(1, 3*i, side), imaging.Procedural(1, 3*i+1, side), imaging.Procedural(1, 3*i+2, side)})
-		p, err := x.picture(lr)
+		p, err := x.Picture(lr)
 		if err != nil {
 			return dataf("%w", err)
 		}
-		q, err := y.picture(lr)
+		q, err := y.Picture(lr)
 		if err != nil {
 			return dataf("%w", err)
 		}

@@ -14,6 +14,7 @@ import (
 
 	"evosr/configs"
 	"evosr/report"
+	"evosr/rundir"
 	"evosr/runner"
 )
 
@@ -113,9 +114,9 @@ func (a *app) runCmd() *cobra.Command {
 func beatOf(p runner.Progress) beat {
 	b := beat{stage: p.Stage, message: p.Message, done: p.Done, total: p.Total, rate: p.Rate, left: p.Left}
 	switch p.Stage {
-	case runner.StageSupernet:
+	case rundir.StageSupernet:
 		b.unit = "steps"
-	case runner.StageSearch:
+	case rundir.StageSearch:
 		b.unit = "evaluations"
 		if p.Hypervolume > 0 {
 			b.extra = fmt.Sprintf("hypervolume %.4g", p.Hypervolume)
@@ -138,18 +139,18 @@ type winnerJSON struct {
 	ONNX      string  `json:"onnx"`
 }
 
-func winners(d *runner.Dir) ([]winnerJSON, error) {
+func winners(d *rundir.Dir) ([]winnerJSON, error) {
 	cards, err := d.Winners()
 	list := []winnerJSON{}
 	for _, c := range cards {
 		list = append(list, winnerJSON{c.ID, c.Reason, c.Finetuned.PSNR, c.Finetuned.SSIM, c.Bicubic.PSNR, c.Latency.MedianMS, c.Latency.PredictedMS, c.Params,
-			d.File(c.ID, "model.evosr"), d.File(c.ID, "model.onnx")})
+			d.File(c.ID, rundir.FileProgram), d.File(c.ID, rundir.FileONNX)})
 	}
 	return list, err
 }
 
 func (a *app) printRun(dir, page string) error {
-	d, err := runner.Open(dir)
+	d, err := rundir.Open(dir)
 	if err != nil {
 		return err
 	}
@@ -176,7 +177,7 @@ func (a *app) printWinners(list []winnerJSON) error {
 	w := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
 	fmt.Fprintf(w, "\twinner\tPSNR dB\tover bicubic\tms\tpredicted\tparameters\twhy\n")
 	for i, c := range list {
-		fmt.Fprintf(w, "%s\t%s\t%.2f\t%+.2f\t%.3g\t%.3g\t%d\t%s\n", runner.Letter(i), c.ID, c.PSNR, c.PSNR-c.Bicubic, c.LatencyMS, c.Predicted, c.Params, c.Reason)
+		fmt.Fprintf(w, "%s\t%s\t%.2f\t%+.2f\t%.3g\t%.3g\t%d\t%s\n", rundir.Letter(i), c.ID, c.PSNR, c.PSNR-c.Bicubic, c.LatencyMS, c.Predicted, c.Params, c.Reason)
 	}
 	return w.Flush()
 }

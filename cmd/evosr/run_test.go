@@ -12,6 +12,7 @@ import (
 
 	"evosr/configs"
 	"evosr/fitness"
+	"evosr/rundir"
 	"evosr/runner"
 )
 
@@ -64,7 +65,7 @@ func TestRun(t *testing.T) {
 	}
 	var s statusOutput
 	unmarshal(t, ok(t, dir, "status", again.Dir, "--json").stdout, &s)
-	if s.Stage != runner.StageDone || s.Running || s.Evaluations == 0 || s.TrainStep != s.TrainSteps || len(s.Winners) != s.WinnersWant {
+	if s.Stage != rundir.StageDone || s.Running || s.Evaluations == 0 || s.TrainStep != s.TrainSteps || len(s.Winners) != s.WinnersWant {
 		t.Errorf("%+v", s)
 	}
 	if text := ok(t, dir, "status", again.Dir).stdout; !strings.Contains(text, "state") || !strings.Contains(text, again.Winners[0].ID) {
@@ -208,7 +209,7 @@ func TestInterrupt(t *testing.T) {
 	}
 	var s statusOutput
 	unmarshal(t, ok(t, dir, "status", "runs/long", "--json").stdout, &s)
-	if s.Running || s.Stage != runner.StageSupernet || len(s.Winners) != 0 {
+	if s.Running || s.Stage != rundir.StageSupernet || len(s.Winners) != 0 {
 		t.Errorf("%+v", s)
 	}
 	ok(t, dir, "report", "runs/long")

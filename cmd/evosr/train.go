@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"evosr/rundir"
 	"evosr/runner"
 	"evosr/supernet"
 )
@@ -62,7 +63,7 @@ func (a *app) trainCmd() *cobra.Command {
 }
 
 func (a *app) printTraining(dir string) error {
-	d, err := runner.Open(dir)
+	d, err := rundir.Open(dir)
 	if err != nil {
 		return err
 	}

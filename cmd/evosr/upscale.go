@@ -13,10 +13,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"evosr/imaging"
+	"evosr/upscale"
 )
 
 func (a *app) upscaleCmd() *cobra.Command {
-	var model string
+	var name string
 	var o modelOptions
 	var megapixels int
 	c := &cobra.Command{
@@ -33,15 +34,15 @@ func (a *app) upscaleCmd() *cobra.Command {
 			"  ffmpeg -i in.mp4 -f yuv4mpegpipe - | evosr upscale -m model.evosr - - | ffplay -",
 		Args: arguments("IN", "OUT"),
 		RunE: func(c *cobra.Command, args []string) error {
-			u, err := openModel(model, o)
+			u, err := openModel(name, o)
 			if err != nil {
 				return err
 			}
-			defer u.close()
+			defer u.Close()
 			return a.upscale(c.Context(), u, args[0], args[1], limits(megapixels))
 		},
 	}
-	c.Flags().StringVarP(&model, "model", "m", "", "ONNX file, program file, pretrained:x2, or bicubic")
+	c.Flags().StringVarP(&name, "model", "m", "", "ONNX file, program file, pretrained:x2, or bicubic")
 	scaleFlag(c, &o.scale)
 	modelFlags(c, &o)
 	megapixelsFlag(c, &megapixels)
@@ -51,7 +52,7 @@ func (a *app) upscaleCmd() *cobra.Command {
 	return c
 }
 
-func (a *app) upscale(ctx context.Context, u *upscaler, in, out string, l imaging.Limits) error {
+func (a *app) upscale(ctx context.Context, u *model, in, out string, l imaging.Limits) error {
 	if in == "-" {
 		return a.upscaleVideo(ctx, u, a.in, "standard input", out, l)
 	}
@@ -89,7 +90,7 @@ func (a *app) upscale(ctx context.Context, u *upscaler, in, out string, l imagin
 }
 
 // upscaleFolder mirrors the pictures of a folder by name.
-func (a *app) upscaleFolder(ctx context.Context, u *upscaler, in, out string, l imaging.Limits) error {
+func (a *app) upscaleFolder(ctx context.Context, u *model, in, out string, l imaging.Limits) error {
 	paths, err := imaging.List(in)
 	if err != nil {
 		return dataf("%w", err)
@@ -159,7 +160,7 @@ func same(a, b string) bool {
 	return errX == nil && errY == nil && os.SameFile(x, y)
 }
 
-func upscalePicture(u *upscaler, in, out string, l imaging.Limits) error {
+func upscalePicture(u *model, in, out string, l imaging.Limits) error {
 	if same(in, out) {
 		return usagef("OUT is IN: %s would be overwritten", in)
 	}
@@ -174,45 +175,12 @@ func upscalePicture(u *upscaler, in, out string, l imaging.Limits) error {
 }
 
 // enlarge writes p, which was read from in, to out.
-func enlarge(u *upscaler, p *imaging.Picture, in, out string) error {
-	big, err := u.picture(p)
+func enlarge(u *model, p *imaging.Picture, in, out string) error {
+	big, err := u.Picture(p)
 	if err != nil {
 		return dataf("%s: %w", in, err)
 	}
 	return writeWhole(out, func(f io.Writer) error { return imaging.EncodePNG(f, big) })
-}
-
-// picture enlarges a picture with its colours and its transparency.
-func (u *upscaler) picture(p *imaging.Picture) (*imaging.Picture, error) {
-	w, h := p.Y.W*u.scale, p.Y.H*u.scale
-	big := &imaging.Picture{}
-	if u.Colors() == 3 {
-		var src []float32
-		for _, plane := range p.RGB() {
-			src = append(src, plane.Pix...)
-		}
-		dst := make([]float32, 3*w*h)
-		if err := u.Upscale(dst, src, p.Y.W, p.Y.H); err != nil {
-			return nil, err
-		}
-		var rgb [3]*imaging.Plane
-		for c := range rgb {
-			rgb[c] = &imaging.Plane{W: w, H: h, Pix: dst[c*w*h : (c+1)*w*h]}
-		}
-		big = imaging.NewRGB(rgb)
-	} else {
-		big.Y = imaging.NewPlane(w, h)
-		if err := u.Upscale(big.Y.Pix, p.Luma().Pix, p.Y.W, p.Y.H); err != nil {
-			return nil, err
-		}
-		if p.Cb != nil {
-			big.Cb, big.Cr = imaging.Resize(p.Cb, w, h), imaging.Resize(p.Cr, w, h)
-		}
-	}
-	if p.Alpha != nil {
-		big.Alpha = imaging.Resize(p.Alpha, w, h)
-	}
-	return big, nil
 }
 
 // raise says how a picture of any size is let in.
@@ -233,7 +201,7 @@ func videoName(out string) error {
 }
 
 // upscaleVideo goes through a stream frame by frame in constant memory.
-func (a *app) upscaleVideo(ctx context.Context, u *upscaler, in io.Reader, name, out string, l imaging.Limits) error {
+func (a *app) upscaleVideo(ctx context.Context, u *model, in io.Reader, name, out string, l imaging.Limits) error {
 	if err := videoName(out); err != nil {
 		return err
 	}
@@ -241,90 +209,26 @@ func (a *app) upscaleVideo(ctx context.Context, u *upscaler, in io.Reader, name,
 	if err != nil {
 		return dataf("%s: %w", name, raise(err))
 	}
-	var t tally
-	run := func(w io.Writer) error { return a.frames(ctx, u, r, w, &t) }
+	var t upscale.Tally
+	run := func(w io.Writer) (err error) {
+		m := a.meter()
+		defer m.close()
+		t, err = u.Video(ctx, w, r, func(t upscale.Tally) {
+			m.set(beat{stage: "upscale", message: fmt.Sprintf("frame %d", t.Frames), rate: t.Rate(), unit: "frames"})
+		})
+		return err
+	}
 	if out == "-" {
 		err = run(a.out)
 	} else {
 		err = writeWhole(out, run)
 	}
-	if t.frames > 0 {
-		a.say("%s, %dx%d to %dx%d, %.1f frames/s (network alone %.1f)", plural(t.frames, "frame"), r.Header.W, r.Header.H,
-			r.Header.W*u.scale, r.Header.H*u.scale, t.rate(), t.networkRate())
+	if t.Frames > 0 {
+		a.say("%s, %dx%d to %dx%d, %.1f frames/s (network alone %.1f)", plural(t.Frames, "frame"), r.Header.W, r.Header.H,
+			r.Header.W*u.Scale(), r.Header.H*u.Scale(), t.Rate(), t.NetworkRate())
 	}
 	if _, sorted := errors.AsType[*coded](err); err != nil && !sorted && !errors.Is(err, context.Canceled) {
 		return dataf("%s: %w", name, err)
 	}
 	return err
-}
-
-func (a *app) frames(ctx context.Context, u *upscaler, r *imaging.Y4MReader, out io.Writer, t *tally) error {
-	h := r.Header
-	h.W, h.H = h.W*u.scale, h.H*u.scale
-	w, err := imaging.NewY4MWriter(out, h)
-	if err != nil {
-		return err
-	}
-	m := a.meter()
-	defer m.close()
-	in, big := &imaging.Frame{}, &imaging.Frame{Y: imaging.NewPlane(h.W, h.H)}
-	var chroma *imaging.Resizer
-	if cw, ch := r.Header.ChromaSize(); cw > 0 {
-		bw, bh := h.ChromaSize()
-		chroma = imaging.NewResizer(cw, ch, bw, bh)
-		big.Cb, big.Cr = imaging.NewPlane(bw, bh), imaging.NewPlane(bw, bh)
-	}
-	t.start()
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := r.Read(in); err == io.EOF {
-			if t.frames == 0 {
-				return errors.New("the stream holds no frame")
-			}
-			return nil
-		} else if err != nil {
-			return err
-		}
-		network := func() error { return u.Upscale(big.Y.Pix, in.Y.Pix, in.Y.W, in.Y.H) }
-		if u.Colors() == 3 {
-			network = func() error { return u.colorFrame(big, in) }
-		}
-		if err := t.network(network); err != nil {
-			return err
-		}
-		if chroma != nil && u.Colors() == 1 {
-			chroma.Resize(big.Cb, in.Cb)
-			chroma.Resize(big.Cr, in.Cr)
-		}
-		if err := w.Write(big); err != nil {
-			return err
-		}
-		t.frame()
-		m.set(beat{stage: "upscale", message: fmt.Sprintf("frame %d", t.frames), rate: t.rate(), unit: "frames"})
-	}
-}
-
-// colorFrame enlarges a frame through its RGB.
-func (u *upscaler) colorFrame(big, in *imaging.Frame) error {
-	p := &imaging.Picture{Y: in.Y}
-	if in.Cb != nil {
-		p.Cb, p.Cr = imaging.Resize(in.Cb, in.Y.W, in.Y.H), imaging.Resize(in.Cr, in.Y.W, in.Y.H)
-	} else { // a frame's luma is of studio range, which a grey picture's is not
-		p.Cb, p.Cr = imaging.NewPlane(in.Y.W, in.Y.H), imaging.NewPlane(in.Y.W, in.Y.H)
-		for i := range p.Cb.Pix {
-			p.Cb.Pix[i], p.Cr.Pix[i] = 128.0/255, 128.0/255
-		}
-	}
-	out, err := u.picture(p)
-	if err != nil {
-		return err
-	}
-	copy(big.Y.Pix, out.Y.Pix)
-	if big.Cb != nil {
-		copy(big.Cb.Pix, imaging.Resize(out.Cb, big.Cb.W, big.Cb.H).Pix)
-		copy(big.Cr.Pix, imaging.Resize(out.Cr, big.Cr.W, big.Cr.H).Pix)
-	}
-	return nil
 }

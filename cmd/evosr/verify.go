@@ -22,6 +22,7 @@ import (
 	"evosr/network"
 	"evosr/onnx"
 	"evosr/onnx/opinion"
+	"evosr/rundir"
 	"evosr/sparse"
 )
 
@@ -124,7 +125,7 @@ type verification struct {
 
 func newVerification(name string, frame size, o modelOptions) (*verification, error) {
 	v := &verification{frame: frame, white: float32(o.white)}
-	if text, err := readModel(name, fileProgram); err == nil && !isProgram(text) {
+	if text, err := readModel(name, rundir.FileProgram); err == nil && !isProgram(text) {
 		n, err := importONNX(name, text, o)
 		if err != nil {
 			return nil, err

@@ -20,12 +20,14 @@ const module = "evosr"
 
 // floors gives every room its floor. A room imports only rooms of lower floors.
 var floors = map[string]int{
-	"cmd/evosr":          7,
-	"report":             6,
-	"runner":             5,
+	"cmd/evosr":          8,
+	"report":             7,
+	"runner":             6,
+	"rundir":             5,
 	"configs":            4,
 	"fitness":            3,
 	"deviceprofile":      2,
+	"upscale":            2,
 	"supernet":           1,
 	"sparse":             1,
 	"onnx":               1,
@@ -56,7 +58,7 @@ var doors = map[string]string{
 	"go4.org/unsafe":                "supernet",
 	"github.com/owulveryck/onnx-go": "onnx/opinion",
 	"google.golang.org/protobuf":    "onnx",
-	"modernc.org/sqlite":            "runner",
+	"modernc.org/sqlite":            "rundir",
 	"golang.org/x/image":            "imaging",
 	"golang.org/x/sys":              "internal/kernel",
 	"github.com/spf13/":             "cmd/evosr",

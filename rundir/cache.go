@@ -1,19 +1,22 @@
-package runner
+package rundir
 
 import (
 	"database/sql"
 	"sync"
+
+	"evosr/fitness"
 )
 
 // scoreCache is the table of scores as a fitness.Cache: read once, then
 // written through.
 type scoreCache struct {
-	store *store
+	store *Store
 	mu    sync.Mutex
 	known map[string]string
 }
 
-func newScoreCache(s *store) (*scoreCache, error) {
+// Scores is the table of scores, which several goroutines may use.
+func (s *Store) Scores() (fitness.Cache, error) {
 	c := &scoreCache{store: s, known: map[string]string{}}
 	_, err := collect(s, "SELECT key, record FROM scores", func(r *sql.Rows) (_ struct{}, err error) {
 		var key, record string

@@ -1,4 +1,4 @@
-package runner
+package rundir
 
 import (
 	"context"
@@ -51,34 +51,35 @@ CREATE TABLE scores (
 CREATE TABLE events (seq INTEGER PRIMARY KEY, at TEXT NOT NULL, stage TEXT NOT NULL, text TEXT NOT NULL);
 `
 
-// Keys of the meta table.
+// Keys of the facts of a run, beside FurtherProfile's.
 const (
-	metaConfig       = "config.yaml"      // resolved text
-	metaConfigHash   = "config.hash"      //
-	metaVersion      = "evosr.version"    // that began the run
-	metaTrainData    = "data.train"       // content hash
-	metaValidation   = "data.validation"  // content hash
-	metaProfile      = "profile.yaml"     // text
-	metaSupernet     = "supernet.hash"    //
-	metaTeacher      = "train.from whole" // hash of all weights that the teacher of the winners is among
-	metaFrom         = "train.from"       // hash of the weights that training began with, "" for none
-	metaReference    = "search.reference" // JSON, in the order and sign of the objectives
-	metaSearchEnd    = "search.end"       // why the search ended
-	metaSearchTime   = "search.time"      // spent so far
-	metaHypervolume  = "search.hypervolume"
-	metaWinnersReady = "winners.finished" // "yes"
+	MetaConfig       = "config.yaml"      // resolved text
+	MetaConfigHash   = "config.hash"      //
+	MetaVersion      = "evosr.version"    // that began the run
+	MetaTrainData    = "data.train"       // content hash
+	MetaValidation   = "data.validation"  // content hash
+	MetaProfile      = "profile.yaml"     // text
+	MetaSupernet     = "supernet.hash"    //
+	MetaTeacher      = "train.from whole" // hash of all weights that the teacher of the winners is among
+	MetaFrom         = "train.from"       // hash of the weights that training began with, "" for none
+	MetaReference    = "search.reference" // JSON, in the order and sign of the objectives
+	MetaSearchEnd    = "search.end"       // why the search ended
+	MetaSearchTime   = "search.time"      // spent so far
+	MetaHypervolume  = "search.hypervolume"
+	MetaWinnersReady = "winners.finished" // "yes"
+	MetaDrift        = "profile.drift"    // why this machine has not the profile's speed, where that is allowed
 )
 
-// store is run.db: the truth of a run. A writer is the only one, guaranteed by
+// Store is run.db: the truth of a run. A writer is the only one, guaranteed by
 // the directory's lock; readers come and go.
-type store struct {
+type Store struct {
 	db     *sql.DB
 	writer bool
 }
 
-// openStore opens dir/run.db for reading, or for writing.
-func openStore(dir string, write bool) (*store, error) {
-	path := filepath.Join(dir, fileStore)
+// OpenStore opens dir/run.db for reading, or for writing.
+func OpenStore(dir string, write bool) (*Store, error) {
+	path := filepath.Join(dir, FileStore)
 	q := url.Values{}
 	q.Add("_pragma", "busy_timeout(10000)")
 	if write {
@@ -101,7 +102,7 @@ func openStore(dir string, write bool) (*store, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	s := &store{db, write}
+	s := &Store{db, write}
 	if err := s.check(); err != nil {
 		db.Close()
 		return nil, err
@@ -110,41 +111,47 @@ func openStore(dir string, write bool) (*store, error) {
 }
 
 // check reads the schema's version: 0 is a file that has nothing yet.
-func (s *store) check() error {
+func (s *Store) check() error {
 	v, err := s.version()
 	switch primary(err) {
 	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
-		return fmt.Errorf("%w: %s cannot be opened, want a directory and a file that may be written: %v", ErrUsage, fileStore, err)
+		return fmt.Errorf("%w: %s cannot be opened, want a directory and a file that may be written: %v", ErrUsage, FileStore, err)
 	}
 	if err != nil {
 		return storeError(err)
 	}
 	if v != 0 && v != schemaVersion {
-		return fmt.Errorf("%w: %s has version %d, want %d: it is of another evosr", ErrIntegrity, fileStore, v, schemaVersion)
+		return fmt.Errorf("%w: %s has version %d, want %d: it is of another evosr", ErrIntegrity, FileStore, v, schemaVersion)
 	}
 	return nil
 }
 
-func (s *store) version() (int, error) {
+// Version is the schema's version, 0 of a file that has nothing yet.
+func (s *Store) Version() (int, error) {
+	v, err := s.version()
+	return v, storeError(err)
+}
+
+func (s *Store) version() (int, error) {
 	var v int
 	err := s.db.QueryRow("PRAGMA user_version").Scan(&v)
 	return v, err
 }
 
-// sound asks SQLite to look through the whole file.
-func (s *store) sound() error {
+// Sound asks SQLite to look through the whole file.
+func (s *Store) Sound() error {
 	var text string
 	if err := s.db.QueryRow("PRAGMA quick_check(1)").Scan(&text); err != nil {
 		text = err.Error()
 	}
 	if text != "ok" {
-		return fmt.Errorf("%w: %s is damaged: %s", ErrIntegrity, fileStore, text)
+		return fmt.Errorf("%w: %s is damaged: %s", ErrIntegrity, FileStore, text)
 	}
 	return nil
 }
 
-// create makes the tables and the first facts in one transaction.
-func (s *store) create(meta map[string]string) error {
+// Create makes the tables and the first facts in one transaction.
+func (s *Store) Create(meta map[string]string) error {
 	return s.write(func(tx *sql.Tx) error {
 		if _, err := tx.Exec(schema + fmt.Sprintf("PRAGMA user_version = %d;", schemaVersion)); err != nil {
 			return err
@@ -159,7 +166,7 @@ func (s *store) create(meta map[string]string) error {
 }
 
 // write runs f in one transaction: all of it counts or nothing.
-func (s *store) write(f func(*sql.Tx) error) error {
+func (s *Store) write(f func(*sql.Tx) error) error {
 	tx, err := s.db.BeginTx(context.Background(), nil)
 	if err != nil {
 		return storeError(err)
@@ -188,14 +195,14 @@ func storeError(err error) error {
 	}
 	switch primary(err) {
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-		return fmt.Errorf("%w: %s: %w", ErrIntegrity, fileStore, err)
+		return fmt.Errorf("%w: %s: %w", ErrIntegrity, FileStore, err)
 	}
-	return fmt.Errorf("runner: %s: %w", fileStore, err)
+	return fmt.Errorf("rundir: %s: %w", FileStore, err)
 }
 
-// close lets go of the file. A writer first folds its log in, so that a run
+// Close lets go of the file. A writer first folds its log in, so that a run
 // that is not going on is one file; where a reader is at work, the log stays.
-func (s *store) close() error {
+func (s *Store) Close() error {
 	if s.writer {
 		_, _ = s.db.Exec("PRAGMA busy_timeout = 0; PRAGMA journal_mode = DELETE")
 	}
@@ -207,12 +214,13 @@ func putMeta(tx *sql.Tx, key, value string) error {
 	return err
 }
 
-func (s *store) setMeta(key, value string) error {
+// SetMeta keeps a fact.
+func (s *Store) SetMeta(key, value string) error {
 	return s.write(func(tx *sql.Tx) error { return putMeta(tx, key, value) })
 }
 
-// meta gives a fact, or "" when it is not there.
-func (s *store) meta(key string) (string, error) {
+// Meta gives a fact, or "" when it is not there.
+func (s *Store) Meta(key string) (string, error) {
 	var v string
 	err := s.db.QueryRow("SELECT value FROM meta WHERE key = ?", key).Scan(&v)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -221,29 +229,30 @@ func (s *store) meta(key string) (string, error) {
 	return v, storeError(err)
 }
 
-func (s *store) event(stage, format string, args ...any) error {
+// Event keeps a line of the diary.
+func (s *Store) Event(stage, format string, args ...any) error {
 	return s.write(func(tx *sql.Tx) error {
 		_, err := tx.Exec("INSERT INTO events (at, stage, text) VALUES (?, ?, ?)", time.Now().UTC().Format(time.RFC3339Nano), stage, fmt.Sprintf(format, args...))
 		return err
 	})
 }
 
-// eventOnce keeps an event that the diary does not have yet.
-func (s *store) eventOnce(stage, text string) error {
+// EventOnce keeps an event that the diary does not have yet.
+func (s *Store) EventOnce(stage, text string) error {
 	n, err := s.count("events WHERE stage = ? AND text = ?", stage, text)
 	if err != nil || n > 0 {
 		return err
 	}
-	return s.event(stage, "%s", text)
+	return s.Event(stage, "%s", text)
 }
 
-// addEvaluation keeps an evaluation, and how long the search took up to there.
-func (s *store) addEvaluation(e Evaluation, spent time.Duration) error {
+// AddEvaluation keeps an evaluation, and how long the search took up to there.
+func (s *Store) AddEvaluation(e Evaluation, spent time.Duration) error {
 	others := ""
 	if len(e.Others) > 0 {
 		text, err := json.Marshal(e.Others)
 		if err != nil {
-			return fmt.Errorf("runner: evaluation %d: %w", e.Index, err)
+			return fmt.Errorf("rundir: evaluation %d: %w", e.Index, err)
 		}
 		others = string(text)
 	}
@@ -253,13 +262,14 @@ func (s *store) addEvaluation(e Evaluation, spent time.Duration) error {
 		if err != nil {
 			return err
 		}
-		return putMeta(tx, metaSearchTime, spent.String())
+		return putMeta(tx, MetaSearchTime, spent.String())
 	})
 }
 
 const evaluationColumns = "e.idx, e.id, e.genome, e.psnr_db, e.ssim, e.latency_ms, e.latencies, e.params, e.macs, e.violation, e.estimated, e.error"
 
-func (s *store) evaluations() ([]Evaluation, error) {
+// Evaluations gives those made so far, in launch order.
+func (s *Store) Evaluations() ([]Evaluation, error) {
 	return collect(s, "SELECT "+evaluationColumns+" FROM evaluations e ORDER BY e.idx", scanEvaluation)
 }
 
@@ -272,26 +282,29 @@ func scanEvaluation(r *sql.Rows) (e Evaluation, err error) {
 	return e, err
 }
 
-// setFront records the end of a search in one step.
-func (s *store) setFront(indices []int, reason string, hypervolume float64) error {
+// SetFront records the end of a search in one step.
+func (s *Store) SetFront(indices []int, reason string, hypervolume float64) error {
 	return s.write(func(tx *sql.Tx) error {
 		for i, idx := range indices {
 			if _, err := tx.Exec("INSERT INTO front VALUES (?, ?)", i, idx); err != nil {
 				return err
 			}
 		}
-		if err := putMeta(tx, metaHypervolume, fmt.Sprint(hypervolume)); err != nil {
+		if err := putMeta(tx, MetaHypervolume, fmt.Sprint(hypervolume)); err != nil {
 			return err
 		}
-		return putMeta(tx, metaSearchEnd, reason)
+		return putMeta(tx, MetaSearchEnd, reason)
 	})
 }
 
-func (s *store) front() ([]Evaluation, error) {
+// Front gives the front by latency, nothing before the search has ended.
+func (s *Store) Front() ([]Evaluation, error) {
 	return collect(s, "SELECT "+evaluationColumns+" FROM front f JOIN evaluations e ON e.idx = f.idx ORDER BY f.position", scanEvaluation)
 }
 
-func (s *store) addTraining(points []TrainPoint) error {
+// AddTraining keeps points of the training curve; one of the same step takes the
+// other's place.
+func (s *Store) AddTraining(points []TrainPoint) error {
 	return s.write(func(tx *sql.Tx) error {
 		for _, p := range points {
 			if _, err := tx.Exec("INSERT OR REPLACE INTO training VALUES (?, ?, ?)", p.Step, p.Loss, p.Rate); err != nil {
@@ -302,7 +315,8 @@ func (s *store) addTraining(points []TrainPoint) error {
 	})
 }
 
-func (s *store) training() ([]TrainPoint, error) {
+// Training gives the training curve.
+func (s *Store) Training() ([]TrainPoint, error) {
 	return collect(s, "SELECT step, loss, rate FROM training ORDER BY step", func(r *sql.Rows) (p TrainPoint, err error) {
 		err = r.Scan(&p.Step, &p.Loss, &p.Rate)
 		return p, err
@@ -317,7 +331,8 @@ const qualityTable = `CREATE TABLE IF NOT EXISTS training_quality (
 	pruned_psnr_db REAL NOT NULL -- of the same half pruned, 0 in a space without pruning
 )`
 
-func (s *store) addQuality(points []QualityPoint) error {
+// AddQuality keeps points of the validation's curve, as AddTraining does.
+func (s *Store) AddQuality(points []QualityPoint) error {
 	if len(points) == 0 {
 		return nil
 	}
@@ -334,7 +349,8 @@ func (s *store) addQuality(points []QualityPoint) error {
 	})
 }
 
-func (s *store) quality() ([]QualityPoint, error) {
+// Quality gives the validation's curve.
+func (s *Store) Quality() ([]QualityPoint, error) {
 	n, err := s.count("sqlite_master WHERE name = 'training_quality'")
 	if err != nil || n == 0 {
 		return nil, err
@@ -345,16 +361,18 @@ func (s *store) quality() ([]QualityPoint, error) {
 	})
 }
 
-// choice is a winner as chosen, finished when it has a card.
-type choice struct {
-	id, reason string
-	card       string
+// Choice is a winner as chosen, finished when it has a card.
+type Choice struct {
+	ID     string
+	Reason string // why it was chosen
+	Card   string // text of card.json, or ""
 }
 
-func (s *store) setWinners(list []choice) error {
+// SetWinners keeps the choice of the winners, in its order.
+func (s *Store) SetWinners(list []Choice) error {
 	return s.write(func(tx *sql.Tx) error {
 		for i, c := range list {
-			if _, err := tx.Exec("INSERT INTO winners (id, position, reason) VALUES (?, ?, ?)", c.id, i, c.reason); err != nil {
+			if _, err := tx.Exec("INSERT INTO winners (id, position, reason) VALUES (?, ?, ?)", c.ID, i, c.Reason); err != nil {
 				return err
 			}
 		}
@@ -362,22 +380,24 @@ func (s *store) setWinners(list []choice) error {
 	})
 }
 
-func (s *store) winners() ([]choice, error) {
-	return collect(s, "SELECT id, reason, coalesce(card, '') FROM winners ORDER BY position", func(r *sql.Rows) (c choice, err error) {
-		err = r.Scan(&c.id, &c.reason, &c.card)
+// Winners gives the winners in the order in which they were chosen.
+func (s *Store) Winners() ([]Choice, error) {
+	return collect(s, "SELECT id, reason, coalesce(card, '') FROM winners ORDER BY position", func(r *sql.Rows) (c Choice, err error) {
+		err = r.Scan(&c.ID, &c.Reason, &c.Card)
 		return c, err
 	})
 }
 
-// setCard finishes a winner, or with "" makes it unfinished again.
-func (s *store) setCard(id, card string) error {
+// SetCard finishes a winner, or with "" makes it unfinished again.
+func (s *Store) SetCard(id, card string) error {
 	return s.write(func(tx *sql.Tx) error {
 		_, err := tx.Exec("UPDATE winners SET card = nullif(?, '') WHERE id = ?", card, id)
 		return err
 	})
 }
 
-func (s *store) events() ([]Event, error) {
+// Events gives the diary.
+func (s *Store) Events() ([]Event, error) {
 	return collect(s, "SELECT at, stage, text FROM events ORDER BY seq", func(r *sql.Rows) (e Event, err error) {
 		var at string
 		if err = r.Scan(&at, &e.Stage, &e.Text); err == nil {
@@ -387,14 +407,14 @@ func (s *store) events() ([]Event, error) {
 	})
 }
 
-func (s *store) count(table string, args ...any) (int, error) {
+func (s *Store) count(table string, args ...any) (int, error) {
 	var n int
 	err := s.db.QueryRow("SELECT count(*) FROM "+table, args...).Scan(&n)
 	return n, storeError(err)
 }
 
 // collect runs a query whose rows scan reads.
-func collect[T any](s *store, query string, scan func(*sql.Rows) (T, error)) ([]T, error) {
+func collect[T any](s *Store, query string, scan func(*sql.Rows) (T, error)) ([]T, error) {
 	rows, err := s.db.Query(query)
 	if err != nil {
 		return nil, storeError(err)
@@ -411,18 +431,18 @@ func collect[T any](s *store, query string, scan func(*sql.Rows) (T, error)) ([]
 	return list, storeError(rows.Err())
 }
 
-// isRun says whether dir holds a run, from its names only.
-func isRun(dir string) (empty, run bool, err error) {
+// Contents says whether dir holds a run, from its names only.
+func Contents(dir string) (empty, run bool, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return false, false, err
 	}
 	empty = true
 	for _, e := range entries {
-		if e.Name() == fileStore {
+		if e.Name() == FileStore {
 			run = true
 		}
-		if !strings.HasPrefix(e.Name(), ".") && !strings.HasPrefix(e.Name(), fileStore) {
+		if !strings.HasPrefix(e.Name(), ".") && !strings.HasPrefix(e.Name(), FileStore) {
 			empty = false
 		}
 	}

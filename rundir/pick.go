@@ -1,4 +1,4 @@
-package runner
+package rundir
 
 import (
 	"fmt"
@@ -26,9 +26,9 @@ type PickError struct {
 
 func (e *PickError) Error() string {
 	if len(e.Have) == 0 {
-		return "runner: winner: this run has none yet"
+		return "rundir: winner: this run has none yet"
 	}
-	return fmt.Sprintf("runner: winner: %q: %s, want one of %s, or knee, best, fastest, or under:8ms", e.Name, e.Why, strings.Join(e.Have, ", "))
+	return fmt.Sprintf("rundir: winner: %q: %s, want one of %s, or knee, best, fastest, or under:8ms", e.Name, e.Why, strings.Join(e.Have, ", "))
 }
 
 // words are the names that any run's winners answer to.

@@ -1,4 +1,4 @@
-package runner
+package rundir
 
 import (
 	"encoding/json"
@@ -51,6 +51,14 @@ type Latency struct {
 	Ratio       float64 `json:"measured_over_predicted"`
 	Runs        int     `json:"runs"`
 	Stale       string  `json:"stale,omitempty"` // why the prediction is not for this machine
+}
+
+// Predict puts a prediction and its interval, ms, beside what was measured.
+func (l *Latency) Predict(ms, low, high float64) {
+	l.PredictedMS, l.LowMS, l.HighMS = ms, low, high
+	if ms > 0 && l.MedianMS > 0 {
+		l.Ratio = l.MedianMS / ms
+	}
 }
 
 // DeviceLatency is a winner's latency on a further device. It is measured only

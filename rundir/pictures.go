@@ -1,7 +1,6 @@
-package runner
+package rundir
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -14,7 +13,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"sync"
 
 	"evosr/configs"
@@ -22,8 +20,8 @@ import (
 	"evosr/internal/relay"
 )
 
-// stream gives an independent seed for each use that a run makes of chance.
-func stream(seed uint64, use string) uint64 {
+// Stream gives an independent seed for each use that a run makes of chance.
+func Stream(seed uint64, use string) uint64 {
 	sum := sha256.Sum256(binary.LittleEndian.AppendUint64([]byte("evosr "+use+" "), seed))
 	return binary.LittleEndian.Uint64(sum[:8])
 }
@@ -160,18 +158,34 @@ func each(ctx context.Context, n int, f func(int), tell func(done, total int)) e
 	return ctx.Err()
 }
 
-// pictures are those of a run.
-type pictures struct {
-	train    []photo // nil when drawn only if needed
-	val      []imaging.Pair
-	trainSum string // content hash; "" until they are loaded
-	valSum   string
+// Pictures are those that a run trains and validates with.
+type Pictures struct {
+	Validation     []imaging.Pair // crops; nil while procedural ones are not drawn
+	ValidationHash string         // of their content, "" while there are none
+	TrainHash      string         // of the training pictures' content, "" while they are not drawn
+
+	train []photo
 }
 
-// loadFolders decodes and checks what comes from folders, before anything is
-// written. What is procedural stays for later.
-func loadFolders(ctx context.Context, cfg *configs.Config, tell func(what string, done, total int)) (*pictures, error) {
-	p := &pictures{}
+// CheckFolders lists the folders of pictures that cfg names, and reads none of
+// them.
+func CheckFolders(cfg *configs.Config) error {
+	for key, dir := range map[string]string{"data.train": cfg.Data.Train, "data.validation": cfg.Data.Validation} {
+		if dir == configs.Procedural {
+			continue
+		}
+		if _, err := listed(key, dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// LoadPictures decodes and checks what comes from the folders that cfg names.
+// What is procedural stays for DrawValidation and DrawTraining. tell is called
+// from one goroutine at a time. What is wrong with a picture is an ErrData.
+func LoadPictures(ctx context.Context, cfg *configs.Config, tell func(what string, done, total int)) (*Pictures, error) {
+	p := &Pictures{}
 	limit := imaging.Limits{MaxPixels: cfg.Data.MaxMegapixels * 1e6}
 	var train, val []photo
 	var err error
@@ -195,14 +209,60 @@ func loadFolders(ctx context.Context, cfg *configs.Config, tell func(what string
 		return nil, err
 	}
 	if train != nil {
-		p.train = train
-		p.trainSum = sum(train)
+		p.setTraining(train)
 	}
 	if val != nil {
-		p.val = crops(cfg, val)
-		p.valSum = sumPairs(p.val)
+		p.setValidation(crops(cfg, val))
 	}
 	return p, nil
+}
+
+func (p *Pictures) setTraining(list []photo) { p.train, p.TrainHash = list, sum(list) }
+
+func (p *Pictures) setValidation(pairs []imaging.Pair) {
+	p.Validation, p.ValidationHash = pairs, sumPairs(pairs)
+}
+
+// DrawTraining draws procedural training pictures.
+func (p *Pictures) DrawTraining(ctx context.Context, cfg *configs.Config, tell func(done, total int)) error {
+	list, err := draw(ctx, Stream(cfg.Seed, "training pictures"), cfg.Data.Pictures, cfg.Data.Size, tell)
+	if err == nil {
+		p.setTraining(list)
+	}
+	return err
+}
+
+// DrawValidation draws procedural pictures of another series and cuts the crops.
+func (p *Pictures) DrawValidation(ctx context.Context, cfg *configs.Config, tell func(done, total int)) error {
+	list, err := draw(ctx, Stream(cfg.Seed, "validation pictures"), cfg.Data.ValidationCrops, cfg.Data.Size, tell)
+	if err == nil {
+		p.setValidation(crops(cfg, list))
+	}
+	return err
+}
+
+// Dataset makes the training pictures, which are there, into a set of patches, and
+// lets go of them.
+func (p *Pictures) Dataset(ctx context.Context, cfg *configs.Config, tell func(done, total int)) (*imaging.Dataset, error) {
+	set, err := imaging.NewDataset([]*imaging.Plane{p.train[0].plane()}, cfg.Space.Scale)
+	if err != nil {
+		return nil, err
+	}
+	tell(0, len(p.train))
+	for i := range p.train {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			if err := set.Add(p.train[i].plane()); err != nil {
+				return nil, err
+			}
+		}
+		p.train[i].codes = nil // the dataset has its own copy
+		tell(i+1, len(p.train))
+	}
+	p.train = nil
+	return set, set.Fits(cfg.Train.Patch)
 }
 
 // large refuses pictures that cannot hold what is cut from them.
@@ -237,20 +297,6 @@ func disjoint(train, val []photo) error {
 	return nil
 }
 
-// drawTraining draws procedural training pictures.
-func drawTraining(ctx context.Context, cfg *configs.Config, tell func(done, total int)) ([]photo, error) {
-	return draw(ctx, stream(cfg.Seed, "training pictures"), cfg.Data.Pictures, cfg.Data.Size, tell)
-}
-
-// drawValidation draws procedural pictures of another series and cuts the crops.
-func drawValidation(ctx context.Context, cfg *configs.Config, tell func(done, total int)) ([]imaging.Pair, error) {
-	list, err := draw(ctx, stream(cfg.Seed, "validation pictures"), cfg.Data.ValidationCrops, cfg.Data.Size, tell)
-	if err != nil {
-		return nil, err
-	}
-	return crops(cfg, list), nil
-}
-
 func draw(ctx context.Context, seed uint64, n, size int, tell func(done, total int)) ([]photo, error) {
 	list := make([]photo, n)
 	err := each(ctx, n, func(i int) {
@@ -265,7 +311,7 @@ const candidates = 8
 // crops cuts the validation crops: in turn from every picture, each where there
 // is most detail among a few random places, for empty sky ranks no network.
 func crops(cfg *configs.Config, list []photo) []imaging.Pair {
-	rng := rand.New(rand.NewPCG(stream(cfg.Seed, "validation crops"), 0))
+	rng := rand.New(rand.NewPCG(Stream(cfg.Seed, "validation crops"), 0))
 	size := cfg.Data.ValidationSize
 	pairs := make([]imaging.Pair, cfg.Data.ValidationCrops)
 	for i := range pairs {
@@ -331,9 +377,4 @@ func sumPlane(h hash.Hash, p *imaging.Plane) {
 		b = append(b, imaging.Code(v))
 	}
 	h.Write(b)
-}
-
-// byLatency orders a front: fastest first, better pictures before worse ones.
-func byLatency(a, b Evaluation) int {
-	return cmp.Or(cmp.Compare(a.LatencyMS, b.LatencyMS), cmp.Compare(b.PSNR, a.PSNR), cmp.Compare(b.SSIM, a.SSIM), slices.Compare([]byte(a.ID), []byte(b.ID)))
 }

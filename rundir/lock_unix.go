@@ -1,6 +1,6 @@
 //go:build aix || darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
-package runner
+package rundir
 
 import (
 	"errors"
@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// lock takes the run directory for this process. The kernel lets go of the lock
+// Lock takes the run directory for this process. The kernel lets go of the lock
 // when the process ends, however it ends, so that none is ever left behind.
-func lock(dir string) (release func() error, err error) {
+func Lock(dir string) (release func() error, err error) {
 	f, err := os.Open(dir)
 	if err != nil {
 		return nil, err
@@ -25,7 +25,7 @@ func lock(dir string) (release func() error, err error) {
 	if err != nil {
 		f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, errLocked
+			return nil, ErrLocked
 		}
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package runner
+package rundir
 
 import (
 	"errors"

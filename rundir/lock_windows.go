@@ -1,4 +1,4 @@
-package runner
+package rundir
 
 import (
 	"errors"
@@ -10,9 +10,9 @@ import (
 // errSharing is ERROR_SHARING_VIOLATION of the Windows API.
 const errSharing = syscall.Errno(32)
 
-// lock takes the run directory for this process by opening a file that nobody
+// Lock takes the run directory for this process by opening a file that nobody
 // else may open meanwhile. Windows closes it when the process ends.
-func lock(dir string) (release func() error, err error) {
+func Lock(dir string) (release func() error, err error) {
 	name, err := syscall.UTF16PtrFromString(filepath.Join(dir, ".lock"))
 	if err != nil {
 		return nil, err
@@ -23,7 +23,7 @@ func lock(dir string) (release func() error, err error) {
 		h, err = syscall.CreateFile(name, syscall.GENERIC_READ|syscall.GENERIC_WRITE, 0, nil, syscall.OPEN_ALWAYS, syscall.FILE_ATTRIBUTE_HIDDEN, 0)
 	}
 	if errors.Is(err, errSharing) {
-		return nil, errLocked
+		return nil, ErrLocked
 	}
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package runner
+package rundir
 
 import (
 	"context"
@@ -8,57 +8,73 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"evosr/configs"
 	"evosr/deviceprofile"
 	"evosr/imaging"
 )
 
+// What may be wrong with a run, or with what it is asked for.
+var (
+	ErrUsage     = errors.New("the run cannot start")
+	ErrData      = errors.New("the pictures cannot be used")
+	ErrIntegrity = errors.New("the run directory cannot be continued")
+)
+
+// Stages of a run, in their order.
+const (
+	StageData     = "data"
+	StageProfile  = "profile"
+	StageSupernet = "supernet"
+	StageSearch   = "search"
+	StageWinners  = "winners"
+	StageDone     = "done"
+)
+
 // Dir is a run directory open for reading, by one goroutine. A run may be going
 // on in it meanwhile.
 type Dir struct {
 	Path  string
-	store *store
+	store *Store
 	cfg   *configs.Config
 }
 
 // Open opens a run directory for reading.
 func Open(path string) (*Dir, error) {
-	s, err := openStore(path, false)
+	s, err := OpenStore(path, false)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%w: %s is no run directory: it has no %s", ErrUsage, path, fileStore)
+		return nil, fmt.Errorf("%w: %s is no run directory: it has no %s", ErrUsage, path, FileStore)
 	}
 	if err != nil {
 		return nil, err
 	}
 	d := &Dir{Path: path, store: s}
 	if err := d.readConfig(); err != nil {
-		return nil, errors.Join(err, s.close())
+		return nil, errors.Join(err, s.Close())
 	}
 	return d, nil
 }
 
 func (d *Dir) readConfig() error {
-	v, err := d.store.version()
+	v, err := d.store.Version()
 	if err != nil {
-		return storeError(err)
+		return err
 	}
 	if v == 0 {
 		return fmt.Errorf("%w: the run in %s has not begun", ErrUsage, d.Path)
 	}
-	text, err := d.store.meta(metaConfig)
+	text, err := d.store.Meta(MetaConfig)
 	if err != nil {
 		return err
 	}
-	if d.cfg, err = configs.Parse(filepath.Join(d.Path, fileConfig), []byte(text)); err != nil {
+	if d.cfg, err = configs.Parse(filepath.Join(d.Path, FileConfig), []byte(text)); err != nil {
 		return fmt.Errorf("%w: its config does not read: %w", ErrIntegrity, err)
 	}
 	return nil
 }
 
 // Close lets go of the database.
-func (d *Dir) Close() error { return d.store.close() }
+func (d *Dir) Close() error { return d.store.Close() }
 
 // Config is the resolved config of the run.
 func (d *Dir) Config() *configs.Config { return d.cfg }
@@ -67,34 +83,34 @@ func (d *Dir) Config() *configs.Config { return d.cfg }
 func (d *Dir) Status() (Status, error) {
 	s := Status{TrainSteps: d.cfg.Train.Steps, Budget: d.cfg.Search.Evaluations}
 	facts := map[string]string{}
-	for _, key := range []string{metaValidation, metaProfile, metaSupernet, metaSearchEnd, metaWinnersReady} {
-		v, err := d.store.meta(key)
+	for _, key := range []string{MetaValidation, MetaProfile, MetaSupernet, MetaSearchEnd, MetaWinnersReady} {
+		v, err := d.store.Meta(key)
 		if err != nil {
 			return s, err
 		}
 		facts[key] = v
 	}
 	switch {
-	case facts[metaValidation] == "":
+	case facts[MetaValidation] == "":
 		s.Stage = StageData
-	case facts[metaProfile] == "":
+	case facts[MetaProfile] == "":
 		s.Stage = StageProfile
-	case facts[metaSupernet] == "":
+	case facts[MetaSupernet] == "":
 		s.Stage = StageSupernet
-	case facts[metaSearchEnd] == "":
+	case facts[MetaSearchEnd] == "":
 		s.Stage = StageSearch
-	case facts[metaWinnersReady] == "":
+	case facts[MetaWinnersReady] == "":
 		s.Stage = StageWinners
 	default:
 		s.Stage = StageDone
 	}
-	s.SearchEnd = facts[metaSearchEnd]
-	curve, err := d.store.training()
+	s.SearchEnd = facts[MetaSearchEnd]
+	curve, err := d.store.Training()
 	if err != nil {
 		return s, err
 	}
 	switch {
-	case facts[metaSupernet] != "":
+	case facts[MetaSupernet] != "":
 		s.TrainStep = s.TrainSteps
 	case len(curve) > 0:
 		s.TrainStep = curve[len(curve)-1].Step
@@ -102,19 +118,19 @@ func (d *Dir) Status() (Status, error) {
 	if s.Evaluations, err = d.store.count("evaluations"); err != nil {
 		return s, err
 	}
-	chosen, err := d.store.winners()
+	chosen, err := d.store.Winners()
 	if err != nil {
 		return s, err
 	}
 	s.WinnersWant = len(chosen)
 	for _, c := range chosen {
-		if c.card != "" {
+		if c.Card != "" {
 			s.Winners++
 		}
 	}
-	release, err := lock(d.Path)
+	release, err := Lock(d.Path)
 	switch {
-	case errors.Is(err, errLocked):
+	case errors.Is(err, ErrLocked):
 		s.Running = true
 	case err == nil:
 		return s, release()
@@ -125,12 +141,12 @@ func (d *Dir) Status() (Status, error) {
 // Front is the content of front.json. It is an error when the search is not
 // finished; see Status.
 func (d *Dir) Front() (*Front, error) {
-	list, err := d.store.front()
+	list, err := d.store.Front()
 	if err != nil {
 		return nil, err
 	}
 	if len(list) == 0 {
-		return nil, fmt.Errorf("runner: %s has no front yet", d.Path)
+		return nil, fmt.Errorf("rundir: %s has no front yet", d.Path)
 	}
 	f := &Front{Objectives: slices.Clone(d.cfg.Search.Objectives)}
 	for _, e := range list {
@@ -140,30 +156,30 @@ func (d *Dir) Front() (*Front, error) {
 }
 
 // Evaluations gives every genome scored so far, in launch order.
-func (d *Dir) Evaluations() ([]Evaluation, error) { return d.store.evaluations() }
+func (d *Dir) Evaluations() ([]Evaluation, error) { return d.store.Evaluations() }
 
 // Training gives the curve of the supernet's training.
-func (d *Dir) Training() ([]TrainPoint, error) { return d.store.training() }
+func (d *Dir) Training() ([]TrainPoint, error) { return d.store.Training() }
 
 // Quality gives the validation's curve of the supernet's training, empty for
 // runs of before it was recorded.
-func (d *Dir) Quality() ([]QualityPoint, error) { return d.store.quality() }
+func (d *Dir) Quality() ([]QualityPoint, error) { return d.store.Quality() }
 
 // Winners gives the cards of the finished winners, the one predicted fastest
 // first.
 func (d *Dir) Winners() ([]Card, error) {
-	chosen, err := d.store.winners()
+	chosen, err := d.store.Winners()
 	if err != nil {
 		return nil, err
 	}
 	var cards []Card
 	for _, c := range chosen {
-		if c.card == "" {
+		if c.Card == "" {
 			continue
 		}
 		var card Card
-		if err := json.Unmarshal([]byte(c.card), &card); err != nil {
-			return nil, fmt.Errorf("%w: card of %s: %w", ErrIntegrity, c.id, err)
+		if err := json.Unmarshal([]byte(c.Card), &card); err != nil {
+			return nil, fmt.Errorf("%w: card of %s: %w", ErrIntegrity, c.ID, err)
 		}
 		cards = append(cards, card)
 	}
@@ -181,36 +197,36 @@ func (d *Dir) Winners() ([]Card, error) {
 
 // File is the path of a winner's file, such as "model.onnx".
 func (d *Dir) File(winner, name string) string {
-	return filepath.Join(d.Path, dirWinners, winner, name)
+	return filepath.Join(d.Path, DirWinners, winner, name)
 }
 
 // Supernet is the path of the run's trained supernet, which is there once
 // training has ended.
-func (d *Dir) Supernet() string { return filepath.Join(d.Path, fileSupernet) }
+func (d *Dir) Supernet() string { return filepath.Join(d.Path, FileSupernet) }
 
 // Events gives the run's diary.
-func (d *Dir) Events() ([]Event, error) { return d.store.events() }
+func (d *Dir) Events() ([]Event, error) { return d.store.Events() }
 
 // Profile is the device profile of the run. It is an error when none is
 // measured yet; see Status.
 func (d *Dir) Profile() (*deviceprofile.Profile, error) {
-	text, err := d.store.meta(metaProfile)
+	text, err := d.store.Meta(MetaProfile)
 	if err != nil {
 		return nil, err
 	}
 	if text == "" {
-		return nil, fmt.Errorf("runner: %s has no profile yet", d.Path)
+		return nil, fmt.Errorf("rundir: %s has no profile yet", d.Path)
 	}
-	return configs.ParseProfile(filepath.Join(d.Path, fileProfile), []byte(text))
+	return configs.ParseProfile(filepath.Join(d.Path, FileProfile), []byte(text))
 }
 
 // SearchEnd says why the search ended and what hypervolume its front has;
 // "" while it goes on.
 func (d *Dir) SearchEnd() (reason string, hypervolume float64, err error) {
-	if reason, err = d.store.meta(metaSearchEnd); err != nil || reason == "" {
+	if reason, err = d.store.Meta(MetaSearchEnd); err != nil || reason == "" {
 		return "", 0, err
 	}
-	text, err := d.store.meta(metaHypervolume)
+	text, err := d.store.Meta(MetaHypervolume)
 	if err == nil {
 		_, err = fmt.Sscan(text, &hypervolume)
 	}
@@ -220,30 +236,29 @@ func (d *Dir) SearchEnd() (reason string, hypervolume float64, err error) {
 // Validation loads or draws the run's validation crops again.
 func (d *Dir) Validation() ([]imaging.Pair, error) {
 	ctx := context.Background()
-	var pairs []imaging.Pair
-	if d.cfg.Data.Validation == configs.Procedural {
-		var err error
-		if pairs, err = drawValidation(ctx, d.cfg, func(int, int) {}); err != nil {
-			return nil, err
-		}
-	} else {
-		only := *d.cfg
-		only.Data.Train = configs.Procedural
-		p, err := loadFolders(ctx, &only, func(string, int, int) {})
-		if err != nil {
-			return nil, err
-		}
-		pairs = p.val
-	}
-	want, err := d.store.meta(metaValidation)
+	only := *d.cfg
+	only.Data.Train = configs.Procedural // is not read
+	p, err := LoadPictures(ctx, &only, func(string, int, int) {})
 	if err != nil {
 		return nil, err
 	}
-	if want != "" && sumPairs(pairs) != want {
+	if p.Validation == nil {
+		if err := p.DrawValidation(ctx, d.cfg, func(int, int) {}); err != nil {
+			return nil, err
+		}
+	}
+	want, err := d.store.Meta(MetaValidation)
+	if err != nil {
+		return nil, err
+	}
+	if want != "" && p.ValidationHash != want {
 		return nil, fmt.Errorf("%w: the validation pictures are not those of the run", ErrData)
 	}
-	return pairs, nil
+	return p.Validation, nil
 }
+
+// Meta gives a fact of the run, or "" when it is not there.
+func (d *Dir) Meta(key string) (string, error) { return d.store.Meta(key) }
 
 // Status is how far a run is.
 type Status struct {
@@ -256,54 +271,4 @@ type Status struct {
 	SearchEnd   string // why the search ended, "" while it goes on
 	Winners     int    // finished
 	WinnersWant int    // 0 before the front stands
-}
-
-// Front is front.json: the trade-offs found, sorted by latency. It holds
-// predictions and no clock time.
-type Front struct {
-	Objectives []string `json:"objectives"`
-	Points     []Point  `json:"points"`
-}
-
-// Point is one network of the front, with the weights that the search scored.
-type Point struct {
-	ID        string  `json:"id"`
-	Genome    string  `json:"genome"`
-	PSNR      float64 `json:"psnr_db"`
-	SSIM      float64 `json:"ssim"`
-	LatencyMS float64 `json:"latency_ms"` // predicted, one frame
-	Params    int     `json:"params"`     // kept weights and biases
-	MACs      int     `json:"macs"`       // executed multiplications, one frame
-
-	Others map[string]float64 `json:"latencies_ms,omitempty"` // predicted on further devices, by name
-}
-
-// Evaluation is one scored genome.
-type Evaluation struct {
-	Index int // launch order, from 0
-	Point
-	Violation float64 // of the constraints, 0 when feasible
-	Estimated bool    // PSNR and SSIM are of some validation crops only: never on the front
-	Err       string  // why it has no score, or ""
-}
-
-// TrainPoint is one point of the training curve.
-type TrainPoint struct {
-	Step int
-	Loss float64 // L1 of the largest subnet, mean since the last point
-	Rate float64
-}
-
-// QualityPoint is what validation said of the supernet during its training.
-type QualityPoint struct {
-	Step       int
-	PSNR       float64 // of the largest network, averaged weights, dB
-	PrunedPSNR float64 // of the same with every layer half pruned; 0 where the space prunes nothing
-}
-
-// Event is one line of a run's diary.
-type Event struct {
-	At    time.Time
-	Stage string
-	Text  string
 }

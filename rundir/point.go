@@ -1,0 +1,142 @@
+package rundir
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"evosr/configs"
+)
+
+// Front is front.json: the trade-offs found, sorted by latency. It holds
+// predictions and no clock time.
+type Front struct {
+	Objectives []string `json:"objectives"`
+	Points     []Point  `json:"points"`
+}
+
+// Point is one network of the front, with the weights that the search scored.
+type Point struct {
+	ID        string  `json:"id"`
+	Genome    string  `json:"genome"`
+	PSNR      float64 `json:"psnr_db"`
+	SSIM      float64 `json:"ssim"`
+	LatencyMS float64 `json:"latency_ms"` // predicted, one frame
+	Params    int     `json:"params"`     // kept weights and biases
+	MACs      int     `json:"macs"`       // executed multiplications, one frame
+
+	Others map[string]float64 `json:"latencies_ms,omitempty"` // predicted on further devices, by name
+}
+
+// Objective is one value of a point, to be minimised; NaN for a name that is
+// none.
+func (p Point) Objective(name string) float64 {
+	switch name {
+	case "psnr_db":
+		return -p.PSNR
+	case "ssim":
+		return -p.SSIM
+	case "latency_ms":
+		return p.LatencyMS
+	case "params":
+		return float64(p.Params)
+	case "macs":
+		return float64(p.MACs)
+	}
+	if ms, ok := p.Others[deviceOf(name)]; ok {
+		return ms
+	}
+	return math.NaN()
+}
+
+// deviceOf is the device of an objective, "" of any other.
+func deviceOf(objective string) string {
+	name, ok := strings.CutPrefix(objective, configs.LatencyOn)
+	if !ok {
+		return ""
+	}
+	return name
+}
+
+// Evaluation is one scored genome.
+type Evaluation struct {
+	Index int // launch order, from 0
+	Point
+	Violation float64 // of the constraints, 0 when feasible
+	Estimated bool    // PSNR and SSIM are of some validation crops only: never on the front
+	Err       string  // why it has no score, or ""
+}
+
+// TrainPoint is one point of the training curve.
+type TrainPoint struct {
+	Step int
+	Loss float64 // L1 of the largest subnet, mean since the last point
+	Rate float64
+}
+
+// QualityPoint is what validation said of the supernet during its training.
+type QualityPoint struct {
+	Step       int
+	PSNR       float64 // of the largest network, averaged weights, dB
+	PrunedPSNR float64 // of the same with every layer half pruned; 0 where the space prunes nothing
+}
+
+// Event is one line of a run's diary.
+type Event struct {
+	At    time.Time
+	Stage string
+	Text  string
+}
+
+// FrontJSON writes front.json with a fixed number of digits, more than two points
+// of a front ever share: equal fronts have equal bytes.
+func FrontJSON(objectives []string, points []Evaluation) ([]byte, error) {
+	if len(points) == 0 {
+		return nil, errors.New("rundir: front: no points")
+	}
+	names, err := json.Marshal(objectives)
+	if err != nil {
+		return nil, err
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "{\"objectives\":%s,\"points\":[", names)
+	for i, p := range points {
+		genome, err := json.Marshal(p.Genome)
+		if err != nil {
+			return nil, err
+		}
+		others, err := othersJSON(p.Others)
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(&b, "%s\n{\"id\":%q,\"genome\":%s,\"psnr_db\":%s,\"ssim\":%s,\"latency_ms\":%s,\"params\":%d,\"macs\":%d%s}",
+			","[:min(i, 1)], p.ID, genome, fixed(p.PSNR, 6), fixed(p.SSIM, 8), fixed(p.LatencyMS, 6), p.Params, p.MACs, others)
+	}
+	b.WriteString("\n]}\n")
+	return []byte(b.String()), nil
+}
+
+// othersJSON is the further devices' part of a point, nothing where there are
+// none: the names in their order.
+func othersJSON(ms map[string]float64) (string, error) {
+	if len(ms) == 0 {
+		return "", nil
+	}
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(ms)) {
+		key, err := json.Marshal(name)
+		if err != nil {
+			return "", err
+		}
+		list = append(list, fmt.Sprintf("%s:%s", key, fixed(ms[name], 6)))
+	}
+	return ",\"latencies_ms\":{" + strings.Join(list, ",") + "}", nil
+}
+
+func fixed(x float64, digits int) string { return strconv.FormatFloat(x, 'f', digits, 64) }
