@@ -115,6 +115,9 @@ func TestForeignGradients(t *testing.T) {
 	for name := range foreignNets {
 		for _, colors := range []int{1, 3} {
 			for _, set := range kernel.Sets() {
+				if colors == 3 && set.Name != kernel.Best().Name {
+					continue // the rules know nothing of colours
+				}
 				t.Run(fmt.Sprintf("%s/%d/%s", name, colors, set.Name), func(t *testing.T) {
 					rng := check.Rand(t)
 					g := foreignNet(t, rng, name, colors)
