@@ -16,7 +16,8 @@
 // bits (scalar.go says which), on every processor, whatever the tiles, row ranges
 // and threads.
 //
-// The assembly is written by kernel/_gen, with kernel's. Misuse panics before a kernel sees it.
+// The assembly is written by kernel/_gen, with kernel's. Misuse panics before a
+// kernel sees it.
 package q8
 
 import (
