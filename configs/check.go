@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"evosr/space"
 )
 
 // problem is what is wrong with values that are each legal on their own.
@@ -145,25 +147,23 @@ func (c *Config) spaceProblems() []problem {
 	}
 	paths := map[string]string{"scale": "scale", "colors": "colors", "widths": "space.widths", "schemes": "space.schemes", "percents": "space.ratios"}
 	var list []problem
+	told := map[[2]string]bool{} // slots that are alike have the same faults
 	for _, e := range all {
-		what, rest, _ := strings.Cut(strings.TrimPrefix(e.Error(), "space: "), ": ")
-		p := problem{paths: []string{paths[what]}, text: rest}
-		if paths[what] == "" { // "slot 3": its lists may be the section's
-			p = problem{append([]string{"space.slots"}, slotPaths()...), what + ": " + rest}
+		var f *space.Fault
+		if !errors.As(e, &f) {
+			panic(fmt.Sprintf("configs: space: %v is no fault of a space", e))
 		}
-		if !slices.ContainsFunc(list, func(q problem) bool { return q.paths[0] == p.paths[0] && sameButSlot(q.text, p.text) }) {
-			list = append(list, p)
+		if told[[2]string{f.Part, f.Text}] {
+			continue
+		}
+		told[[2]string{f.Part, f.Text}] = true
+		if path := paths[f.Part]; path != "" {
+			list = append(list, problem{[]string{path}, f.Text})
+		} else { // a slot's lists may be the section's
+			list = append(list, problem{append([]string{"space.slots"}, slotPaths()...), f.Place() + ": " + f.Text})
 		}
 	}
 	return list
-}
-
-// sameButSlot tells whether two faults differ by the number of the slot only,
-// as they do when all slots are alike.
-func sameButSlot(a, b string) bool {
-	_, x, okA := strings.Cut(a, ": ")
-	_, y, okB := strings.Cut(b, ": ")
-	return a == b || okA && okB && x == y && strings.HasPrefix(a, "slot ")
 }
 
 // Validate holds a config that was made or changed by a program against the

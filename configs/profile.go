@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -40,7 +41,11 @@ func ParseProfile(name string, text []byte) (*deviceprofile.Profile, error) {
 		w := &walker{collector: c, bad: map[string]bool{}}
 		w.plain("", root, reflect.ValueOf(p).Elem())
 		if err := p.Validate(); err != nil && len(c.list) == 0 {
-			c.add(root.Line, root.Column, "%s", strings.TrimPrefix(err.Error(), "deviceprofile: "))
+			var fault *deviceprofile.Fault
+			if !errors.As(err, &fault) {
+				return nil, err
+			}
+			c.add(root.Line, root.Column, "%s", fault.Text)
 		}
 	}
 	if err := c.err(); err != nil {

@@ -202,17 +202,26 @@ func (p *Profile) Here() error {
 	return p.Check()
 }
 
-// Validate reports the first value that no measurement gives, so that a profile
-// from a file is safe to predict with.
+// A Fault is a value of a profile that no measurement gives.
+type Fault struct {
+	Text string // where, value and what is wanted
+}
+
+func (f *Fault) Error() string { return "deviceprofile: " + f.Text }
+
+func faultf(format string, args ...any) error { return &Fault{fmt.Sprintf(format, args...)} }
+
+// Validate reports the first value that no measurement gives, a *Fault, so that a
+// profile from a file is safe to predict with.
 func (p *Profile) Validate() error {
 	if p.Threads < 1 || p.Threads > sparse.MaxThreads {
-		return fmt.Errorf("deviceprofile: threads: %d, want 1 to %d", p.Threads, sparse.MaxThreads)
+		return faultf("threads: %d, want 1 to %d", p.Threads, sparse.MaxThreads)
 	}
 	if p.Runtime == "" {
-		return fmt.Errorf("deviceprofile: runtime: %q, want %s or the command of a runner", p.Runtime, Evosr)
+		return faultf("runtime: %q, want %s or the command of a runner", p.Runtime, Evosr)
 	}
 	if p.Scale < 2 || p.Scale > 4 || p.Colors != 1 && p.Colors != 3 {
-		return fmt.Errorf("deviceprofile: scale %d and %d colors, want 2 to 4 and 1 or 3", p.Scale, p.Colors)
+		return faultf("scale %d and %d colors, want 2 to 4 and 1 or 3", p.Scale, p.Colors)
 	}
 	t := p.table()
 	families := map[string]map[string]float64{}
@@ -241,7 +250,7 @@ func (p *Profile) Validate() error {
 		return err
 	}
 	if !(p.Low > 0 && p.Low <= 1 && p.High >= 1 && p.High < math.Inf(1)) {
-		return fmt.Errorf("deviceprofile: interval from %v to %v times the prediction, want 1 within it", p.Low, p.High)
+		return faultf("interval from %v to %v times the prediction, want 1 within it", p.Low, p.High)
 	}
 	return nil
 }
@@ -253,7 +262,7 @@ func costs(path string, got, want map[string]float64) error {
 	}
 	for name, v := range got {
 		if !(v >= 0 && v < 1e15) {
-			return fmt.Errorf("deviceprofile: %s.%s: %v, want 0 or more nanoseconds", path, name, v)
+			return faultf("%s.%s: %v, want 0 or more nanoseconds", path, name, v)
 		}
 	}
 	return nil
@@ -262,12 +271,12 @@ func costs(path string, got, want map[string]float64) error {
 func sameKeys[T any](path string, got, want map[string]T) error {
 	for name := range want {
 		if _, ok := got[name]; !ok {
-			return fmt.Errorf("deviceprofile: %s.%s: missing", path, name)
+			return faultf("%s.%s: missing", path, name)
 		}
 	}
 	for name := range got {
 		if _, ok := want[name]; !ok {
-			return fmt.Errorf("deviceprofile: %s.%s: unknown term", path, name)
+			return faultf("%s.%s: unknown term", path, name)
 		}
 	}
 	return nil

@@ -112,14 +112,26 @@ func irVersion(opset int) int64 {
 	return 10
 }
 
+// An ExportError says why a network cannot be written as the options ask.
+type ExportError struct {
+	Err error // may be an ErrPortable
+}
+
+// Error says it in one line.
+func (e *ExportError) Error() string { return "onnx: export: " + e.Err.Error() }
+
+// Unwrap gives the reason.
+func (e *ExportError) Unwrap() error { return e.Err }
+
 // Export writes a network as an ONNX file. Weights that a mask prunes are written
 // as zeros, and every layer with the channels that it has; Graph.Eliminate takes
 // dead ones. What is written reads back as the same graph, where that is one of
-// evosr's own, and as one that computes the same otherwise.
+// evosr's own, and as one that computes the same otherwise. Options that do not fit
+// the network are an *ExportError.
 func Export(w io.Writer, g *network.Graph, o ExportOptions) error {
 	m, err := build(g, o)
 	if err != nil {
-		return fmt.Errorf("onnx: export: %w", err)
+		return &ExportError{err}
 	}
 	if _, err := w.Write(m.encode()); err != nil {
 		return fmt.Errorf("onnx: export: %w", err)

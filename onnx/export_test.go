@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -232,6 +233,23 @@ func TestPortableForm(t *testing.T) {
 				t.Errorf("in the plain form: %v", err)
 			}
 		})
+	}
+}
+
+// TestExportErrorKind tells options that do not fit from a file that cannot be
+// written.
+func TestExportErrorKind(t *testing.T) {
+	g := netOf(t, check.Rand(t), "w4;head;lean;tail", 2, 1)
+	var unfit *ExportError
+	if err := Export(&bytes.Buffer{}, g, ExportOptions{Opset: MaxOpset + 1}); !errors.As(err, &unfit) {
+		t.Errorf("an unknown opset: %v, want an *ExportError", err)
+	}
+	r, w := io.Pipe()
+	if err := r.CloseWithError(io.ErrShortWrite); err != nil {
+		t.Fatal(err)
+	}
+	if err := Export(w, g, ExportOptions{}); !errors.Is(err, io.ErrShortWrite) || errors.As(err, &unfit) {
+		t.Errorf("a writer that fails: %v, want its error and no *ExportError", err)
 	}
 }
 

@@ -1,11 +1,10 @@
 package report
 
 import (
-	"fmt"
 	"math"
-	"strconv"
 
 	"evosr/rundir"
+	"evosr/supernet"
 )
 
 // layerLines is one layer's curves, a value for each of charts.LayerSteps.
@@ -49,8 +48,8 @@ func rounded(x float64) float64 {
 }
 
 type stateRow struct {
-	Name, Channels, Active, Dead, Norm, Growth, Rank, Update string
-	Bad                                                      bool // dead as a whole
+	supernet.LayerRow
+	Bad bool // dead as a whole
 }
 
 // stateRows is the last of the points.
@@ -59,17 +58,8 @@ func stateRows(points []rundir.LayersPoint) (rows []stateRow) {
 		return nil
 	}
 	layers := points[len(points)-1].Layers
-	three := func(x float64) string { return strconv.FormatFloat(rounded(x), 'g', 3, 64) }
 	for i := range layers {
-		l := &layers[i]
-		row := stateRow{
-			Name: l.Name, Channels: count(l.Channels), Norm: three(l.Norm), Growth: three(l.Growth), Bad: l.Died(),
-			Rank: fmt.Sprintf("%.1f of %d", l.Rank, l.FullRank), Update: fmt.Sprintf("%.1e", l.Update),
-		}
-		if l.Activated {
-			row.Active, row.Dead = strconv.FormatFloat(100*l.Active, 'f', 1, 64)+" %", count(l.Dead)
-		}
-		rows = append(rows, row)
+		rows = append(rows, stateRow{layers[i].Row(), layers[i].Died()})
 	}
 	return rows
 }

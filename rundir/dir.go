@@ -21,6 +21,15 @@ var (
 	ErrIntegrity = errors.New("the run directory cannot be continued")
 )
 
+// A UsageError is an ErrUsage whose text can be told without it.
+type UsageError struct{ Text string }
+
+func (e *UsageError) Error() string { return ErrUsage.Error() + ": " + e.Text }
+func (e *UsageError) Unwrap() error { return ErrUsage }
+
+// Usagef makes a UsageError.
+func Usagef(format string, args ...any) error { return &UsageError{fmt.Sprintf(format, args...)} }
+
 // Stages of a run, in their order.
 const (
 	StageData     = "data"
@@ -39,11 +48,11 @@ type Dir struct {
 	cfg   *configs.Config
 }
 
-// Open opens a run directory for reading.
+// Open opens a run directory for reading. Where there is none it is a *UsageError.
 func Open(path string) (*Dir, error) {
 	s, err := OpenStore(path, false)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%w: %s is no run directory: it has no %s", ErrUsage, path, FileStore)
+		return nil, Usagef("%s is no run directory: it has no %s", path, FileStore)
 	}
 	if err != nil {
 		return nil, err
@@ -61,7 +70,7 @@ func (d *Dir) readConfig() error {
 		return err
 	}
 	if v == 0 {
-		return fmt.Errorf("%w: the run in %s has not begun", ErrUsage, d.Path)
+		return Usagef("the run in %s has not begun", d.Path)
 	}
 	text, err := d.store.Meta(MetaConfig)
 	if err != nil {

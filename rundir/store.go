@@ -115,7 +115,7 @@ func (s *Store) check() error {
 	v, err := s.version()
 	switch primary(err) {
 	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
-		return fmt.Errorf("%w: %s cannot be opened, want a directory and a file that may be written: %v", ErrUsage, FileStore, err)
+		return Usagef("%s cannot be opened, want a directory and a file that may be written: %v", FileStore, err)
 	}
 	if err != nil {
 		return storeError(err)

@@ -72,15 +72,16 @@ type ComparisonTest struct {
 
 // Compare reads run directories, at least two, with the same objectives. Only
 // the first evaluations of each run count: as many as the shortest has, or as
-// asked for, where that is less and not 0. Runs may be unfinished.
+// asked for, where that is less and not 0. Runs may be unfinished. What cannot be
+// compared is a *rundir.UsageError.
 func Compare(dirs []string, evaluations int) (*Comparison, error) {
 	if len(dirs) < 2 {
-		return nil, fmt.Errorf("%w: %d run directories, want at least 2", rundir.ErrUsage, len(dirs))
+		return nil, rundir.Usagef("%d run directories, want at least 2", len(dirs))
 	}
 	c := &Comparison{Warnings: []string{}, Evaluations: math.MaxInt}
 	for i, dir := range dirs {
 		if slices.Contains(dirs[:i], dir) {
-			return nil, fmt.Errorf("%w: %s is given twice", rundir.ErrUsage, dir)
+			return nil, rundir.Usagef("%s is given twice", dir)
 		}
 		r, err := comparedRun(dir)
 		if err != nil {
@@ -92,14 +93,14 @@ func Compare(dirs []string, evaluations int) (*Comparison, error) {
 			c.Objectives = r.search.Objectives
 		}
 		if !slices.Equal(c.Objectives, r.search.Objectives) {
-			return nil, fmt.Errorf("%w: %s has the objectives %v, %s has %v: their hypervolumes do not compare", rundir.ErrUsage, dirs[0], c.Objectives, dir, r.search.Objectives)
+			return nil, rundir.Usagef("%s has the objectives %v, %s has %v: their hypervolumes do not compare", dirs[0], c.Objectives, dir, r.search.Objectives)
 		}
 	}
 	if evaluations > 0 {
 		c.Evaluations = min(c.Evaluations, evaluations)
 	}
 	if c.Evaluations == 0 {
-		return nil, fmt.Errorf("%w: a run has no evaluation yet", rundir.ErrUsage)
+		return nil, rundir.Usagef("a run has no evaluation yet")
 	}
 	c.name()
 	if err := c.measure(); err != nil {
@@ -195,7 +196,7 @@ func (c *Comparison) measure() error {
 			union = append(union, fronts[i]...)
 		}
 		if len(union) == 0 {
-			return fmt.Errorf("%w: none of %s and %d others has a feasible network", rundir.ErrUsage, runs[0].Dir, len(runs)-1)
+			return rundir.Usagef("none of %s and %d others has a feasible network", runs[0].Dir, len(runs)-1)
 		}
 		if len(runs) == 1 {
 			c.warn("%s stands alone: no other run has its validation crops, supernet and profile", runs[0].Dir)

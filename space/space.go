@@ -75,36 +75,58 @@ type Space struct {
 // MaxTrunk is the widest trunk of the space, in channels.
 func (sp *Space) MaxTrunk() int { return sp.Widths[len(sp.Widths)-1] }
 
-// Validate reports every fault of the space at once, joined.
+// A Fault is what is wrong with a part of a space.
+type Fault struct {
+	Part string // "scale", "colors", "widths", "slots", "schemes" or "percents"
+	Slot int    // from 1, where it is one slot's; else 0
+	Text string // value and what is wanted
+}
+
+// Place is the part, or the slot by its number.
+func (f *Fault) Place() string {
+	if f.Slot > 0 {
+		return fmt.Sprintf("slot %d", f.Slot)
+	}
+	return f.Part
+}
+
+func (f *Fault) Error() string { return "space: " + f.Place() + ": " + f.Text }
+
+// Validate reports every fault of the space at once: a *Fault each, joined.
 func (sp *Space) Validate() error {
 	var errs []error
-	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf("space: "+format, args...)) }
+	bad := func(part, format string, args ...any) {
+		errs = append(errs, &Fault{Part: part, Text: fmt.Sprintf(format, args...)})
+	}
+	badSlot := func(i int, format string, args ...any) {
+		errs = append(errs, &Fault{"slots", i + 1, fmt.Sprintf(format, args...)})
+	}
 	if sp.Scale < 2 || sp.Scale > 4 {
-		bad("scale: %d, want 2, 3 or 4", sp.Scale)
+		bad("scale", "%d, want 2, 3 or 4", sp.Scale)
 	}
 	if sp.Colors != 1 && sp.Colors != 3 {
-		bad("colors: %d, want 1 (luma) or 3 (RGB)", sp.Colors)
+		bad("colors", "%d, want 1 (luma) or 3 (RGB)", sp.Colors)
 	}
 	if len(sp.Widths) == 0 {
-		bad("widths: none, want at least one")
+		bad("widths", "none, want at least one")
 	}
 	for i, w := range sp.Widths {
 		if w < 4 || w > MaxWidth || w%4 != 0 {
-			bad("widths: %d, want a multiple of 4 from 4 to %d", w, MaxWidth)
+			bad("widths", "%d, want a multiple of 4 from 4 to %d", w, MaxWidth)
 		} else if i > 0 && w <= sp.Widths[i-1] {
-			bad("widths: %d after %d, want ascending", w, sp.Widths[i-1])
+			bad("widths", "%d after %d, want ascending", w, sp.Widths[i-1])
 		}
 	}
 	if len(sp.Slots) == 0 || len(sp.Slots) > MaxSlots {
-		bad("slots: %d, want 1 to %d", len(sp.Slots), MaxSlots)
+		bad("slots", "%d, want 1 to %d", len(sp.Slots), MaxSlots)
 	}
 	for i, s := range sp.Slots {
 		if !s.Skip && !s.Any() {
-			bad("slot %d: no kind of block is allowed, want at least one", i+1)
+			badSlot(i, "no kind of block is allowed, want at least one")
 		}
 		for k, list := range s.Blocks {
 			if kind := Kind(k); kind == Skip && len(list) > 0 || !kind.Expands() && kind != Skip && len(list) > 0 && !slices.Equal(list, Once()) {
-				bad("slot %d: expansions %v of %v blocks, which have none", i+1, list, kind)
+				badSlot(i, "expansions %v of %v blocks, which have none", list, kind)
 				continue
 			}
 			for j, e := range list {
@@ -112,9 +134,9 @@ func (sp *Space) Validate() error {
 					continue
 				}
 				if !(e >= 0.5 && e <= MaxExpansion) {
-					bad("slot %d: expansion %v, want 0.5 to %d", i+1, e, MaxExpansion)
+					badSlot(i, "expansion %v, want 0.5 to %d", e, MaxExpansion)
 				} else if j > 0 && e <= list[j-1] {
-					bad("slot %d: expansion %v after %v, want ascending", i+1, e, list[j-1])
+					badSlot(i, "expansion %v after %v, want ascending", e, list[j-1])
 				}
 			}
 		}
@@ -122,22 +144,22 @@ func (sp *Space) Validate() error {
 	for i, s := range sp.Slots {
 		for j, a := range s.Activations {
 			if int(a) >= len(activations) {
-				bad("slot %d: %v is unknown", i+1, a)
+				badSlot(i, "%v is unknown", a)
 			} else if slices.Contains(s.Activations[:j], a) {
-				bad("slot %d: activation %v stands in the list twice", i+1, a)
+				badSlot(i, "activation %v stands in the list twice", a)
 			}
 		}
 	}
 	for _, s := range sp.Schemes {
 		if !s.Known() {
-			bad("schemes: %v is unknown", s)
+			bad("schemes", "%v is unknown", s)
 		}
 	}
 	for i, p := range sp.Percents {
 		if p < 1 || p > network.MaxPercent {
-			bad("percents: %d, want 1 to %d", p, network.MaxPercent)
+			bad("percents", "%d, want 1 to %d", p, network.MaxPercent)
 		} else if i > 0 && p <= sp.Percents[i-1] {
-			bad("percents: %d after %d, want ascending", p, sp.Percents[i-1])
+			bad("percents", "%d after %d, want ascending", p, sp.Percents[i-1])
 		}
 	}
 	return errors.Join(errs...)

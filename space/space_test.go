@@ -1,6 +1,7 @@
 package space
 
 import (
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"sort"
@@ -165,6 +166,17 @@ func TestValidateReportsEveryFault(t *testing.T) {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is missing in:\n%v", want, err)
 		}
+	}
+	slots := 0
+	for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
+		var f *Fault
+		if !errors.As(e, &f) || f.Part == "" || f.Text == "" || (f.Slot > 0) != (f.Part == "slots") || e.Error() != "space: "+f.Place()+": "+f.Text {
+			t.Errorf("%v is the fault %+v", e, f)
+		}
+		slots += f.Slot
+	}
+	if slots != 1+2 {
+		t.Errorf("the faults of slots are of %d, want one of slot 1 and one of slot 2:\n%v", slots, err)
 	}
 }
 

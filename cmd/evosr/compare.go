@@ -1,14 +1,12 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
-	"evosr/rundir"
 	"evosr/runner"
 )
 
@@ -25,11 +23,8 @@ func (a *app) compareCmd() *cobra.Command {
 		Args:    cobra.MinimumNArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			r, err := runner.Compare(args, evaluations)
-			if errors.Is(err, rundir.ErrUsage) { // nothing is to be started here
-				return usagef("%s", strings.TrimPrefix(err.Error(), rundir.ErrUsage.Error()+": "))
-			}
 			if err != nil {
-				return err
+				return unstarted(err)
 			}
 			for _, w := range r.Warnings {
 				a.say("warning: %s", w)

@@ -197,15 +197,6 @@ func (a *app) printData(r *dataReport) error {
 	return err
 }
 
-// writable says why nothing can be written to a folder, or nil.
-func writable(dir string) error {
-	f, err := os.CreateTemp(dir, ".evosr-*")
-	if err != nil {
-		return reason(err)
-	}
-	return joined(f.Close(), os.Remove(f.Name()))
-}
-
 func joined(errs ...error) error {
 	for _, err := range errs {
 		if err != nil {

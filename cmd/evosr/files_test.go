@@ -81,3 +81,21 @@ func TestWriteIntoPipe(t *testing.T) {
 		t.Errorf("read %q, %v", b[:n], err)
 	}
 }
+
+// TestFullDisk: a file that finds no room is no wrong usage.
+func TestFullDisk(t *testing.T) {
+	const full = "/dev/full"
+	if _, err := os.Stat(full); err != nil {
+		t.Skip("this system has no " + full)
+	}
+	dir := t.TempDir()
+	models(t, dir, 2)
+	for _, name := range []string{"x.onnx", "x.evosr"} {
+		if err := os.Symlink(full, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		if r := evosr(t, dir, nil, "convert", "model.onnx", name); r.code != exitData || !strings.Contains(r.stderr, "no space left") {
+			t.Errorf("%s: exit %d, %s", name, r.code, r.stderr)
+		}
+	}
+}

@@ -3,10 +3,9 @@ package main
 import (
 	"bytes"
 	"io"
-	"math"
 
-	"evosr/imaging"
 	"evosr/sparse"
+	"evosr/verify"
 )
 
 // halved is p with float16 weights; it says what they cost.
@@ -15,7 +14,7 @@ func (a *app) halved(p *sparse.Program) (*sparse.Program, error) {
 	if err != nil {
 		return nil, dataf("%w", err)
 	}
-	most, psnr, err := probeDifference(p, q)
+	most, psnr, err := verify.Difference(p, q)
 	if err != nil {
 		q.Close()
 		return nil, dataf("%w", err)
@@ -35,31 +34,6 @@ func (a *app) writeProgram(out string, p *sparse.Program, half bool) error {
 		p = q
 	}
 	return writeWhole(out, func(w io.Writer) error { return sparse.Encode(w, p) })
-}
-
-// probeDifference runs both programs on a procedural picture: the largest
-// difference of a value, and the PSNR of one output against the other, dB.
-func probeDifference(p, q *sparse.Program) (most, psnr float64, err error) {
-	const size = 128
-	probe := imaging.Procedural(1, 0, size)
-	var src []float32
-	for range p.Colors() {
-		src = append(src, probe.Pix...)
-	}
-	var out [2][]float32
-	for i, program := range []*sparse.Program{p, q} {
-		out[i] = make([]float32, len(src)*p.Scale()*p.Scale())
-		if err := program.Upscale(out[i], src, size, size); err != nil {
-			return 0, 0, err
-		}
-	}
-	var squares float64
-	for i, v := range out[0] {
-		d := math.Abs(float64(v) - float64(out[1][i]))
-		most = max(most, d)
-		squares += d * d
-	}
-	return most, -10 * math.Log10(squares/float64(len(out[0]))), nil
 }
 
 // exportHalf writes a program file that has a checksum again, with float16

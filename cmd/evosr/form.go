@@ -1,11 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -74,7 +74,7 @@ func (f *form) write(w io.Writer, g *network.Graph, meta map[string]string) erro
 		Meta: maps.Clone(meta),
 	}
 	err := onnx.Export(w, g, o)
-	if err != nil && strings.HasPrefix(err.Error(), "onnx: export: ") {
+	if _, ok := errors.AsType[*onnx.ExportError](err); ok {
 		return usagef("%w", err) // what was asked for does not fit the network
 	}
 	return err

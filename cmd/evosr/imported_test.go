@@ -17,6 +17,7 @@ import (
 	"evosr/network"
 	"evosr/onnx"
 	"evosr/sparse"
+	"evosr/verify"
 )
 
 // foreign writes a network such as other tools make: convolutions with PReLU and
@@ -150,10 +151,10 @@ func TestVerify(t *testing.T) {
 	dir := t.TempDir()
 	models(t, dir, 2)
 	foreign(t, filepath.Join(dir, "rgb.onnx"), 3)
-	verify := func(args ...string) (verifyResult, result) {
+	verify := func(args ...string) (verify.Result, result) {
 		t.Helper()
 		r := evosr(t, dir, nil, append([]string{"verify", "--json"}, args...)...)
-		var v verifyResult
+		var v verify.Result
 		if r.stdout != "" {
 			unmarshal(t, r.stdout, &v)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math"
 	"strings"
 	"text/tabwriter"
 
@@ -80,12 +79,8 @@ func (a *app) printLayers(layers []supernet.LayerState, training bool) error {
 	}
 	row("layer", "channels", "active", "dead", "norm", "of start", "rank", "of", "update")
 	for i := range layers {
-		l := &layers[i]
-		active, dead := "", ""
-		if l.Activated {
-			active, dead = fmt.Sprintf("%.1f %%", 100*l.Active), fmt.Sprint(l.Dead)
-		}
-		row(l.Name, fmt.Sprint(l.Channels), active, dead, digits(l.Norm), digits(l.Growth), fmt.Sprintf("%.1f", l.Rank), fmt.Sprint(l.FullRank), fmt.Sprintf("%.1e", l.Update))
+		r := layers[i].Row()
+		row(r.Name, r.Channels, r.Active, r.Dead, r.Norm, r.Growth, r.Rank, r.FullRank, r.Update)
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -100,14 +95,4 @@ func printWarnings(w io.Writer, list []string) error {
 		}
 	}
 	return nil
-}
-
-// digits writes a number that is not negative with three digits, none of them
-// after more than two zeros behind the point.
-func digits(x float64) string {
-	places := 3
-	if x > 0 {
-		places = min(max(2-int(math.Floor(math.Log10(x))), 0), 4)
-	}
-	return fmt.Sprintf("%.*f", places, x)
 }

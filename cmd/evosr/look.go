@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -15,10 +14,15 @@ import (
 // openRun opens a run directory that a user named.
 func openRun(dir string) (*rundir.Dir, error) {
 	d, err := rundir.Open(dir)
-	if errors.Is(err, rundir.ErrUsage) { // nothing is to be started here
-		return nil, usagef("%s", strings.TrimPrefix(err.Error(), rundir.ErrUsage.Error()+": "))
+	return d, unstarted(err)
+}
+
+// unstarted leaves out that a run cannot start where none is to be started.
+func unstarted(err error) error {
+	if u, ok := errors.AsType[*rundir.UsageError](err); ok {
+		return usagef("%s", u.Text)
 	}
-	return d, err
+	return err
 }
 
 func (a *app) statusCmd() *cobra.Command {

@@ -7,10 +7,11 @@ import (
 	"testing"
 
 	"evosr/configs"
+	"evosr/doctor"
 )
 
 func TestDoctor(t *testing.T) {
-	var r doctorReport
+	var r doctor.Report
 	unmarshal(t, ok(t, t.TempDir(), "doctor", "--json").stdout, &r)
 	if !r.Fit || r.Kernels == "" || len(r.Available) == 0 || r.Threads < 1 || !(r.PeakGFLOPS > 0) || !(r.MemoryGBs > 0) || !(r.ClockNoise >= 0) {
 		t.Errorf("%+v", r)

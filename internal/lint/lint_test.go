@@ -28,6 +28,8 @@ var floors = map[string]int{
 	"fitness":            3,
 	"deviceprofile":      2,
 	"upscale":            2,
+	"verify":             2,
+	"doctor":             2,
 	"supernet":           1,
 	"sparse":             1,
 	"onnx":               1,

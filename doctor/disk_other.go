@@ -1,6 +1,6 @@
 //go:build !linux && !darwin
 
-package main
+package doctor
 
 // diskFree is not known on this system.
 func diskFree(string) int64 { return 0 }
