@@ -223,8 +223,8 @@ func (p *Profile) Validate() error {
 		}
 	}
 	want := map[string]float64{}
-	for _, name := range frameTerms() {
-		want[name] = 0
+	for _, t := range frameTable {
+		want[t.name] = 0
 	}
 	if err := costs("frame_ns", p.Frame, want); err != nil {
 		return err
