@@ -68,7 +68,7 @@ func (o ours) load(model []byte, src []float32, s size, threads int) (*program, 
 	if err != nil {
 		return nil, err
 	}
-	p, err := sparse.Compile(g, sparse.Options{Kernels: o.kernels, Threads: threads})
+	p, err := sparse.Compile(g, sparse.Options{Kernels: o.kernels.Name, Threads: threads})
 	if err != nil {
 		return nil, err
 	}

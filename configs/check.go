@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"evosr/fitness"
 	"evosr/space"
 )
 
@@ -96,10 +97,10 @@ func (c *Config) problems() []problem {
 		bad("search.lag search.population", "%d, want at most the population, %d", s.Lag, s.Population)
 	}
 	if s.Quality() == "" {
-		bad("search.objectives", "nothing of the picture among them, want psnr_db or ssim")
+		bad("search.objectives", "nothing of the picture among them, want %s", oneOf(objectives(true)))
 	}
 	if s.Cost() == "" && s.BudgetMS == 0 && !slices.ContainsFunc(c.Devices, func(t Target) bool { return t.BudgetMS > 0 }) && s.MaxParams == 0 && s.MaxMemoryMB == 0 {
-		bad("search.objectives", "no cost to trade quality against, want latency_ms, params or macs, or a budget")
+		bad("search.objectives", "no cost to trade quality against, want %s, or a budget", oneOf(objectives(false)))
 	}
 	if s.Mode == "staged" && len(c.Space.Percents) == 0 {
 		bad("search.mode space.ratios", "staged without ratios, want some to search in its second part")
@@ -116,22 +117,20 @@ func (c *Config) problems() []problem {
 
 // Quality is the objective that winners are chosen by: the first of the
 // picture's, or "".
-func (s *Search) Quality() string { return s.first("psnr_db", "ssim") }
+func (s *Search) Quality() string { return s.first(true) }
 
 // Cost is the first objective that is a cost, or "".
-func (s *Search) Cost() string { return s.first("latency_ms", LatencyOn, "params", "macs") }
+func (s *Search) Cost() string { return s.first(false) }
 
-func (s *Search) first(of ...string) string {
-	kind := func(o string) string {
-		if strings.HasPrefix(o, LatencyOn) {
-			return LatencyOn
-		}
-		return o
+func (s *Search) first(maximised bool) string {
+	i := slices.IndexFunc(s.Objectives, func(name string) bool {
+		o, err := fitness.ObjectiveOf(name)
+		return err == nil && o.Maximised == maximised
+	})
+	if i < 0 {
+		return ""
 	}
-	if i := slices.IndexFunc(s.Objectives, func(o string) bool { return slices.Contains(of, kind(o)) }); i >= 0 {
-		return s.Objectives[i]
-	}
-	return ""
+	return s.Objectives[i]
 }
 
 // spaceProblems turns what space.Validate says into problems with the names

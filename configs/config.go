@@ -86,14 +86,11 @@ type Device struct {
 // Target is a further device: every network is predicted on it, too. It need
 // not be the machine that searches.
 type Target struct {
-	Name          string  // its objective is "latency_ms:" and this
+	Name          string  // its objective is fitness.LatencyOn and this
 	Profile       string  // profile file (absolute)
 	Width, Height int     // input picture, pixels
 	BudgetMS      float64 // predicted latency no genome may exceed; 0 for none
 }
-
-// LatencyOn is the objective of a further device.
-const LatencyOn = "latency_ms:"
 
 // Search is the evolutionary search.
 type Search struct {
@@ -101,7 +98,7 @@ type Search struct {
 	Seed        uint64 // of the search alone; 0 for Config.Seed
 	Population  int
 	Evaluations int      // budget
-	Objectives  []string // "psnr_db" and "ssim" are maximised, "latency_ms", "latency_ms:DEVICE", "params" and "macs" minimised
+	Objectives  []string // names of fitness.Objectives
 	BudgetMS    float64  // predicted latency no genome may exceed; 0 for none
 	MaxParams   int      // kept weights and biases no genome may exceed; 0 for none
 	MaxMemoryMB float64  // of one frame no genome may exceed, in 10^6 bytes; 0 for none

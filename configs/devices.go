@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"evosr/fitness"
 )
 
 // targetKeys are the keys of an entry of devices. Width and height are those of
@@ -98,7 +100,7 @@ func (c *Config) deviceProblems() []problem {
 		}
 	}
 	for _, o := range c.Search.Objectives {
-		if name, ok := strings.CutPrefix(o, LatencyOn); ok && !slices.Contains(names, name) {
+		if name, ok := strings.CutPrefix(o, fitness.LatencyOn); ok && !slices.Contains(names, name) {
 			want := "devices has none"
 			if len(names) > 0 {
 				want = "want " + oneOf(names)

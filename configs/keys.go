@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"evosr/fitness"
 	"evosr/network"
 	"evosr/space"
 )
@@ -54,7 +55,15 @@ type (
 
 const maxList = 64 // entries of a list
 
-var objectives = []string{"psnr_db", "ssim", "latency_ms", "params", "macs"}
+// objectives names those that are maximised, or the others.
+func objectives(maximised bool) (list []string) {
+	for _, o := range fitness.AllObjectives() {
+		if o.Maximised == maximised {
+			list = append(list, o.Name)
+		}
+	}
+	return list
+}
 
 // wordsOf is how a config writes the rows of a table.
 func wordsOf[T fmt.Stringer](rows []T) []string {
@@ -170,7 +179,7 @@ func keys() []key {
 			doc: "members of the population"},
 		{section: "search", name: "evaluations", value: "800", lo: 4, hi: 10e6, field: func(d *draft) any { return &d.Search.Evaluations },
 			doc: "genomes scored in all"},
-		{section: "search", name: "objectives", value: "[psnr_db, latency_ms]", words: objectives, field: func(d *draft) any { return (*aims)(&d.Search.Objectives) },
+		{section: "search", name: "objectives", value: "[psnr_db, latency_ms]", words: slices.Concat(objectives(true), objectives(false)), field: func(d *draft) any { return (*aims)(&d.Search.Objectives) },
 			doc: "any of psnr_db, ssim, latency_ms, latency_ms:DEVICE, params, macs: a quality, and a cost unless there is a budget"},
 		{section: "search", name: "budget_ms", value: "0", lo: 0, hi: 1e9, field: func(d *draft) any { return &d.Search.BudgetMS },
 			doc: "predicted latency that no genome may exceed, milliseconds; 0: none"},

@@ -10,6 +10,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"evosr/fitness"
 	"evosr/internal/spell"
 	"evosr/network"
 	"evosr/space"
@@ -232,7 +233,7 @@ func (w *walker) value(d *draft, k *key, n *yaml.Node) {
 		w.targets(p, k, n)
 	case *aims:
 		listOf(w, path, n, (*[]string)(p), func(n *yaml.Node) (string, error) {
-			if s, err := text(n, nil); err == nil && strings.HasPrefix(s, LatencyOn) {
+			if s, err := text(n, nil); err == nil && strings.HasPrefix(s, fitness.LatencyOn) {
 				return s, nil // whether there is such a device is for problems to say
 			}
 			return text(n, k.words)

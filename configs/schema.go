@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"evosr/fitness"
 	"evosr/network"
 	"evosr/space"
 )
@@ -88,7 +89,7 @@ func (k *key) schema(d *draft) map[string]any {
 		m["type"], m["maxItems"], m["default"] = "array", k.hi, []any{}
 		m["items"] = map[string]any{"type": "object", "additionalProperties": false, "properties": props, "required": []string{"name", "profile"}}
 	case *aims:
-		list(map[string]any{"anyOf": []any{word(), map[string]any{"type": "string", "pattern": "^" + LatencyOn}}})
+		list(map[string]any{"anyOf": []any{word(), map[string]any{"type": "string", "pattern": "^" + fitness.LatencyOn}}})
 		m["default"] = *p
 	case *[]string:
 		list(word())

@@ -16,12 +16,16 @@ const farBytes = 4 << 20
 // siluReLUs is what a SiLU of a sigmoid and a product takes, in ReLUs.
 const siluReLUs = 4
 
+// graphFamilies are the terms of filters, by half their side; larger ones count as
+// 5x5.
+var graphFamilies = [...]string{"conv1x1", "conv3x3", "conv5x5"}
+
 // graphTable counts what a runtime that knows nothing of pruning does with an
 // exported network: dense convolutions, one after the other, over whole planes.
 // Terms overlap on purpose; which of them a runtime pays is for the fit to say.
 func graphTable() table {
 	var list []Term
-	for _, family := range []string{"conv1x1", "conv3x3", "conv5x5"} {
+	for _, family := range graphFamilies {
 		for _, t := range []Term{
 			{"", "mac", "multiplications"},
 			{"", "mac_one16", "multiplications of a last sixteen of output channels, filled up, of 16 input channels or more"},
@@ -44,63 +48,67 @@ func graphTable() table {
 	list = append(list, Term{"layer", "add", "output values to which something is added"}, Term{"layer", "relu", "output values behind a ReLU"},
 		Term{"layer", "prelu", "output values behind a PReLU"}, Term{"layer", "silu", "output values behind a SiLU, which is two nodes"})
 	relu := termName{"layer", "relu"}
-	return table{list, graphFeatures, map[termName][]multiple{
+	at := indexOf(list)
+	features := func(layers []sparse.LayerInfo, w, h, _ int) [][]float64 { return graphFeatures(at, layers, w, h) }
+	return table{list, features, map[termName][]multiple{
 		{"layer", "prelu"}: {{relu, 1}},
 		{"layer", "silu"}:  {{relu, siluReLUs}},
 	}}
 }
 
-func graphFeatures(layers []sparse.LayerInfo, w, h, _ int) [][]float64 {
-	const terms = 13
+func graphFeatures(at index, layers []sparse.LayerInfo, w, h int) [][]float64 {
 	pixels := float64(w) * float64(h)
 	up := func(n int) float64 { return float64((n + lanes - 1) / lanes * lanes) }
 	var list [][]float64
 	for i := range layers {
 		l := &layers[i]
-		f := make([]float64, 3*terms+4)
-		k := f[min(l.Kernel/2, 2)*terms:][:terms]
+		c := at.counts()
+		set := func(name string, v float64) { c.set(graphFamilies[min(l.Kernel/2, len(graphFamilies)-1)], name, v) }
 		in, out, side := float64(l.In), float64(l.Out), float64(l.Kernel*l.Kernel)
-		k[0] = in * out * side * pixels
+		macs := in * out * side * pixels
+		set("mac", macs)
 		sixteen := in * lanes * side * pixels
 		switch blocks := (l.Out + lanes - 1) / lanes; {
 		case l.In < lanes:
-			k[4] = sixteen * float64(blocks)
+			set("mac_few", sixteen*float64(blocks))
 		default:
-			k[3] = 4 * sixteen * float64(blocks/4)
+			fours := 4 * sixteen * float64(blocks/4)
 			switch blocks % 4 {
 			case 1:
-				k[1] = sixteen
+				set("mac_one16", sixteen)
 			case 2:
-				k[2] = 2 * sixteen
+				set("mac_two16", 2*sixteen)
 			case 3:
-				k[3] += 3 * sixteen
+				fours += 3 * sixteen
 			}
+			set("mac_four16", fours)
 		}
-		k[5] = up(l.In) * up(l.Out) * side * pixels
-		k[7] = in * pixels
+		set("mac_both16", up(l.In)*up(l.Out)*side*pixels)
+		set("read", in*pixels)
 		if l.In%4 != 0 && l.In > 3 {
-			k[6], k[8] = k[0], k[7]
+			set("mac_odd", macs)
+			set("read_odd", in*pixels)
 		}
-		k[9] = up(l.Out) * pixels
+		set("write", up(l.Out)*pixels)
 		if l.Out%lanes != 0 {
-			k[10] = out * pixels
+			set("ragged", out*pixels)
 		}
-		k[11] = 1
-		k[12] = (in + out) * pixels * beyond(farBytes, 4*(in+out)*pixels)
+		set("constant", 1)
+		set("far", (in+out)*pixels*beyond(farBytes, 4*(in+out)*pixels))
 		if l.Residual {
-			f[3*terms] = out * pixels
+			c.set("layer", "add", out*pixels)
 		}
 		switch l.Act {
 		case network.ActPReLU.String():
-			f[3*terms+2] = out * pixels
+			c.set("layer", "prelu", out*pixels)
 		case network.ActSiLU.String():
-			f[3*terms+3] = out * pixels
+			c.set("layer", "silu", out*pixels)
 		default:
 			if l.ReLU {
-				f[3*terms+1] = out * pixels
+				c.set("layer", "relu", out*pixels)
 			}
 		}
-		list = append(list, f)
+		list = append(list, c.f)
 	}
 	return list
 }

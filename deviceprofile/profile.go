@@ -131,31 +131,20 @@ func (p *Profile) PredictLayers(layers []sparse.LayerInfo, w, h int) []float64 {
 // the fastest kernels has the same layers when those are the device's, as
 // Compiled tells.
 func (p *Profile) Layers(net *network.Graph) ([]sparse.LayerInfo, error) {
-	prog, err := sparse.Compile(net, sparse.Options{Kernels: p.kernels(), Threads: 1})
+	kernels := p.Kernels
+	if p.External() { // what is exported does not depend on them
+		kernels = kernel.Best().Name
+	}
+	layers, err := sparse.LayersOn(net, kernels)
 	if err != nil {
 		return nil, fmt.Errorf("deviceprofile: %w", err)
 	}
-	defer prog.Close()
-	return prog.Layers(), nil
+	return layers, nil
 }
 
 // Compiled says whether a program for the named kernels has the layers that
 // the device runs. What is exported does not depend on kernels.
 func (p *Profile) Compiled(kernels string) bool { return p.External() || p.Kernels == kernels }
-
-// kernels is the set to compile for: one of this processor, or a name alone,
-// which is all that the choices of the compiler depend on.
-func (p *Profile) kernels() *kernel.Set {
-	if p.External() {
-		return kernel.Best()
-	}
-	for _, s := range kernel.Sets() {
-		if s.Name == p.Kernels {
-			return s
-		}
-	}
-	return &kernel.Set{Name: p.Kernels}
-}
 
 // ErrMismatch says that a profile describes another machine or runtime.
 var ErrMismatch = errors.New("deviceprofile: the profile is of another device")
@@ -243,8 +232,8 @@ func (p *Profile) Validate() error {
 		}
 	}
 	want := map[string]float64{}
-	for _, name := range frameTerms() {
-		want[name] = 0
+	for _, t := range frameTable {
+		want[t.name] = 0
 	}
 	if err := costs("frame_ns", p.Frame, want); err != nil {
 		return err

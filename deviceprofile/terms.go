@@ -1,8 +1,10 @@
 package deviceprofile
 
 import (
+	"fmt"
 	"math"
 	"slices"
+	"strconv"
 
 	"evosr/internal/kernel"
 	"evosr/internal/stat"
@@ -65,19 +67,57 @@ func (p *Profile) table() table {
 	return kernelTable(p.Kernels)
 }
 
-// frameTerms names what a whole picture pays.
-func frameTerms() []string { return []string{"waiting", "output", "layer", "constant"} }
+// index is where a term's count and coefficient stand.
+type index map[termName]int
 
-// frameFeatures counts them for a picture whose layers take sum nanoseconds:
-// that sum, vectors of the output picture (copied in, shuffled out), layers
-// (started and waited for) and 1. The last layer has a channel for every output
-// pixel.
-func frameFeatures(sum float64, layers []sparse.LayerInfo, w, h int) []float64 {
-	out := 0
-	if n := len(layers); n > 0 {
-		out = layers[n-1].Out
+func indexOf(list []Term) index {
+	at := make(index, len(list))
+	for i, t := range list {
+		at[termName{t.Family, t.Name}] = i
 	}
-	return []float64{sum, float64(out) * vectors(w, h), float64(len(layers)), 1}
+	return at
+}
+
+// counts are those of one layer, in the order of a table, written by name.
+type counts struct {
+	at index
+	f  []float64
+}
+
+func (at index) counts() counts { return counts{at, make([]float64, len(at))} }
+
+// set writes a term's count; which terms there are, the table says.
+func (c counts) set(family, name string, v float64) {
+	i, ok := c.at[termName{family, name}]
+	if !ok {
+		panic(fmt.Sprintf("deviceprofile: %s.%s is counted but in no table", family, name))
+	}
+	c.f[i] = v
+}
+
+// frameTable is what a whole picture pays, whose layers take sum nanoseconds. The
+// first row is the one that layers without a fit of the frame leave at 1.
+var frameTable = []struct {
+	name  string
+	count func(sum float64, layers []sparse.LayerInfo, w, h int) float64
+}{
+	{"waiting", func(sum float64, _ []sparse.LayerInfo, _, _ int) float64 { return sum }},
+	{"output", func(_ float64, layers []sparse.LayerInfo, w, h int) float64 { // copied in, shuffled out
+		if len(layers) == 0 {
+			return 0
+		}
+		return float64(layers[len(layers)-1].Out) * vectors(w, h) // it has a channel for every output pixel
+	}},
+	{"layer", func(_ float64, layers []sparse.LayerInfo, _, _ int) float64 { return float64(len(layers)) }}, // started and waited for
+	{"constant", func(float64, []sparse.LayerInfo, int, int) float64 { return 1 }},
+}
+
+func frameFeatures(sum float64, layers []sparse.LayerInfo, w, h int) []float64 {
+	f := make([]float64, len(frameTable))
+	for i := range frameTable {
+		f[i] = frameTable[i].count(sum, layers, w, h)
+	}
+	return f
 }
 
 func vectors(w, h int) float64 { return float64((w+kernel.Lanes-1)/kernel.Lanes) * float64(h) }
@@ -91,8 +131,8 @@ func (p *Profile) model() model {
 	for _, c := range t.layer {
 		m.layer = append(m.layer, p.cost(t, termName{c.Family, c.Name}))
 	}
-	for _, name := range frameTerms() {
-		m.whole = append(m.whole, p.Frame[name])
+	for _, t := range frameTable {
+		m.whole = append(m.whole, p.Frame[t.name])
 	}
 	return m
 }
@@ -120,8 +160,8 @@ func (p *Profile) set(m model, rows [][]float64) {
 		}
 		p.Layer[c.Family][c.Name] = round(m.layer[i], digits)
 	}
-	for i, name := range frameTerms() {
-		p.Frame[name] = round(m.whole[i], digits)
+	for i, t := range frameTable {
+		p.Frame[t.name] = round(m.whole[i], digits)
 	}
 }
 
@@ -144,8 +184,8 @@ const (
 func kernelTable(set string) table {
 	var list []Term
 	sizes := func(family, name, doc string) {
-		for _, b := range []string{"1", "2", "4", "8"} {
-			list = append(list, Term{family, name + "_b" + b, doc})
+		for size := range 4 {
+			list = append(list, Term{family, sized(name, size), doc})
 		}
 	}
 	sizes("conv1x1", "tap", "list entries x vectors, filters of 1x1")
@@ -171,10 +211,11 @@ func kernelTable(set string) table {
 		{"winograd", "list", "64 bytes of transformed weights x bands"},
 		{"layer", "silu", "output channels x vectors behind a SiLU, which is a loop over rows"},
 	}...)
+	at := indexOf(list)
 	return table{
 		layer: list,
 		features: func(layers []sparse.LayerInfo, w, h, threads int) [][]float64 {
-			return kernelFeatures(layers, w, h, threads, tileLanes(set), len(list))
+			return kernelFeatures(at, layers, w, h, threads, tileLanes(set))
 		},
 		instead: map[termName][]multiple{{"layer", "silu"}: {
 			{termName{"conv3x3", "tap_b8"}, siluTaps}, {termName{"winograd", "product"}, siluProducts},
@@ -194,7 +235,10 @@ func tileLanes(set string) int {
 	return 4
 }
 
-func kernelFeatures(layers []sparse.LayerInfo, w, h, threads, lanes, terms int) [][]float64 {
+// sized names a term of micro-kernels of 1<<size output channels.
+func sized(name string, size int) string { return name + "_b" + strconv.Itoa(1<<size) }
+
+func kernelFeatures(at index, layers []sparse.LayerInfo, w, h, threads, lanes int) [][]float64 {
 	bands := math.Ceil(float64(h) / float64(max(sparse.BandRows(layers, w, h, threads), 1)))
 	row := float64((w + kernel.Lanes - 1) / kernel.Lanes)
 	vectors := row * float64(h)
@@ -204,66 +248,72 @@ func kernelFeatures(layers []sparse.LayerInfo, w, h, threads, lanes, terms int) 
 	for i := range layers {
 		l := &layers[i]
 		second := i > 0 && layers[i-1].Chained
-		f := make([]float64, terms)
-		tap := 0
+		c := at.counts()
+		family := "conv1x1"
 		if l.Kernel > 1 {
-			tap = 4
+			family = "conv3x3"
 		}
 		blocks, bytes := 0, 0
 		for size := range 4 {
 			span := float64(l.In*l.Kernel) * min(row, stripVectors/float64(int(1)<<size)) * vectorBytes
 			taps := float64(l.BlockTaps[size]) * vectors
-			f[tap+size] = taps
-			f[8+size] = taps * beyond(nearBytes, span)
-			f[12+size] = float64(l.Blocks[size]) * vectors
+			c.set(family, sized("tap", size), taps)
+			c.set("layer", sized("far", size), taps*beyond(nearBytes, span))
+			c.set("layer", sized("block", size), float64(l.Blocks[size])*vectors)
 			blocks += l.Blocks[size]
 			bytes += l.BlockTaps[size] * (4 + 4<<size)
 		}
 		cold := beyond(keptBytes, float64(l.Resident)*row*vectorBytes)
+		var read, write float64 // of the larger caches
 		if !second {
-			f[16] = float64(l.In) * vectors
+			read = float64(l.In) * vectors
 		}
 		if !l.Chained {
-			f[17] = float64(l.Out) * vectors
+			write = float64(l.Out) * vectors
 		}
-		f[20] = f[16] * cold
+		c.set("layer", "read", read)
+		c.set("layer", "write", write)
+		spillRead := read * cold
 		if l.Residual {
-			f[18] = f[17]
-			f[20] += f[17] * cold
+			c.set("layer", "add", write)
+			spillRead += write * cold
 		}
+		c.set("layer", "spill_read", spillRead)
 		if !l.Local {
-			f[19] = f[17] * cold
+			c.set("layer", "spill", write*cold)
 		}
-		f[21] = float64(blocks) * float64(h)
+		rows := float64(blocks) * float64(h)
 		if second || l.Chained {
 			channels := l.In
 			if l.Chained {
 				channels = l.Out
-				f[23] = float64(l.Out) * vectors
+				c.set("layer", "hand", float64(l.Out)*vectors)
 			}
-			f[21], f[22] = 0, f[21]*math.Ceil(row*kernel.Lanes/float64(kernel.ChainStrip(channels)))
+			c.set("layer", "strip", rows*math.Ceil(row*kernel.Lanes/float64(kernel.ChainStrip(channels))))
+		} else {
+			c.set("layer", "row", rows)
 		}
-		f[24] = float64(bytes) / 64 * bands
-		f[25] = bands
-		f[26] = bands * cold
-		f[27] = 1
+		c.set("layer", "list", float64(bytes)/64*bands)
+		c.set("layer", "band", bands)
+		c.set("layer", "cold", bands*cold)
+		c.set("layer", "constant", 1)
 		if l.Method == sparse.MethodWinograd {
 			const points = 36 // of a transformed tile, each a product
-			f[28] = float64(l.In*l.Out) * tiled
-			f[29] = float64(l.In) * tiled
-			f[30] = float64(l.Out) * tiled
-			f[31] = float64(4*points*l.In*l.Out) / 64 * bands
+			c.set("winograd", "product", float64(l.In*l.Out)*tiled)
+			c.set("winograd", "in", float64(l.In)*tiled)
+			c.set("winograd", "out", float64(l.Out)*tiled)
+			c.set("winograd", "list", float64(4*points*l.In*l.Out)/64*bands)
 		}
 		if l.Act == network.ActSiLU.String() {
-			f[32] = f[17]
+			c.set("layer", "silu", write)
 		}
 		if second { // they take one time
 			for j, v := range list[i-1] {
-				f[j] += v
+				c.f[j] += v
 			}
-			list[i-1] = make([]float64, terms)
+			list[i-1] = make([]float64, len(at))
 		}
-		list = append(list, f)
+		list = append(list, c.f)
 	}
 	return list
 }

@@ -105,7 +105,7 @@ func trial() (noise, differ float64, err error) {
 	}
 	var first []float32
 	for i, set := range slices.Backward(kernel.Sets()) { // the portable ones first
-		p, err := sparse.Compile(net, sparse.Options{Kernels: set, Threads: 1})
+		p, err := sparse.Compile(net, sparse.Options{Kernels: set.Name, Threads: 1})
 		if err != nil {
 			return 0, 0, err
 		}

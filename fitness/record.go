@@ -64,7 +64,7 @@ func (s *Scorer) contentHash() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("fitness: profile: %w", err)
 	}
-	fmt.Fprintf(h, "%s\n%s\n%s\n%s\n%s\n%s\n%dx%d %v\n", recordVersion, Definition, sparse.Version, s.o.Kernels.Name, s.net.Hash(), profile, s.o.Width, s.o.Height, s.o.Memory)
+	fmt.Fprintf(h, "%s\n%s\n%s\n%s\n%s\n%s\n%dx%d %v\n", recordVersion, Definition, sparse.Version, s.o.Kernels, s.net.Hash(), profile, s.o.Width, s.o.Height, s.o.Memory)
 	if s.o.Tune != nil {
 		fmt.Fprintf(h, "tuned: %s\n", s.o.Tuned)
 	}

@@ -36,11 +36,11 @@ type Score struct {
 // ScorerOptions say for which frames latency is predicted and how scoring is
 // spread.
 type ScorerOptions struct {
-	Width, Height int // input frame, pixels
-	Workers       int // genomes at a time; 0 means GOMAXPROCS
-	Kernels       *kernel.Set
-	Memory        bool  // scores tell of it
-	Cache         Cache // nil for none
+	Width, Height int    // input frame, pixels
+	Workers       int    // genomes at a time; 0 means GOMAXPROCS
+	Kernels       string // as in sparse.Options
+	Memory        bool   // scores tell of it
+	Cache         Cache  // nil for none
 	Others        []Device
 
 	// Tune improves a genome's network before its quality is measured, nil for
@@ -75,8 +75,11 @@ func NewScorer(net *supernet.Supernet, val []imaging.Pair, profile *deviceprofil
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	if o.Kernels == nil {
-		o.Kernels = kernel.Best()
+	if o.Kernels == "" {
+		o.Kernels = kernel.Best().Name
+	}
+	if _, err := kernel.ByName(o.Kernels); err != nil {
+		return nil, fmt.Errorf("fitness: scorer: %w", err)
 	}
 	s := &Scorer{net: net, pairs: val, profile: profile, o: o, known: map[string]record{}}
 	scale := net.Space.Scale

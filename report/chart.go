@@ -1,11 +1,9 @@
 package report
 
 import (
-	"cmp"
 	"math"
-	"strings"
 
-	"evosr/configs"
+	"evosr/fitness"
 	"evosr/rundir"
 )
 
@@ -35,6 +33,9 @@ type axis struct {
 	Name string `json:"name"`
 	Unit string `json:"unit"`
 	Log  bool   `json:"log,omitempty"` // drawn by powers of two
+
+	Digits    int `json:"digits"` // after the point
+	objective fitness.Objective
 }
 
 type dot struct {
@@ -66,30 +67,32 @@ type winnerDot struct {
 	P90       float64 `json:"p90"`
 }
 
-func axisOf(name string) axis {
-	switch name {
-	case "psnr_db":
-		return axis{Key: name, Name: "PSNR", Unit: "dB"}
-	case "ssim":
-		return axis{Key: name, Name: "SSIM"}
-	case "params":
-		return axis{Key: name, Name: "Parameters"}
-	case "macs":
-		return axis{Key: name, Name: "Multiplications a frame"}
-	}
-	if device, ok := strings.CutPrefix(name, configs.LatencyOn); ok {
-		return axis{Key: name, Name: "Predicted latency on " + device, Unit: "ms"}
-	}
-	return axis{Key: "latency_ms", Name: "Predicted latency", Unit: "ms"}
+func axisOf(o fitness.Objective) axis {
+	return axis{Key: o.Name, Name: o.Label, Unit: o.Unit, Digits: o.Shown, objective: o}
 }
 
-// on reads a point on an axis.
-func (a axis) on(p rundir.Point) float64 { return math.Abs(p.Objective(a.Key)) }
+// axes are the search's first cost and first quality, or latency and PSNR.
+func axes(aims fitness.Objectives) (x, y axis) {
+	of := func(o fitness.Objective, ok bool, or string) axis {
+		if !ok {
+			o, _ = fitness.ObjectiveOf(or) // a row of the table
+		}
+		return axisOf(o)
+	}
+	cost, hasCost := aims.Cost()
+	quality, hasQuality := aims.Quality()
+	return of(cost, hasCost, fitness.NameLatency), of(quality, hasQuality, fitness.NamePSNR)
+}
+
+// on reads what a network is judged by on an axis.
+func (a *axis) on(v fitness.Values) float64 { return a.objective.Of(&v) }
 
 func newCharts(m *material) charts {
-	names := m.config.Search.Objectives
-	c := charts{X: axisOf(m.config.Search.Cost()), Y: axisOf(cmp.Or(m.config.Search.Quality(), "psnr_db"))}
-	at := func(p rundir.Point) dot { return dot{finite(c.X.on(p)), finite(c.Y.on(p)), p.ID, p.Params, p.MACs} }
+	var c charts
+	c.X, c.Y = axes(m.aims)
+	at := func(p rundir.Point) dot {
+		return dot{finite(c.X.on(p.Values)), finite(c.Y.on(p.Values)), p.ID, p.Params, p.MACs}
+	}
 	for _, e := range m.evaluations {
 		if e.Err == "" {
 			c.Evaluations = append(c.Evaluations, evaluationDot{at(e.Point), e.Index, e.Violation > 0})
@@ -99,7 +102,7 @@ func newCharts(m *material) charts {
 		c.Front = append(c.Front, at(p))
 	}
 	for i, w := range m.winners {
-		p := rundir.Point{ID: w.ID, PSNR: w.Inherited.PSNR, SSIM: w.Inherited.SSIM, LatencyMS: w.Latency.PredictedMS, Params: w.Params, MACs: w.MACs}
+		p := rundir.Point{ID: w.ID, Values: fitness.Values{PSNR: w.Inherited.PSNR, SSIM: w.Inherited.SSIM, LatencyMS: w.Latency.PredictedMS, Params: w.Params, MACs: w.MACs}}
 		for _, f := range m.front {
 			if f.ID == w.ID {
 				p = f
@@ -109,18 +112,18 @@ func newCharts(m *material) charts {
 		done.PSNR, done.SSIM, done.LatencyMS = w.Finetuned.PSNR, w.Finetuned.SSIM, w.Latency.MedianMS
 		l := w.Latency
 		c.Winners = append(c.Winners, winnerDot{
-			dot: at(p), Letter: rundir.Letter(i), Reason: w.Reason, DoneX: finite(c.X.on(done)), DoneY: finite(c.Y.on(done)),
+			dot: at(p), Letter: rundir.Letter(i), Reason: w.Reason, DoneX: finite(c.X.on(done.Values)), DoneY: finite(c.Y.on(done.Values)),
 			Predicted: finite(l.PredictedMS), Low: finite(l.LowMS), High: finite(l.HighMS), Median: finite(l.MedianMS), P90: finite(l.P90MS),
 		})
-		c.Bicubic = finite(c.Y.on(rundir.Point{PSNR: w.Bicubic.PSNR, SSIM: w.Bicubic.SSIM}))
+		c.Bicubic = finite(c.Y.on(fitness.Values{PSNR: w.Bicubic.PSNR, SSIM: w.Bicubic.SSIM}))
 	}
-	if d := m.dense; d != nil && c.X.Key == "latency_ms" {
-		if y := c.Y.on(rundir.Point{PSNR: d.PSNR, SSIM: d.SSIM}); y > 0 {
+	if d := m.dense; d != nil && c.X.Key == fitness.NameLatency {
+		if y := c.Y.on(fitness.Values{PSNR: d.PSNR, SSIM: d.SSIM}); y > 0 {
 			c.Dense = &dot{X: finite(d.LatencyMS), Y: finite(y)}
 		}
 	}
 	c.X.Log = c.wide()
-	c.Hypervolume, c.HVTotal = hypervolumeCurve(m.evaluations, names)
+	c.Hypervolume, c.HVTotal = hypervolumeCurve(m.evaluations, m.aims)
 	for _, t := range m.training {
 		c.Loss = append(c.Loss, [2]float64{float64(t.Step), finite(255 * t.Loss)})
 	}

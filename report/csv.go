@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"evosr/configs"
+	"evosr/fitness"
 )
 
 // writeCSV writes one row for every evaluation, in launch order.
@@ -17,15 +17,27 @@ func writeCSV(w io.Writer, m *material) error {
 	}
 	c := csv.NewWriter(w)
 	number := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
-	rows := [][]string{{"index", "id", "genome", "psnr_db", "ssim", "latency_ms", "params", "macs", "violation", "estimated", "front", "error"}}
-	for _, d := range m.devices {
-		rows[0] = append(rows[0], configs.LatencyOn+d.Name)
+	table := fitness.AllObjectives()
+	head := []string{"index", "id", "genome"}
+	for _, o := range table {
+		head = append(head, o.Name)
 	}
+	head = append(head, "violation", "estimated", "front", "error")
+	for _, d := range m.devices {
+		head = append(head, fitness.LatencyOn+d.Name)
+	}
+	rows := [][]string{head}
 	for _, e := range m.evaluations {
-		row := []string{
-			strconv.Itoa(e.Index), plain(e.ID), plain(e.Genome), number(e.PSNR), number(e.SSIM), number(e.LatencyMS),
-			strconv.Itoa(e.Params), strconv.Itoa(e.MACs), number(e.Violation), strconv.FormatBool(e.Estimated), strconv.FormatBool(onFront[e.Genome]), plain(e.Err),
+		row := []string{strconv.Itoa(e.Index), plain(e.ID), plain(e.Genome)}
+		for _, o := range table {
+			v := o.Of(&e.Values)
+			if o.Digits == 0 {
+				row = append(row, strconv.FormatFloat(v, 'f', 0, 64))
+				continue
+			}
+			row = append(row, number(v))
 		}
+		row = append(row, number(e.Violation), strconv.FormatBool(e.Estimated), strconv.FormatBool(onFront[e.Genome]), plain(e.Err))
 		for _, d := range m.devices {
 			row = append(row, number(e.Others[d.Name]))
 		}

@@ -33,9 +33,13 @@ func fixture(t testing.TB) *material {
 		t.Fatal(err)
 	}
 	cfg.Train.From, cfg.Train.Steps = "", 8000
+	aims, err := fitness.ParseObjectives(cfg.Search.Objectives)
+	if err != nil {
+		t.Fatal(err)
+	}
 	rng := rand.New(rand.NewPCG(7, 11))
 	m := &material{
-		name: "quickstart", config: cfg, sizes: map[string]int64{},
+		name: "quickstart", config: cfg, aims: aims, sizes: map[string]int64{},
 		profile: &deviceprofile.Profile{Runtime: deviceprofile.Evosr, Quiet: true, CPU: "Example CPU 2.90GHz", Governor: "performance", Kernels: "avx512", Version: "1", Go: "go1.26 linux/amd64", Date: "2026-02-03T10:00:00Z", Threads: 2},
 		written: time.Date(2026, 2, 3, 10, 30, 0, 0, time.UTC),
 	}
@@ -62,7 +66,7 @@ func fixture(t testing.TB) *material {
 		m.evaluations = append(m.evaluations, e)
 	}
 	m.evaluations[17].Err = "fitness: score: the network's output is not a number"
-	m.front = frontOf(m.evaluations, cfg.Search.Objectives)
+	m.front = frontOf(m.evaluations, m.aims)
 	for i := range 80 {
 		step := (i + 1) * cfg.Train.Steps / 80
 		m.training = append(m.training, rundir.TrainPoint{Step: step, Loss: (0.012 + 0.03*math.Exp(-float64(i)/9)) * (1 + 0.03*rng.NormFloat64()), Rate: 0.002})
@@ -119,8 +123,8 @@ func score(cfg *configs.Config, g space.Genome) rundir.Point {
 	}
 	macs *= cfg.Device.Width * cfg.Device.Height
 	return rundir.Point{
-		ID: g.ID(), Genome: g.String(), PSNR: 27.5 + 0.55*math.Log(float64(params)/300), SSIM: 0.85 + 0.01*math.Log(float64(params)/300),
-		LatencyMS: 0.8 + float64(macs)/9e7, Params: params, MACs: macs,
+		ID: g.ID(), Genome: g.String(), Values: fitness.Values{PSNR: 27.5 + 0.55*math.Log(float64(params)/300), SSIM: 0.85 + 0.01*math.Log(float64(params)/300),
+			LatencyMS: 0.8 + float64(macs)/9e7, Params: params, MACs: macs},
 	}
 }
 
@@ -192,7 +196,7 @@ func (s nearest) Upscale(dst, src []float32, w, h int) error {
 func young(t testing.TB, evaluations int) *material {
 	m := fixture(t)
 	m.evaluations = slices.Clone(m.evaluations[:evaluations])
-	m.front = frontOf(m.evaluations, m.config.Search.Objectives)
+	m.front = frontOf(m.evaluations, m.aims)
 	m.winners, m.crops, m.dense = nil, nil, nil
 	m.status.Stage, m.status.Evaluations = rundir.StageSearch, evaluations
 	return m

@@ -5,16 +5,9 @@ import (
 	"slices"
 
 	"evosr/evolve"
+	"evosr/fitness"
 	"evosr/rundir"
 )
-
-func objectives(p rundir.Point, names []string) []float64 {
-	f := make([]float64, len(names))
-	for i, n := range names {
-		f[i] = p.Objective(n)
-	}
-	return f
-}
 
 func dominates(a, b []float64) bool {
 	better := false
@@ -55,11 +48,11 @@ func (a *archive) add(p rundir.Point, f []float64) bool {
 func valid(e rundir.Evaluation) bool { return e.Err == "" && e.Violation <= 0 && !e.Estimated }
 
 // frontOf is the front of an unfinished search, by latency.
-func frontOf(evaluations []rundir.Evaluation, names []string) []rundir.Point {
+func frontOf(evaluations []rundir.Evaluation, aims fitness.Objectives) []rundir.Point {
 	var a archive
 	for _, e := range evaluations {
 		if valid(e) {
-			a.add(e.Point, objectives(e.Point, names))
+			a.add(e.Point, aims.Minimised(&e.Values))
 		}
 	}
 	slices.SortFunc(a.points, func(p, q rundir.Point) int {
@@ -72,13 +65,13 @@ func frontOf(evaluations []rundir.Evaluation, names []string) []rundir.Point {
 // as (evaluations, share of the last value). The reference point is the worst
 // value of each objective among all feasible evaluations, so the curve starts
 // near 0; the share is the same in every unit.
-func hypervolumeCurve(evaluations []rundir.Evaluation, names []string) (curve [][2]float64, final float64) {
+func hypervolumeCurve(evaluations []rundir.Evaluation, aims fitness.Objectives) (curve [][2]float64, final float64) {
 	var ref []float64
 	for _, e := range evaluations {
 		if !valid(e) {
 			continue
 		}
-		f := objectives(e.Point, names)
+		f := aims.Minimised(&e.Values)
 		if ref == nil {
 			ref = slices.Clone(f)
 		}
@@ -88,7 +81,7 @@ func hypervolumeCurve(evaluations []rundir.Evaluation, names []string) (curve []
 	}
 	var a archive
 	for i, e := range evaluations {
-		if valid(e) && a.add(e.Point, objectives(e.Point, names)) {
+		if valid(e) && a.add(e.Point, aims.Minimised(&e.Values)) {
 			final = evolve.Hypervolume(a.f, ref)
 			curve = append(curve, [2]float64{float64(i + 1), final})
 		}

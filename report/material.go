@@ -9,6 +9,7 @@ import (
 
 	"evosr/configs"
 	"evosr/deviceprofile"
+	"evosr/fitness"
 	"evosr/network"
 	"evosr/rundir"
 )
@@ -17,6 +18,7 @@ import (
 type material struct {
 	name        string // of the run directory
 	config      *configs.Config
+	aims        fitness.Objectives // the config's
 	status      rundir.Status
 	evaluations []rundir.Evaluation
 	training    []rundir.TrainPoint
@@ -50,6 +52,9 @@ func collect(d *rundir.Dir, now time.Time) (*material, error) {
 		return nil, fmt.Errorf("report: %w", err)
 	}
 	m := &material{name: filepath.Base(abs), config: d.Config(), sizes: map[string]int64{}, written: now}
+	if m.aims, err = fitness.ParseObjectives(m.config.Search.Objectives); err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
 	if m.status, err = d.Status(); err != nil {
 		return nil, err
 	}
@@ -82,7 +87,7 @@ func collect(d *rundir.Dir, now time.Time) (*material, error) {
 	if f, err := d.Front(); err == nil {
 		m.front = f.Points
 	} else {
-		m.front = frontOf(m.evaluations, m.config.Search.Objectives)
+		m.front = frontOf(m.evaluations, m.aims)
 	}
 	for _, w := range m.winners {
 		for name := range w.Files {

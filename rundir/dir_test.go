@@ -2,6 +2,7 @@ package rundir
 
 import (
 	"errors"
+	"evosr/fitness"
 	"strings"
 	"testing"
 )
@@ -37,7 +38,7 @@ func TestStoreKeeps(t *testing.T) {
 	if err := s.Create(map[string]string{MetaVersion: "1"}); err != nil {
 		t.Fatal(err)
 	}
-	e := Evaluation{Point: Point{ID: "a", Genome: "g", PSNR: 30, Others: map[string]float64{"phone": 7}}, Violation: 0.5}
+	e := Evaluation{Point: Point{ID: "a", Genome: "g", Values: fitness.Values{PSNR: 30, Others: map[string]float64{"phone": 7}}}, Violation: 0.5}
 	card := Choice{ID: "a", Reason: "knee"}
 	if err := errors.Join(s.AddEvaluation(e, 3), s.SetFront([]int{0}, "spent", 2.5), s.SetWinners([]Choice{card}), s.SetCard("a", "{}")); err != nil {
 		t.Fatal(err)

@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"evosr/configs"
+	"evosr/fitness"
 )
 
 // Front is front.json: the trade-offs found, sorted by latency. It holds
@@ -23,45 +22,9 @@ type Front struct {
 
 // Point is one network of the front, with the weights that the search scored.
 type Point struct {
-	ID        string  `json:"id"`
-	Genome    string  `json:"genome"`
-	PSNR      float64 `json:"psnr_db"`
-	SSIM      float64 `json:"ssim"`
-	LatencyMS float64 `json:"latency_ms"` // predicted, one frame
-	Params    int     `json:"params"`     // kept weights and biases
-	MACs      int     `json:"macs"`       // executed multiplications, one frame
-
-	Others map[string]float64 `json:"latencies_ms,omitempty"` // predicted on further devices, by name
-}
-
-// Objective is one value of a point, to be minimised; NaN for a name that is
-// none.
-func (p Point) Objective(name string) float64 {
-	switch name {
-	case "psnr_db":
-		return -p.PSNR
-	case "ssim":
-		return -p.SSIM
-	case "latency_ms":
-		return p.LatencyMS
-	case "params":
-		return float64(p.Params)
-	case "macs":
-		return float64(p.MACs)
-	}
-	if ms, ok := p.Others[deviceOf(name)]; ok {
-		return ms
-	}
-	return math.NaN()
-}
-
-// deviceOf is the device of an objective, "" of any other.
-func deviceOf(objective string) string {
-	name, ok := strings.CutPrefix(objective, configs.LatencyOn)
-	if !ok {
-		return ""
-	}
-	return name
+	ID     string `json:"id"`
+	Genome string `json:"genome"`
+	fitness.Values
 }
 
 // Evaluation is one scored genome.
@@ -115,8 +78,11 @@ func FrontJSON(objectives []string, points []Evaluation) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		fmt.Fprintf(&b, "%s\n{\"id\":%q,\"genome\":%s,\"psnr_db\":%s,\"ssim\":%s,\"latency_ms\":%s,\"params\":%d,\"macs\":%d%s}",
-			","[:min(i, 1)], p.ID, genome, fixed(p.PSNR, 6), fixed(p.SSIM, 8), fixed(p.LatencyMS, 6), p.Params, p.MACs, others)
+		fmt.Fprintf(&b, "%s\n{\"id\":%q,\"genome\":%s", ","[:min(i, 1)], p.ID, genome)
+		for _, o := range fitness.AllObjectives() {
+			fmt.Fprintf(&b, ",%q:%s", o.Name, fixed(o.Of(&p.Values), o.Digits))
+		}
+		b.WriteString(others + "}")
 	}
 	b.WriteString("\n]}\n")
 	return []byte(b.String()), nil

@@ -19,7 +19,7 @@ import (
 func TestChoose(t *testing.T) {
 	line := func(pairs ...float64) (list []rundir.Point) {
 		for i := 0; i < len(pairs); i += 2 {
-			list = append(list, rundir.Point{ID: fmt.Sprintf("p%d", i/2), LatencyMS: pairs[i], PSNR: pairs[i+1]})
+			list = append(list, rundir.Point{ID: fmt.Sprintf("p%d", i/2), Values: fitness.Values{LatencyMS: pairs[i], PSNR: pairs[i+1]}})
 		}
 		return list
 	}

@@ -10,6 +10,7 @@ import (
 
 	"evosr/configs"
 	"evosr/evolve"
+	"evosr/fitness"
 	"evosr/internal/stat"
 	"evosr/rundir"
 )
@@ -42,6 +43,7 @@ type ComparedRun struct {
 	world   string    // what hypervolumes must share to compare
 	all     []rundir.Evaluation
 	search  *configs.Search
+	aims    fitness.Objectives
 	ref     []float64
 }
 
@@ -118,6 +120,9 @@ func comparedRun(dir string) (*ComparedRun, error) {
 	defer d.Close()
 	cfg := d.Config()
 	r := &ComparedRun{Dir: dir, Seed: cfg.Seed, SearchSeed: cfg.Search.Seed, setting: [2]uint64{cfg.Seed, cfg.Search.Seed}, search: &cfg.Search}
+	if r.aims, err = fitness.ParseObjectives(cfg.Search.Objectives); err != nil {
+		return nil, err
+	}
 	if r.all, err = d.Evaluations(); err != nil {
 		return nil, err
 	}
@@ -229,7 +234,7 @@ func (r *ComparedRun) front(n int) [][]float64 {
 	var f [][]float64
 	for _, e := range r.all[:min(n, len(r.all))] {
 		if e.Err == "" && e.Violation == 0 && !e.Estimated {
-			f = append(f, objectives(r.search, e.Point))
+			f = append(f, r.aims.Minimised(&e.Values))
 		}
 	}
 	var front [][]float64

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"evosr/configs"
+	"evosr/fitness"
 	"evosr/rundir"
 )
 
@@ -89,16 +90,20 @@ func TestCompare(t *testing.T) {
 // nothing 0.
 func TestMeasure(t *testing.T) {
 	search := &configs.Search{Objectives: []string{"psnr_db", "latency_ms"}}
+	aims, err := fitness.ParseObjectives(search.Objectives)
+	if err != nil {
+		t.Fatal(err)
+	}
 	at := func(psnr, ms float64) rundir.Evaluation {
-		return rundir.Evaluation{Point: rundir.Point{PSNR: psnr, LatencyMS: ms}}
+		return rundir.Evaluation{Point: rundir.Point{Values: fitness.Values{PSNR: psnr, LatencyMS: ms}}}
 	}
 	broken := rundir.Evaluation{Err: "no"}
 	estimated, infeasible := at(99, 0.1), at(99, 0.1)
 	estimated.Estimated, infeasible.Violation = true, 0.5
 	c := &Comparison{Evaluations: 3, Runs: []ComparedRun{
-		{Dir: "all", Group: "a", search: search, all: []rundir.Evaluation{at(30, 2), at(31, 3), at(29, 1)}},
-		{Dir: "one", Group: "b", search: search, all: []rundir.Evaluation{estimated, infeasible, at(30, 2), at(50, 1)}},
-		{Dir: "none", Group: "b", search: search, all: []rundir.Evaluation{broken, estimated, infeasible}},
+		{Dir: "all", Group: "a", search: search, aims: aims, all: []rundir.Evaluation{at(30, 2), at(31, 3), at(29, 1)}},
+		{Dir: "one", Group: "b", search: search, aims: aims, all: []rundir.Evaluation{estimated, infeasible, at(30, 2), at(50, 1)}},
+		{Dir: "none", Group: "b", search: search, aims: aims, all: []rundir.Evaluation{broken, estimated, infeasible}},
 	}}
 	if err := c.measure(); err != nil {
 		t.Fatal(err)

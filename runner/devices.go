@@ -86,18 +86,6 @@ func (r *run) removeDevices() (err error) {
 	return err
 }
 
-// latencies is what a Point keeps of a Score's further devices, nil of none.
-func latencies(list []fitness.Latency) map[string]float64 {
-	if len(list) == 0 {
-		return nil
-	}
-	m := map[string]float64{}
-	for _, l := range list {
-		m[l.Device] = l.MS
-	}
-	return m
-}
-
 // overBudgets is by how much a score breaks the further devices' budgets, as a
 // share of each.
 func overBudgets(devices []configs.Target, list []fitness.Latency) float64 {

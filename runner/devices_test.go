@@ -12,6 +12,7 @@ import (
 
 	"evosr/configs"
 	"evosr/deviceprofile"
+	"evosr/fitness"
 	"evosr/rundir"
 	"evosr/sparse"
 )
@@ -147,7 +148,7 @@ func TestDevicesVersion(t *testing.T) {
 
 // TestHeld walks down a line of networks whose times are known.
 func TestHeld(t *testing.T) {
-	line := []rundir.Point{{ID: "a", LatencyMS: 1}, {ID: "b", LatencyMS: 4}, {ID: "c", LatencyMS: 5}, {ID: "d", LatencyMS: 9.5}, {ID: "e", LatencyMS: 20}}
+	line := []rundir.Point{{ID: "a", Values: fitness.Values{LatencyMS: 1}}, {ID: "b", Values: fitness.Values{LatencyMS: 4}}, {ID: "c", Values: fitness.Values{LatencyMS: 5}}, {ID: "d", Values: fitness.Values{LatencyMS: 9.5}}, {ID: "e", Values: fitness.Values{LatencyMS: 20}}}
 	for _, tt := range []struct {
 		name   string
 		factor float64 // measured / predicted

@@ -20,6 +20,7 @@ import (
 type problem struct {
 	cfg    *configs.Config
 	search *configs.Search // cfg's
+	aims   fitness.Objectives
 	space  *space.Space
 	scorer *fitness.Scorer
 
@@ -71,7 +72,7 @@ func (p *problem) evaluate(ctx context.Context, batch []space.Genome, hopeless f
 	var enough func(int, fitness.Score) bool
 	if hopeless != nil {
 		enough = func(i int, bound fitness.Score) bool {
-			return violation(p.cfg, bound) > 0 || hopeless(i, objectives(p.search, pointOf(batch[i], bound)))
+			return violation(p.cfg, bound) > 0 || hopeless(i, p.minimised(bound))
 		}
 	}
 	list, err := p.scorer.Screen(ctx, batch, enough)
@@ -87,7 +88,7 @@ func (p *problem) evaluate(ctx context.Context, batch []space.Genome, hopeless f
 			out[i] = evolve.Result{Err: score.Err}
 			continue
 		}
-		out[i] = evolve.Result{F: objectives(p.search, pointOf(batch[i], score)), CV: violation(p.cfg, score), Estimated: score.Estimated}
+		out[i] = evolve.Result{F: p.minimised(score), CV: violation(p.cfg, score), Estimated: score.Estimated}
 	}
 	return out, nil
 }
@@ -106,16 +107,13 @@ func (p *problem) evaluation(e evolve.Entry[space.Genome]) rundir.Evaluation {
 }
 
 func pointOf(g space.Genome, s fitness.Score) rundir.Point {
-	return rundir.Point{ID: g.ID(), Genome: g.String(), PSNR: s.PSNR, SSIM: s.SSIM, LatencyMS: s.LatencyMS, Params: s.Params, MACs: s.MACs, Others: latencies(s.Others)}
+	return rundir.Point{ID: g.ID(), Genome: g.String(), Values: s.Values()}
 }
 
-// objectives puts a point into the order and sign of the config's.
-func objectives(s *configs.Search, p rundir.Point) []float64 {
-	f := make([]float64, len(s.Objectives))
-	for i, o := range s.Objectives {
-		f[i] = p.Objective(o)
-	}
-	return f
+// minimised puts a score into the order and sign of the config's objectives.
+func (p *problem) minimised(s fitness.Score) []float64 {
+	v := s.Values()
+	return p.aims.Minimised(&v)
 }
 
 const megabyte = 1e6

@@ -57,6 +57,7 @@ type run struct {
 	dir string
 	o   Options
 
+	aims      fitness.Objectives
 	trainOnly bool // ends with the supernet
 	report    reporter
 	store     *rundir.Store
@@ -91,7 +92,11 @@ func carry(ctx context.Context, cfg *configs.Config, dir string, o Options, trai
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	r := &run{cfg: cfg, dir: dir, o: o, trainOnly: trainOnly, report: reporter{to: o.Report}}
-	err := r.run(ctx)
+	var err error
+	if r.aims, err = fitness.ParseObjectives(cfg.Search.Objectives); err != nil {
+		return fmt.Errorf("%w: %w", rundir.ErrUsage, err)
+	}
+	err = r.run(ctx)
 	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return fmt.Errorf("%w (%s)", ErrInterrupted, dir)
 	}

@@ -111,7 +111,7 @@ func (r *run) searchNow(ctx context.Context) error {
 	} else if err := r.store.SetMeta(rundir.MetaReference, string(text)); err != nil {
 		return err
 	}
-	p := &problem{cfg: r.cfg, search: s, space: sp, scorer: scorer, scores: map[string]fitness.Score{}}
+	p := &problem{cfg: r.cfg, search: s, aims: r.aims, space: sp, scorer: scorer, scores: map[string]fitness.Score{}}
 	if s.Screen {
 		if err := scorer.Calibrate(ctx, calibration(sp, rundir.Stream(r.cfg.Seed, "calibration"))); err != nil {
 			return err
@@ -220,7 +220,7 @@ func (r *run) known() (list []evolve.Entry[space.Genome], spent time.Duration, e
 		}
 		result := evolve.Result{Err: e.Err}
 		if e.Err == "" {
-			result = evolve.Result{F: objectives(&r.cfg.Search, e.Point), CV: e.Violation, Estimated: e.Estimated}
+			result = evolve.Result{F: r.aims.Minimised(&e.Values), CV: e.Violation, Estimated: e.Estimated}
 		}
 		list[i] = evolve.Entry[space.Genome]{Index: i, Genome: g, Result: result}
 	}
@@ -243,11 +243,11 @@ func (r *run) reference(ctx context.Context, scorer *fitness.Scorer) ([]float64,
 	if err != nil {
 		return nil, err
 	}
-	p := pointOf(largest, list[0])
-	p.PSNR, p.SSIM = bicubic.Mean.PSNR, bicubic.Mean.SSIM
-	ref := objectives(&r.cfg.Search, p)
-	for i, o := range r.cfg.Search.Objectives {
-		if o != "psnr_db" && o != "ssim" {
+	v := list[0].Values()
+	v.PSNR, v.SSIM = bicubic.Mean.PSNR, bicubic.Mean.SSIM
+	ref := r.aims.Minimised(&v)
+	for i := range ref {
+		if !r.aims[i].Maximised {
 			ref[i] *= 1.05
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"evosr/evolve"
+	"evosr/fitness"
 	"evosr/space"
 )
 
@@ -67,7 +68,7 @@ func (p *problem) architectures(survivors []evolve.Entry[space.Genome]) []bool {
 		}
 		return keep
 	}
-	quality := slices.Index(p.search.Objectives, p.search.Quality())
+	quality := slices.IndexFunc(p.aims, func(o fitness.Objective) bool { return o.Maximised })
 	slices.SortStableFunc(order, func(a, b int) int {
 		return cmp.Or(cmp.Compare(cv[a], cv[b]), cmp.Compare(f[a][quality], f[b][quality]))
 	})

@@ -99,8 +99,8 @@ func (r *run) chosen() ([]rundir.Choice, error) {
 
 // quality is what the config maximises.
 func (r *run) quality() func(rundir.Point) float64 {
-	name := r.cfg.Search.Quality()
-	return func(p rundir.Point) float64 { return -p.Objective(name) }
+	o, _ := r.aims.Quality() // a config without one is refused
+	return func(p rundir.Point) float64 { return o.Of(&p.Values) }
 }
 
 // sound says whether a finished winner's files are what its card says.
@@ -272,7 +272,7 @@ func (j *joinery) tune(ctx context.Context, id string, net *network.Graph, from 
 	quality := j.quality()
 	validate := func(s *network.Graph) (float64, error) {
 		score, err := j.scorer.Subnet(s)
-		return quality(rundir.Point{PSNR: score.PSNR, SSIM: score.SSIM}), err
+		return quality(rundir.Point{Values: score.Values()}), err
 	}
 	tuned, err := supernet.FineTune(ctx, net, j.lessons, j.source, validate, supernet.FineTuneOptions{
 		Steps: steps, Batch: c.Batch, Patch: c.Patch, Rate: c.Rate, Distill: c.Distill, Seed: rundir.Stream(j.cfg.Seed, "fine-tuning "+id),

@@ -34,9 +34,9 @@ func TestChain(t *testing.T) {
 			for _, size := range [][2]int{{1, 1}, {5, 3}, {48, 17}, {97, 40}, {320, 33}} {
 				w, h := size[0], size[1]
 				src := picture(check.Rand(t), w*h)
-				want := upscale(t, net, src, w, h, Options{Kernels: &apart, Threads: 1})
+				want := upscaleOn(t, net, src, w, h, &apart, Options{Threads: 1})
 				for _, threads := range []int{1, 3} {
-					if got := upscale(t, net, src, w, h, Options{Kernels: set, Threads: threads}); !slices.Equal(got, want) {
+					if got := upscale(t, net, src, w, h, Options{Kernels: set.Name, Threads: threads}); !slices.Equal(got, want) {
 						t.Fatalf("%s, %v, %dx%d on %d threads: not the same as layer after layer", set.Name, p, w, h, threads)
 					}
 				}

@@ -19,6 +19,32 @@ const maxMade = 1 << 26
 // shuffle at their end run in bands of rows; others, such as those with strides
 // or with global reach, run layer by layer over whole planes.
 func Compile(g *network.Graph, o Options) (*Program, error) {
+	set, err := o.set()
+	if err != nil {
+		return nil, err
+	}
+	return compileOn(g, set, o)
+}
+
+// LayersOn lists the layers that Compile gives g on a processor whose kernels
+// have that name, be it this one or another. Kernels that no table knows are
+// taken for AVX2's.
+func LayersOn(g *network.Graph, kernels string) ([]LayerInfo, error) {
+	set := &kernel.Set{Name: kernels}
+	for _, s := range kernel.Sets() {
+		if s.Name == kernels {
+			set = s
+		}
+	}
+	p, err := compileOn(g, set, Options{Threads: 1})
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	return p.Layers(), nil
+}
+
+func compileOn(g *network.Graph, set *kernel.Set, o Options) (*Program, error) {
 	if err := g.Validate(); err != nil {
 		return nil, fmt.Errorf("sparse: %w", err)
 	}
@@ -26,7 +52,7 @@ func Compile(g *network.Graph, o Options) (*Program, error) {
 	c.kept, c.dense = g.MACs()
 	small := g.Eliminate()
 	c.eliminated(g, small)
-	p, err := finish(c.reduce(small, maxMade), o)
+	p, err := finish(c.reduce(small, maxMade), set, o)
 	if err != nil {
 		return nil, err
 	}

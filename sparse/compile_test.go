@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -224,7 +225,7 @@ func TestPublishedNetworks(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			for i, set := range kernel.Sets() {
 				for _, size := range [][2]int{{37, 29}, {16, 40}} {
-					p := holds(t, tt.g, size[0], size[1], Options{Kernels: set, Threads: 1 + i})
+					p := holds(t, tt.g, size[0], size[1], Options{Kernels: set.Name, Threads: 1 + i})
 					if p.c.net.planes == tt.bands {
 						t.Errorf("in bands: %v, want %v: %v", !p.c.net.planes, tt.bands, p.Passes())
 					}
@@ -327,7 +328,7 @@ func TestRandomNetworks(t *testing.T) {
 		}
 		set := kernel.Sets()[i%len(kernel.Sets())]
 		w, h := 3+rng.IntN(20), 3+rng.IntN(30)
-		one := holds(t, g, w, h, Options{Kernels: set, Threads: 1})
+		one := holds(t, g, w, h, Options{Kernels: set.Name, Threads: 1})
 		if t.Failed() {
 			for _, n := range g.Nodes {
 				t.Logf("%v %v out %d k %d pad %v border %v groups %d act %v factor %d dcr %v interp %v %v", n.Name, n.Inputs, n.Out, n.Kernel, n.Pad, n.Border, n.Groups, n.Act, n.Factor, n.DCR, n.Interp, n.Coord)
@@ -338,7 +339,7 @@ func TestRandomNetworks(t *testing.T) {
 		if !one.c.net.planes {
 			bands++
 		}
-		many, err := Compile(g, Options{Kernels: set, Threads: 4})
+		many, err := Compile(g, Options{Kernels: set.Name, Threads: 4})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -406,4 +407,43 @@ func TestGraphAllocation(t *testing.T) {
 		}
 		p.Close()
 	}
+}
+
+// TestKernelsByName: a program has the kernels that it was asked for, a name that
+// is none of this processor's is refused, and layers for another processor are
+// those of a program for it.
+func TestKernelsByName(t *testing.T) {
+	sp := general(2, 1)
+	g := randomize(shape(sp, sp.Largest()), check.Rand(t)).Graph()
+	for _, set := range kernel.Sets() {
+		p, err := Compile(g, Options{Kernels: set.Name, Threads: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		layers, err := LayersOn(g, set.Name)
+		if p.Kernels() != set.Name || err != nil || !reflect.DeepEqual(layers, p.Layers()) {
+			t.Errorf("%s: a program of %s kernels, %v", set.Name, p.Kernels(), err)
+		}
+	}
+	if p, err := Compile(g, Options{Threads: 1}); err != nil || p.Kernels() != kernel.Best().Name {
+		t.Errorf("no name: %v, want the fastest", err)
+	}
+	want := fmt.Sprintf("want one of %q on this processor", names(kernel.Sets()))
+	if _, err := Compile(g, Options{Kernels: "mmx"}); err == nil || !strings.Contains(err.Error(), `sparse: kernels: "mmx", `+want) {
+		t.Errorf("Compile: %v", err)
+	}
+	if _, err := DecodeFor(strings.NewReader(""), Options{Kernels: "mmx"}); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("DecodeFor: %v", err)
+	}
+	if layers, err := LayersOn(g, "mmx"); err != nil || len(layers) == 0 {
+		t.Errorf("LayersOn: %d layers, %v", len(layers), err)
+	}
+}
+
+func names(sets []*kernel.Set) (list []string) {
+	for _, s := range sets {
+		list = append(list, s.Name)
+	}
+	return list
 }

@@ -171,11 +171,15 @@ func Decode(r io.Reader) (*Program, error) { return DecodeFor(r, Options{}) }
 // DecodeFor is Decode with Options. It allocates at most 8 times the file's
 // size and 64 MiB, whatever the file says.
 func DecodeFor(r io.Reader, o Options) (*Program, error) {
+	set, err := o.set()
+	if err != nil {
+		return nil, err
+	}
 	c, meta, err := decode(r)
 	if err != nil {
 		return nil, fmt.Errorf("sparse: program file: %w", err)
 	}
-	p, err := finish(c, o)
+	p, err := finish(c, set, o)
 	if err != nil {
 		return nil, err
 	}

@@ -39,7 +39,7 @@ func (p *Program) Half() (q *Program, loss float64, err error) {
 	c.passes = slices.DeleteFunc(p.Passes(), func(x Pass) bool { return x.Name != "eliminate" })
 	c.reduce(&to, maxMade)
 	c.half = true
-	q, err = finish(c, Options{Kernels: p.c.set, Threads: p.c.threads, MaxBytes: p.c.maxBytes})
+	q, err = finish(c, p.c.set, Options{Threads: p.c.threads, MaxBytes: p.c.maxBytes})
 	if err != nil {
 		return nil, 0, err
 	}

@@ -24,9 +24,9 @@ const (
 
 // Options say for what a network is compiled.
 type Options struct {
-	Kernels  *kernel.Set // nil for the fastest of this processor
-	Threads  int         // 0 for GOMAXPROCS, at most MaxThreads
-	MaxBytes int64       // memory for the activations of one picture; 0 for 4 GiB
+	Kernels  string // instruction set, as Program.Kernels names it: "avx512", "avx2", "neon", "go"; "" for the fastest of this processor
+	Threads  int    // 0 for GOMAXPROCS, at most MaxThreads
+	MaxBytes int64  // memory for the activations of one picture; 0 for 4 GiB
 }
 
 // compiled is what clones share: everything that does not change after
@@ -63,8 +63,24 @@ type Program struct {
 // ErrInUse says that two goroutines ran one Program, or one ran a closed one.
 var ErrInUse = errors.New("sparse: program: in use by another goroutine or closed, want a Clone for each")
 
-// finish runs the passes that depend on the device.
-func finish(c *compiled, o Options) (*Program, error) {
+// set is the kernels that o names.
+func (o *Options) set() (*kernel.Set, error) {
+	if o.Kernels == "" {
+		return kernel.Best(), nil
+	}
+	var have []string
+	for _, s := range kernel.Sets() {
+		if s.Name == o.Kernels {
+			return s, nil
+		}
+		have = append(have, s.Name)
+	}
+	return nil, fmt.Errorf("sparse: kernels: %q, want one of %q on this processor, or \"\" for the fastest", o.Kernels, have)
+}
+
+// finish runs the passes that depend on the device, for kernels of which only the
+// name counts until a picture is run.
+func finish(c *compiled, set *kernel.Set, o Options) (*Program, error) {
 	if o.Threads == 0 {
 		o.Threads = min(runtime.GOMAXPROCS(0), MaxThreads)
 	}
@@ -77,10 +93,7 @@ func finish(c *compiled, o Options) (*Program, error) {
 	if o.MaxBytes == 0 {
 		o.MaxBytes = defaultMaxBytes
 	}
-	if o.Kernels == nil {
-		o.Kernels = kernel.Best()
-	}
-	c.set, c.threads, c.maxBytes = o.Kernels, o.Threads, o.MaxBytes
+	c.set, c.threads, c.maxBytes = set, o.Threads, o.MaxBytes
 	table := tableFor(c.set.Name)
 	if !c.net.planes {
 		layers, dummies := c.net.order(&table)

@@ -108,7 +108,17 @@ func picture(rng *rand.Rand, n int) []float32 {
 // upscale compiles and runs once.
 func upscale(t *testing.T, net *Subnet, src []float32, w, h int, o Options) []float32 {
 	t.Helper()
-	p, err := Compile(net.Graph(), o)
+	set, err := o.set()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return upscaleOn(t, net, src, w, h, set, o)
+}
+
+// upscaleOn is upscale on kernels that need not be of Sets.
+func upscaleOn(t *testing.T, net *Subnet, src []float32, w, h int, set *kernel.Set, o Options) []float32 {
+	t.Helper()
+	p, err := compileOn(net.Graph(), set, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +183,7 @@ func TestAgainstReference(t *testing.T) {
 			want := dense(net, src, w, h)
 			for _, set := range kernel.Sets() {
 				t.Run(fmt.Sprintf("%v@%d/x%d/%s", scheme, percent, scale, set.Name), func(t *testing.T) {
-					near(t, upscale(t, net, src, w, h, Options{Kernels: set, Threads: 1 + rng.IntN(3)}), want)
+					near(t, upscale(t, net, src, w, h, Options{Kernels: set.Name, Threads: 1 + rng.IntN(3)}), want)
 				})
 			}
 		}
@@ -191,10 +201,10 @@ func TestRandomSubnets(t *testing.T) {
 		src := picture(rng, sp.Colors*w*h)
 		want := dense(net, src, w, h)
 		set := kernel.Sets()[n%len(kernel.Sets())]
-		one := upscale(t, net, src, w, h, Options{Kernels: set, Threads: 1})
+		one := upscale(t, net, src, w, h, Options{Kernels: set.Name, Threads: 1})
 		near(t, one, want)
 		for _, threads := range []int{2, 3, 8} {
-			if many := upscale(t, net, src, w, h, Options{Kernels: set, Threads: threads}); !slices.Equal(one, many) {
+			if many := upscale(t, net, src, w, h, Options{Kernels: set.Name, Threads: threads}); !slices.Equal(one, many) {
 				t.Fatalf("%v at %dx%d: %d threads differ from one", g, w, h, threads)
 			}
 		}

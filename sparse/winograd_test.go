@@ -27,7 +27,7 @@ func TestWinogradWhere(t *testing.T) {
 			{network.Prune{Scheme: network.Block4, Percent: 90}, false},
 		} {
 			g := space.Genome{Width: 16, Slots: []space.Gene{{Kind: space.Plain, Expansion: 1, Prune: [space.MaxConvs]network.Prune{tt.prune, tt.prune}}, {}, {}}}
-			p, err := Compile(randomize(shape(sp, g), rng).Graph(), Options{Kernels: set})
+			p, err := Compile(randomize(shape(sp, g), rng).Graph(), Options{Kernels: set.Name})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -63,10 +63,10 @@ func TestWinogradBands(t *testing.T) {
 			net := randomize(shape(sp, sp.Largest()), rng)
 			w, h := 100+rng.IntN(100), 1+rng.IntN(60)
 			src := picture(rng, w*h)
-			one := upscale(t, net, src, w, h, Options{Kernels: set, Threads: 1})
+			one := upscale(t, net, src, w, h, Options{Kernels: set.Name, Threads: 1})
 			near(t, one, dense(net, src, w, h))
 			for _, threads := range []int{2, 3, 7} {
-				if many := upscale(t, net, src, w, h, Options{Kernels: set, Threads: threads}); !slices.Equal(one, many) {
+				if many := upscale(t, net, src, w, h, Options{Kernels: set.Name, Threads: threads}); !slices.Equal(one, many) {
 					t.Fatalf("%s: %dx%d: %d threads differ from one", set.Name, w, h, threads)
 				}
 			}

@@ -11,9 +11,7 @@
   function tick(v) { return v >= 1000 ? number(v, 0) : String(Number(v.toPrecision(3))); }
   function value(axis, v) {
     if (axis.unit === "ms") return ms(v);
-    if (axis.key === "psnr_db") return number(v, 2) + " dB";
-    if (axis.key === "ssim") return number(v, 4);
-    return number(v, 0);
+    return number(v, axis.digits) + (axis.unit ? " " + axis.unit : "");
   }
   function label(axis) { return axis.unit ? axis.name + ", " + axis.unit : axis.name; }
   function text(s) {
