@@ -44,8 +44,12 @@ func NewResizer(sw, sh, dw, dh int) *Resizer {
 	if min(sw, sh, dw, dh) < 1 {
 		panic(fmt.Sprintf("imaging: NewResizer: %dx%d to %dx%d, want positive sides", sw, sh, dw, dh))
 	}
-	r := &Resizer{x: newFilter(sw, dw), y: newFilter(sh, dh)}
-	workers := 1
+	return newResizer(plainFilter(sw, dw), plainFilter(sh, dh))
+}
+
+func newResizer(x, y filter) *Resizer {
+	r := &Resizer{x: x, y: y}
+	workers, sw, dw, dh := 1, x.in, x.out, y.out
 	if work := dh * (sw*r.y.taps + dw*r.x.taps); work > 1<<19 { // below, goroutines cost more than they save
 		workers = min(runtime.GOMAXPROCS(0), dh)
 	}
@@ -116,10 +120,16 @@ func (f *filter) at(i int) (index []int, weight []float64) {
 	return f.index[a:b:b], f.weight[a:b:b]
 }
 
-// newFilter follows imresize's "contributions", counted from zero: output i has
+// plainFilter follows imresize's "contributions", counted from zero: output i has
 // its centre at (i+0.5)/scale - 0.5 on the input.
-func newFilter(in, out int) filter {
+func plainFilter(in, out int) filter {
 	scale := float64(out) / float64(in)
+	return newFilter(in, out, scale, func(i int) float64 { return (float64(i)+0.5)/scale - 0.5 })
+}
+
+// newFilter makes a filter that enlarges by scale and whose output i lies at
+// centre(i) on the input.
+func newFilter(in, out int, scale float64, centre func(i int) float64) filter {
 	width, shrink := 4.0, 1.0
 	if scale < 1 {
 		width, shrink = 4/scale, scale
@@ -128,7 +138,7 @@ func newFilter(in, out int) filter {
 	f := filter{in: in, out: out, taps: taps, index: make([]int, out*taps), weight: make([]float64, out*taps)}
 	for i := range out {
 		index, weight := f.at(i)
-		centre := (float64(i)+0.5)/scale - 0.5
+		centre := centre(i)
 		left := int(math.Floor(centre + 1 - width/2)) // imresize counts from one before it rounds down
 		sum := 0.0
 		for k := range taps {
