@@ -67,31 +67,47 @@ func (r *Resizer) Resize(dst, src *Plane) {
 		panic(fmt.Sprintf("imaging: Resizer: %dx%d to %dx%d, want %dx%d to %dx%d",
 			src.W, src.H, dst.W, dst.H, r.x.in, r.y.in, r.x.out, r.y.out))
 	}
-	n := len(r.scratch)
+	r.Window(dst, 0, src, 0)
+}
+
+// Needs returns which rows of the source, lo up to hi, the rows from up to to of the
+// result are made of.
+func (r *Resizer) Needs(from, to int) (lo, hi int) {
+	lo, hi = r.y.in, 0
+	for _, i := range r.y.index[from*r.y.taps : to*r.y.taps] {
+		lo, hi = min(lo, i), max(hi, i+1)
+	}
+	return lo, hi
+}
+
+// Window is Resize of some rows: dst has those from row to of the result on, src
+// those from row from of the source on. It panics when src lacks what they need.
+func (r *Resizer) Window(dst *Plane, to int, src *Plane, from int) {
+	n := min(len(r.scratch), dst.H)
 	if n == 1 {
-		r.rows(dst, src, r.scratch[0], 0, dst.H)
+		r.rows(dst, to, src, from, r.scratch[0], 0, dst.H)
 		return
 	}
 	var wg sync.WaitGroup
 	for i := range n {
-		wg.Go(func() { r.rows(dst, src, r.scratch[i], dst.H*i/n, dst.H*(i+1)/n) })
+		wg.Go(func() { r.rows(dst, to, src, from, r.scratch[i], dst.H*i/n, dst.H*(i+1)/n) })
 	}
 	wg.Wait()
 }
 
-// rows makes rows from..to of dst, each first down its columns into acc, then
+// rows makes rows begin..end of dst, each first down its columns into acc, then
 // along it. imresize starts with the axis of the smaller scale and, at equal
 // scales, with the columns. Both axes are linear and nothing is rounded between
 // them, so the order moves no more than the last bit of a double.
-func (r *Resizer) rows(dst, src *Plane, acc []float64, from, to int) {
-	for y := from; y < to; y++ {
+func (r *Resizer) rows(dst *Plane, to int, src *Plane, from int, acc []float64, begin, end int) {
+	for y := begin; y < end; y++ {
 		clear(acc)
-		index, weight := r.y.at(y)
+		index, weight := r.y.at(to + y)
 		for k, w := range weight {
 			if w == 0 {
 				continue
 			}
-			for x, v := range src.Row(index[k]) {
+			for x, v := range src.Row(index[k] - from) {
 				acc[x] += w * float64(v)
 			}
 		}
