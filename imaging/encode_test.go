@@ -28,7 +28,7 @@ func TestLargePNG(t *testing.T) {
 					m.Pix[i+3] = uint8(rng.IntN(256))
 				}
 			}
-			want := fromImage(m, "PNG", strings.HasPrefix(kind, "grey"))
+			want := newRaster(m, "PNG", Meta{}, strings.HasPrefix(kind, "grey")).Picture()
 			var b bytes.Buffer
 			if err := EncodePNG(&b, want); err != nil {
 				t.Fatal(err)

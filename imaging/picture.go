@@ -16,6 +16,7 @@ import (
 type Picture struct {
 	Y, Cb, Cr *Plane
 	Alpha     *Plane
+	Depth     int // bits a channel of what it was read from, 8 or 16; 0 means 8
 }
 
 // Luma returns Y rounded to 8 bits, as the papers score it.
@@ -55,31 +56,17 @@ func (l Limits) maxPixels() int {
 	return 64_000_000
 }
 
-// Open reads a PNG, JPEG or WebP file. Its errors name the file.
+// Open reads a PNG, JPEG, WebP, GIF, BMP or TIFF file. Its errors name the file.
 func Open(path string, l Limits) (*Picture, error) {
-	f, err := os.Open(path)
+	r, err := OpenRaster(path, l)
 	if err != nil {
-		return nil, fmt.Errorf("imaging: %w", err)
+		return nil, err
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("imaging: %w", err)
-	case info.IsDir():
-		return nil, fmt.Errorf("imaging: %s: is a folder, want a picture", path)
-	case info.Size() == 0 && info.Mode().IsRegular():
-		return nil, fmt.Errorf("imaging: %s: the file is empty, want a picture", path)
-	}
-	p, err := decode(f, l)
-	if err != nil {
-		return nil, fmt.Errorf("imaging: %s: %w", path, err)
-	}
-	return p, nil
+	return r.Picture(), nil
 }
 
 // List returns the paths of the picture files in a folder, sorted by name. A
-// picture file is one whose name ends in .png, .jpg, .jpeg or .webp in any case;
+// picture file is one whose name ends in one of Extensions in any case;
 // hidden files and folders inside are passed over. None is an error.
 func List(dir string) ([]string, error) {
 	info, err := os.Stat(dir)
@@ -97,7 +84,7 @@ func List(dir string) ([]string, error) {
 	for _, e := range entries {
 		name := e.Name()
 		ext := strings.ToLower(filepath.Ext(name))
-		if strings.HasPrefix(name, ".") || !slices.Contains([]string{".png", ".jpg", ".jpeg", ".webp"}, ext) {
+		if strings.HasPrefix(name, ".") || !slices.Contains(Extensions(), ext) {
 			continue
 		}
 		if info, err := os.Stat(filepath.Join(dir, name)); err == nil && info.IsDir() {
@@ -108,7 +95,7 @@ func List(dir string) ([]string, error) {
 		paths = append(paths, filepath.Join(dir, name))
 	}
 	if len(paths) == 0 {
-		return nil, fmt.Errorf("imaging: %s: no pictures in this folder, want .png, .jpg, .jpeg or .webp files", dir)
+		return nil, fmt.Errorf("imaging: %s: no pictures in this folder, want files that end in %s", dir, strings.Join(Extensions(), ", "))
 	}
 	return paths, nil
 }

@@ -67,3 +67,24 @@ func Code(v float32) uint8 {
 	}
 	return uint8(v)
 }
+
+// round16 is Round to k/65535.
+func (p *Plane) round16() *Plane {
+	r := NewPlane(p.W, p.H)
+	for i, v := range p.Pix {
+		r.Pix[i] = float32(code16(v)) / 65535
+	}
+	return r
+}
+
+// code16 is Code for 16 bits.
+func code16(v float32) uint16 {
+	v = v*65535 + 0.5
+	if !(v >= 1) {
+		return 0
+	}
+	if v >= 65535 {
+		return 65535
+	}
+	return uint16(v)
+}

@@ -44,8 +44,12 @@ func NewResizer(sw, sh, dw, dh int) *Resizer {
 	if min(sw, sh, dw, dh) < 1 {
 		panic(fmt.Sprintf("imaging: NewResizer: %dx%d to %dx%d, want positive sides", sw, sh, dw, dh))
 	}
-	r := &Resizer{x: newFilter(sw, dw), y: newFilter(sh, dh)}
-	workers := 1
+	return newResizer(plainFilter(sw, dw), plainFilter(sh, dh))
+}
+
+func newResizer(x, y filter) *Resizer {
+	r := &Resizer{x: x, y: y}
+	workers, sw, dw, dh := 1, x.in, x.out, y.out
 	if work := dh * (sw*r.y.taps + dw*r.x.taps); work > 1<<19 { // below, goroutines cost more than they save
 		workers = min(runtime.GOMAXPROCS(0), dh)
 	}
@@ -63,31 +67,47 @@ func (r *Resizer) Resize(dst, src *Plane) {
 		panic(fmt.Sprintf("imaging: Resizer: %dx%d to %dx%d, want %dx%d to %dx%d",
 			src.W, src.H, dst.W, dst.H, r.x.in, r.y.in, r.x.out, r.y.out))
 	}
-	n := len(r.scratch)
+	r.Window(dst, 0, src, 0)
+}
+
+// Needs returns which rows of the source, lo up to hi, the rows from up to to of the
+// result are made of.
+func (r *Resizer) Needs(from, to int) (lo, hi int) {
+	lo, hi = r.y.in, 0
+	for _, i := range r.y.index[from*r.y.taps : to*r.y.taps] {
+		lo, hi = min(lo, i), max(hi, i+1)
+	}
+	return lo, hi
+}
+
+// Window is Resize of some rows: dst has those from row to of the result on, src
+// those from row from of the source on. It panics when src lacks what they need.
+func (r *Resizer) Window(dst *Plane, to int, src *Plane, from int) {
+	n := min(len(r.scratch), dst.H)
 	if n == 1 {
-		r.rows(dst, src, r.scratch[0], 0, dst.H)
+		r.rows(dst, to, src, from, r.scratch[0], 0, dst.H)
 		return
 	}
 	var wg sync.WaitGroup
 	for i := range n {
-		wg.Go(func() { r.rows(dst, src, r.scratch[i], dst.H*i/n, dst.H*(i+1)/n) })
+		wg.Go(func() { r.rows(dst, to, src, from, r.scratch[i], dst.H*i/n, dst.H*(i+1)/n) })
 	}
 	wg.Wait()
 }
 
-// rows makes rows from..to of dst, each first down its columns into acc, then
+// rows makes rows begin..end of dst, each first down its columns into acc, then
 // along it. imresize starts with the axis of the smaller scale and, at equal
 // scales, with the columns. Both axes are linear and nothing is rounded between
 // them, so the order moves no more than the last bit of a double.
-func (r *Resizer) rows(dst, src *Plane, acc []float64, from, to int) {
-	for y := from; y < to; y++ {
+func (r *Resizer) rows(dst *Plane, to int, src *Plane, from int, acc []float64, begin, end int) {
+	for y := begin; y < end; y++ {
 		clear(acc)
-		index, weight := r.y.at(y)
+		index, weight := r.y.at(to + y)
 		for k, w := range weight {
 			if w == 0 {
 				continue
 			}
-			for x, v := range src.Row(index[k]) {
+			for x, v := range src.Row(index[k] - from) {
 				acc[x] += w * float64(v)
 			}
 		}
@@ -116,10 +136,16 @@ func (f *filter) at(i int) (index []int, weight []float64) {
 	return f.index[a:b:b], f.weight[a:b:b]
 }
 
-// newFilter follows imresize's "contributions", counted from zero: output i has
+// plainFilter follows imresize's "contributions", counted from zero: output i has
 // its centre at (i+0.5)/scale - 0.5 on the input.
-func newFilter(in, out int) filter {
+func plainFilter(in, out int) filter {
 	scale := float64(out) / float64(in)
+	return newFilter(in, out, scale, func(i int) float64 { return (float64(i)+0.5)/scale - 0.5 })
+}
+
+// newFilter makes a filter that enlarges by scale and whose output i lies at
+// centre(i) on the input.
+func newFilter(in, out int, scale float64, centre func(i int) float64) filter {
 	width, shrink := 4.0, 1.0
 	if scale < 1 {
 		width, shrink = 4/scale, scale
@@ -128,7 +154,7 @@ func newFilter(in, out int) filter {
 	f := filter{in: in, out: out, taps: taps, index: make([]int, out*taps), weight: make([]float64, out*taps)}
 	for i := range out {
 		index, weight := f.at(i)
-		centre := (float64(i)+0.5)/scale - 0.5
+		centre := centre(i)
 		left := int(math.Floor(centre + 1 - width/2)) // imresize counts from one before it rounds down
 		sum := 0.0
 		for k := range taps {

@@ -210,3 +210,26 @@ func BenchmarkResize(b *testing.B) {
 		})
 	}
 }
+
+// TestResizeWindow: rows made a few at a time from the rows that they need are those
+// of the whole, bit by bit.
+func TestResizeWindow(t *testing.T) {
+	rng := check.Rand(t)
+	for _, size := range [][4]int{{7, 9, 14, 18}, {30, 41, 20, 27}, {5, 1, 9, 3}, {16, 50, 40, 7}} {
+		src := NewPlane(size[0], size[1])
+		check.Fill(rng, src.Pix)
+		want := Resize(src, size[2], size[3])
+		r := NewResizer(size[0], size[1], size[2], size[3])
+		for n := 1; n <= size[3]; n++ {
+			for y := 0; y < size[3]; y += n {
+				h := min(n, size[3]-y)
+				lo, hi := r.Needs(y, y+h)
+				part := NewPlane(size[2], h)
+				r.Window(part, y, src.Crop(0, lo, size[0], hi-lo), lo)
+				if !slices.Equal(part.Pix, want.Pix[y*size[2]:(y+h)*size[2]]) {
+					t.Fatalf("%v: %d rows from %d on differ", size, h, y)
+				}
+			}
+		}
+	}
+}

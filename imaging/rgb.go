@@ -1,11 +1,15 @@
 package imaging
 
-// RGB returns the picture as red, green and blue planes in [0, 1], rounded to 8
-// bits: what an RGB file held comes back exactly. A grey picture gives what the
-// file stores three times.
+// RGB returns the picture as red, green and blue planes in [0, 1], rounded to the
+// bits that it has: what an RGB file held comes back exactly. A grey picture gives
+// what the file stores three times.
 func (p *Picture) RGB() [3]*Plane {
+	round := (*Plane).Round
+	if p.Depth > 8 {
+		round = (*Plane).round16
+	}
 	if p.Cb == nil {
-		return [3]*Plane{p.Y.Round(), p.Y.Round(), p.Y.Round()}
+		return [3]*Plane{round(p.Y), round(p.Y), round(p.Y)}
 	}
 	var out [3]*Plane
 	for c := range out {
@@ -17,7 +21,7 @@ func (p *Picture) RGB() [3]*Plane {
 		out[0].Pix[i], out[1].Pix[i], out[2].Pix[i] = float32(r), float32(g), float32(b)
 	}
 	for c := range out {
-		out[c] = out[c].Round()
+		out[c] = round(out[c])
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package imaging
 
 import (
 	"bufio"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -10,56 +11,25 @@ import (
 	"strings"
 )
 
-// Y4MHeader describes a YUV4MPEG2 stream of 8-bit progressive video.
+// Y4MHeader describes a YUV4MPEG2 stream of progressive video.
 type Y4MHeader struct {
 	W, H                 int      // pixels of luma
 	RateNum, RateDen     int      // frames per second; 0:0 when unknown
 	AspectNum, AspectDen int      // width to height of a pixel; 0:0 when unknown
-	Chroma               string   // see chromaShapes
+	Chroma               string   // such as "420jpeg" or "422p10", see chromaShapes
 	Extra                []string // X parameters without the X, e.g. "COLORRANGE=LIMITED"; passed on as they are
-}
-
-// chromaShape says by how much the chroma planes are smaller than luma.
-type chromaShape struct {
-	name string
-	x, y int // 0: there are no chroma planes
-}
-
-// chromaShapes are the formats that are read and written. The variants of 420
-// differ in where their chroma samples lie, which only a player needs to know.
-func chromaShapes() []chromaShape {
-	return []chromaShape{
-		{"420", 2, 2}, {"420jpeg", 2, 2}, {"420mpeg2", 2, 2}, {"420paldv", 2, 2},
-		{"422", 2, 1}, {"444", 1, 1}, {"mono", 0, 0},
-	}
-}
-
-// ChromaSize returns the sides of Cb and Cr in pixels, rounded up where luma's
-// are odd, or zeros for mono and for a format that is not known.
-func (h *Y4MHeader) ChromaSize() (cw, ch int) {
-	for _, s := range chromaShapes() {
-		if s.name == h.Chroma && s.x > 0 {
-			return (h.W + s.x - 1) / s.x, (h.H + s.y - 1) / s.y
-		}
-	}
-	return 0, 0
 }
 
 // check returns an error unless h can be read or written.
 func (h *Y4MHeader) check(l Limits) error {
-	known := false
-	names := ""
-	for _, s := range chromaShapes() {
-		known = known || s.name == h.Chroma
-		names += " " + s.name
-	}
+	_, _, chroma := shapeOf(h.Chroma)
 	switch limit := l.maxPixels(); {
 	case h.W < 1 || h.H < 1:
 		return fmt.Errorf("imaging: y4m header: %dx%d pixels, want positive sides", h.W, h.H)
 	case h.W > limit/h.H:
 		return fmt.Errorf("imaging: y4m header: %dx%d: %w, want at most %d", h.W, h.H, ErrTooLarge, limit)
-	case !known:
-		return fmt.Errorf("imaging: y4m header: chroma format %q, want one of%s (8 bits)", h.Chroma, names)
+	case chroma != nil:
+		return fmt.Errorf("imaging: y4m header: %w", chroma)
 	case h.RateNum < 0 || h.RateDen < 0 || h.AspectNum < 0 || h.AspectDen < 0:
 		return fmt.Errorf("imaging: y4m header: rate %d:%d, aspect %d:%d, want no negative number", h.RateNum, h.RateDen, h.AspectNum, h.AspectDen)
 	}
@@ -86,7 +56,7 @@ const (
 
 // parseY4M reads the header line, without its end.
 func parseY4M(line string, l Limits) (Y4MHeader, error) {
-	h := Y4MHeader{Chroma: "420"}
+	h := Y4MHeader{}
 	words := strings.Split(line, " ")
 	if words[0] != y4mMagic {
 		return h, errors.New("imaging: y4m header: is no YUV4MPEG2 stream")
@@ -106,9 +76,7 @@ func parseY4M(line string, l Limits) (Y4MHeader, error) {
 		case 'A':
 			h.AspectNum, h.AspectDen, err = ratio(value)
 		case 'I':
-			if value != "p" && value != "?" {
-				err = errors.New("want progressive video: remove the interlacing first")
-			}
+			err = interlaced(value)
 		case 'C':
 			h.Chroma = value
 		case 'X':
@@ -118,7 +86,30 @@ func parseY4M(line string, l Limits) (Y4MHeader, error) {
 			return h, fmt.Errorf("imaging: y4m header: parameter %q: %w", word, err)
 		}
 	}
+	if h.Chroma == "" {
+		h.Chroma = "420"
+		for _, x := range h.Extra { // what old encoders write instead
+			if v, ok := strings.CutPrefix(x, "YSCSS="); ok {
+				h.Chroma = strings.ToLower(v)
+			}
+		}
+	}
 	return h, h.check(l)
+}
+
+// ErrInterlaced is in the error of a stream whose frames are two fields.
+var ErrInterlaced = errors.New("interlaced")
+
+// interlaced refuses all but progressive video.
+func interlaced(value string) error {
+	order := map[string]string{"t": "top field first", "b": "bottom field first", "m": "some of its frames"}[value]
+	switch {
+	case value == "p" || value == "?" || value == "":
+		return nil
+	case order == "":
+		return errors.New("want Ip, It, Ib, Im or I?")
+	}
+	return fmt.Errorf("the video is %w (%s), want progressive: ffmpeg removes the interlacing by -vf bwdif, or by -vf yadif", ErrInterlaced, order)
 }
 
 // ratio reads "30000:1001".
@@ -164,7 +155,8 @@ type Y4MReader struct {
 	r      *bufio.Reader
 	buf    []byte // the codes of one frame
 	frames int    // read so far
-	value  [256]float32
+	value  []float32
+	sizes  [3][2]int
 }
 
 // NewY4MReader reads the stream's header. The picture size is checked against l.
@@ -181,12 +173,15 @@ func NewY4MReader(r io.Reader, l Limits) (*Y4MReader, error) {
 		return nil, err
 	}
 	size := 0
-	for _, s := range y.Header.sizes() {
+	y.sizes = y.Header.sizes()
+	for _, s := range y.sizes {
 		size += s[0] * s[1]
 	}
-	y.buf = make([]byte, size)
+	bits := y.Header.Depth()
+	y.buf = make([]byte, size*codeBytes(bits))
+	y.value = make([]float32, 1<<bits)
 	for i := range y.value {
-		y.value[i] = float32(i) / 255
+		y.value[i] = float32(float64(i) / whiteOf(bits))
 	}
 	return y, nil
 }
@@ -232,7 +227,7 @@ func (y *Y4MReader) Read(f *Frame) error {
 	}
 	y.frames++
 	codes := y.buf
-	planes, sizes := f.planes(), y.Header.sizes()
+	planes, sizes := f.planes(), y.sizes
 	for i, s := range sizes {
 		if s[0] == 0 {
 			*planes[i] = nil
@@ -243,10 +238,17 @@ func (y *Y4MReader) Read(f *Frame) error {
 			p = NewPlane(s[0], s[1])
 			*planes[i] = p
 		}
-		for j, c := range codes[:len(p.Pix)] {
-			p.Pix[j] = y.value[c]
+		if len(y.value) == 256 {
+			for j, c := range codes[:len(p.Pix)] {
+				p.Pix[j] = y.value[c]
+			}
+			codes = codes[len(p.Pix):]
+			continue
 		}
-		codes = codes[len(p.Pix):]
+		for j := range p.Pix { // bits that the depth does not know are no part of a code
+			p.Pix[j] = y.value[int(binary.LittleEndian.Uint16(codes[2*j:]))&(len(y.value)-1)]
+		}
+		codes = codes[2*len(p.Pix):]
 	}
 	return nil
 }
@@ -259,6 +261,8 @@ type Y4MWriter struct {
 	header Y4MHeader
 	w      *bufio.Writer
 	buf    []byte
+	bits   int
+	sizes  [3][2]int
 }
 
 // NewY4MWriter writes the header of a stream.
@@ -267,10 +271,11 @@ func NewY4MWriter(w io.Writer, h Y4MHeader) (*Y4MWriter, error) {
 		return nil, err
 	}
 	size := 0
-	for _, s := range h.sizes() {
+	sizes, bits := h.sizes(), h.Depth()
+	for _, s := range sizes {
 		size += s[0] * s[1]
 	}
-	y := &Y4MWriter{header: h, w: bufio.NewWriterSize(w, 1<<16), buf: make([]byte, size)}
+	y := &Y4MWriter{header: h, w: bufio.NewWriterSize(w, 1<<16), buf: make([]byte, size*codeBytes(bits)), bits: bits, sizes: sizes}
 	_, err := y.w.WriteString(h.String() + "\n")
 	if err == nil {
 		err = y.w.Flush()
@@ -281,11 +286,11 @@ func NewY4MWriter(w io.Writer, h Y4MHeader) (*Y4MWriter, error) {
 	return y, nil
 }
 
-// Write writes a frame, rounded to 8 bits, and passes it on at once, so that a
+// Write writes a frame, rounded to the stream's bits, and passes it on at once, so that a
 // player at the other end of a pipe need not wait.
 func (y *Y4MWriter) Write(f *Frame) error {
 	codes := y.buf
-	planes, sizes := f.planes(), y.header.sizes()
+	planes, sizes := f.planes(), y.sizes
 	for i, s := range sizes {
 		p := *planes[i]
 		switch {
@@ -294,10 +299,22 @@ func (y *Y4MWriter) Write(f *Frame) error {
 		case p == nil || p.W != s[0] || p.H != s[1]:
 			return fmt.Errorf("imaging: y4m out: plane %d does not fit, want %dx%d", i, s[0], s[1])
 		}
-		for j, v := range p.Pix {
-			codes[j] = Code(v)
+		if y.bits == 8 {
+			for j, v := range p.Pix {
+				codes[j] = Code(v)
+			}
+			codes = codes[len(p.Pix):]
+			continue
 		}
-		codes = codes[len(p.Pix):]
+		white, most := whiteOf(y.bits), float64(int(1)<<y.bits-1)
+		for j, v := range p.Pix {
+			code := 0.0
+			if v := float64(v)*white + 0.5; v > 0 { // NaN gives 0
+				code = min(v, most)
+			}
+			binary.LittleEndian.PutUint16(codes[2*j:], uint16(code))
+		}
+		codes = codes[2*len(p.Pix):]
 	}
 	_, err := y.w.WriteString(frameMagic + "\n")
 	if err == nil {

@@ -2,8 +2,11 @@ package imaging
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -35,10 +38,19 @@ func stream(t *testing.T, h Y4MHeader, frames int) ([]byte, []Frame) {
 }
 
 func TestY4MRoundTrip(t *testing.T) {
+	var names []string
 	for _, s := range chromaShapes() {
+		names = append(names, s.name)
+	}
+	for _, base := range deepShapes() {
+		for bits := 9; bits <= 16; bits++ {
+			names = append(names, strings.Replace(base+"p", "monop", "mono", 1)+fmt.Sprint(bits))
+		}
+	}
+	for _, name := range names {
 		for _, size := range [][2]int{{8, 6}, {7, 5}, {1, 1}} {
-			t.Run(s.name, func(t *testing.T) {
-				h := Y4MHeader{W: size[0], H: size[1], RateNum: 30000, RateDen: 1001, AspectNum: 1, AspectDen: 1, Chroma: s.name, Extra: []string{"COLORRANGE=LIMITED"}}
+			t.Run(name, func(t *testing.T) {
+				h := Y4MHeader{W: size[0], H: size[1], RateNum: 30000, RateDen: 1001, AspectNum: 1, AspectDen: 1, Chroma: name, Extra: []string{"COLORRANGE=LIMITED"}}
 				data, frames := stream(t, h, 3)
 				r, err := NewY4MReader(bytes.NewReader(data), Limits{})
 				if err != nil {
@@ -85,8 +97,16 @@ func TestY4MHeader(t *testing.T) {
 		{"YUV4MPEG2 W4 H2 It", Y4MHeader{}, "interlacing"},
 		{"YUV4MPEG2 W4 H2 F25", Y4MHeader{}, "colon"},
 		{"YUV4MPEG2 W4 H2 F25:-1", Y4MHeader{}, "negative"},
-		{"YUV4MPEG2 W4 H2 C420p10", Y4MHeader{}, `"420p10", want one of`},
-		{"YUV4MPEG2 W4 H2 C444alpha", Y4MHeader{}, `"444alpha", want one of`},
+		{"YUV4MPEG2 W4 H2 C420p10 XYSCSS=420P10", Y4MHeader{W: 4, H: 2, Chroma: "420p10", Extra: []string{"YSCSS=420P10"}}, ""},
+		{"YUV4MPEG2 W4 H2 XYSCSS=422P12", Y4MHeader{W: 4, H: 2, Chroma: "422p12", Extra: []string{"YSCSS=422P12"}}, ""},
+		{"YUV4MPEG2 W4 H2 Cmono16", Y4MHeader{W: 4, H: 2, Chroma: "mono16"}, ""},
+		{"YUV4MPEG2 W4 H2 C420p8", Y4MHeader{}, `"420p8", want one of`},
+		{"YUV4MPEG2 W4 H2 C420p17", Y4MHeader{}, `"420p17", want one of`},
+		{"YUV4MPEG2 W4 H2 C410", Y4MHeader{}, `"410", want one of`},
+		{"YUV4MPEG2 W4 H2 C444alpha", Y4MHeader{}, `"444alpha" has an alpha plane`},
+		{"YUV4MPEG2 W4 H2 Ib", Y4MHeader{}, "bottom field first), want progressive: ffmpeg removes the interlacing by -vf bwdif"},
+		{"YUV4MPEG2 W4 H2 Im", Y4MHeader{}, "some of its frames), want progressive"},
+		{"YUV4MPEG2 W4 H2 Ix", Y4MHeader{}, "want Ip"},
 		{"YUV4MPEG2 W4 H2 X" + strings.Repeat("x", 5000), Y4MHeader{}, "no end of line"},
 		{"YUV4MPEG2 W4 H2 X" + strings.Repeat("x", 3000), Y4MHeader{}, "extra parameters of 3002 bytes"},
 	}
@@ -165,6 +185,80 @@ func TestY4MWriterErrors(t *testing.T) {
 	}
 }
 
+// TestY4MDeep: every code of every depth comes back, and studio black and white are
+// those of 8 bits.
+func TestY4MDeep(t *testing.T) {
+	for bits := 9; bits <= 16; bits++ {
+		h := Y4MHeader{W: 1 << (bits / 2), H: 1 << (bits - bits/2), Chroma: fmt.Sprintf("mono%d", bits)}
+		in := []byte(h.String() + "\nFRAME\n")
+		for c := range 1 << bits {
+			in = binary.LittleEndian.AppendUint16(in, uint16(c))
+		}
+		r, err := NewY4MReader(bytes.NewReader(in), Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var f Frame
+		if err := r.Read(&f); err != nil {
+			t.Fatal(err)
+		}
+		if f.Y.Pix[16<<(bits-8)] != 16./255 || f.Y.Pix[235<<(bits-8)] != 235./255 {
+			t.Errorf("%d bits: black %v, white %v", bits, f.Y.Pix[16<<(bits-8)], f.Y.Pix[235<<(bits-8)])
+		}
+		var out bytes.Buffer
+		w, err := NewY4MWriter(&out, h)
+		if err == nil {
+			err = w.Write(&f)
+		}
+		if err != nil || !bytes.Equal(out.Bytes(), in) {
+			t.Errorf("%d bits: the codes do not come back, %v", bits, err)
+		}
+	}
+}
+
+// TestChromaSiting enlarges a ramp of colour over a picture whose samples lie where
+// the format's name says: every sample of the result must have the colour of its
+// place, border apart.
+func TestChromaSiting(t *testing.T) {
+	const w, h = 48, 40
+	for _, name := range []string{"420", "420jpeg", "420mpeg2", "420paldv", "422", "411", "444", "420p10", "422p12"} {
+		for _, to := range [][2]int{{2 * w, 2 * h}, {3 * w, 3 * h}, {w * 3 / 2, h * 3 / 2}, {w, h}} {
+			from := Y4MHeader{W: w, H: h, Chroma: name}
+			big := Y4MHeader{W: to[0], H: to[1], Chroma: name}
+			s, _, err := shapeOf(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// frame paints the place of every sample: centres at 0.5, in pixels of the source.
+			frame := func(hd *Y4MHeader) *Frame {
+				cw, ch := hd.ChromaSize()
+				f := &Frame{Cb: NewPlane(cw, ch), Cr: NewPlane(cw, ch)}
+				scale := float64(hd.W) / w
+				for i := range f.Cb.Pix {
+					x, y := float64(i%cw*s.x), float64(i/cw*s.y)
+					f.Cb.Pix[i] = float32((x+s.cb[0]+0.5)/scale + 3*(y+s.cb[1]+0.5)/scale)
+					f.Cr.Pix[i] = float32((x+s.cr[0]+0.5)/scale + 3*(y+s.cr[1]+0.5)/scale)
+				}
+				return f
+			}
+			got, want := frame(&big), frame(&big)
+			clear(got.Cb.Pix)
+			clear(got.Cr.Pix)
+			NewChroma(from, big).Resize(got, frame(&from))
+			cw, ch := big.ChromaSize()
+			margin := 12 * big.W / w / s.y
+			for i := range want.Cb.Pix {
+				if x, y := i%cw, i/cw; x < margin || x >= cw-margin || y < margin || y >= ch-margin {
+					continue
+				}
+				if d := max(math.Abs(float64(got.Cb.Pix[i]-want.Cb.Pix[i])), math.Abs(float64(got.Cr.Pix[i]-want.Cr.Pix[i]))); d > 1e-3 {
+					t.Fatalf("%s to %v: sample (%d, %d) is %v, %v, want %v, %v", name, to, i%cw, i/cw, got.Cb.Pix[i], got.Cr.Pix[i], want.Cb.Pix[i], want.Cr.Pix[i])
+				}
+			}
+		}
+	}
+}
+
 func TestY4MReusesFrames(t *testing.T) {
 	data, _ := stream(t, Y4MHeader{W: 64, H: 48, Chroma: "420"}, 30)
 	r, err := NewY4MReader(bytes.NewReader(data), Limits{})
@@ -189,6 +283,7 @@ func TestY4MReusesFrames(t *testing.T) {
 func FuzzY4M(f *testing.F) {
 	f.Add([]byte("YUV4MPEG2 W2 H2 F25:1 Ip A1:1 Cmono XA=B\nFRAME\n1234FRAME Ip\n5678"))
 	f.Add([]byte("YUV4MPEG2 W1 H1\n")) // no frame
+	f.Add([]byte("YUV4MPEG2 W1 H1 XYSCSS=411P10\nFRAME\n123456"))
 	f.Add([]byte("YUV4MPEG2 W3 H1 C422\nFRAME\n1234567FRA"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := NewY4MReader(bytes.NewReader(data), Limits{MaxPixels: 1 << 12})

@@ -24,10 +24,20 @@ func (g *Graph) Reference(src []float32, w, h int) ([]float32, error) {
 }
 
 // Evaluate is Reference without rounding.
-func (g *Graph) Evaluate(src []float64, w, h int) ([]float64, error) {
+func (g *Graph) Evaluate(src []float64, w, h int) (last []float64, err error) {
+	err = g.Trace(src, w, h, func(_ *Node, values []float64) bool {
+		last = values
+		return true
+	})
+	return last, err
+}
+
+// Trace is Evaluate that shows the values of every node, in order, as long as see
+// wants more.
+func (g *Graph) Trace(src []float64, w, h int, see func(n *Node, values []float64) bool) error {
 	sizes, err := g.Sizes(w, h)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	channels := g.Channels()
 	picture := volume{g.Colors, w, h, src}
@@ -42,8 +52,11 @@ func (g *Graph) Evaluate(src []float64, w, h int) ([]float64, error) {
 		}
 		outs[i] = volume{channels[i], sizes[i][0], sizes[i][1], make([]float64, channels[i]*sizes[i][0]*sizes[i][1])}
 		n.evaluate(&outs[i], in)
+		if !see(n, outs[i].pix) {
+			break
+		}
 	}
-	return outs[len(outs)-1].pix, nil
+	return nil
 }
 
 // volume is planar data (channels, height, width).

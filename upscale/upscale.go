@@ -56,36 +56,3 @@ func (u *Upscaler) Upscale(dst, src []float32, w, h int) error {
 	copy(dst, imaging.Upscale(&in, u.scale).Pix)
 	return nil
 }
-
-// Picture enlarges a picture with its colours and its transparency.
-func (u *Upscaler) Picture(p *imaging.Picture) (*imaging.Picture, error) {
-	w, h := p.Y.W*u.scale, p.Y.H*u.scale
-	big := &imaging.Picture{}
-	if u.Colors() == 3 {
-		var src []float32
-		for _, plane := range p.RGB() {
-			src = append(src, plane.Pix...)
-		}
-		dst := make([]float32, 3*w*h)
-		if err := u.Upscale(dst, src, p.Y.W, p.Y.H); err != nil {
-			return nil, err
-		}
-		var rgb [3]*imaging.Plane
-		for c := range rgb {
-			rgb[c] = &imaging.Plane{W: w, H: h, Pix: dst[c*w*h : (c+1)*w*h]}
-		}
-		big = imaging.NewRGB(rgb)
-	} else {
-		big.Y = imaging.NewPlane(w, h)
-		if err := u.Upscale(big.Y.Pix, p.Luma().Pix, p.Y.W, p.Y.H); err != nil {
-			return nil, err
-		}
-		if p.Cb != nil {
-			big.Cb, big.Cr = imaging.Resize(p.Cb, w, h), imaging.Resize(p.Cr, w, h)
-		}
-	}
-	if p.Alpha != nil {
-		big.Alpha = imaging.Resize(p.Alpha, w, h)
-	}
-	return big, nil
-}

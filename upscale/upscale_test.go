@@ -201,7 +201,7 @@ func TestVideo(t *testing.T) {
 			}
 			var out bytes.Buffer
 			told := 0
-			tally, err := u.Video(t.Context(), &out, r, func(now Tally) {
+			tally, err := u.Video(t.Context(), &out, r, Size{32, 24}, func(now Tally) {
 				if told++; now.Frames != told {
 					t.Errorf("%s %s: told of frame %d, want %d", name, chroma, now.Frames, told)
 				}
@@ -249,7 +249,7 @@ func TestVideoEnds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return u.Video(ctx, io.Discard, r, func(Tally) {})
+		return u.Video(ctx, io.Discard, r, Size{2 * r.Header.W, 2 * r.Header.H}, func(Tally) {})
 	}
 	if tally, err := run(t.Context(), in[:bytes.IndexByte(in, '\n')+1]); err == nil || tally.Rate() != 0 {
 		t.Errorf("no frame: %+v, %v", tally, err)

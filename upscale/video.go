@@ -3,6 +3,7 @@ package upscale
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -29,24 +30,18 @@ func perSecond(n int, d time.Duration) float64 {
 	return float64(n) / d.Seconds()
 }
 
-// Video enlarges a stream frame by frame to w and calls told after each frame. A
-// stream without a frame is an error. The tally counts what was written, also
-// where an error ended it.
-func (u *Upscaler) Video(ctx context.Context, w io.Writer, r *imaging.Y4MReader, told func(Tally)) (Tally, error) {
+// Video enlarges a stream frame by frame to w, to frames of the size to, and calls
+// told after each frame. A stream without a frame is an error. The tally counts what
+// was written, also where an error ended it.
+func (u *Upscaler) Video(ctx context.Context, w io.Writer, r *imaging.Y4MReader, to Size, told func(Tally)) (Tally, error) {
 	var t Tally
 	h := r.Header
-	h.W, h.H = h.W*u.scale, h.H*u.scale
+	h.W, h.H = to.W, to.H
 	out, err := imaging.NewY4MWriter(w, h)
 	if err != nil {
 		return t, err
 	}
-	in, big := &imaging.Frame{}, &imaging.Frame{Y: imaging.NewPlane(h.W, h.H)}
-	var chroma *imaging.Resizer
-	if cw, ch := r.Header.ChromaSize(); cw > 0 {
-		bw, bh := h.ChromaSize()
-		chroma = imaging.NewResizer(cw, ch, bw, bh)
-		big.Cb, big.Cr = imaging.NewPlane(bw, bh), imaging.NewPlane(bw, bh)
-	}
+	in, f := &imaging.Frame{}, u.frames(r.Header, h)
 	began := time.Now()
 	for {
 		if err := ctx.Err(); err != nil {
@@ -61,20 +56,13 @@ func (u *Upscaler) Video(ctx context.Context, w io.Writer, r *imaging.Y4MReader,
 			return t, err
 		}
 		start := time.Now()
-		if u.Colors() == 3 {
-			err = u.colorFrame(big, in)
-		} else {
-			err = u.Upscale(big.Y.Pix, in.Y.Pix, in.Y.W, in.Y.H)
-		}
+		err = f.network(in)
 		t.Network += time.Since(start)
 		if err != nil {
-			return t, err
+			return t, fmt.Errorf("frame %d: %w", t.Frames+1, err)
 		}
-		if chroma != nil && u.Colors() == 1 {
-			chroma.Resize(big.Cb, in.Cb)
-			chroma.Resize(big.Cr, in.Cr)
-		}
-		if err := out.Write(big); err != nil {
+		f.rest(in)
+		if err := out.Write(&f.out); err != nil {
 			return t, err
 		}
 		t.Frames++
@@ -83,25 +71,89 @@ func (u *Upscaler) Video(ctx context.Context, w io.Writer, r *imaging.Y4MReader,
 	}
 }
 
-// colorFrame enlarges a frame through its RGB.
-func (u *Upscaler) colorFrame(big, in *imaging.Frame) error {
-	p := &imaging.Picture{Y: in.Y}
-	if in.Cb != nil {
-		p.Cb, p.Cr = imaging.Resize(in.Cb, in.Y.W, in.Y.H), imaging.Resize(in.Cr, in.Y.W, in.Y.H)
-	} else { // a frame's luma is of studio range, which a grey picture's is not
-		p.Cb, p.Cr = imaging.NewPlane(in.Y.W, in.Y.H), imaging.NewPlane(in.Y.W, in.Y.H)
-		for i := range p.Cb.Pix {
-			p.Cb.Pix[i], p.Cr.Pix[i] = 128.0/255, 128.0/255
+// frames enlarges the frames of a video in memory of its own.
+type frames struct {
+	u      *Upscaler
+	out    imaging.Frame
+	big    *imaging.Plane   // luma as the network makes it; out's own where the size is to
+	luma   *imaging.Resizer // of big to out, nil where the size is to
+	chroma *imaging.Chroma  // of what comes in to out; nil: there is none
+	deep   bool             // more than 8 bits a code
+
+	// For networks of RGB: chroma at the size of luma, and back.
+	full   imaging.Frame
+	expand *imaging.Chroma
+	reduce *imaging.Chroma
+}
+
+func (u *Upscaler) frames(from, to imaging.Y4MHeader) *frames {
+	f := &frames{u: u, deep: from.Depth() > 8, out: imaging.Frame{Y: imaging.NewPlane(to.W, to.H)}}
+	f.big = f.out.Y
+	if w, h := from.W*u.scale, from.H*u.scale; w != to.W || h != to.H {
+		f.big = imaging.NewPlane(w, h)
+		f.luma = imaging.NewResizer(w, h, to.W, to.H)
+	}
+	cw, _ := from.ChromaSize()
+	if cw > 0 {
+		bw, bh := to.ChromaSize()
+		f.out.Cb, f.out.Cr = imaging.NewPlane(bw, bh), imaging.NewPlane(bw, bh)
+	}
+	switch {
+	case u.Colors() == 1 && cw > 0:
+		f.chroma = imaging.NewChroma(from, to)
+	case u.Colors() == 3:
+		f.full.Cb, f.full.Cr = grey(from.W, from.H), grey(from.W, from.H)
+		if cw > 0 {
+			whole := imaging.Y4MHeader{W: from.W, H: from.H, Chroma: "444"}
+			big := imaging.Y4MHeader{W: from.W * u.scale, H: from.H * u.scale, Chroma: "444"}
+			f.expand, f.reduce = imaging.NewChroma(from, whole), imaging.NewChroma(big, to)
 		}
 	}
-	out, err := u.Picture(p)
+	return f
+}
+
+// grey is chroma without colour: a frame's luma is of studio range, which a grey
+// picture's is not.
+func grey(w, h int) *imaging.Plane {
+	p := imaging.NewPlane(w, h)
+	for i := range p.Pix {
+		p.Pix[i] = 128.0 / 255
+	}
+	return p
+}
+
+// network makes what the network makes of a frame: luma, or all of it.
+func (f *frames) network(in *imaging.Frame) error {
+	if f.u.Colors() == 1 {
+		if err := f.u.Upscale(f.big.Pix, in.Y.Pix, in.Y.W, in.Y.H); err != nil {
+			return err
+		}
+		return f.u.finite(f.big.Pix, in.Y.Pix, in.Y.W, in.Y.H)
+	}
+	if f.expand != nil {
+		f.expand.Resize(&f.full, in)
+	}
+	p := &imaging.Picture{Y: in.Y, Cb: f.full.Cb, Cr: f.full.Cr}
+	if f.deep {
+		p.Depth = 16
+	}
+	big, err := f.u.Picture(p)
 	if err != nil {
 		return err
 	}
-	copy(big.Y.Pix, out.Y.Pix)
-	if big.Cb != nil {
-		copy(big.Cb.Pix, imaging.Resize(out.Cb, big.Cb.W, big.Cb.H).Pix)
-		copy(big.Cr.Pix, imaging.Resize(out.Cr, big.Cr.W, big.Cr.H).Pix)
+	copy(f.big.Pix, big.Y.Pix)
+	if f.reduce != nil {
+		f.reduce.Resize(&f.out, &imaging.Frame{Y: big.Y, Cb: big.Cb, Cr: big.Cr})
 	}
 	return nil
+}
+
+// rest makes what the network does not.
+func (f *frames) rest(in *imaging.Frame) {
+	if f.luma != nil {
+		f.luma.Resize(f.out.Y, f.big)
+	}
+	if f.chroma != nil {
+		f.chroma.Resize(&f.out, in)
+	}
 }

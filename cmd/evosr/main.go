@@ -28,17 +28,19 @@ import (
 
 // app is what all commands share.
 type app struct {
-	in       io.Reader
-	out, err io.Writer
-	terminal bool // err is one
-	color    bool
-	json     bool
-	started  bool // a command has its arguments and runs: errors before are usage
+	in          io.Reader
+	out, err    io.Writer
+	terminal    bool // err is one
+	outTerminal bool // out is one
+	color       bool
+	json        bool
+	started     bool // a command has its arguments and runs: errors before are usage
 }
 
 func main() {
 	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr}
 	a.terminal = cwriter.IsTerminal(int(os.Stderr.Fd())) && os.Getenv("TERM") != "dumb"
+	a.outTerminal = cwriter.IsTerminal(int(os.Stdout.Fd()))
 	a.color = a.terminal && os.Getenv("NO_COLOR") == ""
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the second signal kills

@@ -79,7 +79,7 @@ func TestUpscaleFolder(t *testing.T) {
 	}
 	write(t, filepath.Join(dir, "in", "c.png"), nil)
 	r = evosr(t, dir, nil, "upscale", "-m", "bicubic", "--scale", "2", "in", "rest")
-	if r.code != exitData || !strings.Contains(r.stderr, "2 of 4 pictures") || strings.Count(r.stderr, "\n") != 3 {
+	if r.code != exitData || !strings.Contains(r.stderr, "2 of 4 pictures") || !strings.Contains(r.stderr, "passed over: notes.txt (no picture") || strings.Count(r.stderr, "\n") != 3 {
 		t.Errorf("exit %d, %s", r.code, r.stderr)
 	}
 	ok(t, dir, "upscale", "-m", "bicubic", "--scale", "2", "in/b.jpeg", "out") // a folder takes a picture by its name
@@ -119,10 +119,10 @@ func TestUpscaleVideo(t *testing.T) {
 	dir := t.TempDir()
 	models(t, dir, 2)
 	for _, chroma := range []string{"420jpeg", "422", "444", "mono"} {
-		h := imaging.Y4MHeader{W: 33, H: 21, RateNum: 30000, RateDen: 1001, Chroma: chroma, Extra: []string{"COLORRANGE=LIMITED"}}
+		h := imaging.Y4MHeader{W: 34, H: 22, RateNum: 30000, RateDen: 1001, Chroma: chroma, Extra: []string{"COLORRANGE=LIMITED"}}
 		in := video(t, h, 5)
 		r := evosr(t, dir, in, "upscale", "-m", "model.evosr", "-", "-")
-		if r.code != 0 || !strings.Contains(r.stderr, "5 frames, 33x21 to 66x42") || !strings.Contains(r.stderr, "frames/s") {
+		if r.code != 0 || !strings.Contains(r.stderr, "5 frames, 34x22 to 68x44") || !strings.Contains(r.stderr, "frames/s") {
 			t.Fatalf("%s: exit %d: %s", chroma, r.code, r.stderr)
 		}
 		small, err := imaging.NewY4MReader(bytes.NewReader(in), imaging.Limits{})
@@ -133,7 +133,7 @@ func TestUpscaleVideo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if g := big.Header; g.W != 66 || g.H != 42 || g.RateNum != 30000 || g.RateDen != 1001 || g.Chroma != chroma || fmt.Sprint(g.Extra) != "[COLORRANGE=LIMITED]" {
+		if g := big.Header; g.W != 68 || g.H != 44 || g.RateNum != 30000 || g.RateDen != 1001 || g.Chroma != chroma || fmt.Sprint(g.Extra) != "[COLORRANGE=LIMITED]" {
 			t.Errorf("%s: header %+v", chroma, g)
 		}
 		var a, b imaging.Frame
@@ -145,7 +145,7 @@ func TestUpscaleVideo(t *testing.T) {
 				t.Fatal(err)
 			}
 			like(t, chroma+" luma", b.Y, a.Y, 40)
-			if a.Cb != nil {
+			if a.Cb != nil && chroma != "422" { // whose samples do not lie in the middle (imaging's TestChromaSiting)
 				like(t, chroma+" Cb", b.Cb, a.Cb, 45)
 				like(t, chroma+" Cr", b.Cr, a.Cr, 45)
 			}
