@@ -2,9 +2,10 @@ package rundir
 
 import (
 	"errors"
-	"evosr/fitness"
 	"strings"
 	"testing"
+
+	"evosr/fitness"
 )
 
 // TestOpenNothing: what is no run directory, or has no run yet, is told without
