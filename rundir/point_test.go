@@ -1,6 +1,7 @@
 package rundir
 
 import (
+	"errors"
 	"encoding/json"
 	"math"
 	"reflect"
@@ -36,7 +37,7 @@ func TestEvaluationKept(t *testing.T) {
 	}
 	defer s.Close()
 	want := judged(t)
-	if err := s.AddEvaluation(want, time.Second); err != nil {
+	if err := errors.Join(s.Create(nil), s.AddEvaluation(want, time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	got, err := s.Evaluations()
