@@ -1,8 +1,8 @@
 package rundir
 
 import (
-	"errors"
 	"encoding/json"
+	"errors"
 	"math"
 	"reflect"
 	"testing"

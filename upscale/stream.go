@@ -99,14 +99,14 @@ func (m inMemory) Rows(y0, y1 int) *imaging.Picture {
 
 // enlarged makes a picture Scale times as large, in strips from top to bottom.
 type enlarged struct {
-	u        *Upscaler
-	src      Rows
-	w, h     int
-	most     int // pixels of the source in a strip, the overlap included
-	y        int // the next row of the source
-	colour   *imaging.Resizer
-	told     func(rows int)
-	in, out  []float32
+	u       *Upscaler
+	src     Rows
+	w, h    int
+	most    int // pixels of the source in a strip, the overlap included
+	y       int // the next row of the source
+	colour  *imaging.Resizer
+	told    func(rows int)
+	in, out []float32
 }
 
 // bicubicReach is how many rows away interpolation looks.
