@@ -38,7 +38,7 @@ lint: ## gofmt, vet, staticcheck, house rules
 
 .PHONY: noasm
 noasm: ## the kernels without assembly, and the build for arm64
-	$(GO) test -tags noasm ./internal/kernel/... ./sparse ./supernet
+	$(GO) test -short -tags noasm ./internal/kernel/... ./sparse ./supernet
 	GOARCH=arm64 $(GO) build ./...
 
 # Needs qemu-aarch64 (Debian: qemu-user) unless the machine is an arm64 itself.

@@ -310,6 +310,9 @@ func TestSpread(t *testing.T) {
 // bit for bit as one that never was: also when steps are refused, before and
 // after, and go back to weights older than the saved ones.
 func TestResume(t *testing.T) {
+	if testing.Short() { // hundreds of steps, minutes on portable kernels: make test has them
+		t.Skip("short")
+	}
 	path := filepath.Join(t.TempDir(), "training.safetensors")
 	const steps = snapshotEvery + 20
 	bad := []int{4, 9, 40, snapshotEvery + 8} // steps that are refused
@@ -414,6 +417,9 @@ func TestGuard(t *testing.T) {
 // TestGuardRecovers wants a lowered rate to come back after calm steps, and a
 // training that explodes time and again, though never often in a row, to end.
 func TestGuardRecovers(t *testing.T) {
+	if testing.Short() { // hundreds of steps, minutes on portable kernels: make test has them
+		t.Skip("short")
+	}
 	const bad = 4
 	steps := bad + calmSteps
 	tr := trainer(t, &poisoned{Source: waves{2, 1}, patches: []int{(bad - 1) * 6}}, options(2*steps))
