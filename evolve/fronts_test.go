@@ -42,6 +42,9 @@ func survivors(t *testing.T, out *Outcome[real]) [][]float64 {
 }
 
 func TestFronts(t *testing.T) {
+	if testing.Short() { // statistics: minutes under the race detector, which TestMethods serves
+		t.Skip("short")
+	}
 	for _, tt := range problems.All() {
 		t.Run(tt.Name, func(t *testing.T) {
 			t.Parallel()
@@ -75,6 +78,9 @@ func TestFronts(t *testing.T) {
 
 // TestAgainstRandom gives the baseline the same budget and the same seeds.
 func TestAgainstRandom(t *testing.T) {
+	if testing.Short() { // statistics, as TestFronts
+		t.Skip("short")
+	}
 	for _, tt := range problems.All() {
 		t.Run(tt.Name, func(t *testing.T) {
 			t.Parallel()

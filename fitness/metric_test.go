@@ -112,6 +112,9 @@ func TestCompareAllocatesNothing(t *testing.T) {
 // TestBicubicTable holds decoder, luma, reduction, enlargement and both metrics
 // together against the figures that papers give for bicubic interpolation.
 func TestBicubicTable(t *testing.T) {
+	if testing.Short() { // pictures of both sets: minutes under the race detector, which sees nothing here
+		t.Skip("short")
+	}
 	tests := []struct {
 		set        string
 		scale      int

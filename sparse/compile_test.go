@@ -320,7 +320,7 @@ func randomNetwork(rng *rand.Rand) *network.Graph {
 func TestRandomNetworks(t *testing.T) {
 	rng := check.Rand(t)
 	bands := 0
-	const n = 400
+	n := check.Times(400)
 	for i := range n {
 		g := randomNetwork(rng)
 		if err := g.Validate(); err != nil {
@@ -402,7 +402,7 @@ func TestGraphAllocation(t *testing.T) {
 		for range 4 { // until every worker has met every layer
 			run()
 		}
-		if n := testing.AllocsPerRun(20, run); n != 0 {
+		if n := testing.AllocsPerRun(check.Times(20), run); n != 0 {
 			t.Errorf("%v allocations a frame, want none", n)
 		}
 		p.Close()

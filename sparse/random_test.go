@@ -63,7 +63,7 @@ func randomGraph(rng *rand.Rand) *Subnet {
 // graphs that nobody thought of.
 func TestRandomGraphs(t *testing.T) {
 	rng := check.Rand(t)
-	for range 300 {
+	for range check.Times(300) {
 		net := randomGraph(rng)
 		if err := net.Validate(); err != nil {
 			t.Fatal(err)

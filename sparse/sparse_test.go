@@ -218,7 +218,7 @@ func TestManyBands(t *testing.T) {
 	sp := general(2, 1)
 	slot := space.Slot{Skip: true, Blocks: space.Blocks{space.Wide: {1}, space.Plain: {1}, space.Lean: space.Once()}}
 	sp.Slots = slices.Repeat([]space.Slot{slot}, 12)
-	for range 6 {
+	for range check.Times(6) {
 		g := sp.Random(rng)
 		g.Width = 8
 		net := randomize(shape(sp, g), rng)
@@ -231,7 +231,7 @@ func TestManyBands(t *testing.T) {
 			t.Fatal(err)
 		}
 		dst := make([]float32, len(one))
-		for range 20 { // memory of the last frame must not matter
+		for range check.Times(20) { // memory of the last frame must not matter
 			clear(dst)
 			if p.frame != nil {
 				p.frame.pace = pace{} // never alone
@@ -332,7 +332,7 @@ func TestNoAllocation(t *testing.T) {
 		}
 	}
 	run()
-	if n := testing.AllocsPerRun(50, run); n != 0 {
+	if n := testing.AllocsPerRun(check.Times(50), run); n != 0 {
 		t.Errorf("%v allocations a frame, want none", n)
 	}
 }
@@ -355,7 +355,7 @@ func TestCloneAndClose(t *testing.T) {
 			c := p.Clone()
 			defer c.Close()
 			dst := make([]float32, len(want))
-			for range 20 {
+			for range check.Times(20) {
 				if err := c.Upscale(dst, src, 30, 20); err != nil {
 					done <- err
 					return

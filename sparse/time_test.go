@@ -77,6 +77,9 @@ func TestObserveSeesNeighbours(t *testing.T) {
 	if _, ok := queued(); !ok {
 		t.Skip("this system does not tell what threads waited")
 	}
+	if testing.Short() {
+		t.Skip("short: under emulation every turn of the system's scheduler is long")
+	}
 	cores := runtime.NumCPU()
 	if cores > 16 {
 		t.Skipf("%d cores are too many to fill for a test", cores)
@@ -104,11 +107,7 @@ func TestObserveSeesNeighbours(t *testing.T) {
 			}
 		}()
 	}
-	frames := 60
-	if testing.Short() { // under emulation every turn of the system's scheduler is long
-		frames = 10
-	}
-	o, err := p.Observe(160, 90, frames)
+	o, err := p.Observe(160, 90, 60)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,6 +34,15 @@ func Rand(t testing.TB) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15))
 }
 
+// Times is how often a test of n random cases runs: n times, or a fifth of that
+// under -short, where an emulator or the race detector makes each one slow.
+func Times(n int) int {
+	if testing.Short() {
+		return max(1, n/5)
+	}
+	return n
+}
+
 // guard is the canary: a NaN of its own, so that a value read from outside also
 // shows in a result.
 const (
