@@ -116,6 +116,17 @@ browser-check: ## an exported network in ONNX Runtime in a headless browser
 	npm ci --ignore-scripts --no-audit --no-fund --prefix onnx/browsercheck
 	EVOSR_REQUIRE_BROWSER=1 $(GO) test ./onnx -run '^TestBrowser$$' -count=1 -v
 
+DIST   ?= dist
+TARGET ?=
+
+.PHONY: release
+release: ## dist/: archives, Debian packages, SBOMs, SHA256SUMS for seven platforms (15 minutes the first time)
+	cd release && $(GO) run . -out $(abspath $(DIST)) $(if $(TARGET),-only $(TARGET))
+
+.PHONY: release-check
+release-check: ## whether two builds of a release have the same bytes (TARGET=linux-amd64: of one platform)
+	TARGET=$(TARGET) release/check.sh
+
 # Every fuzz target of every room, one after another.
 .PHONY: fuzz
 fuzz: ## fuzz every reader of a file, FUZZTIME each
@@ -126,4 +137,4 @@ fuzz: ## fuzz every reader of a file, FUZZTIME each
 
 .PHONY: clean
 clean: ## remove build outputs and runs
-	rm -rf bin runs
+	rm -rf bin runs dist

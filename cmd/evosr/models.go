@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -63,12 +64,32 @@ func (a *app) versionCmd() *cobra.Command {
 		Short: "The version of evosr, and what it was built with",
 		Args:  arguments(),
 		RunE: func(c *cobra.Command, args []string) error {
+			commit, modified := built()
 			if a.json {
-				return a.printJSON(map[string]string{"version": runner.Version, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH})
+				return a.printJSON(map[string]any{"version": runner.Version, "commit": commit, "modified": modified,
+					"go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH})
 			}
 			_, err := fmt.Fprintf(a.out, "evosr %s\n", runner.Version)
 			return err
 		},
 	}
 	return a.jsonFlag(c)
+}
+
+// built is the commit that the binary was built from, "" where the build did
+// not know it, and whether the checkout differed from it.
+func built() (commit string, modified bool) {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "", false
+	}
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			commit = s.Value
+		case "vcs.modified":
+			modified = s.Value == "true"
+		}
+	}
+	return commit, modified
 }

@@ -1,0 +1,33 @@
+//go:build man
+
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/cobra/doc"
+
+	"evosr/runner"
+)
+
+// Only a release needs man pages, so only its own build (-tags man) carries
+// what writes them.
+func init() { extra = append(extra, (*app).manCmd) }
+
+func (a *app) manCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:    "man DIR",
+		Short:  "Writes the man pages",
+		Hidden: true,
+		Args:   arguments("DIR"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := os.MkdirAll(args[0], 0o755); err != nil {
+				return err
+			}
+			root := c.Root()
+			root.DisableAutoGenTag = true
+			return doc.GenManTree(root, &doc.GenManHeader{Title: "EVOSR", Section: "1", Source: "evosr " + runner.Version, Manual: "evosr"}, args[0])
+		},
+	}
+}
