@@ -16,6 +16,10 @@ type Result struct {
 	CV        float64   // constraint violation: 0 is feasible, more is worse
 	Err       string    // why the evaluation failed; "" when it did not
 	Estimated bool      `json:",omitempty"` // F was not measured to the end: bred from, but never on the front
+
+	// Payload is whatever Evaluate wants Journal to have of this genome. The
+	// search hands it on unread and keeps none of it.
+	Payload any `json:"-"`
 }
 
 // Problem says what is searched. Genomes are values: no function may change a

@@ -336,6 +336,7 @@ func (r *run[G]) commit(result Result) (reason string, err error) {
 			return Failed, fmt.Errorf("evolve: journal: entry %d: %w", i, err)
 		}
 	}
+	entry.Result.Payload, result.Payload = nil, nil
 	r.all = append(r.all, entry)
 	measured := r.options.Stall > 0 || r.options.Progress != nil
 	if result.Err != "" {
@@ -372,7 +373,7 @@ func (r *run[G]) commit(result Result) (reason string, err error) {
 // check gives the result as it is recorded: its own copy, without objectives
 // when it failed, for whatever reason.
 func (r *run[G]) check(i int, result Result) (Result, error) {
-	fail := func(why string) (Result, error) { return Result{Err: why}, nil }
+	fail := func(why string) (Result, error) { return Result{Err: why, Payload: result.Payload}, nil }
 	if result.Err != "" {
 		return fail(result.Err)
 	}
@@ -388,7 +389,7 @@ func (r *run[G]) check(i int, result Result) (Result, error) {
 		return fail(fmt.Sprintf("constraint violation is %v, want a finite number", result.CV))
 	}
 	r.objectives = len(result.F)
-	return Result{F: slices.Clone(result.F), CV: max(result.CV, 0), Estimated: result.Estimated}, nil
+	return Result{F: slices.Clone(result.F), CV: max(result.CV, 0), Estimated: result.Estimated, Payload: result.Payload}, nil
 }
 
 // fixReference takes the automatic reference when there are usable results.

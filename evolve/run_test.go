@@ -318,3 +318,39 @@ func TestFrontIsFeasible(t *testing.T) {
 		t.Errorf("hypervolume %v, want %v", out.Hypervolume, v)
 	}
 }
+
+// TestPayload: what Evaluate gives along reaches Journal with its own genome,
+// also where the evaluation failed, and is not kept.
+func TestPayload(t *testing.T) {
+	p := faulty(grid(nil))
+	inner := p.Evaluate
+	p.Evaluate = func(ctx context.Context, gs [][]int) ([]Result, error) {
+		out, err := inner(ctx, gs)
+		for i := range out {
+			out[i].Payload = p.Key(gs[i])
+		}
+		return out, err
+	}
+	o := gridOptions()
+	o.Workers = 4
+	journaled := 0
+	o.Journal = func(e Entry[[]int]) error {
+		journaled++
+		if e.Result.Payload != p.Key(e.Genome) {
+			t.Errorf("genome %v came with payload %v", e.Genome, e.Result.Payload)
+		}
+		return nil
+	}
+	out, err := Run(context.Background(), p, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if journaled != len(out.All) {
+		t.Errorf("%d of %d journaled", journaled, len(out.All))
+	}
+	for _, e := range slices.Concat(out.All, out.Front, out.Population) {
+		if e.Result.Payload != nil {
+			t.Fatalf("entry %d still holds its payload", e.Index)
+		}
+	}
+}

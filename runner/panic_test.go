@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"evosr/evolve"
-	"evosr/fitness"
 	"evosr/internal/relay"
 	"evosr/space"
 )
@@ -29,7 +28,7 @@ func TestPanics(t *testing.T) {
 		sp := &cfg.Space
 		// Without a scorer nothing can be scored: nobody can ask for that from
 		// outside.
-		search := &problem{cfg: cfg, search: &cfg.Search, space: sp, scores: map[string]fitness.Score{}}
+		search := &problem{cfg: cfg, search: &cfg.Search, space: sp}
 		_, err := search.run(t.Context(), evolve.Options[space.Genome]{Population: 8, Evaluations: 16, Lag: 4, Workers: 2, Seed: 1})
 		var p *relay.Panic
 		if !errors.As(err, &p) || !strings.Contains(string(p.Stack), "runner.(*problem).evaluate") {

@@ -6,7 +6,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"strings"
-	"sync"
 
 	"evosr/configs"
 	"evosr/evolve"
@@ -23,9 +22,6 @@ type problem struct {
 	aims   fitness.Objectives
 	space  *space.Space
 	scorer *fitness.Scorer
-
-	mu     sync.Mutex
-	scores map[string]fitness.Score // between scoring and the journal, by genome
 }
 
 // run searches in the way that the config names.
@@ -80,28 +76,21 @@ func (p *problem) evaluate(ctx context.Context, batch []space.Genome, hopeless f
 		return nil, err
 	}
 	out = make([]evolve.Result, len(list))
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	for i, score := range list {
-		p.scores[batch[i].String()] = score
 		if score.Err != "" {
 			out[i] = evolve.Result{Err: score.Err}
 			continue
 		}
-		out[i] = evolve.Result{F: p.minimised(score), CV: violation(p.cfg, score), Estimated: score.Estimated}
+		out[i] = evolve.Result{F: p.minimised(score), CV: violation(p.cfg, score), Estimated: score.Estimated, Payload: score}
 	}
 	return out, nil
 }
 
-// evaluation is what the database keeps of an entry.
-func (p *problem) evaluation(e evolve.Entry[space.Genome]) rundir.Evaluation {
-	key := e.Genome.String()
-	p.mu.Lock()
-	score := p.scores[key]
-	delete(p.scores, key)
-	p.mu.Unlock()
-	if e.Result.Err != "" { // what a failed evaluation scored is no score
-		return rundir.Evaluation{Index: e.Index, Point: rundir.Point{ID: e.Genome.ID(), Genome: key}, Err: e.Result.Err}
+// evaluation is what the database keeps of an entry, whose payload is its score.
+func evaluation(e evolve.Entry[space.Genome]) rundir.Evaluation {
+	score, scored := e.Result.Payload.(fitness.Score)
+	if e.Result.Err != "" || !scored { // what a failed evaluation scored is no score
+		return rundir.Evaluation{Index: e.Index, Point: rundir.Point{ID: e.Genome.ID(), Genome: e.Genome.String()}, Err: e.Result.Err}
 	}
 	return rundir.Evaluation{Index: e.Index, Point: pointOf(e.Genome, score), Violation: e.Result.CV, Estimated: e.Result.Estimated}
 }

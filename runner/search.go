@@ -111,7 +111,7 @@ func (r *run) searchNow(ctx context.Context) error {
 	} else if err := r.store.SetMeta(rundir.MetaReference, string(text)); err != nil {
 		return err
 	}
-	p := &problem{cfg: r.cfg, search: s, aims: r.aims, space: sp, scorer: scorer, scores: map[string]fitness.Score{}}
+	p := &problem{cfg: r.cfg, search: s, aims: r.aims, space: sp, scorer: scorer}
 	if s.Screen {
 		if err := scorer.Calibrate(ctx, calibration(sp, rundir.Stream(r.cfg.Seed, "calibration"))); err != nil {
 			return err
@@ -122,7 +122,7 @@ func (r *run) searchNow(ctx context.Context) error {
 		Population: s.Population, Evaluations: s.Evaluations, Lag: s.Lag, Workers: r.o.Workers, Stall: s.Stall,
 		Seed: rundir.Stream(cmp.Or(s.Seed, r.cfg.Seed), "search"), Reference: reference, Known: known,
 		Journal: func(e evolve.Entry[space.Genome]) error {
-			return r.store.AddEvaluation(p.evaluation(e), spent+time.Since(began))
+			return r.store.AddEvaluation(evaluation(e), spent+time.Since(began))
 		},
 		Progress: func(p evolve.Progress) {
 			r.report.tell(rundir.StageSearch, fmt.Sprintf("searching, %d on the front", p.Front), float64(p.Evaluations), float64(p.Budget), p.Hypervolume)
