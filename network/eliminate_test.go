@@ -76,7 +76,7 @@ func sparseGraph(rng *rand.Rand) *Graph {
 				conv(from, c, groups)
 			}
 		case 2:
-			n := Node{Op: OpActivate, Inputs: []int{from}, Act: Act(1 + rng.IntN(len(actNames)-1)), Lo: -0.5, Hi: 0.75}
+			n := Node{Op: OpActivate, Inputs: []int{from}, Act: Act(1 + rng.IntN(len(activations)-1)), Lo: -0.5, Hi: 0.75}
 			if n.Act == ActPReLU {
 				n.Slope = few([]int{1, c}[rng.IntN(2)])
 			}

@@ -1,0 +1,311 @@
+package network
+
+import (
+	"fmt"
+	"math"
+)
+
+// operation is what the graph has to know of an operation: a row of the table.
+type operation struct {
+	name   string
+	inputs int // how many it reads; any: one or more
+
+	// check refuses what does not need the inputs; nil where nothing counts.
+	check func(n *Node) error
+
+	// channels are those put out for what the inputs have; nil: as the first.
+	channels func(n *Node, in []int) (int, error)
+
+	// side is the output's along one axis, 0 horizontal, 1 vertical; nil: as the
+	// first input's. One below 1 is refused.
+	side func(n *Node, axis int, in []int) int
+
+	// Which numbers a node of so many channels in and out has, each list one of
+	// these lengths; nil: none. Weights are Size's.
+	biases, slopes, gains func(n *Node, out int) []int
+
+	// evaluate is its meaning.
+	evaluate func(n *Node, out *volume, in []volume)
+}
+
+// anyInputs are one or more.
+const anyInputs = -1
+
+// operations is the table of all operations, by Op. A new one also needs a rule
+// in eliminate.go where channels of its output belong to others than the same of
+// its input, and an entry in the tables of the rooms that run, train, read and
+// write graphs; each of these is held to this table by a test.
+var operations = [...]operation{
+	OpConv:     {name: "conv", inputs: 1, check: (*Node).checkWindow, channels: grouped, side: windows, biases: perFilter, evaluate: (*Node).conv},
+	OpDeconv:   {name: "deconv", inputs: 1, check: (*Node).checkWindow, channels: grouped, side: spreads, biases: perFilter, evaluate: (*Node).deconv},
+	OpActivate: {name: "activate", inputs: 1, check: (*Node).checkAct, slopes: slopes, evaluate: valuewise},
+	OpAdd:      {name: "add", inputs: 2, channels: broadcast, evaluate: pairwise(func(a, b float64) float64 { return a + b })},
+	OpSub:      {name: "sub", inputs: 2, channels: broadcast, evaluate: pairwise(func(a, b float64) float64 { return a - b })},
+	OpMul:      {name: "mul", inputs: 2, channels: broadcast, evaluate: pairwise(func(a, b float64) float64 { return a * b })},
+	OpMax:      {name: "max", inputs: 2, channels: broadcast, evaluate: pairwise(func(a, b float64) float64 { return max(a, b) })},
+	OpAffine:   {name: "affine", inputs: 1, biases: perChannel, gains: perChannel, evaluate: valuewise},
+	OpConcat:   {name: "concat", inputs: anyInputs, channels: all, evaluate: concatenate},
+	OpSlice:    {name: "slice", inputs: 1, channels: sliced, evaluate: slice},
+	OpShuffle:  {name: "shuffle", inputs: 1, check: (*Node).checkFactor, channels: shuffled, side: enlarges, evaluate: shuffle},
+	OpResize:   {name: "resize", inputs: 1, check: (*Node).checkFactor, side: enlarges, evaluate: (*Node).resize},
+	OpPad:      {name: "pad", inputs: 1, check: (*Node).checkBorder, side: pads, evaluate: pad},
+	OpMaxPool:  {name: "maxpool", inputs: 1, check: (*Node).checkWindow, side: windows, evaluate: (*Node).maxPool},
+}
+
+// Ops lists all operations.
+func Ops() []Op {
+	list := make([]Op, len(operations))
+	for i := range list {
+		list[i] = Op(i)
+	}
+	return list
+}
+
+func (o Op) String() string {
+	if int(o) < len(operations) {
+		return operations[o].name
+	}
+	return fmt.Sprintf("op(%d)", o)
+}
+
+// arity is how many inputs a node reads, by its fields.
+func (n *Node) arity() int {
+	switch want := operations[n.Op].inputs; {
+	case want == anyInputs:
+		return max(1, len(n.Inputs))
+	case n.Op == OpResize && n.Factor == 0:
+		return 2
+	default:
+		return want
+	}
+}
+
+// checkWindow checks what slides over a picture.
+func (n *Node) checkWindow() error {
+	stride, groups := n.Inside()
+	if n.Kernel < 1 || n.Kernel > MaxKernel || n.Op == OpConv && n.Kernel%2 == 0 && stride == 1 && n.Pad != [4]int{} {
+		return n.fault("kernel", n.Kernel, fmt.Sprintf("1 to %d, odd where a convolution pads", MaxKernel))
+	}
+	if stride > MaxScale || n.Stride < 0 {
+		return n.fault("stride", n.Stride, fmt.Sprintf("1 to %d", MaxScale))
+	}
+	if n.Groups < 0 || groups > MaxChannels {
+		return n.fault("groups", n.Groups, "1 or more")
+	}
+	if n.Op != OpDeconv && max(n.Pad[0], n.Pad[1], n.Pad[2], n.Pad[3]) >= n.Kernel {
+		return n.fault("padding", n.Pad, fmt.Sprintf("below the kernel, %d", n.Kernel))
+	}
+	if n.Op == OpConv && n.Border > Edge {
+		return n.fault("border", n.Border, "zeros or edge")
+	}
+	if n.Op == OpDeconv && (n.Grow < 0 || n.Grow >= max(stride, 2)) {
+		return n.fault("output padding", n.Grow, fmt.Sprintf("0 to %d", stride-1))
+	}
+	return nil
+}
+
+// checkFactor checks what enlarges.
+func (n *Node) checkFactor() error {
+	if n.Factor < 0 || n.Factor > MaxScale || n.Op == OpShuffle && n.Factor < 1 {
+		return n.fault("factor", n.Factor, fmt.Sprintf("1 to %d", MaxScale))
+	}
+	if n.Interp > Cubic || n.Coord > AlignCorners || n.Rounding > Ceil || !(n.CubicA >= -2 && n.CubicA <= 0) {
+		return n.fault("interpolation", []any{n.Interp, n.Coord, n.Rounding, n.CubicA}, "a known one")
+	}
+	return nil
+}
+
+func (n *Node) checkBorder() error {
+	if n.Border > Reflect {
+		return n.fault("border", n.Border, "zeros, edge or reflect")
+	}
+	return nil
+}
+
+func (n *Node) checkAct() error {
+	if int(n.Act) >= len(activations) || n.Act == ActClip && !(n.Lo <= n.Hi) {
+		return n.fault("activation", []any{n.Act, n.Lo, n.Hi}, "a known one, clipping to a range")
+	}
+	return nil
+}
+
+// Channels put out.
+
+func grouped(n *Node, in []int) (int, error) {
+	_, groups := n.Inside()
+	if n.Out < 1 || n.Out > MaxChannels || n.Out%groups != 0 || in[0]%groups != 0 {
+		return 0, n.fault("channels", [2]int{in[0], n.Out}, fmt.Sprintf("multiples of %d groups", groups))
+	}
+	return n.Out, nil
+}
+
+func broadcast(n *Node, in []int) (int, error) {
+	if in[0] != in[1] && in[0] != 1 && in[1] != 1 {
+		return 0, n.fault("channels", [2]int(in), "equal ones, or one of them 1")
+	}
+	return max(in[0], in[1]), nil
+}
+
+func all(_ *Node, in []int) (sum int, err error) {
+	for _, c := range in {
+		sum += c
+	}
+	return sum, nil
+}
+
+func sliced(n *Node, in []int) (int, error) {
+	if n.From < 0 || n.Out < 1 || n.From > in[0]-n.Out {
+		return 0, n.fault("slice", [2]int{n.From, n.Out}, fmt.Sprintf("within %d channels", in[0]))
+	}
+	return n.Out, nil
+}
+
+func shuffled(n *Node, in []int) (int, error) {
+	if in[0]%(n.Factor*n.Factor) != 0 {
+		return 0, n.fault("input channels", in[0], fmt.Sprintf("a multiple of %d", n.Factor*n.Factor))
+	}
+	return in[0] / (n.Factor * n.Factor), nil
+}
+
+// Sides put out.
+
+// padding is what Pad adds along an axis.
+func (n *Node) padding(axis int) int {
+	if axis == 1 {
+		return n.Pad[0] + n.Pad[1]
+	}
+	return n.Pad[2] + n.Pad[3]
+}
+
+func windows(n *Node, axis int, in []int) int {
+	stride, _ := n.Inside()
+	room := in[0] + n.padding(axis) - n.Kernel
+	if room < 0 {
+		return 0
+	}
+	return room/stride + 1
+}
+
+func spreads(n *Node, axis int, in []int) int {
+	stride, _ := n.Inside()
+	return (in[0]-1)*stride + n.Kernel + n.Grow - n.padding(axis)
+}
+
+func pads(n *Node, axis int, in []int) int {
+	if n.Border == Reflect && max(n.Pad[0]*axis, n.Pad[1]*axis, n.Pad[2]*(1-axis), n.Pad[3]*(1-axis)) >= in[0] {
+		return 0
+	}
+	return in[0] + n.padding(axis)
+}
+
+func enlarges(n *Node, _ int, in []int) int {
+	if n.Factor == 0 {
+		return in[1]
+	}
+	return in[0] * n.Factor
+}
+
+// Numbers.
+
+func perFilter(_ *Node, out int) []int  { return []int{0, out} }
+func perChannel(_ *Node, out int) []int { return []int{0, 1, out} }
+
+func slopes(n *Node, out int) []int {
+	if n.Act == ActPReLU {
+		return []int{1, out}
+	}
+	return []int{0}
+}
+
+// Meaning.
+
+// pairwise combines two values of one place.
+func pairwise(f func(a, b float64) float64) func(*Node, *volume, []volume) {
+	return func(_ *Node, out *volume, in []volume) {
+		out.fill(func(c, y, x int) float64 {
+			return f(*in[0].at(min(c, in[0].c-1), y, x), *in[1].at(min(c, in[1].c-1), y, x))
+		})
+	}
+}
+
+// valuewise is OpActivate and OpAffine.
+func valuewise(n *Node, out *volume, in []volume) {
+	out.fill(func(c, y, x int) float64 { return n.at(c, *in[0].at(c, y, x)) })
+}
+
+func concatenate(_ *Node, out *volume, in []volume) {
+	at := out.pix
+	for i := range in {
+		at = at[copy(at, in[i].pix):]
+	}
+}
+
+func slice(n *Node, out *volume, in []volume) {
+	copy(out.pix, in[0].pix[n.From*in[0].w*in[0].h:])
+}
+
+func shuffle(n *Node, out *volume, in []volume) {
+	f := n.Factor
+	out.fill(func(c, y, x int) float64 { return *in[0].at(n.shuffled(c, y%f*f+x%f, out.c), y/f, x/f) })
+}
+
+func pad(n *Node, out *volume, in []volume) {
+	out.fill(func(c, y, x int) float64 {
+		return in[0].beyond(c, y-n.Pad[0], x-n.Pad[2], n.Border, float64(n.Value))
+	})
+}
+
+// fill sets every value.
+func (v *volume) fill(f func(c, y, x int) float64) {
+	for c := range v.c {
+		for y := range v.h {
+			for x := range v.w {
+				*v.at(c, y, x) = f(c, y, x)
+			}
+		}
+	}
+}
+
+// activation is what the graph has to know of an activation: a row of the table.
+type activation struct {
+	name string
+	of   func(v, slope float64) float64
+}
+
+// activations is the table of all activations, by Act. ActClip's range is a
+// Node's.
+var activations = [...]activation{
+	ActNone: {"none", func(v, _ float64) float64 { return v }},
+	ActReLU: {"relu", func(v, _ float64) float64 { return max(v, 0) }},
+	ActPReLU: {"prelu", func(v, slope float64) float64 {
+		if v < 0 {
+			return slope * v
+		}
+		return v
+	}},
+	ActClip:    {"clip", func(v, _ float64) float64 { return v }},
+	ActSigmoid: {"sigmoid", func(v, _ float64) float64 { return 1 / (1 + math.Exp(-v)) }},
+	ActTanh:    {"tanh", func(v, _ float64) float64 { return math.Tanh(v) }},
+	ActSiLU:    {"silu", func(v, _ float64) float64 { return v / (1 + math.Exp(-v)) }},
+	ActGELU:    {"gelu", func(v, _ float64) float64 { return v * (1 + math.Erf(v/math.Sqrt2)) / 2 }},
+}
+
+func (a Act) String() string {
+	if int(a) < len(activations) {
+		return activations[a].name
+	}
+	return fmt.Sprintf("act(%d)", a)
+}
+
+// Acts lists all activations.
+func Acts() []Act {
+	list := make([]Act, len(activations))
+	for i := range list {
+		list[i] = Act(i)
+	}
+	return list
+}
+
+// Of is the activation's value at v, with the slope of a PReLU. ActClip, whose
+// range is a Node's, gives v.
+func (a Act) Of(v, slope float64) float64 { return activations[a].of(v, slope) }
