@@ -1,7 +1,6 @@
 package sparse
 
 import (
-	"fmt"
 	"math"
 	"time"
 
@@ -16,24 +15,18 @@ import (
 
 // plane is the output of one layer over whole planes.
 type plane struct {
-	w, h   int
 	border int // of zeros: what convolutions that read it need
 	arena  int // index into plan.arenas
 	chunk  int // rows that a worker takes at a time
 }
 
-// layPlanes finds the sizes of all outputs and the memory that they share.
-func (p *plan) layPlanes(c *compiled) error {
+// layPlanes finds the borders of all outputs and the memory that they share.
+func (p *plan) layPlanes(c *compiled) {
 	net := c.net
-	sizes, err := net.graph.Sizes(p.w, p.h)
-	if err != nil {
-		return fmt.Errorf("sparse: picture: %w", err)
-	}
 	last := make([]int, len(net.layers)) // the last reader of each output
 	for i := range net.layers {
-		s := &p.layers[i].plane
-		s.w, s.h = sizes[net.layers[i].at][0], sizes[net.layers[i].at][1]
-		s.chunk = tileRows(c.info, max(1, min(32, s.h/(4*c.threads))), p.h)
+		s := &p.layers[i]
+		s.plane.chunk = tileRows(c.info, max(1, min(32, s.h/(4*c.threads))), p.h)
 		for _, r := range net.layers[i].reads {
 			if r.layer >= 0 {
 				last[r.layer] = i
@@ -45,7 +38,7 @@ func (p *plan) layPlanes(c *compiled) error {
 	var owner []int // the output that holds each arena
 	for i := range net.layers {
 		s := &p.layers[i].plane
-		need := planeFloats(net.layers[i].out, s.h, s.w, s.border)
+		need := planeFloats(net.layers[i].out, p.layers[i].h, p.layers[i].w, s.border)
 		s.arena = -1
 		for a, was := range owner {
 			free := last[was] < i
@@ -58,15 +51,7 @@ func (p *plan) layPlanes(c *compiled) error {
 			owner, p.arenas = append(owner, i), append(p.arenas, 0)
 		}
 		owner[s.arena], p.arenas[s.arena] = i, max(p.arenas[s.arena], need)
-		if n := net.layers[i].node; n != nil && n.Op == network.OpConv {
-			stride, _ := n.Inside()
-			p.spare = max(p.spare, planeFloats(net.layers[i].out, 1, (s.w-1)*stride+1, 0))
-		}
-		if n := net.layers[i].node; n != nil && n.Op == network.OpResize {
-			p.spare = max(p.spare, int64(p.sizeOf(net.layers[i].reads[0].layer)[0]))
-		}
 	}
-	return nil
 }
 
 // planeFloats bounds kernel.Layout's size without overflow.
@@ -81,7 +66,7 @@ func (p *plan) sizeOf(layer int) [2]int {
 	if layer < 0 {
 		return [2]int{p.w, p.h}
 	}
-	return [2]int{p.layers[layer].plane.w, p.layers[layer].plane.h}
+	return [2]int{p.layers[layer].w, p.layers[layer].h}
 }
 
 // placePlanes makes the outputs over shared memory.
@@ -92,8 +77,8 @@ func (f *frame) placePlanes(net *lowered, outs []kernel.Tensor) {
 		arenas[i] = kernel.Aligned(int(floats))
 	}
 	for i := range net.layers {
-		s := &p.layers[i].plane
-		outs[i].Place(arenas[s.arena], net.layers[i].out, s.h, s.w, s.border)
+		s := &p.layers[i]
+		outs[i].Place(arenas[s.plane.arena], net.layers[i].out, s.h, s.w, s.plane.border)
 	}
 }
 
@@ -104,13 +89,13 @@ func (f *frame) workPlanes(c *compiled, me *worker, timed bool) {
 		if timed {
 			start = time.Now()
 		}
-		s := &f.plan.layers[i].plane
+		s := &f.plan.layers[i]
 		for {
-			y0 := int(f.next[i].Add(int32(s.chunk))) - s.chunk
+			y0 := int(f.next[i].Add(int32(s.plane.chunk))) - s.plane.chunk
 			if y0 >= s.h {
 				break
 			}
-			y1 := min(y0+s.chunk, s.h)
+			y1 := min(y0+s.plane.chunk, s.h)
 			f.rowsOf(c, me, i, y0, y1)
 			if i == len(c.net.layers)-1 {
 				f.shuffle(c, me, y0, y1)
@@ -157,17 +142,10 @@ func (f *frame) rowsOf(c *compiled, me *worker, i, y0, y1 int) {
 	f.whole(&me.src, me, &l.reads[0])
 	switch {
 	case l.op == network.OpConv:
+		if len(l.reads) > 1 {
+			f.whole(&me.add, me, &l.reads[1])
+		}
 		f.convolveRows(c, me, i, y0)
-	case l.op == network.OpShuffle:
-		me.shuffleRows(c.set, l.node, y0)
-	case l.op == network.OpResize:
-		me.resizeRows(l.node, y0, f.plan.layers[i].plane.h)
-	case l.op == network.OpPad:
-		me.padRows(l.node, y0)
-	case l.op == network.OpMaxPool:
-		me.poolRows(l.node, y0)
-	case l.op == network.OpDeconv:
-		me.spreadRows(l.node, y0)
 	case l.op == network.OpConcat:
 		first := 0
 		for j := range l.reads {
@@ -176,6 +154,8 @@ func (f *frame) rowsOf(c *compiled, me *worker, i, y0, y1 int) {
 			me.copyRows(first)
 			first += me.src.C
 		}
+	case placed[l.op] != nil:
+		placed[l.op](me, c.set, l.node, y0, f.plan.layers[i].h)
 	default:
 		me.src.Origin += y0 * me.src.Row
 		if len(l.reads) > 1 {
@@ -187,6 +167,17 @@ func (f *frame) rowsOf(c *compiled, me *worker, i, y0, y1 int) {
 	me.activate(c.set, l)
 }
 
+// placed are the operations that read by rows and columns of their whole source:
+// each computes rows of me.dst, the first of which is row y0 of height rows in
+// all, from me.src, whose origin is its row 0.
+var placed = [...]func(me *worker, set *kernel.Set, n *network.Node, y0, height int){
+	network.OpShuffle: func(me *worker, set *kernel.Set, n *network.Node, y0, _ int) { me.shuffleRows(set, n, y0) },
+	network.OpResize:  func(me *worker, _ *kernel.Set, n *network.Node, y0, height int) { me.resizeRows(n, y0, height) },
+	network.OpPad:     func(me *worker, _ *kernel.Set, n *network.Node, y0, _ int) { me.padRows(n, y0) },
+	network.OpMaxPool: func(me *worker, _ *kernel.Set, n *network.Node, y0, _ int) { me.poolRows(n, y0) },
+	network.OpDeconv:  func(me *worker, _ *kernel.Set, n *network.Node, y0, _ int) { me.spreadRows(n, y0) },
+}
+
 // whole makes t the channels that r reads.
 func (f *frame) whole(t *kernel.Tensor, me *worker, r *read) {
 	if *t = f.pictures[pictureOf(r.layer)]; r.layer >= 0 {
@@ -196,8 +187,9 @@ func (f *frame) whole(t *kernel.Tensor, me *worker, r *read) {
 	t.C = r.channels
 }
 
-// convolveRows computes rows of a convolution from row y0 on. The source is
-// moved so that the filter's centre lies where the padding puts it.
+// convolveRows computes rows of a convolution from row y0 on, of me.src, whose
+// origin is its row 0, and me.add. The source is moved so that the filter's
+// centre lies where the padding puts it.
 func (f *frame) convolveRows(c *compiled, me *worker, i, y0 int) {
 	l := &c.net.layers[i]
 	stride, up, left := 1, l.kernel/2, l.kernel/2
@@ -210,7 +202,6 @@ func (f *frame) convolveRows(c *compiled, me *worker, i, y0 int) {
 	if stride == 1 {
 		me.src.H, me.src.W = me.dst.H, me.dst.W
 		if len(l.reads) > 1 {
-			f.whole(&me.add, me, &l.reads[1])
 			me.add.Origin += y0 * me.add.Row
 			me.add.H = me.dst.H
 		}

@@ -95,7 +95,7 @@ func finish(c *compiled, set *kernel.Set, o Options) (*Program, error) {
 	}
 	c.set, c.threads, c.maxBytes = set, o.Threads, o.MaxBytes
 	table := tableFor(c.set.Name)
-	if !c.net.planes {
+	if !c.net.planes && !c.net.mixed {
 		layers, dummies := c.net.order(&table)
 		c.pass("order", "%d layers' channels that keep weights in the same places were put side by side, with %d dummies", layers, dummies)
 	}
@@ -106,8 +106,12 @@ func finish(c *compiled, set *kernel.Set, o Options) (*Program, error) {
 	}
 	if !c.net.planes {
 		c.chain()
-		whole := &plan{rows: 1, bands: 1, layers: c.steps()}
-		whole.shift, _ = c.net.shifts()
+		const side = 960 // divides by all usual strides
+		whole := &plan{w: side, h: side, layers: c.steps()}
+		if err := whole.size(c.net); err != nil {
+			return nil, err
+		}
+		whole.band(c.net, 1)
 		whole.assign(c.net, 1)
 		resident := 0
 		for i, s := range whole.layers {
