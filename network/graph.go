@@ -5,26 +5,6 @@ import (
 	"slices"
 )
 
-// Op is what a Node computes.
-type Op uint8
-
-const (
-	OpConv     Op = iota // convolution with zeros or, where Edge is set, edge values outside
-	OpDeconv             // transposed convolution
-	OpActivate           // one of the Acts, value by value
-	OpAdd                // sum of two; see Node.Inputs for broadcasting
-	OpSub                // first minus second
-	OpMul                // product
-	OpMax                // the larger
-	OpAffine             // x*Gain + Bias by channel
-	OpConcat             // channels of all inputs, in their order
-	OpSlice              // Out channels from channel From on
-	OpShuffle            // pixel shuffle: Factor² channels become Factor x Factor pixels
-	OpResize             // interpolation
-	OpPad                // a border of Border values around the picture
-	OpMaxPool            // the largest value under a window
-)
-
 // Act is an activation function.
 type Act uint8
 
