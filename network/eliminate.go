@@ -220,10 +220,10 @@ func (e *elimination) constants() {
 				}
 				set(c, p, a)
 			}
-		case OpPad, OpMaxPool, OpResize:
+		case OpPad, OpMaxPool, OpAvgPool, OpResize:
 			for c := range e.channels[i] {
 				p, a := of(0, c)
-				set(c, p && (n.Op != OpPad || n.Border != Zeros || float64(n.Value) == a), a)
+				set(c, p && (n.Op != OpPad || n.Border != Zeros || float64(n.Value) == a) && !(n.Counted && a != 0), a)
 			}
 		}
 	}

@@ -70,14 +70,15 @@ type Node struct {
 	// take one.
 	Inputs []int
 
-	// Conv, Deconv; Kernel, Stride and Pad also MaxPool.
-	Out    int    // channels; of Slice too
-	Kernel int    // side of the square filter
-	Stride int    // 0 counts as 1
-	Groups int    // of Conv and Deconv; 0 counts as 1
-	Pad    [4]int // pixels above, below, left, right: added by Conv, Pad and MaxPool, cut off the output by Deconv
-	Grow   int    // rows and columns that Deconv appends below and right (ONNX's output_padding)
-	Border Border // of Conv (Zeros or Edge) and Pad
+	// Conv, Deconv; Kernel, Stride and Pad also MaxPool and AvgPool.
+	Out     int    // channels; of Slice too
+	Kernel  int    // side of the square filter
+	Stride  int    // 0 counts as 1
+	Groups  int    // of Conv and Deconv; 0 counts as 1
+	Pad     [4]int // pixels above, below, left, right: added by Conv, Pad and pools, cut off the output by Deconv
+	Grow    int    // rows and columns that Deconv appends below and right (ONNX's output_padding)
+	Border  Border // of Conv (Zeros or Edge) and Pad
+	Counted bool   // of AvgPool: zeros of the padding count
 
 	// Weights of Conv are (output, input/Groups, row, column), of Deconv (input,
 	// output/Groups, row, column), both as in ONNX. Mask is as in Layer.
@@ -121,6 +122,7 @@ const (
 	MaxNodes    = 1 << 12
 	MaxChannels = 1 << 12
 	MaxKernel   = 11
+	MaxPool     = 31 // side of a pool's window
 	MaxScale    = 8
 	MaxPad      = 64
 )
@@ -278,16 +280,7 @@ func (g *Graph) Sizes(w, h int) ([][2]int, error) {
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
 		in := of(n.Inputs[0])
-		out := in
-		if side := operations[n.Op].side; side != nil {
-			sides := make([]int, len(n.Inputs))
-			for axis := range out {
-				for k, j := range n.Inputs {
-					sides[k] = of(j)[axis]
-				}
-				out[axis] = side(n, axis, sides)
-			}
-		}
+		out := n.OutputSize(func(k int) [2]int { return of(n.Inputs[k]) })
 		for _, j := range n.Inputs[1:] {
 			if n.Op != OpResize && of(j) != in {
 				return nil, n.fault("sizes of the inputs", [2][2]int{in, of(j)}, "equal ones")

@@ -23,6 +23,7 @@ const (
 	OpResize             // interpolation
 	OpPad                // a border of Border values around the picture
 	OpMaxPool            // the largest value under a window
+	OpAvgPool            // the mean of the values under a window; of Counted ones those outside are zeros
 )
 
 // operation is what the graph has to know of an operation: a row of the table.
@@ -70,6 +71,7 @@ var operations = [...]operation{
 	OpResize:   {name: "resize", inputs: 1, check: (*Node).checkFactor, side: enlarges, evaluate: (*Node).resize},
 	OpPad:      {name: "pad", inputs: 1, check: (*Node).checkBorder, side: pads, evaluate: pad},
 	OpMaxPool:  {name: "maxpool", inputs: 1, check: (*Node).checkWindow, side: windows, evaluate: (*Node).maxPool},
+	OpAvgPool:  {name: "avgpool", inputs: 1, check: (*Node).checkWindow, side: windows, evaluate: (*Node).avgPool},
 }
 
 // Ops lists all operations.
@@ -88,6 +90,22 @@ func (o Op) String() string {
 	return fmt.Sprintf("op(%d)", o)
 }
 
+// OutputSize is the width and height of a node's output, by those of input k.
+// What cannot be computed has a side below 1.
+func (n *Node) OutputSize(of func(k int) [2]int) [2]int {
+	out := of(0)
+	if side := operations[n.Op].side; side != nil {
+		sides := make([]int, len(n.Inputs))
+		for axis := range out {
+			for k := range n.Inputs {
+				sides[k] = of(k)[axis]
+			}
+			out[axis] = side(n, axis, sides)
+		}
+	}
+	return out
+}
+
 // arity is how many inputs a node reads, by its fields.
 func (n *Node) arity() int {
 	switch want := operations[n.Op].inputs; {
@@ -103,8 +121,12 @@ func (n *Node) arity() int {
 // checkWindow checks what slides over a picture.
 func (n *Node) checkWindow() error {
 	stride, groups := n.Inside()
-	if n.Kernel < 1 || n.Kernel > MaxKernel || n.Op == OpConv && n.Kernel%2 == 0 && stride == 1 && n.Pad != [4]int{} {
-		return n.fault("kernel", n.Kernel, fmt.Sprintf("1 to %d, odd where a convolution pads", MaxKernel))
+	most := MaxKernel
+	if n.Op == OpMaxPool || n.Op == OpAvgPool {
+		most = MaxPool
+	}
+	if n.Kernel < 1 || n.Kernel > most || n.Op == OpConv && n.Kernel%2 == 0 && stride == 1 && n.Pad != [4]int{} {
+		return n.fault("kernel", n.Kernel, fmt.Sprintf("1 to %d, odd where a convolution pads", most))
 	}
 	if stride > MaxScale || n.Stride < 0 {
 		return n.fault("stride", n.Stride, fmt.Sprintf("1 to %d", MaxScale))
@@ -272,6 +294,24 @@ func shuffle(n *Node, out *volume, in []volume) {
 func pad(n *Node, out *volume, in []volume) {
 	out.fill(func(c, y, x int) float64 {
 		return in[0].beyond(c, y-n.Pad[0], x-n.Pad[2], n.Border, float64(n.Value))
+	})
+}
+
+func (n *Node) avgPool(out *volume, in []volume) {
+	stride, _ := n.Inside()
+	out.fill(func(c, y, x int) float64 {
+		var sum, count float64
+		for t := range n.Kernel * n.Kernel {
+			fy, fx := y*stride-n.Pad[0]+t/n.Kernel, x*stride-n.Pad[2]+t%n.Kernel
+			inside := fy >= 0 && fx >= 0 && fy < in[0].h && fx < in[0].w
+			if inside {
+				sum += *in[0].at(c, fy, fx)
+			}
+			if inside || n.Counted {
+				count++
+			}
+		}
+		return sum / count
 	})
 }
 

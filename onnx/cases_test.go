@@ -294,6 +294,11 @@ func importCases() []importCase {
 			v := m.op("MaxPool", []string{m.conv(makerIn, 1, 4, 3)}, intsAttr("kernel_shape", 3, 3), intsAttr("pads", 1, 1, 1, 1))
 			return m.double(v, 4)
 		}},
+		{"mean of a window", 1, []int{7, 11, 13, 19}, 0, 0, func(m *maker) string {
+			v := m.op("AveragePool", []string{m.conv(makerIn, 1, 4, 3)}, intsAttr("kernel_shape", 3, 3), intsAttr("pads", 1, 1, 1, 1))
+			w := m.op("AveragePool", []string{v}, intsAttr("kernel_shape", 5, 5), intsAttr("pads", 2, 2, 2, 2), intAttr("count_include_pad", 1))
+			return m.double(w, 4)
+		}},
 		{"the largest channel", 1, everySet, 0, 0, func(m *maker) string {
 			v := m.conv(makerIn, 1, 12, 3)
 			if m.opset < 11 {

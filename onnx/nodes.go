@@ -10,6 +10,7 @@ import (
 // Names of operators and of their modes, for the writer and the reader.
 var (
 	pairOps     = map[network.Op]string{network.OpAdd: "Add", network.OpSub: "Sub", network.OpMul: "Mul", network.OpMax: "Max"}
+	poolOps     = map[network.Op]string{network.OpMaxPool: "MaxPool", network.OpAvgPool: "AveragePool"}
 	actOps      = map[network.Act]string{network.ActNone: "Identity", network.ActReLU: "Relu", network.ActSigmoid: "Sigmoid", network.ActTanh: "Tanh"}
 	borderModes = []string{network.Zeros: "constant", network.Edge: "edge", network.Reflect: "reflect"}
 	interpModes = []string{network.Nearest: "nearest", network.Linear: "linear", network.Cubic: "cubic"}
@@ -102,9 +103,13 @@ func (b *builder) node(i int) error {
 		b.interpolation(i, in)
 	case network.OpPad:
 		b.border(i, n.Name, in[0], b.values[i])
-	case network.OpMaxPool:
+	case network.OpMaxPool, network.OpAvgPool:
 		stride, _ := n.Inside()
-		b.last(i, "MaxPool", in, intsAttr("kernel_shape", int64(n.Kernel), int64(n.Kernel)), intsAttr("strides", int64(stride), int64(stride)), padsAttr(n.Pad))
+		attrs := []attribute{intsAttr("kernel_shape", int64(n.Kernel), int64(n.Kernel)), intsAttr("strides", int64(stride), int64(stride)), padsAttr(n.Pad)}
+		if n.Counted {
+			attrs = append(attrs, intAttr("count_include_pad", 1))
+		}
+		b.last(i, poolOps[n.Op], in, attrs...)
 	}
 	return nil
 }

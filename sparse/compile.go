@@ -110,7 +110,7 @@ func (s *sketch) lower() *lowered {
 	out := &lowered{scale: s.scale, colors: s.colors, factor: 1, planes: levels == nil}
 	for i := range levels {
 		switch stride, _ := s.nodes[i].Inside(); s.nodes[i].Op {
-		case network.OpMaxPool, network.OpResize:
+		case network.OpMaxPool, network.OpAvgPool, network.OpResize:
 			out.mixed = true
 		case network.OpConv:
 			out.mixed = out.mixed || stride > 1

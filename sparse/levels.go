@@ -38,7 +38,7 @@ func (s *sketch) levels() []int {
 				return nil
 			}
 			level *= stride
-		case network.OpMaxPool:
+		case network.OpMaxPool, network.OpAvgPool:
 			level *= stride
 		case network.OpResize:
 			if n.Factor == 0 {
@@ -97,7 +97,7 @@ func (l *layer) far() bool {
 	switch stride, _ := l.node.Inside(); l.op {
 	case network.OpConv:
 		return stride > 1
-	case network.OpMaxPool, network.OpResize:
+	case network.OpMaxPool, network.OpAvgPool, network.OpResize:
 		return true
 	}
 	return false

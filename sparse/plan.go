@@ -415,7 +415,7 @@ func (p *plan) rowsToSpare(net *lowered) {
 		switch stride, _ := l.node.Inside(); l.op {
 		case network.OpConv:
 			p.spare = max(p.spare, planeFloats(l.out, 1, (p.layers[i].w-1)*stride+1, 0))
-		case network.OpResize:
+		case network.OpResize, network.OpAvgPool:
 			p.spare = max(p.spare, int64(p.sizeOf(l.reads[0].layer)[0]))
 		}
 	}

@@ -175,6 +175,7 @@ var placed = [...]func(me *worker, set *kernel.Set, n *network.Node, y0, height 
 	network.OpResize:  func(me *worker, _ *kernel.Set, n *network.Node, y0, height int) { me.resizeRows(n, y0, height) },
 	network.OpPad:     func(me *worker, _ *kernel.Set, n *network.Node, y0, _ int) { me.padRows(n, y0) },
 	network.OpMaxPool: func(me *worker, _ *kernel.Set, n *network.Node, y0, _ int) { me.poolRows(n, y0) },
+	network.OpAvgPool: func(me *worker, set *kernel.Set, n *network.Node, y0, _ int) { me.averageRows(set, n, y0) },
 	network.OpDeconv:  func(me *worker, _ *kernel.Set, n *network.Node, y0, _ int) { me.spreadRows(n, y0) },
 }
 
@@ -356,6 +357,36 @@ func (me *worker) poolRows(n *network.Node, y0 int) {
 						dst[x] = max(dst[x], v)
 					}
 				}
+			}
+		}
+	}
+}
+
+// averageRows is OpAvgPool, rows first.
+func (me *worker) averageRows(set *kernel.Set, n *network.Node, y0 int) {
+	stride, _ := n.Inside()
+	sums := me.spare[:me.src.W]
+	for y := range me.dst.H {
+		top := (y0+y)*stride - n.Pad[0]
+		from, to := max(top, 0), min(top+n.Kernel, me.src.H)
+		for c := range me.dst.C {
+			clear(sums)
+			for r := from; r < to; r++ {
+				set.Axpy(sums, 1, me.src.At(c, r))
+			}
+			dst := me.dst.At(c, y)
+			for x := range dst {
+				left := x*stride - n.Pad[2]
+				first, last := max(left, 0), min(left+n.Kernel, me.src.W)
+				var sum float32
+				for _, v := range sums[first:last] {
+					sum += v
+				}
+				count := (last - first) * (to - from)
+				if n.Counted {
+					count = n.Kernel * n.Kernel
+				}
+				dst[x] = sum / float32(count)
 			}
 		}
 	}
