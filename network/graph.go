@@ -223,6 +223,12 @@ func (n *Node) inputs() error {
 	return nil
 }
 
+// OutputChannels are those of a valid node, by those of what it reads.
+func (n *Node) OutputChannels(of func(input int) int) int {
+	c, _ := n.channels(of)
+	return c
+}
+
 // channels gives the node's output channels.
 func (n *Node) channels(of func(int) int) (int, error) {
 	rule := operations[n.Op].channels

@@ -109,12 +109,9 @@ func (s *sketch) lower() *lowered {
 	levels := s.levels()
 	out := &lowered{scale: s.scale, colors: s.colors, factor: 1, planes: levels == nil}
 	for i := range levels {
-		switch stride, _ := s.nodes[i].Inside(); s.nodes[i].Op {
-		case network.OpMaxPool, network.OpAvgPool, network.OpResize:
-			out.mixed = true
-		case network.OpConv:
-			out.mixed = out.mixed || stride > 1
-		}
+		n := &s.nodes[i]
+		stride, _ := n.Inside()
+		out.mixed = out.mixed || stride > 1 || placed[n.Op] != nil && i != s.output
 	}
 	if out.mixed {
 		out.graph = s.graph()

@@ -29,31 +29,25 @@ func (s *sketch) levels() []int {
 	for i := range s.nodes {
 		n := &s.nodes[i]
 		level := of(n.Inputs[0])
-		stride, _ := n.Inside()
-		switch n.Op {
-		case network.OpConv:
+		switch op := placed[n.Op]; {
+		case n.Op == network.OpConv:
+			stride, _ := n.Inside()
 			r := n.Kernel / 2
 			same := n.Kernel%2 == 1 && n.Pad == [4]int{r, r, r, r}
 			if stride == 1 && !same || n.Border == network.Edge && (n.Inputs[0] != network.Picture || stride > 1) {
 				return nil
 			}
 			level *= stride
-		case network.OpMaxPool, network.OpAvgPool:
-			level *= stride
-		case network.OpResize:
-			if n.Factor == 0 {
-				level = of(n.Inputs[1])
-			} else if level%n.Factor != 0 {
-				return nil
-			} else {
-				level /= n.Factor
-			}
-		case network.OpShuffle:
-			if i != s.output || n.Factor != s.scale || level != 1 {
+		case n.Op == network.OpShuffle && i == s.output:
+			if n.Factor != s.scale || level != 1 {
 				return nil
 			}
-		case network.OpDeconv, network.OpPad:
+		case op != nil && op.level == nil:
 			return nil
+		case op != nil:
+			if level = op.level(&n.Node, func(k int) int { return of(n.Inputs[k]) }); level == 0 {
+				return nil
+			}
 		default:
 			for _, j := range n.Inputs[1:] {
 				if of(j) != level {
@@ -75,6 +69,24 @@ func (s *sketch) levels() []int {
 	return list
 }
 
+// lowerLevel is the level behind a pool.
+func lowerLevel(n *network.Node, of func(k int) int) int {
+	stride, _ := n.Inside()
+	return of(0) * stride
+}
+
+// raiseLevel is the level behind an interpolation, which may not go beyond the
+// picture's.
+func raiseLevel(n *network.Node, of func(k int) int) int {
+	switch level := of(0); {
+	case n.Factor == 0:
+		return of(1)
+	case level%n.Factor == 0:
+		return level / n.Factor
+	}
+	return 0
+}
+
 // multiple is the least common multiple of levels.
 func multiple(levels []int) int {
 	m := 1
@@ -94,13 +106,11 @@ func (l *layer) far() bool {
 	if l.node == nil {
 		return false
 	}
-	switch stride, _ := l.node.Inside(); l.op {
-	case network.OpConv:
+	if l.op == network.OpConv {
+		stride, _ := l.node.Inside()
 		return stride > 1
-	case network.OpMaxPool, network.OpAvgPool, network.OpResize:
-		return true
 	}
-	return false
+	return placed[l.op] != nil
 }
 
 // relation is which rows of its source a layer reads, in bands: a band of the

@@ -412,10 +412,10 @@ func (p *plan) rowsToSpare(net *lowered) {
 		if l.node == nil {
 			continue
 		}
-		switch stride, _ := l.node.Inside(); l.op {
-		case network.OpConv:
+		if l.op == network.OpConv {
+			stride, _ := l.node.Inside()
 			p.spare = max(p.spare, planeFloats(l.out, 1, (p.layers[i].w-1)*stride+1, 0))
-		case network.OpResize, network.OpAvgPool:
+		} else if op := placed[l.op]; op != nil && op.spare {
 			p.spare = max(p.spare, int64(p.sizeOf(l.reads[0].layer)[0]))
 		}
 	}

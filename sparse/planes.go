@@ -155,7 +155,7 @@ func (f *frame) rowsOf(c *compiled, me *worker, i, y0, y1 int) {
 			first += me.src.C
 		}
 	case placed[l.op] != nil:
-		placed[l.op](me, c.set, l.node, y0, f.plan.layers[i].h)
+		placed[l.op].rows(me, c.set, l.node, y0, f.plan.layers[i].h)
 	default:
 		me.src.Origin += y0 * me.src.Row
 		if len(l.reads) > 1 {
@@ -167,16 +167,27 @@ func (f *frame) rowsOf(c *compiled, me *worker, i, y0, y1 int) {
 	me.activate(c.set, l)
 }
 
-// placed are the operations that read by rows and columns of their whole source:
-// each computes rows of me.dst, the first of which is row y0 of height rows in
-// all, from me.src, whose origin is its row 0.
-var placed = [...]func(me *worker, set *kernel.Set, n *network.Node, y0, height int){
-	network.OpShuffle: func(me *worker, set *kernel.Set, n *network.Node, y0, _ int) { me.shuffleRows(set, n, y0) },
-	network.OpResize:  func(me *worker, _ *kernel.Set, n *network.Node, y0, height int) { me.resizeRows(n, y0, height) },
-	network.OpPad:     func(me *worker, _ *kernel.Set, n *network.Node, y0, _ int) { me.padRows(n, y0) },
-	network.OpMaxPool: func(me *worker, _ *kernel.Set, n *network.Node, y0, _ int) { me.poolRows(n, y0) },
-	network.OpAvgPool: func(me *worker, set *kernel.Set, n *network.Node, y0, _ int) { me.averageRows(set, n, y0) },
-	network.OpDeconv:  func(me *worker, _ *kernel.Set, n *network.Node, y0, _ int) { me.spreadRows(n, y0) },
+// placedOp is an operation that reads by rows and columns of its whole source: a
+// row of the table.
+type placedOp struct {
+	// rows computes rows of me.dst, the first of which is row y0 of height rows in
+	// all, from me.src, whose origin is its row 0.
+	rows func(me *worker, set *kernel.Set, n *network.Node, y0, height int)
+
+	// level is the output's by those of the inputs (see levels.go), 0 where it
+	// cannot run in bands; nil: it never can.
+	level func(n *network.Node, of func(k int) int) int
+
+	spare bool // it needs a row of its source's width
+}
+
+var placed = map[network.Op]*placedOp{
+	network.OpShuffle: {rows: func(me *worker, set *kernel.Set, n *network.Node, y0, _ int) { me.shuffleRows(set, n, y0) }},
+	network.OpPad:     {rows: func(me *worker, _ *kernel.Set, n *network.Node, y0, _ int) { me.padRows(n, y0) }},
+	network.OpDeconv:  {rows: func(me *worker, _ *kernel.Set, n *network.Node, y0, _ int) { me.spreadRows(n, y0) }},
+	network.OpMaxPool: {rows: func(me *worker, _ *kernel.Set, n *network.Node, y0, _ int) { me.poolRows(n, y0) }, level: lowerLevel},
+	network.OpAvgPool: {rows: func(me *worker, set *kernel.Set, n *network.Node, y0, _ int) { me.averageRows(set, n, y0) }, level: lowerLevel, spare: true},
+	network.OpResize:  {rows: func(me *worker, _ *kernel.Set, n *network.Node, y0, height int) { me.resizeRows(n, y0, height) }, level: raiseLevel, spare: true},
 }
 
 // whole makes t the channels that r reads.

@@ -280,7 +280,7 @@ func (f *frame) band(c *compiled, me *worker, i, k, y0, y1 int) {
 			f.convolveRows(c, me, i, y0)
 			break
 		}
-		placed[l.op](me, c.set, l.node, y0, f.plan.layers[i].h)
+		placed[l.op].rows(me, c.set, l.node, y0, f.plan.layers[i].h)
 	case l.op == network.OpConv:
 		from := f.plan.begins(i)
 		f.view(&me.src, me, &c.net.layers[from].reads[0], k, y0, y1)
