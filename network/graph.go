@@ -5,20 +5,6 @@ import (
 	"slices"
 )
 
-// Act is an activation function.
-type Act uint8
-
-const (
-	ActNone    Act = iota
-	ActReLU        // max(x, 0)
-	ActPReLU       // x where x > 0, else Slope*x; one slope is LeakyReLU
-	ActClip        // min(max(x, Lo), Hi)
-	ActSigmoid     // 1/(1+exp(-x))
-	ActTanh
-	ActSiLU // x*sigmoid(x)
-	ActGELU // x*(1+erf(x/sqrt(2)))/2
-)
-
 // Border says what lies outside of a tensor.
 type Border uint8
 
@@ -89,7 +75,7 @@ type Node struct {
 	Bias    []float32 // Conv, Deconv: Out or none; Affine: as Gain
 
 	Act    Act       // of Activate
-	Slope  []float32 // of ActPReLU: one, or one a channel
+	Slope  []float32 // of an Act that is Sloped: one, or one a channel
 	Lo, Hi float32   // of ActClip
 
 	Gain []float32 // of Affine: none (ones), one, or one a channel

@@ -24,6 +24,9 @@ const (
 	OpPad                // a border of Border values around the picture
 	OpMaxPool            // the largest value under a window
 	OpAvgPool            // the mean of the values under a window; of Counted ones those outside are zeros
+	OpMin                // the smaller
+	OpDiv                // first through second
+	OpPow                // first to the power of the second
 )
 
 // operation is what the graph has to know of an operation: a row of the table.
@@ -45,6 +48,9 @@ type operation struct {
 	// these lengths; nil: none. Weights are Size's.
 	biases, slopes, gains func(n *Node, out int) []int
 
+	// pair is the meaning of what combines two values of one place, nil of others.
+	pair func(a, b float64) float64
+
 	// evaluate is its meaning.
 	evaluate func(n *Node, out *volume, in []volume)
 }
@@ -60,10 +66,13 @@ var operations = [...]operation{
 	OpConv:     {name: "conv", inputs: 1, check: (*Node).checkWindow, channels: grouped, side: windows, biases: perFilter, evaluate: (*Node).conv},
 	OpDeconv:   {name: "deconv", inputs: 1, check: (*Node).checkWindow, channels: grouped, side: spreads, biases: perFilter, evaluate: (*Node).deconv},
 	OpActivate: {name: "activate", inputs: 1, check: (*Node).checkAct, slopes: slopes, evaluate: valuewise},
-	OpAdd:      {name: "add", inputs: 2, channels: broadcast, evaluate: pairwise(func(a, b float64) float64 { return a + b })},
-	OpSub:      {name: "sub", inputs: 2, channels: broadcast, evaluate: pairwise(func(a, b float64) float64 { return a - b })},
-	OpMul:      {name: "mul", inputs: 2, channels: broadcast, evaluate: pairwise(func(a, b float64) float64 { return a * b })},
-	OpMax:      {name: "max", inputs: 2, channels: broadcast, evaluate: pairwise(func(a, b float64) float64 { return max(a, b) })},
+	OpAdd:      pairOf("add", func(a, b float64) float64 { return a + b }),
+	OpSub:      pairOf("sub", func(a, b float64) float64 { return a - b }),
+	OpMul:      pairOf("mul", func(a, b float64) float64 { return a * b }),
+	OpMax:      pairOf("max", func(a, b float64) float64 { return max(a, b) }),
+	OpMin:      pairOf("min", func(a, b float64) float64 { return min(a, b) }),
+	OpDiv:      pairOf("div", func(a, b float64) float64 { return a / b }),
+	OpPow:      pairOf("pow", math.Pow),
 	OpAffine:   {name: "affine", inputs: 1, biases: perChannel, gains: perChannel, evaluate: valuewise},
 	OpConcat:   {name: "concat", inputs: anyInputs, channels: all, evaluate: concatenate},
 	OpSlice:    {name: "slice", inputs: 1, channels: sliced, evaluate: slice},
@@ -73,6 +82,19 @@ var operations = [...]operation{
 	OpMaxPool:  {name: "maxpool", inputs: 1, check: (*Node).checkWindow, side: windows, evaluate: (*Node).maxPool},
 	OpAvgPool:  {name: "avgpool", inputs: 1, check: (*Node).checkWindow, side: windows, evaluate: (*Node).avgPool},
 }
+
+// pairOf is the row of an operation that combines two values of one place.
+func pairOf(name string, f func(a, b float64) float64) operation {
+	return operation{name: name, inputs: 2, channels: broadcast, pair: f, evaluate: func(_ *Node, out *volume, in []volume) {
+		out.fill(func(c, y, x int) float64 {
+			return f(*in[0].at(min(c, in[0].c-1), y, x), *in[1].at(min(c, in[1].c-1), y, x))
+		})
+	}}
+}
+
+// Pair is the meaning of an operation that combines two values of one place; nil
+// of all others.
+func (o Op) Pair() func(a, b float64) float64 { return operations[o].pair }
 
 // Ops lists all operations.
 func Ops() []Op {
@@ -253,22 +275,13 @@ func perFilter(_ *Node, out int) []int  { return []int{0, out} }
 func perChannel(_ *Node, out int) []int { return []int{0, 1, out} }
 
 func slopes(n *Node, out int) []int {
-	if n.Act == ActPReLU {
+	if n.Act.Sloped() {
 		return []int{1, out}
 	}
 	return []int{0}
 }
 
 // Meaning.
-
-// pairwise combines two values of one place.
-func pairwise(f func(a, b float64) float64) func(*Node, *volume, []volume) {
-	return func(_ *Node, out *volume, in []volume) {
-		out.fill(func(c, y, x int) float64 {
-			return f(*in[0].at(min(c, in[0].c-1), y, x), *in[1].at(min(c, in[1].c-1), y, x))
-		})
-	}
-}
 
 // valuewise is OpActivate and OpAffine.
 func valuewise(n *Node, out *volume, in []volume) {
@@ -325,47 +338,3 @@ func (v *volume) fill(f func(c, y, x int) float64) {
 		}
 	}
 }
-
-// activation is what the graph has to know of an activation: a row of the table.
-type activation struct {
-	name string
-	of   func(v, slope float64) float64
-}
-
-// activations is the table of all activations, by Act. ActClip's range is a
-// Node's.
-var activations = [...]activation{
-	ActNone: {"none", func(v, _ float64) float64 { return v }},
-	ActReLU: {"relu", func(v, _ float64) float64 { return max(v, 0) }},
-	ActPReLU: {"prelu", func(v, slope float64) float64 {
-		if v < 0 {
-			return slope * v
-		}
-		return v
-	}},
-	ActClip:    {"clip", func(v, _ float64) float64 { return v }},
-	ActSigmoid: {"sigmoid", func(v, _ float64) float64 { return 1 / (1 + math.Exp(-v)) }},
-	ActTanh:    {"tanh", func(v, _ float64) float64 { return math.Tanh(v) }},
-	ActSiLU:    {"silu", func(v, _ float64) float64 { return v / (1 + math.Exp(-v)) }},
-	ActGELU:    {"gelu", func(v, _ float64) float64 { return v * (1 + math.Erf(v/math.Sqrt2)) / 2 }},
-}
-
-func (a Act) String() string {
-	if int(a) < len(activations) {
-		return activations[a].name
-	}
-	return fmt.Sprintf("act(%d)", a)
-}
-
-// Acts lists all activations.
-func Acts() []Act {
-	list := make([]Act, len(activations))
-	for i := range list {
-		list[i] = Act(i)
-	}
-	return list
-}
-
-// Of is the activation's value at v, with the slope of a PReLU. ActClip, whose
-// range is a Node's, gives v.
-func (a Act) Of(v, slope float64) float64 { return activations[a].of(v, slope) }

@@ -14,19 +14,14 @@ func single(f func(*importer, *node) (value, error)) operator {
 // operators lists what becomes a part of the graph. Constant is among those
 // that fold.
 func operators() map[string]operator {
-	return map[string]operator{
+	list := map[string]operator{
 		"Conv":               single((*importer).conv),
 		"ConvTranspose":      single((*importer).deconv),
 		"BatchNormalization": single((*importer).normalise),
-		"Relu":               single((*importer).activate),
-		"LeakyRelu":          single((*importer).activate),
 		"PRelu":              single((*importer).activate),
 		"Clip":               single((*importer).activate),
-		"Sigmoid":            single((*importer).activate),
-		"Tanh":               single((*importer).activate),
 		"Gelu":               single((*importer).activate),
 		"HardSigmoid":        single((*importer).hardSigmoid),
-		"HardSwish":          single((*importer).hardSwish),
 		"Add":                single((*importer).arithmetic),
 		"Sub":                single((*importer).arithmetic),
 		"Mul":                single((*importer).arithmetic),
@@ -53,7 +48,13 @@ func operators() map[string]operator {
 		"Identity":           single((*importer).pass),
 		"Cast":               single((*importer).pass),
 		"Dropout":            single((*importer).pass),
+		"Pow":                single((*importer).power),
+		"Min":                single((*importer).many),
 	}
+	for _, u := range unaryOps {
+		list[u.op] = single((*importer).unary)
+	}
+	return list
 }
 
 // pass takes a node that leaves values as they are. A Cast between float types

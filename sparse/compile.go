@@ -208,13 +208,17 @@ func (b *builder) join() {
 			} else {
 				chain[i] = 2 // its activation joins it
 			}
-		case network.OpSub, network.OpMul, network.OpMax, network.OpAffine:
+		case network.OpAffine:
 			chain[i] = 2
 		case network.OpActivate:
 			if j := n.Inputs[0]; lone(j) && (chain[j] == 1 || chain[j] == 2) {
 				b.into[j] = i
 			}
 			chain[i] = 3
+		default:
+			if n.Op.Pair() != nil {
+				chain[i] = 2
+			}
 		}
 	}
 }
@@ -243,7 +247,7 @@ func (b *builder) emit(i int) {
 	if n.Op == network.OpActivate {
 		l.act, l.clip = n.Act, kernel.Range{Low: n.Lo, High: n.Hi}
 		for c := range l.out {
-			if n.Act == network.ActPReLU {
+			if n.Act.Sloped() {
 				l.slope = append(l.slope, constant(n.Slope, c, 0))
 			}
 		}

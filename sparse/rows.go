@@ -85,6 +85,19 @@ func (me *worker) combine(set *kernel.Set, l *layer) {
 				set.Mul(dst, a, b)
 			case network.OpMax:
 				set.Max(dst, a, b)
+			case network.OpMin:
+				for x, v := range a {
+					dst[x] = min(v, b[x])
+				}
+			case network.OpDiv:
+				for x, v := range a {
+					dst[x] = v / b[x]
+				}
+			default:
+				pair := l.op.Pair()
+				for x, v := range a {
+					dst[x] = float32(pair(float64(v), float64(b[x])))
+				}
 			}
 		}
 	}
@@ -146,11 +159,67 @@ func (me *worker) activateRow(set *kernel.Set, row []float32, l *layer, c int) {
 		gates := me.gates[:len(row)]
 		set.Sigmoid(gates, row)
 		set.Mul(row, row, gates)
+	case network.ActSquare:
+		set.Mul(row, row, row)
+	case network.ActAbs:
+		for x, v := range row {
+			row[x] = max(v, -v)
+		}
+	case network.ActSqrt:
+		for x, v := range row {
+			row[x] = float32(math.Sqrt(float64(v)))
+		}
+	case network.ActReciprocal:
+		for x, v := range row {
+			row[x] = 1 / v
+		}
+	case network.ActErf:
+		for x, v := range row {
+			row[x] = erf(v)
+		}
+	case network.ActExp:
+		for x, v := range row {
+			row[x] = exp(v)
+		}
 	case network.ActGELU:
 		for x, v := range row {
 			row[x] = v * (1 + erf(v/math.Sqrt2)) / 2
 		}
+	default:
+		var slope float64
+		if l.slope != nil {
+			slope = float64(l.slope[c])
+		}
+		for x, v := range row {
+			row[x] = float32(l.act.Of(float64(v), slope))
+		}
 	}
+}
+
+// exp is e^x within 2e-7 of it: 2^n times a polynomial of what is left, between
+// -ln2/2 and ln2/2 (Cephes' expf, netlib.org/cephes). It is 0 below the smallest
+// normal number.
+func exp(x float32) float32 {
+	const most, least = 88.72283, -87.33654
+	if x > most {
+		return float32(math.Inf(1))
+	}
+	if !(x >= least) {
+		if x != x {
+			return x
+		}
+		return 0
+	}
+	n := float32(math.Floor(float64(x*math.Log2E + 0.5)))
+	x -= n * 0.693359375
+	x += n * 2.12194440e-4
+	p := float32(1.9875691500e-4)
+	for _, c := range [...]float32{1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1} {
+		p = p*x + c
+	}
+	half := int32(n) / 2 // 2^128 is no float32, its root is
+	scale := func(n int32) float32 { return math.Float32frombits(uint32(n+127) << 23) }
+	return (p*x*x + x + 1) * scale(half) * scale(int32(n)-half)
 }
 
 // erf is the error function within 5e-7: x times a quotient of polynomials of
