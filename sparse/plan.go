@@ -416,7 +416,7 @@ func (p *plan) rowsToSpare(net *lowered) {
 			stride, _ := l.node.Inside()
 			p.spare = max(p.spare, planeFloats(l.out, 1, (p.layers[i].w-1)*stride+1, 0))
 		} else if op := placed[l.op]; op != nil && op.spare {
-			p.spare = max(p.spare, int64(p.sizeOf(l.reads[0].layer)[0]))
+			p.spare = max(p.spare, 4*int64(max(p.sizeOf(l.reads[0].layer)[0], p.layers[i].w)))
 		}
 	}
 }

@@ -178,7 +178,7 @@ type placedOp struct {
 	// cannot run in bands; nil: it never can.
 	level func(n *network.Node, of func(k int) int) int
 
-	spare bool // it needs a row of its source's width
+	spare bool // it needs four rows of its source's width or its own
 }
 
 var placed = map[network.Op]*placedOp{
@@ -187,7 +187,7 @@ var placed = map[network.Op]*placedOp{
 	network.OpDeconv:  {rows: func(me *worker, _ *kernel.Set, n *network.Node, y0, _ int) { me.spreadRows(n, y0) }},
 	network.OpMaxPool: {rows: func(me *worker, _ *kernel.Set, n *network.Node, y0, _ int) { me.poolRows(n, y0) }, level: lowerLevel},
 	network.OpAvgPool: {rows: func(me *worker, set *kernel.Set, n *network.Node, y0, _ int) { me.averageRows(set, n, y0) }, level: lowerLevel, spare: true},
-	network.OpResize:  {rows: func(me *worker, _ *kernel.Set, n *network.Node, y0, height int) { me.resizeRows(n, y0, height) }, level: raiseLevel, spare: true},
+	network.OpResize:  {rows: (*worker).resizeRows, level: raiseLevel, spare: true},
 }
 
 // whole makes t the channels that r reads.
@@ -268,45 +268,62 @@ func (me *worker) shuffleRows(set *kernel.Set, n *network.Node, y0 int) {
 	}
 }
 
-// resizeRows is OpResize, rows first: the rows that one is made of are summed,
-// then its columns are interpolated.
-func (me *worker) resizeRows(n *network.Node, y0, height int) {
-	row := me.spare[:me.src.W]
-	columns := me.columns(n)
-	perColumn := len(columns) / me.dst.W
+// resizeRows is OpResize: rows of the source are widened, each once, and summed.
+func (me *worker) resizeRows(set *kernel.Set, n *network.Node, y0, height int) {
+	me.columns(n)
 	var taps [4]network.Tap
-	for y := range me.dst.H {
-		rows := n.AppendTaps(taps[:0], y0+y, me.src.H, height)
-		for c := range me.dst.C {
-			clear(row)
-			for _, r := range rows {
-				weight := float32(r.Weight)
-				for x, v := range me.src.At(c, r.At) {
-					row[x] += weight * v
-				}
-			}
+	for c := range me.dst.C {
+		held := [4]int{-1, -1, -1, -1} // the source's row that each part of spare is widened from
+		for y := range me.dst.H {
 			dst := me.dst.At(c, y)
-			for x := range dst {
-				var sum float32
-				for _, t := range columns[x*perColumn:][:perColumn] {
-					sum += float32(t.Weight) * row[t.At]
+			clear(dst)
+			for _, r := range n.AppendTaps(taps[:0], y0+y, me.src.H, height) {
+				wide := me.spare[r.At%len(held)*len(dst):][:len(dst)]
+				if held[r.At%len(held)] != r.At {
+					held[r.At%len(held)] = r.At
+					me.widen(wide, me.src.At(c, r.At))
 				}
-				dst[x] = sum
+				set.Axpy(dst, float32(r.Weight), wide)
 			}
 		}
 	}
 }
 
-// columns lists what every column of a resized picture is made of, as many taps
-// for each. The last list is kept.
-func (me *worker) columns(n *network.Node) []network.Tap {
-	if me.columnsOf != n || me.columnsFor != [2]int{me.src.W, me.dst.W} {
-		me.columnsOf, me.columnsFor, me.taps = n, [2]int{me.src.W, me.dst.W}, me.taps[:0]
-		for x := range me.dst.W {
-			me.taps = n.AppendTaps(me.taps, x, me.src.W, me.dst.W)
+// columns lists what every column of a resized output is made of. The last list is
+// kept.
+func (me *worker) columns(n *network.Node) {
+	if me.columnsOf == n && me.columnsFor == [2]int{me.src.W, me.dst.W} {
+		return
+	}
+	me.columnsOf, me.columnsFor = n, [2]int{me.src.W, me.dst.W}
+	me.columnsAt, me.columnsBy = me.columnsAt[:0], me.columnsBy[:0]
+	var taps [4]network.Tap
+	for x := range me.dst.W {
+		for _, t := range n.AppendTaps(taps[:0], x, me.src.W, me.dst.W) {
+			me.columnsAt, me.columnsBy = append(me.columnsAt, int32(t.At)), append(me.columnsBy, float32(t.Weight))
 		}
 	}
-	return me.taps
+}
+
+// widen interpolates a row by the list of columns.
+func (me *worker) widen(dst, src []float32) {
+	at, by := me.columnsAt, me.columnsBy
+	switch len(at) / len(dst) {
+	case 1: // nearest
+		for x := range dst {
+			dst[x] = src[at[x]]
+		}
+	case 2: // linear
+		for x := range dst {
+			i := 2 * x
+			dst[x] = by[i]*src[at[i]] + by[i+1]*src[at[i+1]]
+		}
+	default: // cubic
+		for x := range dst {
+			i := 4 * x
+			dst[x] = by[i]*src[at[i]] + by[i+1]*src[at[i+1]] + by[i+2]*src[at[i+2]] + by[i+3]*src[at[i+3]]
+		}
+	}
 }
 
 // padRows is OpPad.

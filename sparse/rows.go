@@ -178,9 +178,7 @@ func (me *worker) activateRow(set *kernel.Set, row []float32, l *layer, c int) {
 			row[x] = erf(v)
 		}
 	case network.ActExp:
-		for x, v := range row {
-			row[x] = exp(v)
-		}
+		exponential(row)
 	case network.ActGELU:
 		for x, v := range row {
 			row[x] = v * (1 + erf(v/math.Sqrt2)) / 2
@@ -196,30 +194,29 @@ func (me *worker) activateRow(set *kernel.Set, row []float32, l *layer, c int) {
 	}
 }
 
-// exp is e^x within 2e-7 of it: 2^n times a polynomial of what is left, between
-// -ln2/2 and ln2/2 (Cephes' expf, netlib.org/cephes). It is 0 below the smallest
-// normal number.
-func exp(x float32) float32 {
-	const most, least = 88.72283, -87.33654
-	if x > most {
-		return float32(math.Inf(1))
-	}
-	if !(x >= least) {
-		if x != x {
-			return x
+// exponential makes e^x of every value, within 2e-7 of it: 2^n times a polynomial
+// of what is left, between -ln2/2 and ln2/2 (Cephes' expf, netlib.org/cephes).
+// Beyond -87 and 88 it stays what it is there.
+func exponential(row []float32) {
+	const shift = 3 << 22 // what is added to it loses its fraction, and its lowest bits are the whole number
+	for i, x := range row {
+		if x > 88 {
+			x = 88
+		} else if x < -87 {
+			x = -87
 		}
-		return 0
+		t := float32(x*math.Log2E) + shift
+		n := t - shift
+		x = x - float32(n*0.693359375) + float32(n*2.12194440e-4)
+		p := float32(1.9875691500e-4)
+		p = float32(p*x) + 1.3981999507e-3
+		p = float32(p*x) + 8.3334519073e-3
+		p = float32(p*x) + 4.1665795894e-2
+		p = float32(p*x) + 1.6666665459e-1
+		p = float32(p*x) + 5.0000001201e-1
+		p = float32(float32(p*x)*x) + x + 1
+		row[i] = math.Float32frombits(math.Float32bits(p) + math.Float32bits(t)<<23)
 	}
-	n := float32(math.Floor(float64(x*math.Log2E + 0.5)))
-	x -= n * 0.693359375
-	x += n * 2.12194440e-4
-	p := float32(1.9875691500e-4)
-	for _, c := range [...]float32{1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1} {
-		p = p*x + c
-	}
-	half := int32(n) / 2 // 2^128 is no float32, its root is
-	scale := func(n int32) float32 { return math.Float32frombits(uint32(n+127) << 23) }
-	return (p*x*x + x + 1) * scale(half) * scale(int32(n)-half)
 }
 
 // erf is the error function within 5e-7: x times a quotient of polynomials of

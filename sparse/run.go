@@ -44,9 +44,10 @@ type worker struct {
 	spare      []float32       // a row of a strided convolution, over planes
 	strided    kernel.Tensor   // of it
 	chain      kernel.Epilogue // of the layer that the next one computes, too
-	taps       []network.Tap   // of the columns of the last resized output, over planes
-	columnsOf  *network.Node
+	columnsOf  *network.Node   // the last resized output
 	columnsFor [2]int          // its widths, in and out
+	columnsAt  []int32         // what its columns are made of, as many for each
+	columnsBy  []float32       // and with what weights
 	busy       []time.Duration // in each layer, while timed
 	stalled    bool            // it waited long for another
 	_          [64]byte        // keeps the next worker's lines apart
