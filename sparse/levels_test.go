@@ -8,6 +8,7 @@ import (
 	"evosr/internal/check"
 	"evosr/internal/kernel"
 	"evosr/network"
+	"evosr/space"
 )
 
 // lowPath adds what goes down by pools and strides and comes back to the size of
@@ -107,5 +108,28 @@ func TestLevels(t *testing.T) {
 	}
 	if bands < n/2 || most < 4 {
 		t.Errorf("%d of %d networks ran in bands, at most %d of them", bands, n, most)
+	}
+}
+
+// TestGated: networks of ours with gates of fewer rows run in bands, whatever the
+// size of the picture.
+func TestGated(t *testing.T) {
+	rng := check.Rand(t)
+	slot := space.Slot{Skip: true, Blocks: space.Blocks{space.Attend: space.Once(), space.Plain: {1}}, Activations: space.Activations()}
+	sp := &space.Space{Scale: 2, Colors: 1, Widths: []int{4, 8, 12}, Slots: []space.Slot{slot, slot, slot}, Schemes: network.Schemes(), Percents: []int{25, 50}}
+	gated := 0
+	for range check.Times(40) {
+		g := sp.Shape(sp.Random(rng))
+		g.Fill(func(*network.Node, int) float32 { return float32(rng.NormFloat64()) * 0.2 })
+		p := holds(t, g, 1+rng.IntN(30), 1+rng.IntN(30), Options{Threads: 1 + rng.IntN(3)})
+		if p.c.net.planes {
+			t.Fatal("over planes")
+		}
+		if p.c.net.mixed {
+			gated++
+		}
+	}
+	if gated == 0 {
+		t.Error("none had a gate")
 	}
 }
