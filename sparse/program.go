@@ -212,6 +212,7 @@ type LayerInfo struct {
 	MACs            int     // multiplications per pixel that run, fill-up zeros included; Winograd's are of transformed values
 	DenseMACs       int     // multiplications per pixel of the network's layer unpruned
 	ReLU, Residual  bool
+	Level           int     // rows of the picture for one of the output's, about: behind pools and strides
 	Local           bool    // the output is not kept beyond a band of rows
 	Chained         bool    // the next layer computes this one in strips that stay in the first-level cache; its time is the next layer's
 	Resident        int     // rows of single channels that the whole program keeps beyond a band
