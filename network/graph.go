@@ -108,7 +108,7 @@ const (
 	MaxNodes    = 1 << 12
 	MaxChannels = 1 << 12
 	MaxKernel   = 11
-	MaxPool     = 31 // side of a pool's window
+	MaxPool     = 31 // side and stride of a pool's window
 	MaxScale    = 8
 	MaxPad      = 64
 )

@@ -3,6 +3,7 @@ package network
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Op is what a Node computes.
@@ -27,6 +28,8 @@ const (
 	OpMin                // the smaller
 	OpDiv                // first through second
 	OpPow                // first to the power of the second
+	OpMean               // the mean of each channel over the picture, at every place
+	OpPeak               // the largest value of each channel, at every place
 )
 
 // operation is what the graph has to know of an operation: a row of the table.
@@ -73,14 +76,21 @@ var operations = [...]operation{
 	OpMin:      pairOf("min", func(a, b float64) float64 { return min(a, b) }),
 	OpDiv:      pairOf("div", func(a, b float64) float64 { return a / b }),
 	OpPow:      pairOf("pow", math.Pow),
-	OpAffine:   {name: "affine", inputs: 1, biases: perChannel, gains: perChannel, evaluate: valuewise},
-	OpConcat:   {name: "concat", inputs: anyInputs, channels: all, evaluate: concatenate},
-	OpSlice:    {name: "slice", inputs: 1, channels: sliced, evaluate: slice},
-	OpShuffle:  {name: "shuffle", inputs: 1, check: (*Node).checkFactor, channels: shuffled, side: enlarges, evaluate: shuffle},
-	OpResize:   {name: "resize", inputs: 1, check: (*Node).checkFactor, side: enlarges, evaluate: (*Node).resize},
-	OpPad:      {name: "pad", inputs: 1, check: (*Node).checkBorder, side: pads, evaluate: pad},
-	OpMaxPool:  {name: "maxpool", inputs: 1, check: (*Node).checkWindow, side: windows, evaluate: (*Node).maxPool},
-	OpAvgPool:  {name: "avgpool", inputs: 1, check: (*Node).checkWindow, side: windows, evaluate: (*Node).avgPool},
+	OpMean: overall("mean", func(pix []float64) (v float64) {
+		for _, x := range pix {
+			v += x / float64(len(pix))
+		}
+		return v
+	}),
+	OpPeak:    overall("peak", slices.Max[[]float64]),
+	OpAffine:  {name: "affine", inputs: 1, biases: perChannel, gains: perChannel, evaluate: valuewise},
+	OpConcat:  {name: "concat", inputs: anyInputs, channels: all, evaluate: concatenate},
+	OpSlice:   {name: "slice", inputs: 1, channels: sliced, evaluate: slice},
+	OpShuffle: {name: "shuffle", inputs: 1, check: (*Node).checkFactor, channels: shuffled, side: enlarges, evaluate: shuffle},
+	OpResize:  {name: "resize", inputs: 1, check: (*Node).checkFactor, side: enlarges, evaluate: (*Node).resize},
+	OpPad:     {name: "pad", inputs: 1, check: (*Node).checkBorder, side: pads, evaluate: pad},
+	OpMaxPool: {name: "maxpool", inputs: 1, check: (*Node).checkWindow, side: windows, evaluate: (*Node).maxPool},
+	OpAvgPool: {name: "avgpool", inputs: 1, check: (*Node).checkWindow, side: windows, evaluate: (*Node).avgPool},
 }
 
 // pairOf is the row of an operation that combines two values of one place.
@@ -89,6 +99,19 @@ func pairOf(name string, f func(a, b float64) float64) operation {
 		out.fill(func(c, y, x int) float64 {
 			return f(*in[0].at(min(c, in[0].c-1), y, x), *in[1].at(min(c, in[1].c-1), y, x))
 		})
+	}}
+}
+
+// overall is the row of an operation that makes one value of all of a channel.
+func overall(name string, f func(pix []float64) float64) operation {
+	return operation{name: name, inputs: 1, evaluate: func(_ *Node, out *volume, in []volume) {
+		size := out.w * out.h
+		for c := range out.c {
+			v := f(in[0].pix[c*size : (c+1)*size])
+			for i := range size {
+				out.pix[c*size+i] = v
+			}
+		}
 	}}
 }
 
@@ -143,15 +166,15 @@ func (n *Node) arity() int {
 // checkWindow checks what slides over a picture.
 func (n *Node) checkWindow() error {
 	stride, groups := n.Inside()
-	most := MaxKernel
+	most, far := MaxKernel, MaxScale
 	if n.Op == OpMaxPool || n.Op == OpAvgPool {
-		most = MaxPool
+		most, far = MaxPool, MaxPool
 	}
 	if n.Kernel < 1 || n.Kernel > most || n.Op == OpConv && n.Kernel%2 == 0 && stride == 1 && n.Pad != [4]int{} {
 		return n.fault("kernel", n.Kernel, fmt.Sprintf("1 to %d, odd where a convolution pads", most))
 	}
-	if stride > MaxScale || n.Stride < 0 {
-		return n.fault("stride", n.Stride, fmt.Sprintf("1 to %d", MaxScale))
+	if stride > far || n.Stride < 0 {
+		return n.fault("stride", n.Stride, fmt.Sprintf("1 to %d", far))
 	}
 	if n.Groups < 0 || groups > MaxChannels {
 		return n.fault("groups", n.Groups, "1 or more")

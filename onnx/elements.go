@@ -138,6 +138,11 @@ func (im *importer) join(n *node, op network.Op, i, j int) (value, error) {
 }
 
 func (im *importer) joined(n *node, op network.Op, a, b int, ea, eb extent) (value, error) {
+	if im.pixel[a] && !im.pixel[b] {
+		ea.h, ea.w = eb.h, eb.w
+	} else if im.pixel[b] && !im.pixel[a] {
+		eb.h, eb.w = ea.h, ea.w
+	}
 	if ea.h != eb.h || ea.w != eb.w || ea.c != eb.c && ea.c != 1 && eb.c != 1 {
 		return value{}, im.bad(n, "takes %d channels of %s and %d of %s, want as many of one size, or one channel", ea.c, im.size(ea), eb.c, im.size(eb))
 	}
@@ -276,37 +281,4 @@ func (im *importer) limit(n *node, op network.Op, v value, k int) (value, error)
 		}
 	}
 	return v, nil
-}
-
-// maxReduced bounds the channels of a ReduceMax, each of which becomes nodes.
-const maxReduced = 256
-
-// reduceMax takes the largest channel.
-func (im *importer) reduceMax(n *node) (value, error) {
-	src, e, err := im.read(n, 0)
-	if err != nil {
-		return value{}, err
-	}
-	axes, err := im.listed(n, "axes", 1, 18)
-	if err != nil {
-		return value{}, err
-	}
-	if len(axes) != 1 || n.number("keepdims", 1) != 1 || e.c > maxReduced {
-		return value{}, im.bad(n, "reduces axes %s of %d channels, want the axis of at most %d channels, kept", few(axes), e.c, maxReduced)
-	}
-	if err := im.channelAxis(n, axes[0]); err != nil {
-		return value{}, err
-	}
-	var largest value
-	for c := range e.c {
-		v, err := im.channels(n, src, c, 1)
-		if err == nil && c > 0 {
-			v, err = im.joined(n, network.OpMax, largest.node, v.node, im.extent(largest.node), im.extent(v.node))
-		}
-		if err != nil {
-			return value{}, err
-		}
-		largest = v
-	}
-	return largest, nil
 }

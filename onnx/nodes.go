@@ -9,8 +9,9 @@ import (
 
 // Names of operators and of their modes, for the writer and the reader.
 var (
-	pairOps     = map[network.Op]string{network.OpAdd: "Add", network.OpSub: "Sub", network.OpMul: "Mul", network.OpMax: "Max", network.OpMin: "Min", network.OpDiv: "Div", network.OpPow: "Pow"}
-	poolOps     = map[network.Op]string{network.OpMaxPool: "MaxPool", network.OpAvgPool: "AveragePool"}
+	pairOps = map[network.Op]string{network.OpAdd: "Add", network.OpSub: "Sub", network.OpMul: "Mul", network.OpMax: "Max", network.OpMin: "Min", network.OpDiv: "Div", network.OpPow: "Pow"}
+	poolOps = map[network.Op]string{network.OpMaxPool: "MaxPool", network.OpAvgPool: "AveragePool",
+		network.OpMean: "GlobalAveragePool", network.OpPeak: "GlobalMaxPool"}
 	borderModes = []string{network.Zeros: "constant", network.Edge: "edge", network.Reflect: "reflect"}
 	interpModes = []string{network.Nearest: "nearest", network.Linear: "linear", network.Cubic: "cubic"}
 	coordModes  = []string{network.HalfPixel: "half_pixel", network.TorchHalfPixel: "pytorch_half_pixel", network.Asymmetric: "asymmetric", network.AlignCorners: "align_corners"}
@@ -104,6 +105,9 @@ func (b *builder) node(i int) error {
 		b.interpolation(i, in)
 	case network.OpPad:
 		b.border(i, n.Name, in[0], b.values[i])
+	case network.OpMean, network.OpPeak:
+		one := b.step(i, "pool", poolOps[n.Op], in)
+		b.last(i, "Expand", []string{one, b.step(i, "shape", "Shape", in)})
 	case network.OpMaxPool, network.OpAvgPool:
 		stride, _ := n.Inside()
 		attrs := []attribute{intsAttr("kernel_shape", int64(n.Kernel), int64(n.Kernel)), intsAttr("strides", int64(stride), int64(stride)), padsAttr(n.Pad)}

@@ -359,8 +359,8 @@ func (im *importer) pool(n *node) (value, error) {
 	}
 	f := &filters{kernel: int(a.ints[0]), stride: 1}
 	if a := n.attr("strides"); a != nil {
-		if len(a.ints) != 2 || a.ints[0] != a.ints[1] || a.ints[0] < 1 || a.ints[0] > network.MaxScale {
-			return value{}, im.bad(n, "has strides %s, want two equal ones of 1 to %d", few(a.ints), network.MaxScale)
+		if len(a.ints) != 2 || a.ints[0] != a.ints[1] || a.ints[0] < 1 || a.ints[0] > network.MaxPool {
+			return value{}, im.bad(n, "has strides %s, want two equal ones of 1 to %d", few(a.ints), network.MaxPool)
 		}
 		f.stride = int(a.ints[0])
 	}

@@ -67,7 +67,6 @@ var manyNodes = []struct {
 	}},
 }
 
-
 // TestRecognise: what is written as many nodes is imported as the activation that
 // it is.
 func TestRecognise(t *testing.T) {

@@ -2,6 +2,7 @@ package sparse
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"evosr/internal/kernel"
@@ -27,6 +28,9 @@ func (p *plan) layPlanes(c *compiled) {
 	for i := range net.layers {
 		s := &p.layers[i]
 		s.plane.chunk = tileRows(c.info, max(1, min(32, s.h/(4*c.threads))), p.h)
+		if op := placed[net.layers[i].op]; op != nil && op.whole {
+			s.plane.chunk = s.h
+		}
 		for _, r := range net.layers[i].reads {
 			if r.layer >= 0 {
 				last[r.layer] = i
@@ -178,6 +182,7 @@ type placedOp struct {
 	// cannot run in bands; nil: it never can.
 	level func(n *network.Node, of func(k int) int) int
 
+	whole bool // one worker computes all of it, from all of its source
 	spare bool // it needs four rows of its source's width or its own
 }
 
@@ -187,6 +192,8 @@ var placed = map[network.Op]*placedOp{
 	network.OpDeconv:  {rows: func(me *worker, _ *kernel.Set, n *network.Node, y0, _ int) { me.spreadRows(n, y0) }},
 	network.OpMaxPool: {rows: func(me *worker, _ *kernel.Set, n *network.Node, y0, _ int) { me.poolRows(n, y0) }, level: lowerLevel},
 	network.OpAvgPool: {rows: func(me *worker, set *kernel.Set, n *network.Node, y0, _ int) { me.averageRows(set, n, y0) }, level: lowerLevel, spare: true},
+	network.OpMean:    {rows: func(me *worker, _ *kernel.Set, _ *network.Node, _, _ int) { me.overall(mean) }, whole: true},
+	network.OpPeak:    {rows: func(me *worker, _ *kernel.Set, _ *network.Node, _, _ int) { me.overall(peak) }, whole: true},
 	network.OpResize:  {rows: (*worker).resizeRows, level: raiseLevel, spare: true},
 }
 
@@ -418,6 +425,37 @@ func (me *worker) averageRows(set *kernel.Set, n *network.Node, y0 int) {
 			}
 		}
 	}
+}
+
+// overall gives every value of a channel what f makes of all of the source's.
+func (me *worker) overall(f func(t *kernel.Tensor, c int) float32) {
+	for c := range me.dst.C {
+		v := f(&me.src, c)
+		for y := range me.dst.H {
+			row := me.dst.At(c, y)
+			for x := range row {
+				row[x] = v
+			}
+		}
+	}
+}
+
+func mean(t *kernel.Tensor, c int) float32 {
+	var sum float64
+	for y := range t.H {
+		for _, v := range t.At(c, y) {
+			sum += float64(v)
+		}
+	}
+	return float32(sum / float64(t.H*t.W))
+}
+
+func peak(t *kernel.Tensor, c int) float32 {
+	best := float32(math.Inf(-1))
+	for y := range t.H {
+		best = max(best, slices.Max(t.At(c, y)))
+	}
+	return best
 }
 
 // spreadRows is OpDeconv by definition, for those that do not enlarge by their
