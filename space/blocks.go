@@ -13,12 +13,12 @@ import (
 type Kind uint8
 
 const (
-	Skip  Kind = iota // nothing: the trunk passes through
-	Lean              // one 3x3, activation, no residual
-	Plain             // 3x3, activation, 3x3, residual
-	Wide              // 1x1 expand, activation, 1x1 reduce, 3x3, residual (WDSR-B)
-	Lean4             // four 3x3 with activations between, residual (as DISP's)
-	Attend            // 3x3, activation, 3x3, times a gate of a quarter of the size, residual (after PlainUSR's)
+	Skip   Kind = iota // nothing: the trunk passes through
+	Lean               // one 3x3, activation, no residual
+	Plain              // 3x3, activation, 3x3, residual
+	Wide               // 1x1 expand, activation, 1x1 reduce, 3x3, residual (WDSR-B)
+	Lean4              // four 3x3 with activations between, residual (as DISP's)
+	Attend             // 3x3, activation, 3x3, times a gate of a quarter of the size, residual (after PlainUSR's)
 
 	kindCount
 )
