@@ -71,3 +71,37 @@ func calculated[T int64 | float32](op string, x, y T) T {
 	}
 	return x / y
 }
+
+// dequantize works out (x - zero) * scale, both of them one number or one for each
+// place along an axis.
+func (im *importer) dequantize(n *node, in []*constant) (*constant, error) {
+	if len(in) < 2 || in[1] == nil || in[1].whole || !in[0].whole || len(in) > 2 && in[2] != nil && (!in[2].whole || len(in[2].ints) != len(in[1].floats)) {
+		return nil, im.bad(n, "has no whole numbers with a scale and a zero for each")
+	}
+	k, count, err := im.maker(n, in[0].dims, false)
+	if err != nil {
+		return nil, err
+	}
+	scales, inner := in[1].floats, 1
+	if len(scales) > 1 {
+		at, ok := axis(n.number("axis", 1), len(k.dims))
+		if !ok || k.dims[at] != int64(len(scales)) {
+			return nil, im.bad(n, "has %d scales along axis %d of %v", len(scales), n.number("axis", 1), k.dims)
+		}
+		for _, d := range k.dims[at+1:] {
+			inner *= int(d)
+		}
+	}
+	if len(scales) == 0 {
+		return nil, im.bad(n, "has no scale")
+	}
+	for i := range count {
+		at := i / inner % len(scales)
+		zero := int64(0)
+		if len(in) > 2 && in[2] != nil {
+			zero = in[2].ints[at]
+		}
+		k.floats[i] = float32(in[0].ints[i]-zero) * scales[at]
+	}
+	return k, nil
+}

@@ -348,6 +348,21 @@ func importCases() []importCase {
 			v = m.op("Conv", []string{v, m.random(0.1, 4, 1, 7, 7)}, intAttr("group", 4), intsAttr("dilations", 3, 3), intsAttr("pads", 9, 9, 9, 9))
 			return m.double(v, 4)
 		}},
+		{"weights in 8 bits", 1, []int{13}, 0, 0, func(m *maker) string {
+			whole := tensor{kind: typeInt8, dims: []int64{4, 1, 3, 3}, n: 36}
+			for range 36 {
+				whole.raw = append(whole.raw, byte(m.rng.IntN(256)))
+			}
+			zeros := tensor{kind: typeInt8, dims: []int64{4}, n: 4, raw: []byte{0, 3, 250, 0}}
+			w := m.op("DequantizeLinear", []string{m.constant(whole), m.floats(0.004, 0.003, 0.002, 0.005), m.constant(zeros)}, intAttr("axis", 0))
+			return m.double(m.op("Conv", []string{makerIn, w}, intsAttr("pads", 1, 1, 1, 1)), 4)
+		}},
+		{"channels turned and left out", 1, []int{13}, 0, 0, func(m *maker) string {
+			v := m.conv(makerIn, 1, 8, 3)
+			turned := m.op("Slice", []string{v, m.ints(-1), m.ints(math.MinInt64), m.ints(1), m.ints(-1)})
+			every := m.op("Slice", []string{v, m.ints(1), m.ints(8), m.ints(1), m.ints(3)})
+			return m.double(m.op("Concat", []string{turned, every}, intAttr("axis", 1)), 11)
+		}},
 		{"mean of a window", 1, []int{7, 11, 13, 19}, 0, 0, func(m *maker) string {
 			v := m.op("AveragePool", []string{m.conv(makerIn, 1, 4, 3)}, intsAttr("kernel_shape", 3, 3), intsAttr("pads", 1, 1, 1, 1))
 			w := m.op("AveragePool", []string{v}, intsAttr("kernel_shape", 5, 5), intsAttr("pads", 2, 2, 2, 2), intAttr("count_include_pad", 1))

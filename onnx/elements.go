@@ -305,6 +305,9 @@ func (im *importer) tile(n *node) (value, error) {
 	}
 	out := e
 	out.c *= times[1]
+	if err := im.mem.take(int(times[1]), 8, "channels"); err != nil {
+		return value{}, im.bad(n, "%v", err)
+	}
 	return im.append(n, network.Node{Op: network.OpConcat, Inputs: slices.Repeat([]int{src}, int(times[1]))}, out)
 }
 

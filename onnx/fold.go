@@ -20,7 +20,7 @@ func (k *constant) n() int { return max(len(k.ints), len(k.floats)) }
 // load converts a tensor of the file.
 func (im *importer) load(n *node, t *tensor) (*constant, error) {
 	each := uintptr(4)
-	if t.kind == typeInt64 || t.kind == typeInt32 || t.kind == typeBool {
+	if slices.Contains(wholeTypes, t.kind) {
 		each = 8
 	}
 	if err := im.mem.take(t.n+1, each, "constants"); err != nil {
@@ -31,11 +31,11 @@ func (im *importer) load(n *node, t *tensor) (*constant, error) {
 	switch t.kind {
 	case typeFloat, typeFloat16, typeBFloat16, typeDouble:
 		k.floats, err = t.floats()
-	case typeInt64, typeInt32, typeBool:
+	case typeInt64, typeInt32, typeBool, typeInt8, typeUint8:
 		k.whole = true
 		k.ints, err = t.ints()
 	default:
-		err = fmt.Errorf("tensor %s holds %v, want float32, float16, int64, int32 or bool", quote(t.name), t.kind)
+		err = fmt.Errorf("tensor %s holds %v, want float32, float16, int64, int32, int8, uint8 or bool", quote(t.name), t.kind)
 	}
 	if err != nil {
 		return nil, im.bad(n, "has a constant that does not fit: %v", err)
@@ -124,23 +124,24 @@ type folder func(im *importer, n *node, in []*constant) (*constant, error)
 
 func folders() map[string]folder {
 	list := map[string]folder{
-		"Identity":        func(_ *importer, _ *node, in []*constant) (*constant, error) { return in[0], nil },
-		"Cast":            (*importer).castConstant,
-		"ConstantOfShape": (*importer).constantOfShape,
-		"Gather":          (*importer).gatherConstant,
-		"Slice":           (*importer).sliceConstant,
-		"Concat":          (*importer).concatConstants,
-		"Reshape":         (*importer).reshapeConstant,
-		"Squeeze":         (*importer).squeezeConstant,
-		"Unsqueeze":       (*importer).unsqueezeConstant,
-		"Transpose":       (*importer).transposeConstant,
-		"Add":             (*importer).calculate,
-		"Sub":             (*importer).calculate,
-		"Mul":             (*importer).calculate,
-		"Div":             (*importer).calculate,
-		"Pow":             (*importer).calculate,
-		"Min":             (*importer).calculate,
-		"Max":             (*importer).calculate,
+		"Identity":         func(_ *importer, _ *node, in []*constant) (*constant, error) { return in[0], nil },
+		"Cast":             (*importer).castConstant,
+		"ConstantOfShape":  (*importer).constantOfShape,
+		"Gather":           (*importer).gatherConstant,
+		"Slice":            (*importer).sliceConstant,
+		"Concat":           (*importer).concatConstants,
+		"Reshape":          (*importer).reshapeConstant,
+		"Squeeze":          (*importer).squeezeConstant,
+		"Unsqueeze":        (*importer).unsqueezeConstant,
+		"Transpose":        (*importer).transposeConstant,
+		"Add":              (*importer).calculate,
+		"Sub":              (*importer).calculate,
+		"Mul":              (*importer).calculate,
+		"Div":              (*importer).calculate,
+		"Pow":              (*importer).calculate,
+		"DequantizeLinear": (*importer).dequantize,
+		"Min":              (*importer).calculate,
+		"Max":              (*importer).calculate,
 	}
 	for _, u := range unaryOps {
 		list[u.op] = (*importer).unaryConstant

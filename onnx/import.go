@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strings"
 
 	"evosr/network"
 )
@@ -47,6 +48,14 @@ type ImportOptions struct {
 	// Range is the value of white, 1 or 255 as a rule; 0 means 1. Pictures are
 	// multiplied by it before the network and divided by it behind.
 	Range float32
+
+	// Set gives inputs that are numbers by nature, such as a strength, a value
+	// that stays.
+	Set map[string]float32
+
+	// Output is the value that is the picture where a file has several outputs;
+	// "" is its only one.
+	Output string
 }
 
 // Graph turns a network of any origin into a graph that runs here: one picture
@@ -122,7 +131,7 @@ func (m *Model) graphOf(o ImportOptions) (*network.Graph, error) {
 	if !(o.Range > 0) || math.IsInf(float64(o.Range), 0) {
 		return nil, fmt.Errorf("import: range %v, want more than 0", o.Range)
 	}
-	im, err := m.imported()
+	im, err := m.imported(o)
 	if err != nil {
 		return nil, err
 	}
@@ -135,8 +144,8 @@ func (m *Model) graphOf(o ImportOptions) (*network.Graph, error) {
 }
 
 // imported takes a file's nodes as they are.
-func (m *Model) imported() (*importer, error) {
-	im, err := newImporter(m)
+func (m *Model) imported(o ImportOptions) (*importer, error) {
+	im, err := newImporterOf(m, o)
 	if err != nil {
 		return nil, err
 	}
@@ -147,11 +156,13 @@ func (m *Model) imported() (*importer, error) {
 			return nil, err
 		}
 	}
-	return im, im.output(g)
+	return im, im.output(g, o.Output)
 }
 
 // newImporter knows a file's constants and its picture.
-func newImporter(m *Model) (*importer, error) {
+func newImporter(m *Model) (*importer, error) { return newImporterOf(m, ImportOptions{}) }
+
+func newImporterOf(m *Model, o ImportOptions) (*importer, error) {
 	im := &importer{opset: m.Opset(), mem: newMemory(m.size), names: map[string]bool{}, pixel: map[int]bool{}, operators: operators(), folders: folders()}
 	if im.opset < minReadOpset || im.opset > maxReadOpset {
 		return nil, fmt.Errorf("model: opset %d of the standard operators, want %d to %d", im.opset, minReadOpset, maxReadOpset)
@@ -168,7 +179,26 @@ func newImporter(m *Model) (*importer, error) {
 	for i := range g.initializers {
 		im.values[g.initializers[i].name] = value{tensor: &g.initializers[i]}
 	}
+	for name, v := range o.Set {
+		i := slices.IndexFunc(g.inputs, func(in valueInfo) bool { return in.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("graph: no input %s to set", quote(name))
+		}
+		im.values[name] = value{k: numberOf(&g.inputs[i], v)}
+	}
 	return im, im.input(g)
+}
+
+// numberOf is a number in the shape that an input has, its open sides 1.
+func numberOf(in *valueInfo, v float32) *constant {
+	k := &constant{floats: []float32{v}}
+	for range in.dims {
+		k.dims = append(k.dims, 1)
+	}
+	if in.kind == typeInt64 || in.kind == typeInt32 || in.kind == typeBool {
+		k.whole, k.ints, k.floats = true, []int64{int64(v)}, nil
+	}
+	return k
 }
 
 // reads says whether a node or an output is the value of a name.
@@ -191,7 +221,7 @@ func (im *importer) input(g *graph) error {
 			continue
 		}
 		if in != nil {
-			return fmt.Errorf("graph: inputs %s and %s, want one picture", quote(in.name), quote(name))
+			return fmt.Errorf("graph: inputs %s and %s, want one picture, and numbers for the others (--set NAME=VALUE)", quote(in.name), quote(name))
 		}
 		in = &g.inputs[i]
 	}
@@ -201,7 +231,12 @@ func (im *importer) input(g *graph) error {
 	if in == nil {
 		return errors.New("graph: no input, want a picture")
 	}
-	d := in.dims
+	d := slices.Clone(in.dims)
+	if c := im.openColors(g, in.name); !in.ranked && len(d) == 0 && c > 0 {
+		d = []dim{{value: 1}, {value: c}, {value: -1}, {value: -1}}
+	} else if len(d) == 4 && d[1].value < 0 && c > 0 {
+		d[1].value = c
+	}
 	if in.kind != typeFloat && in.kind != typeFloat16 || len(d) != 4 || d[0].value == 0 { // of a batch each picture is one
 		return fmt.Errorf("graph: input %s: %v %v, want float32 (1, colors, height, width)", quote(in.name), in.kind, d)
 	}
@@ -235,11 +270,16 @@ func (im *importer) input(g *graph) error {
 }
 
 // output makes the picture that goes out the last node.
-func (im *importer) output(g *graph) error {
-	if len(g.outputs) != 1 {
-		return fmt.Errorf("graph: %d outputs, want one", len(g.outputs))
+func (im *importer) output(g *graph, name string) error {
+	at := slices.IndexFunc(g.outputs, func(o valueInfo) bool { return o.name == name })
+	switch {
+	case name != "" && at < 0:
+		return fmt.Errorf("graph: no output %s, want %s", quote(name), outputNames(g))
+	case name == "" && len(g.outputs) != 1:
+		return fmt.Errorf("graph: outputs %s, want one, or the name of one (--output-name NAME)", outputNames(g))
+	case name == "":
+		name = g.outputs[0].name
 	}
-	name := g.outputs[0].name
 	v, has := im.values[name]
 	if !has || v.constant() {
 		return fmt.Errorf("graph: output %s does not depend on the picture", quote(name))
@@ -269,6 +309,30 @@ func (im *importer) output(g *graph) error {
 	im.graph.Scale = int(e.h / im.in.h)
 	im.graph.Nodes = im.graph.Nodes[:v.node+1] // what comes later is not read by it
 	return nil
+}
+
+// outputNames lists a file's outputs for a message.
+func outputNames(g *graph) string {
+	var list []string
+	for i := range g.outputs[:min(len(g.outputs), 8)] {
+		list = append(list, quote(g.outputs[i].name))
+	}
+	return strings.Join(list, ", ")
+}
+
+// openColors says how many colors the first convolution reads of an input whose
+// colors are open; 0 where none says.
+func (im *importer) openColors(g *graph, name string) int64 {
+	for i := range g.nodes {
+		n := &g.nodes[i]
+		if n.op != "Conv" || len(n.inputs) < 2 || n.inputs[0] != name {
+			continue
+		}
+		if t := im.values[n.inputs[1]].tensor; t != nil && len(t.dims) == 4 && n.number("group", 1) == 1 {
+			return t.dims[1]
+		}
+	}
+	return 0
 }
 
 // bad says why a node does not fit.

@@ -159,6 +159,8 @@ const (
 	typeFloat    dataType = 1
 	typeInt32    dataType = 6
 	typeInt64    dataType = 7
+	typeUint8    dataType = 2
+	typeInt8     dataType = 3
 	typeBool     dataType = 9
 	typeFloat16  dataType = 10
 	typeDouble   dataType = 11
@@ -172,9 +174,9 @@ func (t dataType) elements() (name string, bytes int, field protoField) {
 	switch t {
 	case typeFloat:
 		return "float32", 4, tensorFloatData
-	case 2:
+	case typeUint8:
 		return "uint8", 1, tensorInt32Data
-	case 3:
+	case typeInt8:
 		return "int8", 1, tensorInt32Data
 	case 4:
 		return "uint16", 2, tensorInt32Data
@@ -257,15 +259,21 @@ func (t *tensor) each(f func(bits uint64)) error {
 	return nil
 }
 
-// ints converts an int64, int32 or bool tensor.
+// wholeTypes are the types of whole numbers that are read.
+var wholeTypes = []dataType{typeInt64, typeInt32, typeBool, typeInt8, typeUint8}
+
+// ints converts a tensor of one of wholeTypes.
 func (t *tensor) ints() ([]int64, error) {
-	if t.kind != typeInt64 && t.kind != typeInt32 && t.kind != typeBool {
+	if !slices.Contains(wholeTypes, t.kind) {
 		return nil, fmt.Errorf("tensor %s holds %v, want int64", quote(t.name), t.kind)
 	}
 	out := make([]int64, 0, t.n)
 	err := t.each(func(bits uint64) {
 		if t.kind == typeInt32 {
 			bits = uint64(int64(int32(bits)))
+		}
+		if t.kind == typeInt8 {
+			bits = uint64(int64(int8(bits)))
 		}
 		out = append(out, int64(bits))
 	})

@@ -81,14 +81,14 @@ func TestOwnErrors(t *testing.T) {
 			o := m.graph.outputs[0]
 			o.name = "head"
 			m.graph.outputs = append(m.graph.outputs, o)
-		}, "graph: 2 outputs, want one"},
+		}, "want one, or the name of one"},
 		{"two inputs", func(m *Model) {
 			in := m.graph.inputs[0]
 			in.name = "hr"
 			m.graph.inputs = append(m.graph.inputs, in)
 			last := &m.graph.nodes[len(m.graph.nodes)-1]
 			last.inputs = append(last.inputs, "hr")
-		}, `graph: inputs "lr" and "hr", want one picture`},
+		}, `graph: inputs "lr" and "hr", want one picture, and numbers`},
 		{"two colors", func(m *Model) { m.graph.inputs[0].dims[1].value = 2 }, "want 1 or 3 colors"},
 		{"bytes as input", func(m *Model) { m.graph.inputs[0].kind = 2 }, "uint8 [1 1"},
 		{"input without height", func(m *Model) { m.graph.inputs[0].dims[2] = dim{value: 0} }, "want sides of 1 to 32768 pixels"},

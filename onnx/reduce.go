@@ -138,6 +138,9 @@ func (im *importer) expand(n *node) (value, error) {
 	if out.c == e.c {
 		return im.append(n, network.Node{Op: network.OpAffine, Inputs: []int{src}}, out)
 	}
+	if err := im.mem.take(int(min(out.c, network.MaxChannels+1)), 8, "channels"); err != nil {
+		return value{}, im.bad(n, "%v", err)
+	}
 	return im.append(n, network.Node{Op: network.OpConcat, Inputs: slices.Repeat([]int{src}, int(min(out.c, network.MaxChannels+1)))}, out)
 }
 

@@ -104,9 +104,16 @@ func (im *importer) slice(n *node) (value, error) {
 		return value{}, err
 	}
 	for a, s := range list {
-		if whole := (span{0, 1, size[a]}); a != 1 && s != whole || s.step != 1 {
-			return value{}, im.bad(n, "takes %d of %d along axis %d by steps of %d, want channels in a row", s.n, size[a], a, s.step)
+		if whole := (span{0, 1, size[a]}); a != 1 && s != whole {
+			return value{}, im.bad(n, "takes %d of %d along axis %d by steps of %d, want channels", s.n, size[a], a, s.step)
 		}
+	}
+	if s := list[1]; s.step != 1 && s.n > 0 && s.n <= network.MaxChannels {
+		var channels []int64
+		for i := range s.n {
+			channels = append(channels, s.first+i*s.step)
+		}
+		return im.gathered(n, src, e, channels)
 	}
 	return im.channels(n, src, list[1].first, list[1].n)
 }
@@ -127,6 +134,11 @@ func (im *importer) gather(n *node) (value, error) {
 	if k, _ := im.known(n, 1); len(k.dims) != 1 || len(list) == 0 || len(list) > network.MaxChannels {
 		return value{}, im.bad(n, "takes channels %v, want a list of them", k.dims)
 	}
+	return im.gathered(n, src, e, list)
+}
+
+// gathered takes channels by their numbers, those in a row together.
+func (im *importer) gathered(n *node, src int, e extent, list []int64) (value, error) {
 	op := network.Node{Op: network.OpConcat}
 	for i := 0; i < len(list); {
 		first, ok := axis(list[i], int(e.c))

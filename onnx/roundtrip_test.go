@@ -183,7 +183,7 @@ func TestHalfActivations(t *testing.T) {
 			if m, err = Decode(m.encode()); err != nil {
 				t.Fatal(err)
 			}
-			raw, err := m.imported()
+			raw, err := m.imported(ImportOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}

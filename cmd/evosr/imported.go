@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"evosr/network"
 	"evosr/onnx"
@@ -23,7 +24,15 @@ func importONNX(path string, text []byte, o modelOptions) (*imported, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := m.Graph(onnx.ImportOptions{Range: float32(o.white)})
+	set := map[string]float32{}
+	for name, text := range o.set {
+		v, err := strconv.ParseFloat(text, 32)
+		if err != nil {
+			return nil, usagef("--set %s=%s: want a number", name, text)
+		}
+		set[name] = float32(v)
+	}
+	g, err := m.Graph(onnx.ImportOptions{Range: float32(o.white), Set: set, Output: o.output})
 	if err != nil {
 		return nil, dataf("model %s: %w", path, err)
 	}

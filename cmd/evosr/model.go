@@ -35,8 +35,10 @@ type model struct {
 type modelOptions struct {
 	scale    int // 0 where the model's own counts; bicubic needs one
 	threads  int
-	white    int  // value of white that an imported network wants
-	external bool // weights may lie in files beside it
+	white    int               // value of white that an imported network wants
+	external bool              // weights may lie in files beside it
+	set      map[string]string // numbers for inputs that are no picture
+	output   string            // which of several outputs is the picture
 }
 
 // modelFlags adds the flags of networks that come from elsewhere.
@@ -48,6 +50,8 @@ func modelFlags(c *cobra.Command, o *modelOptions) {
 func importFlags(c *cobra.Command, o *modelOptions) {
 	numberFlag(c, &o.white, "range", 1, 65535, 1, "value of white that an imported network was made for, such as 255")
 	c.Flags().BoolVar(&o.external, "allow-external", false, "read an ONNX file's weights from files below its folder")
+	c.Flags().StringToStringVar(&o.set, "set", nil, "number for an input of an ONNX file that is no picture, as NAME=VALUE")
+	c.Flags().StringVar(&o.output, "output-name", "", "which of an ONNX file's outputs is the picture")
 }
 
 // openModel reads MODEL: what a file is decides its content, not its name.
