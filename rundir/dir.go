@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"evosr/configs"
 	"evosr/deviceprofile"
@@ -190,6 +191,9 @@ func (d *Dir) Winners() ([]Card, error) {
 		if err := json.Unmarshal([]byte(c.Card), &card); err != nil {
 			return nil, fmt.Errorf("%w: card of %s: %w", ErrIntegrity, c.ID, err)
 		}
+		if !isID(card.ID) || card.ID != c.ID {
+			return nil, fmt.Errorf("%w: card of %q: its ID is %q, want that of a genome", ErrIntegrity, c.ID, card.ID)
+		}
 		cards = append(cards, card)
 	}
 	slices.SortStableFunc(cards, func(a, b Card) int {
@@ -202,6 +206,11 @@ func (d *Dir) Winners() ([]Card, error) {
 		return 0
 	})
 	return cards, nil
+}
+
+// isID says whether a text is a genome's ID: it becomes a part of paths.
+func isID(s string) bool {
+	return len(s) == 12 && strings.Trim(s, "0123456789abcdef") == ""
 }
 
 // File is the path of a winner's file, such as "model.onnx".

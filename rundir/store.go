@@ -88,8 +88,12 @@ func OpenStore(dir string, write bool) (*Store, error) {
 		q.Add("_pragma", "foreign_keys(1)")
 		q.Set("_txlock", "immediate")
 	} else {
-		if _, err := os.Stat(path); err != nil {
+		info, err := os.Stat(path)
+		if err != nil {
 			return nil, err
+		}
+		if !info.Mode().IsRegular() { // a pipe would be waited for
+			return nil, Usagef("%s is no file", path)
 		}
 		q.Set("mode", "ro")
 	}
