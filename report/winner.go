@@ -71,6 +71,7 @@ type block struct {
 
 type conv struct {
 	Label string // scheme and pruned percent
+	Short string // pruned percent, "" of a dense one
 	Kept  int    // percent
 }
 
@@ -155,6 +156,7 @@ func newWinner(m *material, i int, c rundir.Card) winner {
 	w.Commands = []string{
 		"evosr upscale -m " + base + "model.evosr IN.png OUT.png",
 		"evosr bench " + base + "model.evosr",
+		"evosr export " + quoted(m.dir) + " --winner " + c.ID + " -o " + c.ID + ".onnx",
 		fmt.Sprintf("evosr eval %smodel.onnx --images FOLDER --scale %d", base, c.Scale),
 	}
 	return w
@@ -209,6 +211,7 @@ func drawGenome(text string) []block {
 			c := conv{Label: p.Scheme.String(), Kept: 100 - p.Percent}
 			if p.Scheme != network.Dense {
 				c.Label += " −" + strconv.Itoa(p.Percent) + " %"
+				c.Short = strconv.Itoa(p.Percent)
 			}
 			list = append(list, c)
 		}
