@@ -284,21 +284,39 @@ var evosr = {};
   }
 
   // many is from how many dots on the front is painted instead of built of elements.
-  var many = 1500;
-  function draw() {
+  var many = 1500, watch = null;
+  function init(node, plot, theme) {
+    var chart = echarts.init(node, null, { renderer: (data.evaluations || []).length > many && plot === front ? "canvas" : "svg" });
+    chart.setOption(plot(theme));
+    chart.plot = plot;
+    chart.on("click", function (i) {
+      if (i.data && i.data.p && evosr.show) evosr.show(i.data.p.id);
+    });
+    charts.push(chart);
+  }
+
+  // draw begins with the front; the others follow when they come near the screen, or
+  // with all at once.
+  function draw(all) {
     charts.forEach(function (c) { c.dispose(); });
     charts = [];
-    var theme = themed();
+    if (watch) watch.disconnect();
+    var theme = themed(), later = new Map();
+    watch = new IntersectionObserver(function (seen) {
+      seen.forEach(function (e) {
+        if (!e.isIntersecting || !later.has(e.target)) return;
+        var plot = later.get(e.target);
+        later.delete(e.target);
+        watch.unobserve(e.target);
+        init(e.target, plot, themed());
+      });
+    }, { rootMargin: "300px" });
     plots.forEach(function (pair) {
       var node = document.getElementById(pair[0]);
       if (!node) return;
-      var chart = echarts.init(node, null, { renderer: (data.evaluations || []).length > many && pair[0] === "chart-front" ? "canvas" : "svg" });
-      chart.setOption(pair[1](theme));
-      chart.plot = pair[1];
-      chart.on("click", function (i) {
-        if (i.data && i.data.p && evosr.show) evosr.show(i.data.p.id);
-      });
-      charts.push(chart);
+      if (all === true || pair[1] === front) return init(node, pair[1], theme);
+      later.set(node, pair[1]);
+      watch.observe(node);
     });
   }
 
@@ -328,10 +346,10 @@ var evosr = {};
   document.addEventListener("click", function (e) { if (e.target.id === "save-csv") saveCSV(); });
   evosr.page = { data: data, draw: draw, redraw: redraw, value: value, number: number, many: many, charts: function () { return charts; } };
   window.addEventListener("resize", function () { charts.forEach(function (c) { c.resize(); }); });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", function () { draw(); });
   window.addEventListener("beforeprint", function () {
     document.documentElement.classList.add("print");
-    draw();
+    draw(true);
   });
   window.addEventListener("afterprint", function () {
     document.documentElement.classList.remove("print");

@@ -40,7 +40,8 @@ async function open(where, screen, colorScheme, own) {
 
 // coloured counts the pixels of an element that are not grey: axes and text are.
 async function coloured(page, element) {
-  await element.scrollIntoViewIfNeeded();
+  await element.evaluate((e) => e.scrollIntoView({ block: "center", behavior: "instant" }));
+  await page.waitForFunction((e) => e.childElementCount > 0, element, { timeout: 5000 }).catch(() => {});
   const png = (await element.screenshot()).toString("base64");
   return page.evaluate(async (png) => {
     const img = new Image();
@@ -92,16 +93,18 @@ async function shot(page, name, full = true) {
 async function card(page, name) {
   const at = await page.evaluate(() => {
     const chart = evosr.page.charts()[0], p = evosr.page.data.front[0], box = chart.getDom();
-    box.scrollIntoView({ block: "center" });
+    box.scrollIntoView({ block: "center", behavior: "instant" });
     const [x, y] = chart.convertToPixel({ xAxisIndex: 0, yAxisIndex: 0 }, [p.x, p.y]), r = box.getBoundingClientRect();
     return { x: r.left + x, y: r.top + y, id: p.id };
   });
-  await page.waitForTimeout(500); // smooth scrolling
+  await page.waitForTimeout(200);
   const box = await page.evaluate(() => document.getElementById("chart-front").getBoundingClientRect().toJSON());
   const again = await page.evaluate(() => {
     const chart = evosr.page.charts()[0], p = evosr.page.data.front[0];
     return chart.convertToPixel({ xAxisIndex: 0, yAxisIndex: 0 }, [p.x, p.y]);
   });
+  await page.mouse.move(box.left + again[0], box.top + again[1]);
+  await page.waitForTimeout(150); // the chart has to see where the pointer is
   await page.mouse.click(box.left + again[0], box.top + again[1]);
   await page.waitForSelector("dialog[open]", { timeout: 3000 }).catch(() => faults.push(`${name}: a click on a point opens no card`));
   const text = await page.textContent("#point-body");
