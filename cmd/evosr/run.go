@@ -184,8 +184,22 @@ func (a *app) printRun(dir, page string) error {
 	if err := a.printWinners(list); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.out, "\nreport   %s\n", page)
-	return err
+	if _, err = fmt.Fprintf(a.out, "\nreport   %s\n", page); err != nil || len(list) == 0 {
+		return err
+	}
+	a.say("next: evosr upscale -m %s@%s IN.png OUT.png; evosr serve %s", dir, best(list), dir)
+	return nil
+}
+
+// best is the letter of the winner with the best picture.
+func best(list []winnerJSON) string {
+	i := 0
+	for j := range list {
+		if list[j].PSNR > list[i].PSNR {
+			i = j
+		}
+	}
+	return rundir.Letter(i)
 }
 
 func (a *app) printWinners(list []winnerJSON) error {
@@ -256,7 +270,16 @@ func (a *app) printPlan(name string, e *runner.Estimate) error {
 	}
 	fmt.Fprintf(w, "in all\tabout %s\n", e.Total().Round(time.Second))
 	fmt.Fprintf(w, "disk\tabout %.1f MB\n", float64(e.Disk)/1e6)
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if e.Busy() {
+		a.say("the machine was busy: %.0f %% of the time of these trials was spent waiting for a core; it is faster when it is quiet", 100*e.Waited)
+	}
+	if e.Satisfiable != "no" {
+		a.say("next: evosr run %s", name)
+	}
+	return nil
 }
 
 // shorten keeps a huge number readable.
