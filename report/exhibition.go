@@ -141,6 +141,7 @@ func part(p *imaging.Picture, x, y, w, h int) *imaging.Picture {
 // heatCell is a layer of a network of the front.
 type heatCell struct {
 	Text, Title string
+	Scheme      string
 	Percent     int  // pruned
 	None        bool // the network has no such layer
 }
@@ -199,7 +200,7 @@ func heat(m *material) (columns []heatColumn, rows []heatRow) {
 					}
 					if j < len(b[i].Convs) {
 						c := b[i].Convs[j]
-						cell = heatCell{Text: c.Short, Title: b[i].Title + ", " + c.Label, Percent: 100 - c.Kept}
+						cell = heatCell{Text: c.Short, Scheme: c.Scheme, Title: b[i].Title + ", " + c.Label, Percent: 100 - c.Kept}
 					}
 				}
 				row.Cells = append(row.Cells, cell)

@@ -318,7 +318,7 @@ func about(m *material) []group {
 		}},
 	}
 	if len(m.hashes) > 0 {
-		groups = append(groups, group{"Made of (SHA-256)", m.hashes})
+		groups = append(groups, group{"Made of (hashes)", m.hashes})
 	}
 	groups = append(groups, aboutDevice("Device", m.profile, c.Device.Width, c.Device.Height))
 	for _, d := range m.devices {

@@ -70,9 +70,9 @@ type block struct {
 }
 
 type conv struct {
-	Label string // scheme and pruned percent
-	Short string // pruned percent, "" of a dense one
-	Kept  int    // percent
+	Label         string // scheme and pruned percent
+	Short, Scheme string // pruned percent and its scheme, "" of a dense one
+	Kept          int    // percent
 }
 
 type fileRow struct{ Name, Size, Hash string }
@@ -211,6 +211,7 @@ func drawGenome(text string) []block {
 			c := conv{Label: p.Scheme.String(), Kept: 100 - p.Percent}
 			if p.Scheme != network.Dense {
 				c.Label += " −" + strconv.Itoa(p.Percent) + " %"
+				c.Scheme = p.Scheme.String()
 				c.Short = strconv.Itoa(p.Percent)
 			}
 			list = append(list, c)

@@ -3,6 +3,7 @@
 (function () {
   "use strict";
   var serial = 0, gain = 4; // of differences
+  var side = 480; // of the longer side on the screen, pixels, where the picture is smaller
 
   function labelled(text, control) {
     var label = document.createElement("label");
@@ -33,7 +34,9 @@
   evosr.compare = function (node, pictures, left, right) {
     var w = pictures[0].img.naturalWidth, h = pictures[0].img.naturalHeight, n = ++serial;
     var canvas = document.createElement("canvas"), g = canvas.getContext("2d"), differences = {};
-    canvas.width = w; canvas.height = h;
+    var grow = Math.max(1, Math.floor(side / Math.max(w, h))), cw = w * grow, ch = h * grow;
+    canvas.width = cw; canvas.height = ch;
+    canvas.style.maxWidth = Math.max(cw, side) + "px";
     canvas.className = "compare";
     canvas.setAttribute("role", "img");
     var a = chooser(pictures, left), b = chooser(pictures, right), at = slider(0, 100, 0.5, 50), zoom = slider(1, 8, 0.5, 1), diff = document.createElement("input");
@@ -54,23 +57,23 @@
       return differences[key];
     }
     function paint() {
-      var z = Number(zoom.value), sw = w / z, sh = h / z, split = w * at.value / 100;
+      var z = Number(zoom.value), sw = w / z, sh = h / z, split = cw * at.value / 100;
       cx = Math.min(Math.max(cx, sw / 2), w - sw / 2);
       cy = Math.min(Math.max(cy, sh / 2), h - sh / 2);
       g.imageSmoothingEnabled = false;
-      function put(source) { g.drawImage(source, cx - sw / 2, cy - sh / 2, sw, sh, 0, 0, w, h); }
+      function put(source) { g.drawImage(source, cx - sw / 2, cy - sh / 2, sw, sh, 0, 0, cw, ch); }
       var i = Number(a.value), j = Number(b.value);
       canvas.setAttribute("aria-label", diff.checked ? "Difference of " + pictures[i].title + " and " + pictures[j].title : pictures[i].title + " left of the divider, " + pictures[j].title + " right of it");
       if (diff.checked) return put(difference(i, j));
       put(pictures[j].img);
       g.save();
       g.beginPath();
-      g.rect(0, 0, split, h);
+      g.rect(0, 0, split, ch);
       g.clip();
       put(pictures[i].img);
       g.restore();
       g.fillStyle = "#fff";
-      g.fillRect(split - 1, 0, 2, h);
+      g.fillRect(split - 1, 0, 2, ch);
     }
     [a, b, at, zoom, diff].forEach(function (e) { e.addEventListener("input", paint); });
     var from = null;
