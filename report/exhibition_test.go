@@ -124,3 +124,35 @@ func TestPhotographs(t *testing.T) {
 		t.Error("a folder that is not there is none")
 	}
 }
+
+// TestGenealogy: ancestors are told once each, and a run that did not record them has
+// none.
+func TestGenealogy(t *testing.T) {
+	m := fixture(t)
+	id := m.evaluations[9].ID
+	if genealogy(m, id) != nil {
+		t.Error("a genealogy out of nothing")
+	}
+	m.evaluations[9].Parents = []int{3, 5}
+	m.evaluations[5].Parents = []int{3, 3}
+	m.evaluations[3].Parents = []int{1, 2}
+	var text func(a ancestor) string
+	text = func(a ancestor) string {
+		s := a.Index
+		if a.Note != "" {
+			s += " " + a.Note
+		}
+		for _, p := range a.Parents {
+			s += " (" + text(p) + ")"
+		}
+		return s
+	}
+	want := "10 (4 (2 drawn or given) (3 drawn or given)) (6 (4 as above))"
+	if got := text(*genealogy(m, id)); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	m.winners[0].ID = id
+	if page := pageOf(t, m); !strings.Contains(page, "Where it comes from") {
+		t.Error("the page does not show it")
+	}
+}

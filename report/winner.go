@@ -30,6 +30,7 @@ type winner struct {
 	Layers                     []layerRow
 	Blocks                     []block
 	Files                      []fileRow
+	Ancestors                  *ancestor // nil where they were not recorded
 	Commands                   []string
 }
 
@@ -152,6 +153,7 @@ func newWinner(m *material, i int, c rundir.Card) winner {
 		}
 		w.Files = append(w.Files, f)
 	}
+	w.Ancestors = genealogy(m, c.ID)
 	base := "winners/" + c.ID + "/"
 	w.Commands = []string{
 		"evosr upscale -m " + base + "model.evosr IN.png OUT.png",

@@ -51,6 +51,9 @@ type Dir struct {
 
 // Open opens a run directory for reading. Where there is none it is a *UsageError.
 func Open(path string) (*Dir, error) {
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		return nil, Usagef("%s is a file, want a run directory", path)
+	}
 	s, err := OpenStore(path, false)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, Usagef("%s is no run directory: it has no %s", path, FileStore)
