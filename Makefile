@@ -36,6 +36,11 @@ lint: ## gofmt, vet, staticcheck, house rules
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) test ./internal/lint
 
+.PHONY: vet-cross
+vet-cross: ## vet for Windows and macOS
+	GOOS=windows GOARCH=amd64 $(GO) vet ./...
+	GOOS=darwin GOARCH=arm64 $(GO) vet ./...
+
 .PHONY: noasm
 noasm: ## the kernels without assembly, and the build for arm64
 	$(GO) test -short -tags noasm ./internal/kernel/... ./sparse ./supernet

@@ -17,10 +17,10 @@ type problem struct {
 }
 
 const (
-	maxPixels = 1 << 29 // of all procedural pictures: 2 GiB as float32
-	maxBatch  = 1 << 26 // pixels of high resolution in a training step: about 1 GiB
-	maxParts  = 10      // of the space, with weights of their own
-	maxFrame  = 1 << 24 // pixels of the latency objective's input
+	maxPixels     = 1 << 29 // of all procedural pictures: 2 GiB as float32
+	maxBatch      = 1 << 26 // pixels of high resolution in a training step: about 1 GiB
+	maxPartitions = 10      // of the space, with weights of their own
+	maxFrame      = 1 << 24 // pixels of the latency objective's input
 )
 
 // problems holds the resolved config against the rules that involve more than
@@ -45,19 +45,7 @@ func (c *Config) problems() []problem {
 	if t.SubnetBatch > t.Batch {
 		bad("train.subnet_batch train.batch", "%d, want at most the patches of a step, %d", t.SubnetBatch, t.Batch)
 	}
-	if n := len(t.Splits) + 1 + len(t.Apart); n > maxParts {
-		bad("train.splits train.apart", "%d parts, want at most %d", n, maxParts)
-	}
-	for i := 1; i < len(t.Splits); i++ {
-		if t.Splits[i] >= t.Splits[i-1] {
-			bad("train.splits", "%v after %v, want descending", t.Splits[i], t.Splits[i-1])
-		}
-	}
-	for i := 1; i < len(t.Apart); i++ {
-		if t.Apart[i] <= t.Apart[i-1] {
-			bad("train.apart", "%v after %v, want ascending", t.Apart[i], t.Apart[i-1])
-		}
-	}
+	list = append(list, t.Partitions.problems()...)
 	if side := t.Patch * c.Space.Scale; d.Train == Procedural && side > d.Size {
 		bad("train.patch data.size scale", "%d pixels at scale %d need pictures of at least %d, but data.size is %d", t.Patch, c.Space.Scale, side, d.Size)
 	}

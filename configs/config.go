@@ -60,20 +60,18 @@ type Data struct {
 
 // Train is the training of the supernet.
 type Train struct {
-	From          string    // weights to start from: a file (absolute), carried ones (PretrainedScale), or "" for none
-	Steps         int       // 0 takes the weights of From as they are
-	Batch         int       // patches a step
-	Patch         int       // side of a patch, pixels of low resolution
-	Rate          float64   // peak learning rate
-	Subnets       int       // random subnets a step beside the largest and the smallest
-	LargestPruned int       // of Subnets, those that are the largest network with random prunings
-	SubnetBatch   int       // patches of a step that each network but the largest is trained on; 0: all
-	SubnetWeight  float64   // of the loss of each network but the largest, whose own counts 1, in (0, 1]
-	Splits        []float64 // borders of parts with weights of their own, descending shares of the largest network's multiplications; none: as From has
-	Apart         []int     // of the parts by cost, from 1, ascending, those whose pruned networks are a part for themselves, behind the others; none: as From has, or none where Splits are given
-	Parts         []int     // those of all these, from 1, that are trained; none: all
-	Distill       float64   // share of the loss against the largest subnet's output, in [0, 1]
-	Checkpoint    int       // steps between checkpoints
+	From          string  // weights to start from: a file (absolute), carried ones (PretrainedScale), or "" for none
+	Steps         int     // 0 takes the weights of From as they are
+	Batch         int     // patches a step
+	Patch         int     // side of a patch, pixels of low resolution
+	Rate          float64 // peak learning rate
+	Subnets       int     // random subnets a step beside the largest and the smallest
+	LargestPruned int     // of Subnets, those that are the largest network with random prunings
+	SubnetBatch   int     // patches of a step that each network but the largest is trained on; 0: all
+	SubnetWeight  float64 // of the loss of each network but the largest, whose own counts 1, in (0, 1]
+	Partitions    Partitions
+	Distill       float64 // share of the loss against the largest subnet's output, in [0, 1]
+	Checkpoint    int     // steps between checkpoints
 }
 
 // Device is what the winners must run on.

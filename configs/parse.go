@@ -189,6 +189,9 @@ func (w *walker) hint(section, name string, known []string) string {
 	if len(w.list) >= maxFaults {
 		return "" // not shown
 	}
+	if now := formerKeys[section+"."+name]; now != "" {
+		return ": it is now " + now
+	}
 	if near := spell.Likely(name, known); near != "" {
 		return fmt.Sprintf(": did you mean %s?", near)
 	}
@@ -274,6 +277,8 @@ func (w *walker) value(d *draft, k *key, n *yaml.Node) {
 		})
 	case *slotList:
 		w.slots((*draft)(p), k, n)
+	case *Partitions:
+		w.partitions(p, k, n)
 	default:
 		panic(fmt.Sprintf("configs: key %s has a field of unknown type %T", path, p))
 	}

@@ -76,7 +76,7 @@ space:
     - {}
   schemes: [pattern]
   ratios: [0.29, 0.57, 95e-2]
-train: {from: w.safetensors, steps: 7, batch: 2, patch: 9, rate: 1e-3, subnets: 4, subnet_weight: 0.25, largest_pruned: 2, splits: [0.5, 2e-1], apart: [1, 3], parts: [3], distill: 0, checkpoint: 1}
+train: {from: w.safetensors, steps: 7, batch: 2, patch: 9, rate: 1e-3, subnets: 4, subnet_weight: 0.25, largest_pruned: 2, partitions: {borders: [0.5, 2e-1], pruned: [1, 3], train: [3]}, distill: 0, checkpoint: 1}
 device: {profile: ../p.yaml, width: 64, height: 48, allow_stale: true}
 search: {mode: random, population: 5, evaluations: 9, objectives: [ssim, params, macs], budget_ms: 2.5, max_params: 99, lag: 2, finetune: 6, refit: 12,
   seed: 8, max_memory_mb: 1.5, stall: 70, max_minutes: 0.5, screen: false}
@@ -98,7 +98,7 @@ winners: {count: 2, budgets_ms: [1, 2.5], finetune: 0, measure_runs: 4}
 				{Skip: true, Blocks: space.Blocks{space.Wide: {1.5, 2}, space.Plain: {}}, Activations: []space.Activation{space.PReLU, space.ReLU}},
 			},
 			Schemes: []network.Scheme{network.Pattern}, Percents: []int{29, 57, 95}},
-		Train:  Train{From: filepath.Join(here, "a", "w.safetensors"), Steps: 7, Batch: 2, Patch: 9, Rate: 1e-3, Subnets: 4, LargestPruned: 2, SubnetWeight: 0.25, Splits: []float64{0.5, 0.2}, Apart: []int{1, 3}, Parts: []int{3}, Checkpoint: 1},
+		Train:  Train{From: filepath.Join(here, "a", "w.safetensors"), Steps: 7, Batch: 2, Patch: 9, Rate: 1e-3, Subnets: 4, LargestPruned: 2, SubnetWeight: 0.25, Partitions: Partitions{Borders: []float64{0.5, 0.2}, Pruned: []int{1, 3}, Train: []int{3}}, Checkpoint: 1},
 		Device: Device{Profile: filepath.Join(here, "p.yaml"), Width: 64, Height: 48, AllowStale: true},
 		Search: Search{Mode: "random", Population: 5, Evaluations: 9, Objectives: []string{"ssim", "params", "macs"}, BudgetMS: 2.5, MaxParams: 99, Lag: 2, Refit: 12, Finetune: 6,
 			Seed: 8, MaxMemoryMB: 1.5, Stall: 70, MaxMinutes: 0.5},
@@ -194,11 +194,14 @@ func TestFaults(t *testing.T) {
 		{"negative budget", "search: {budget_ms: -1}", []string{`search.budget_ms: -1, want a number from 0`}},
 		{"zero winners' budget", "winners: {budgets_ms: [0]}", []string{`winners.budgets_ms: 0, want a latency above 0`}},
 		{"mode", "search: {mode: stagd}", []string{`search.mode: "stagd", want joint, staged, local, regularised or random`}},
-		{"splits not descending", "train: {splits: [0.2, 0.5]}", []string{`1:17: train.splits: 0.5 after 0.2, want descending`}},
-		{"split at all", "train: {splits: [1]}", []string{`train.splits: 1, want a number from 0.001 to 0.999`}},
-		{"too many splits", "train: {splits: [0.9, 0.85, 0.8, 0.7, 0.65, 0.6, 0.5, 0.4, 0.3, 0.2]}", []string{`train.splits: 11 parts, want at most 10`}},
-		{"too many parts", "train: {splits: [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2], apart: [1, 2]}", []string{`1:17: train.splits: 11 parts, want at most 10`}},
-		{"apart not ascending", "train: {apart: [3, 2]}", []string{`1:16: train.apart: 2 after 3, want ascending`}},
+		{"splits not descending", "train: {partitions: {borders: [0.2, 0.5]}}", []string{`1:31: train.partitions.borders: 0.5 after 0.2, want descending`}},
+		{"split at all", "train: {partitions: {borders: [1]}}", []string{`train.partitions.borders: 1, want a number from 0.001 to 0.999`}},
+		{"too many splits", "train: {partitions: {borders: [0.9, 0.85, 0.8, 0.7, 0.65, 0.6, 0.5, 0.4, 0.3, 0.2]}}", []string{`train.partitions.borders: 11 partitions, want at most 10`}},
+		{"too many parts", "train: {partitions: {borders: [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2], pruned: [1, 2]}}", []string{`1:31: train.partitions.borders: 11 partitions, want at most 10`}},
+		{"apart not ascending", "train: {partitions: {pruned: [3, 2]}}", []string{`1:30: train.partitions.pruned: 2 after 3, want ascending`}},
+		{"a key of before", "train: {splits: [0.5]}", []string{`1:9: train.splits: unknown key: it is now train.partitions: {borders: [...]}`}},
+		{"partitions as a list", "train: {partitions: [0.5]}", []string{`train.partitions: a list, want a mapping such as`}},
+		{"a key that partitions have not", "train: {partitions: {border: [0.5]}}", []string{`1:22: train.partitions.border: unknown key: did you mean borders?`}},
 		{"staged without ratios", "search: {mode: staged}\nspace: {ratios: []}", []string{`1:16: search.mode: staged without ratios`}},
 		{"colors", "colors: 3", []string{`colors: 3, want 1`}},
 		{"memory", "data: {pictures: 60000, size: 4096}", []string{`data.pictures: 60000 pictures of 4096x4096`}},
@@ -375,5 +378,25 @@ func TestPretrainedScale(t *testing.T) {
 	}
 	if _, err := Parse("a.yaml", []byte("train: {subnet_batch: 9, batch: 8}\n")); err == nil {
 		t.Error("more patches for a subnet than a step has: no error")
+	}
+}
+
+// TestParseStored: the config of a run directory that an earlier version wrote is
+// read with the keys of today.
+func TestParseStored(t *testing.T) {
+	const text = "train:\n  rate: 0.002 # peak\n  splits: [0.7, 0.3] # borders\n  apart: [2]   # pruned\n  parts: [] # all\n  distill: 0.25\n"
+	got, err := ParseStored("config.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := Parse("config.yaml", []byte("train: {rate: 0.002, partitions: {borders: [0.7, 0.3], pruned: [2]}, distill: 0.25}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Hash() != want.Hash() {
+		t.Errorf("differs in %v", Differences(want, got))
+	}
+	if again, err := ParseStored("config.yaml", want.YAML()); err != nil || again.Hash() != want.Hash() {
+		t.Errorf("what is written now: %v", err)
 	}
 }

@@ -111,6 +111,8 @@ func (k *key) schema(d *draft) map[string]any {
 	case *[]space.Activation:
 		list(word())
 		m["default"] = strings.Split(strings.Trim(flow(*p, space.Activation.String), "[]"), ", ")
+	case *Partitions:
+		p.schema(m)
 	case *slotList:
 		props := map[string]any{}
 		for _, other := range keys() {

@@ -83,6 +83,8 @@ func valueText(field any) string {
 		return flow(*p, network.Scheme.String)
 	case *[]space.Activation:
 		return flow(*p, space.Activation.String)
+	case *Partitions:
+		return p.text()
 	case *slotList:
 		if p.count > 0 {
 			return strconv.Itoa(p.count)

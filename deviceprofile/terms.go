@@ -169,6 +169,9 @@ func (p *Profile) set(m model, rows [][]float64) {
 // products of Winograd's kernels.
 const siluTaps, siluProducts = 8, 20
 
+// What an interpolated vector takes, likewise.
+const resizeTaps = 20
+
 // Sizes of the terms of evosr's kernels. They need not be the device's:
 // coefficients of zero switch a term off. A micro-kernel of b channels walks
 // over strips of about stripVectors/b vectors.
@@ -210,6 +213,8 @@ func kernelTable(set string) table {
 		{"winograd", "out", "output channels x vectors, likewise"},
 		{"winograd", "list", "64 bytes of transformed weights x bands"},
 		{"layer", "silu", "output channels x vectors behind a SiLU, which is a loop over rows"},
+		{"layer", "pool", "input channels x vectors under a pool"},
+		{"layer", "resize", "output channels x vectors that are interpolated"},
 	}...)
 	at := indexOf(list)
 	return table{
@@ -217,9 +222,13 @@ func kernelTable(set string) table {
 		features: func(layers []sparse.LayerInfo, w, h, threads int) [][]float64 {
 			return kernelFeatures(at, layers, w, h, threads, tileLanes(set))
 		},
-		instead: map[termName][]multiple{{"layer", "silu"}: {
-			{termName{"conv3x3", "tap_b8"}, siluTaps}, {termName{"winograd", "product"}, siluProducts},
-		}},
+		instead: map[termName][]multiple{
+			{"layer", "silu"}: {
+				{termName{"conv3x3", "tap_b8"}, siluTaps}, {termName{"winograd", "product"}, siluProducts},
+			},
+			{"layer", "pool"}:   {{termName{"conv3x3", "tap_b8"}, siluTaps}},
+			{"layer", "resize"}: {{termName{"conv3x3", "tap_b8"}, resizeTaps}},
+		},
 	}
 }
 
@@ -240,13 +249,16 @@ func sized(name string, size int) string { return name + "_b" + strconv.Itoa(1<<
 
 func kernelFeatures(at index, layers []sparse.LayerInfo, w, h, threads, lanes int) [][]float64 {
 	bands := math.Ceil(float64(h) / float64(max(sparse.BandRows(layers, w, h, threads), 1)))
-	row := float64((w + kernel.Lanes - 1) / kernel.Lanes)
-	vectors := row * float64(h)
 	up := func(n, of int) float64 { return float64((n + of - 1) / of * of) }
-	tiled := up(w, kernel.TileRows*lanes) / kernel.Lanes * up(h, kernel.TileRows)
+	pw, ph := w, h // of the picture; w and h are a layer's
 	var list [][]float64
 	for i := range layers {
 		l := &layers[i]
+		level := max(l.Level, 1)
+		w, h := (pw+level-1)/level, (ph+level-1)/level
+		row := float64((w + kernel.Lanes - 1) / kernel.Lanes)
+		vectors := row * float64(h)
+		tiled := up(w, kernel.TileRows*lanes) / kernel.Lanes * up(h, kernel.TileRows)
 		second := i > 0 && layers[i-1].Chained
 		c := at.counts()
 		family := "conv1x1"
@@ -306,6 +318,16 @@ func kernelFeatures(at index, layers []sparse.LayerInfo, w, h, threads, lanes in
 		}
 		if l.Act == network.ActSiLU.String() {
 			c.set("layer", "silu", write)
+		}
+		switch l.Op {
+		case network.OpMaxPool.String(), network.OpAvgPool.String():
+			before := 1
+			if i > 0 {
+				before = max(layers[i-1].Level, 1)
+			}
+			c.set("layer", "pool", float64(l.In)*float64((pw/before+kernel.Lanes-1)/kernel.Lanes)*float64(ph/before))
+		case network.OpResize.String():
+			c.set("layer", "resize", write)
 		}
 		if second { // they take one time
 			for j, v := range list[i-1] {

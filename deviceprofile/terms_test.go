@@ -63,7 +63,9 @@ func TestTermsAreCounted(t *testing.T) {
 	first := sparse.LayerInfo{In: 24, Out: 24, Kernel: 1, Blocks: [4]int{3: 3}, BlockTaps: [4]int{3: 72}}
 	second := first
 	first.Chained = true
-	layers = append(layers, dense, first, second)
+	pool, resize := first, first
+	pool.Op, pool.Chained, pool.Level, resize.Op, resize.Chained = network.OpAvgPool.String(), false, 4, network.OpResize.String(), false
+	layers = append(layers, dense, first, second, pool, resize)
 	for _, table := range []table{kernelTable("avx2"), graphTable()} {
 		rows := table.features(layers, 3840, 2160, 2)
 		for i, term := range table.layer {

@@ -165,6 +165,15 @@ func (e *elimination) constants() {
 			c = min(c, e.channels[j]-1)
 			return e.known[j][c], e.value[j][c]
 		}
+		if pair := n.Op.Pair(); pair != nil {
+			for c := range e.channels[i] {
+				p, a := of(0, c)
+				q, b := of(1, c)
+				v, nothing := pair(a, b), n.Op == OpMul && (p && a == 0 || q && b == 0)
+				set(c, (p && q || nothing) && v-v == 0, v)
+			}
+			continue
+		}
 		switch n.Op {
 		case OpConv, OpDeconv:
 			e.links(i)
@@ -177,25 +186,11 @@ func (e *elimination) constants() {
 				}
 				set(o, !slices.Contains(row, true), n.bias(o))
 			}
-		case OpAdd, OpSub, OpMul, OpMax:
-			for c := range e.channels[i] {
-				p, a := of(0, c)
-				q, b := of(1, c)
-				switch n.Op {
-				case OpAdd:
-					set(c, p && q, a+b)
-				case OpSub:
-					set(c, p && q, a-b)
-				case OpMul:
-					set(c, p && q || p && a == 0 || q && b == 0, a*b)
-				default:
-					set(c, p && q, max(a, b))
-				}
-			}
 		case OpActivate, OpAffine:
 			for c := range e.channels[i] {
 				p, a := of(0, c)
-				set(c, p, n.at(c, a))
+				v := n.at(c, a)
+				set(c, p && v-v == 0, v)
 			}
 		case OpConcat:
 			at := 0
@@ -220,10 +215,10 @@ func (e *elimination) constants() {
 				}
 				set(c, p, a)
 			}
-		case OpPad, OpMaxPool, OpResize:
+		case OpPad, OpMaxPool, OpAvgPool, OpResize:
 			for c := range e.channels[i] {
 				p, a := of(0, c)
-				set(c, p && (n.Op != OpPad || n.Border != Zeros || float64(n.Value) == a), a)
+				set(c, p && (n.Op != OpPad || n.Border != Zeros || float64(n.Value) == a) && !(n.Counted && a != 0), a)
 			}
 		}
 	}
@@ -418,17 +413,19 @@ func (e *elimination) align() {
 					join(i, c, from, n.shuffled(c, k, e.channels[i]))
 				}
 			}
-		case OpAdd, OpSub, OpMul, OpMax:
-			for k, j := range n.Inputs {
-				if e.puts(j) != e.channels[i] || e.skipped(i) >= 0 && e.skipped(i) != n.Inputs[k] {
-					pin(j) // one for all, or passed by
-					continue
-				}
-				for c := range e.channels[i] {
-					join(i, c, j, c)
-				}
-			}
 		default:
+			if n.Op.Pair() != nil {
+				for k, j := range n.Inputs {
+					if e.puts(j) != e.channels[i] || e.skipped(i) >= 0 && e.skipped(i) != n.Inputs[k] {
+						pin(j) // one for all, or passed by
+						continue
+					}
+					for c := range e.channels[i] {
+						join(i, c, j, c)
+					}
+				}
+				break
+			}
 			for c := range e.channels[i] {
 				join(i, c, from, c)
 			}

@@ -10,6 +10,11 @@ import (
 	"evosr/internal/check"
 )
 
+// everywhere are activations that are defined for every value and do not grow
+// fast.
+var everywhere = []Act{ActReLU, ActPReLU, ActClip, ActSigmoid, ActTanh, ActSiLU, ActGELU, ActGELUTanh, ActAbs, ActErf, ActSoftplus, ActSoftsign, ActMish,
+	ActHardSwish, ActELU, ActSELU, ActThreshold, ActSin, ActCos, ActAtan, ActAsinh}
+
 // sparseGraph draws a network of every operation that keeps the picture's size,
 // with rows and columns of nothing, constants and filters that were pruned whole.
 func sparseGraph(rng *rand.Rand) *Graph {
@@ -76,8 +81,8 @@ func sparseGraph(rng *rand.Rand) *Graph {
 				conv(from, c, groups)
 			}
 		case 2:
-			n := Node{Op: OpActivate, Inputs: []int{from}, Act: Act(1 + rng.IntN(len(actNames)-1)), Lo: -0.5, Hi: 0.75}
-			if n.Act == ActPReLU {
+			n := Node{Op: OpActivate, Inputs: []int{from}, Act: everywhere[rng.IntN(len(everywhere))], Lo: -0.5, Hi: 0.75}
+			if n.Act.Sloped() {
 				n.Slope = few([]int{1, c}[rng.IntN(2)])
 			}
 			add(n)
@@ -92,7 +97,7 @@ func sparseGraph(rng *rand.Rand) *Graph {
 			add(Node{Op: OpMaxPool, Inputs: []int{from}, Kernel: 3, Pad: [4]int{1, 1, 1, 1}})
 		default:
 			if other := any(); channels(other) == c || channels(other) == 1 {
-				add(Node{Op: []Op{OpAdd, OpAdd, OpSub, OpMul, OpMax}[rng.IntN(5)], Inputs: []int{from, other}})
+				add(Node{Op: []Op{OpAdd, OpAdd, OpSub, OpMul, OpMax, OpMin}[rng.IntN(6)], Inputs: []int{from, other}})
 			}
 		}
 	}

@@ -51,7 +51,7 @@ func (g *Graph) Trace(src []float64, w, h int, see func(n *Node, values []float6
 			}
 		}
 		outs[i] = volume{channels[i], sizes[i][0], sizes[i][1], make([]float64, channels[i]*sizes[i][0]*sizes[i][1])}
-		n.evaluate(&outs[i], in)
+		operations[n.Op].evaluate(n, &outs[i], in)
 		if !see(n, outs[i].pix) {
 			break
 		}
@@ -92,62 +92,6 @@ func mirror(x, n int) int {
 	return x
 }
 
-func (n *Node) evaluate(out *volume, in []volume) {
-	a := &in[0]
-	switch n.Op {
-	case OpConv:
-		n.conv(out, a)
-	case OpDeconv:
-		n.deconv(out, a)
-	case OpResize:
-		n.resize(out, a)
-	case OpMaxPool:
-		n.maxPool(out, a)
-	case OpConcat:
-		at := out.pix
-		for i := range in {
-			at = at[copy(at, in[i].pix):]
-		}
-	case OpSlice:
-		copy(out.pix, a.pix[n.From*a.w*a.h:])
-	default:
-		for c := range out.c {
-			for y := range out.h {
-				for x := range out.w {
-					*out.at(c, y, x) = n.value(c, y, x, in, out.c)
-				}
-			}
-		}
-	}
-}
-
-// value is one value of the operations whose values need at most one of each
-// input.
-func (n *Node) value(c, y, x int, in []volume, channels int) float64 {
-	a := &in[0]
-	switch n.Op {
-	case OpAdd, OpSub, OpMul, OpMax:
-		p, q := *a.at(min(c, a.c-1), y, x), *in[1].at(min(c, in[1].c-1), y, x)
-		switch n.Op {
-		case OpAdd:
-			return p + q
-		case OpSub:
-			return p - q
-		case OpMul:
-			return p * q
-		}
-		return max(p, q)
-	case OpAffine, OpActivate:
-		return n.at(c, *a.at(c, y, x))
-	case OpShuffle:
-		f := n.Factor
-		return *a.at(n.shuffled(c, y%f*f+x%f, channels), y/f, x/f)
-	case OpPad:
-		return a.beyond(c, y-n.Pad[0], x-n.Pad[2], n.Border, float64(n.Value))
-	}
-	panic("network: Reference: unknown operation " + n.Op.String())
-}
-
 // at is what an OpActivate or OpAffine makes of value v of channel c.
 func (n *Node) at(c int, v float64) float64 {
 	one := func(list []float32, none float64) float64 {
@@ -168,28 +112,6 @@ func (n *Node) at(c int, v float64) float64 {
 	return n.Act.Of(v, one(n.Slope, 0))
 }
 
-// Of is the activation's value at v, with the slope of a PReLU. ActClip, whose
-// range is a Node's, gives v.
-func (a Act) Of(v, slope float64) float64 {
-	switch a {
-	case ActReLU:
-		return max(v, 0)
-	case ActPReLU:
-		if v < 0 {
-			return slope * v
-		}
-	case ActSigmoid:
-		return 1 / (1 + math.Exp(-v))
-	case ActTanh:
-		return math.Tanh(v)
-	case ActSiLU:
-		return v / (1 + math.Exp(-v))
-	case ActGELU:
-		return v * (1 + math.Erf(v/math.Sqrt2)) / 2
-	}
-	return v
-}
-
 func (n *Node) bias(o int) float64 {
 	if n.Bias == nil {
 		return 0
@@ -197,7 +119,8 @@ func (n *Node) bias(o int) float64 {
 	return float64(n.Bias[o])
 }
 
-func (n *Node) conv(out, a *volume) {
+func (n *Node) conv(out *volume, in []volume) {
+	a := &in[0]
 	stride, groups := n.Inside()
 	ins, outs := a.c/groups, out.c/groups
 	k := n.Kernel
@@ -217,7 +140,8 @@ func (n *Node) conv(out, a *volume) {
 	}
 }
 
-func (n *Node) deconv(out, a *volume) {
+func (n *Node) deconv(out *volume, in []volume) {
+	a := &in[0]
 	stride, groups := n.Inside()
 	ins, outs := a.c/groups, out.c/groups
 	k := n.Kernel
@@ -242,7 +166,8 @@ func (n *Node) deconv(out, a *volume) {
 	}
 }
 
-func (n *Node) maxPool(out, a *volume) {
+func (n *Node) maxPool(out *volume, in []volume) {
+	a := &in[0]
 	stride, _ := n.Inside()
 	for c := range out.c {
 		for y := range out.h {
@@ -257,7 +182,8 @@ func (n *Node) maxPool(out, a *volume) {
 	}
 }
 
-func (n *Node) resize(out, a *volume) {
+func (n *Node) resize(out *volume, in []volume) {
+	a := &in[0]
 	for c := range out.c {
 		for y := range out.h {
 			for x := range out.w {

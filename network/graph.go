@@ -5,58 +5,6 @@ import (
 	"slices"
 )
 
-// Op is what a Node computes.
-type Op uint8
-
-const (
-	OpConv     Op = iota // convolution with zeros or, where Edge is set, edge values outside
-	OpDeconv             // transposed convolution
-	OpActivate           // one of the Acts, value by value
-	OpAdd                // sum of two; see Node.Inputs for broadcasting
-	OpSub                // first minus second
-	OpMul                // product
-	OpMax                // the larger
-	OpAffine             // x*Gain + Bias by channel
-	OpConcat             // channels of all inputs, in their order
-	OpSlice              // Out channels from channel From on
-	OpShuffle            // pixel shuffle: Factor² channels become Factor x Factor pixels
-	OpResize             // interpolation
-	OpPad                // a border of Border values around the picture
-	OpMaxPool            // the largest value under a window
-)
-
-var opNames = [...]string{"conv", "deconv", "activate", "add", "sub", "mul", "max", "affine", "concat", "slice", "shuffle", "resize", "pad", "maxpool"}
-
-func (o Op) String() string {
-	if int(o) < len(opNames) {
-		return opNames[o]
-	}
-	return fmt.Sprintf("op(%d)", o)
-}
-
-// Act is an activation function.
-type Act uint8
-
-const (
-	ActNone    Act = iota
-	ActReLU        // max(x, 0)
-	ActPReLU       // x where x > 0, else Slope*x; one slope is LeakyReLU
-	ActClip        // min(max(x, Lo), Hi)
-	ActSigmoid     // 1/(1+exp(-x))
-	ActTanh
-	ActSiLU // x*sigmoid(x)
-	ActGELU // x*(1+erf(x/sqrt(2)))/2
-)
-
-var actNames = [...]string{"none", "relu", "prelu", "clip", "sigmoid", "tanh", "silu", "gelu"}
-
-func (a Act) String() string {
-	if int(a) < len(actNames) {
-		return actNames[a]
-	}
-	return fmt.Sprintf("act(%d)", a)
-}
-
 // Border says what lies outside of a tensor.
 type Border uint8
 
@@ -108,14 +56,15 @@ type Node struct {
 	// take one.
 	Inputs []int
 
-	// Conv, Deconv; Kernel, Stride and Pad also MaxPool.
-	Out    int    // channels; of Slice too
-	Kernel int    // side of the square filter
-	Stride int    // 0 counts as 1
-	Groups int    // of Conv and Deconv; 0 counts as 1
-	Pad    [4]int // pixels above, below, left, right: added by Conv, Pad and MaxPool, cut off the output by Deconv
-	Grow   int    // rows and columns that Deconv appends below and right (ONNX's output_padding)
-	Border Border // of Conv (Zeros or Edge) and Pad
+	// Conv, Deconv; Kernel, Stride and Pad also MaxPool and AvgPool.
+	Out     int    // channels; of Slice too
+	Kernel  int    // side of the square filter
+	Stride  int    // 0 counts as 1
+	Groups  int    // of Conv and Deconv; 0 counts as 1
+	Pad     [4]int // pixels above, below, left, right: added by Conv, Pad and pools, cut off the output by Deconv
+	Grow    int    // rows and columns that Deconv appends below and right (ONNX's output_padding)
+	Border  Border // of Conv (Zeros or Edge) and Pad
+	Counted bool   // of AvgPool: zeros of the padding count
 
 	// Weights of Conv are (output, input/Groups, row, column), of Deconv (input,
 	// output/Groups, row, column), both as in ONNX. Mask is as in Layer.
@@ -126,7 +75,7 @@ type Node struct {
 	Bias    []float32 // Conv, Deconv: Out or none; Affine: as Gain
 
 	Act    Act       // of Activate
-	Slope  []float32 // of ActPReLU: one, or one a channel
+	Slope  []float32 // of an Act that is Sloped: one, or one a channel
 	Lo, Hi float32   // of ActClip
 
 	Gain []float32 // of Affine: none (ones), one, or one a channel
@@ -159,6 +108,7 @@ const (
 	MaxNodes    = 1 << 12
 	MaxChannels = 1 << 12
 	MaxKernel   = 11
+	MaxPool     = 31 // side and stride of a pool's window
 	MaxScale    = 8
 	MaxPad      = 64
 )
@@ -242,126 +192,56 @@ func (n *Node) fault(what string, got, want any) error {
 
 // inputs checks the number of inputs and everything that needs no channels.
 func (n *Node) inputs() error {
-	want := 1
-	switch n.Op {
-	case OpAdd, OpSub, OpMul, OpMax:
-		want = 2
-	case OpConcat:
-		want = max(1, len(n.Inputs))
-	case OpResize:
-		if n.Factor == 0 {
-			want = 2
-		}
-	}
-	if int(n.Op) >= len(opNames) {
+	if int(n.Op) >= len(operations) {
 		return n.fault("operation", n.Op, "a known one")
 	}
-	if len(n.Inputs) != want || want > MaxChannels {
+	if want := n.arity(); len(n.Inputs) != want || want > MaxChannels {
 		return n.fault("number of inputs", len(n.Inputs), want)
 	}
-	stride, groups := n.Inside()
 	for _, p := range n.Pad {
 		if p < 0 || p > MaxPad {
 			return n.fault("padding", n.Pad, fmt.Sprintf("0 to %d each", MaxPad))
 		}
 	}
-	switch n.Op {
-	case OpConv, OpDeconv, OpMaxPool:
-		if n.Kernel < 1 || n.Kernel > MaxKernel || n.Op == OpConv && n.Kernel%2 == 0 && stride == 1 && n.Pad != [4]int{} {
-			return n.fault("kernel", n.Kernel, fmt.Sprintf("1 to %d, odd where a convolution pads", MaxKernel))
-		}
-		if stride > MaxScale || n.Stride < 0 {
-			return n.fault("stride", n.Stride, fmt.Sprintf("1 to %d", MaxScale))
-		}
-		if n.Groups < 0 || groups > MaxChannels {
-			return n.fault("groups", n.Groups, "1 or more")
-		}
-		if n.Op != OpDeconv && max(n.Pad[0], n.Pad[1], n.Pad[2], n.Pad[3]) >= n.Kernel {
-			return n.fault("padding", n.Pad, fmt.Sprintf("below the kernel, %d", n.Kernel))
-		}
-		if n.Op == OpConv && n.Border > Edge {
-			return n.fault("border", n.Border, "zeros or edge")
-		}
-		if n.Op == OpDeconv && (n.Grow < 0 || n.Grow >= max(stride, 2)) {
-			return n.fault("output padding", n.Grow, fmt.Sprintf("0 to %d", stride-1))
-		}
-	case OpShuffle, OpResize:
-		if n.Factor < 0 || n.Factor > MaxScale || n.Op == OpShuffle && n.Factor < 1 {
-			return n.fault("factor", n.Factor, fmt.Sprintf("1 to %d", MaxScale))
-		}
-		if n.Interp > Cubic || n.Coord > AlignCorners || n.Rounding > Ceil || !(n.CubicA >= -2 && n.CubicA <= 0) {
-			return n.fault("interpolation", []any{n.Interp, n.Coord, n.Rounding, n.CubicA}, "a known one")
-		}
-	case OpPad:
-		if n.Border > Reflect {
-			return n.fault("border", n.Border, "zeros, edge or reflect")
-		}
-	case OpActivate:
-		if int(n.Act) >= len(actNames) || n.Act == ActClip && !(n.Lo <= n.Hi) {
-			return n.fault("activation", []any{n.Act, n.Lo, n.Hi}, "a known one, clipping to a range")
-		}
+	if check := operations[n.Op].check; check != nil {
+		return check(n)
 	}
 	return nil
 }
 
+// OutputChannels are those of a valid node, by those of what it reads.
+func (n *Node) OutputChannels(of func(input int) int) int {
+	c, _ := n.channels(of)
+	return c
+}
+
 // channels gives the node's output channels.
 func (n *Node) channels(of func(int) int) (int, error) {
-	in := of(n.Inputs[0])
-	switch n.Op {
-	case OpConv, OpDeconv:
-		_, groups := n.Inside()
-		if n.Out < 1 || n.Out > MaxChannels || n.Out%groups != 0 || in%groups != 0 {
-			return 0, n.fault("channels", [2]int{in, n.Out}, fmt.Sprintf("multiples of %d groups", groups))
-		}
-		return n.Out, nil
-	case OpAdd, OpSub, OpMul, OpMax:
-		second := of(n.Inputs[1])
-		if in != second && in != 1 && second != 1 {
-			return 0, n.fault("channels", [2]int{in, second}, "equal ones, or one of them 1")
-		}
-		return max(in, second), nil
-	case OpConcat:
-		sum := 0
-		for _, j := range n.Inputs {
-			sum += of(j)
-		}
-		return sum, nil
-	case OpSlice:
-		if n.From < 0 || n.Out < 1 || n.From > in-n.Out {
-			return 0, n.fault("slice", [2]int{n.From, n.Out}, fmt.Sprintf("within %d channels", in))
-		}
-		return n.Out, nil
-	case OpShuffle:
-		if in%(n.Factor*n.Factor) != 0 {
-			return 0, n.fault("input channels", in, fmt.Sprintf("a multiple of %d", n.Factor*n.Factor))
-		}
-		return in / (n.Factor * n.Factor), nil
+	rule := operations[n.Op].channels
+	if rule == nil {
+		return of(n.Inputs[0]), nil
 	}
-	return in, nil
+	in := make([]int, len(n.Inputs))
+	for k, j := range n.Inputs {
+		in[k] = of(j)
+	}
+	return rule(n, in)
 }
 
 // values checks the lengths of everything that holds numbers, and the numbers.
 func (n *Node) values(in, out int) error {
-	weights, bias := n.Size(in), []int{0}
-	var slope, gain []int
-	switch n.Op {
-	case OpConv, OpDeconv:
-		bias = []int{0, out}
-	case OpAffine:
-		bias, gain = []int{0, 1, out}, []int{0, 1, out}
-	case OpActivate:
-		if n.Act == ActPReLU {
-			slope = []int{1, out}
+	weights, row := n.Size(in), &operations[n.Op]
+	lengths := func(rule func(*Node, int) []int) []int {
+		if rule == nil {
+			return []int{0}
 		}
+		return rule(n, out)
 	}
 	for _, v := range []struct {
 		what string
 		list []float32
 		want []int
-	}{{"weights", n.Weights, []int{weights}}, {"biases", n.Bias, bias}, {"slopes", n.Slope, slope}, {"gains", n.Gain, gain}} {
-		if v.want == nil {
-			v.want = []int{0}
-		}
+	}{{"weights", n.Weights, []int{weights}}, {"biases", n.Bias, lengths(row.biases)}, {"slopes", n.Slope, lengths(row.slopes)}, {"gains", n.Gain, lengths(row.gains)}} {
 		if !slices.Contains(v.want, len(v.list)) {
 			return n.fault("number of "+v.what, len(v.list), v.want)
 		}
@@ -392,35 +272,7 @@ func (g *Graph) Sizes(w, h int) ([][2]int, error) {
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
 		in := of(n.Inputs[0])
-		out := in
-		stride, _ := n.Inside()
-		for axis := range 2 {
-			pad := n.Pad[2] + n.Pad[3]
-			if axis == 1 {
-				pad = n.Pad[0] + n.Pad[1]
-			}
-			switch n.Op {
-			case OpConv, OpMaxPool:
-				if room := in[axis] + pad - n.Kernel; room < 0 {
-					out[axis] = 0
-				} else {
-					out[axis] = room/stride + 1
-				}
-			case OpDeconv:
-				out[axis] = (in[axis]-1)*stride + n.Kernel + n.Grow - pad
-			case OpPad:
-				out[axis] = in[axis] + pad
-				if n.Border == Reflect && max(n.Pad[0]*axis, n.Pad[1]*axis, n.Pad[2]*(1-axis), n.Pad[3]*(1-axis)) >= in[axis] {
-					return nil, n.fault("picture", fmt.Sprintf("%dx%d", in[0], in[1]), "more than what is reflected")
-				}
-			case OpShuffle:
-				out[axis] = in[axis] * n.Factor
-			case OpResize:
-				if out[axis] = in[axis] * n.Factor; n.Factor == 0 {
-					out[axis] = of(n.Inputs[1])[axis]
-				}
-			}
-		}
+		out := n.OutputSize(func(k int) [2]int { return of(n.Inputs[k]) })
 		for _, j := range n.Inputs[1:] {
 			if n.Op != OpResize && of(j) != in {
 				return nil, n.fault("sizes of the inputs", [2][2]int{in, of(j)}, "equal ones")

@@ -7,7 +7,7 @@ import (
 
 // Arithmetic of constants.
 
-// calculate works out Add, Sub, Mul and Div with NumPy's broadcasting.
+// calculate works out an operator of two numbers with NumPy's broadcasting.
 func (im *importer) calculate(n *node, in []*constant) (*constant, error) {
 	if len(in) != 2 || in[1] == nil || in[0].whole != in[1].whole {
 		return nil, im.bad(n, "has constants of different kinds")
@@ -62,21 +62,12 @@ func calculated[T int64 | float32](op string, x, y T) T {
 		return x - y
 	case "Mul":
 		return x * y
+	case "Max":
+		return max(x, y)
+	case "Min":
+		return min(x, y)
+	case "Pow":
+		return T(math.Pow(float64(x), float64(y)))
 	}
 	return x / y
-}
-
-func (im *importer) roundConstant(n *node, in []*constant) (*constant, error) {
-	if in[0].whole {
-		return nil, im.bad(n, "has whole numbers, want float32")
-	}
-	f := map[string]func(float64) float64{"Floor": math.Floor, "Ceil": math.Ceil, "Sqrt": math.Sqrt}[n.op]
-	k, _, err := im.maker(n, in[0].dims, false)
-	if err != nil {
-		return nil, err
-	}
-	for i, v := range in[0].floats {
-		k.floats[i] = float32(f(float64(v)))
-	}
-	return k, nil
 }

@@ -294,6 +294,69 @@ func importCases() []importCase {
 			v := m.op("MaxPool", []string{m.conv(makerIn, 1, 4, 3)}, intsAttr("kernel_shape", 3, 3), intsAttr("pads", 1, 1, 1, 1))
 			return m.double(v, 4)
 		}},
+		{"channels summed", 1, []int{11, 13, 18}, 0, 0, func(m *maker) string {
+			v := m.conv(makerIn, 1, 5, 3)
+			all := []string{v}
+			for _, op := range []string{"ReduceSum", "ReduceMean", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceMin"} {
+				if op == "ReduceSum" && m.opset >= 13 || m.opset >= 18 {
+					all = append(all, m.op(op, []string{v, m.ints(1)}))
+				} else {
+					all = append(all, m.op(op, []string{v}, intsAttr("axes", 1)))
+				}
+			}
+			if m.opset < 18 {
+				all = append(all, m.op("ReduceLogSum", []string{m.op("Sigmoid", []string{v})}, intsAttr("axes", -3)))
+			} else {
+				all = append(all, m.op("ReduceLogSum", []string{m.op("Sigmoid", []string{v}), m.ints(-3)}))
+			}
+			return m.double(m.op("Concat", all, intAttr("axis", 1)), 12)
+		}},
+		{"gates of the whole picture", 1, []int{11, 13, 18}, 0, 0, func(m *maker) string {
+			v := m.conv(makerIn, 1, 8, 3)
+			g := m.op("Conv", []string{m.op("GlobalAveragePool", []string{v}), m.random(0.5, 4, 8, 1, 1)})
+			g = m.op("Sigmoid", []string{m.op("Conv", []string{m.op("Relu", []string{g}), m.random(0.5, 8, 4, 1, 1)})})
+			v = m.op("Mul", []string{v, g})
+			most := m.op("GlobalMaxPool", []string{v})
+			v = m.op("Add", []string{v, m.op("Mul", []string{m.scalar(0.1), most})})
+			if m.opset < 18 {
+				v = m.op("Sub", []string{v, m.op("ReduceMean", []string{v}, intsAttr("axes", -2, -1))})
+			}
+			one := m.slice(v, 1, 2, 3)
+			v = m.op("Add", []string{v, m.op("Expand", []string{one, m.op("Shape", []string{v})})})
+			v = m.op("Concat", []string{v, m.op("Expand", []string{most, m.op("Shape", []string{v})})}, intAttr("axis", 1))
+			return m.double(v, 16)
+		}},
+		{"normalised over the picture", 1, []int{7, 13, 21}, 0, 0, func(m *maker) string {
+			v := m.conv(makerIn, 1, 6, 3)
+			v = m.op("InstanceNormalization", []string{v, m.random(1, 6), m.random(0.3, 6)}, floatAttr("epsilon", 1e-3))
+			return m.double(v, 6)
+		}},
+		{"mean of a window", 1, []int{7, 11, 13, 19}, 0, 0, func(m *maker) string {
+			v := m.op("AveragePool", []string{m.conv(makerIn, 1, 4, 3)}, intsAttr("kernel_shape", 3, 3), intsAttr("pads", 1, 1, 1, 1))
+			w := m.op("AveragePool", []string{v}, intsAttr("kernel_shape", 5, 5), intsAttr("pads", 2, 2, 2, 2), intAttr("count_include_pad", 1))
+			return m.double(w, 4)
+		}},
+		{"through, powers and smallest", 1, []int{9, 11, 13, 18}, 0, 0, func(m *maker) string {
+			a, b := m.op("Sigmoid", []string{m.conv(makerIn, 1, 4, 3)}), m.op("Sigmoid", []string{m.conv(makerIn, 1, 4, 3)})
+			v := m.op("Div", []string{a, m.op("Add", []string{b, m.scalar(1)})})
+			v = m.op("Add", []string{v, m.op("Div", []string{m.scalar(0.5), m.op("Add", []string{a, m.scalar(1)})})})
+			v = m.op("Pow", []string{m.op("Pow", []string{v, m.scalar(2)}), m.scalar(0.7)})
+			v = m.op("Add", []string{m.op("Pow", []string{a, b}), m.op("Pow", []string{m.scalar(2), v})})
+			v = m.op("Min", []string{v, b, m.random(1, 4, 1, 1)})
+			return m.double(m.op("Max", []string{v, m.random(1, 4, 1, 1), m.scalar(-0.2)}), 4)
+		}},
+		{"constants by functions", 1, []int{13}, 0, 0, func(m *maker) string {
+			bias := m.op("Add", []string{m.op("Exp", []string{m.floats(0.1, -0.3, 0.2, 0)}), m.op("Tanh", []string{m.random(1, 4)})})
+			bias = m.op("Min", []string{m.op("Pow", []string{bias, m.floats(2)}), m.op("Max", []string{bias, m.floats(0.4)})})
+			return m.double(m.op("Conv", []string{makerIn, m.random(0.3, 4, 1, 3, 3), bias}, intsAttr("pads", 1, 1, 1, 1)), 4)
+		}},
+		{"activations in many nodes", 1, []int{13}, 0, 0, func(m *maker) string {
+			v := m.conv(makerIn, 1, 4, 3)
+			for _, written := range manyNodes {
+				v = written.as(m, m.conv(v, 4, 4, 3))
+			}
+			return m.double(v, 4)
+		}},
 		{"the largest channel", 1, everySet, 0, 0, func(m *maker) string {
 			v := m.conv(makerIn, 1, 12, 3)
 			if m.opset < 11 {
@@ -341,10 +404,6 @@ func importCases() []importCase {
 			v = m.op("Concat", []string{m.op("Gather", []string{v, m.slice(four, 0, 1, 2)}, intAttr("axis", 1)), v}, intAttr("axis", 1))
 			return m.double(v, 5)
 		}},
-		activationCase("Relu", everySet, nil),
-		activationCase("Sigmoid", everySet, nil),
-		activationCase("Tanh", everySet, nil),
-		activationCase("HardSwish", since(18), nil),
 		activationCase("HardSigmoid", everySet, func(*maker, int64) ([]string, []attribute) {
 			return nil, []attribute{floatAttr("alpha", 0.3), floatAttr("beta", 0.4)}
 		}),
@@ -360,7 +419,7 @@ func importCases() []importCase {
 		}),
 		activationCase("Clip", []int{13}, func(m *maker, _ int64) ([]string, []attribute) { return []string{"", m.scalar(0.6)}, nil }),
 	}
-	return append(list, resizeCases()...)
+	return slices.Concat(list, resizeCases(), unaryCases())
 }
 
 // empty is an optional input left out: set 11 asked for an empty list.

@@ -16,10 +16,6 @@ func (im *importer) activate(n *node) (value, error) {
 	}
 	op := network.Node{Op: network.OpActivate, Inputs: []int{src}}
 	switch n.op {
-	case "Relu":
-		op.Act = network.ActReLU
-	case "LeakyRelu":
-		op.Act, op.Slope = network.ActPReLU, []float32{n.fraction("alpha", 0.01)}
 	case "PRelu":
 		k, err := im.floats(n, 1)
 		if err != nil {
@@ -34,14 +30,14 @@ func (im *importer) activate(n *node) (value, error) {
 		if op.Lo, op.Hi, err = im.limits(n); err != nil {
 			return value{}, err
 		}
-	case "Sigmoid":
-		op.Act = network.ActSigmoid
-	case "Tanh":
-		op.Act = network.ActTanh
 	case "Gelu":
-		op.Act = network.ActGELU
-		if a := n.word("approximate", "none"); a != "none" {
-			return value{}, im.bad(n, "is approximated by %s, want none", quote(a))
+		switch a := n.word("approximate", "none"); a {
+		case "none":
+			op.Act = network.ActGELU
+		case "tanh":
+			op.Act = network.ActGELUTanh
+		default:
+			return value{}, im.bad(n, "is approximated by %s, want none or tanh", quote(a))
 		}
 	}
 	return im.append(n, op, e)
@@ -90,19 +86,6 @@ func (im *importer) ramp(n *node, src int, e extent, alpha, beta float32) (value
 	return im.append(n, network.Node{Op: network.OpActivate, Inputs: []int{v.node}, Act: network.ActClip, Lo: 0, Hi: 1}, e)
 }
 
-// hardSwish is x * max(0, min(1, x/6 + 1/2)).
-func (im *importer) hardSwish(n *node) (value, error) {
-	src, e, err := im.read(n, 0)
-	if err != nil {
-		return value{}, err
-	}
-	v, err := im.ramp(n, src, e, 1.0/6, 0.5)
-	if err != nil {
-		return v, err
-	}
-	return im.append(n, network.Node{Op: network.OpMul, Inputs: []int{src, v.node}}, e)
-}
-
 // channelwise reads a constant that is one number, or one for each channel.
 func (im *importer) channelwise(n *node, k *constant, channels int64) ([]float32, error) {
 	d := k.dims
@@ -138,11 +121,7 @@ func (im *importer) arithmetic(n *node) (value, error) {
 	case b.constant():
 		return im.withConstant(n, 0, 1)
 	}
-	op, has := map[string]network.Op{"Add": network.OpAdd, "Sub": network.OpSub, "Mul": network.OpMul}[n.op]
-	if !has {
-		return value{}, im.bad(n, "divides by what is computed from the picture, want a constant")
-	}
-	return im.join(n, op, 0, 1)
+	return im.join(n, map[string]network.Op{"Add": network.OpAdd, "Sub": network.OpSub, "Mul": network.OpMul, "Div": network.OpDiv}[n.op], 0, 1)
 }
 
 // join combines two computed inputs.
@@ -159,6 +138,11 @@ func (im *importer) join(n *node, op network.Op, i, j int) (value, error) {
 }
 
 func (im *importer) joined(n *node, op network.Op, a, b int, ea, eb extent) (value, error) {
+	if im.pixel[a] && !im.pixel[b] {
+		ea.h, ea.w = eb.h, eb.w
+	} else if im.pixel[b] && !im.pixel[a] {
+		eb.h, eb.w = ea.h, ea.w
+	}
 	if ea.h != eb.h || ea.w != eb.w || ea.c != eb.c && ea.c != 1 && eb.c != 1 {
 		return value{}, im.bad(n, "takes %d channels of %s and %d of %s, want as many of one size, or one channel", ea.c, im.size(ea), eb.c, im.size(eb))
 	}
@@ -196,8 +180,12 @@ func (im *importer) withConstant(n *node, i, j int) (value, error) {
 		if notFinite(op.Gain) >= 0 {
 			return value{}, im.bad(n, "divides by 0")
 		}
-	default:
-		return value{}, im.bad(n, "divides by what is computed from the picture, want a constant")
+	default: // a/x
+		v, err := im.append(n, network.Node{Op: network.OpActivate, Act: network.ActReciprocal, Inputs: []int{src}}, e)
+		if err != nil {
+			return v, err
+		}
+		op.Gain, op.Inputs = list, []int{v.node}
 	}
 	return im.append(n, op, e)
 }
@@ -217,58 +205,80 @@ func (im *importer) negate(n *node) (value, error) {
 	return im.append(n, network.Node{Op: network.OpAffine, Inputs: []int{src}, Gain: []float32{-1}}, e)
 }
 
-// many takes Sum and Max of any number of values, two at a time.
+// many takes Sum, Max and Min of any number of values, two at a time.
 func (im *importer) many(n *node) (value, error) {
-	op := network.OpAdd
-	if n.op == "Max" {
-		op = network.OpMax
-	}
-	i, e, err := im.read(n, 0)
-	if err != nil {
-		return value{}, err
-	}
-	v := value{node: i, axes: e.axes()}
-	for k := 1; k < len(n.inputs); k++ {
+	op := map[string]network.Op{"Sum": network.OpAdd, "Max": network.OpMax, "Min": network.OpMin}[n.op]
+	var v value
+	var constants []int
+	first := true
+	for k := range n.inputs {
+		got, err := im.get(n, k)
+		if err != nil {
+			return value{}, err
+		}
+		if got.constant() {
+			constants = append(constants, k)
+			continue
+		}
 		b, eb, err := im.read(n, k)
 		if err != nil {
 			return value{}, err
 		}
-		if v, err = im.joined(n, op, v.node, b, im.extent(v.node), eb); err != nil {
+		if first {
+			v, first = value{node: b, axes: eb.axes()}, false
+		} else if v, err = im.joined(n, op, v.node, b, im.extent(v.node), eb); err != nil {
+			return value{}, err
+		}
+	}
+	if first {
+		_, _, err := im.read(n, 0) // says why not
+		return value{}, err
+	}
+	for _, k := range constants {
+		var err error
+		if v, err = im.limit(n, op, v, k); err != nil {
 			return value{}, err
 		}
 	}
 	return v, nil
 }
 
-// maxReduced bounds the channels of a ReduceMax, each of which becomes nodes.
-const maxReduced = 256
-
-// reduceMax takes the largest channel.
-func (im *importer) reduceMax(n *node) (value, error) {
-	src, e, err := im.read(n, 0)
+// limit combines a value with the constant that is input k: a sum, or the larger
+// or smaller of both, k + relu(x-k) and k - relu(k-x).
+func (im *importer) limit(n *node, op network.Op, v value, k int) (value, error) {
+	e := im.extent(v.node)
+	c, err := im.floats(n, k)
 	if err != nil {
 		return value{}, err
 	}
-	axes, err := im.listed(n, "axes", 1, 18)
+	list, err := im.channelwise(n, c, e.c)
 	if err != nil {
 		return value{}, err
 	}
-	if len(axes) != 1 || n.number("keepdims", 1) != 1 || e.c > maxReduced {
-		return value{}, im.bad(n, "reduces axes %s of %d channels, want the axis of at most %d channels, kept", few(axes), e.c, maxReduced)
+	if op == network.OpAdd {
+		return im.append(n, network.Node{Op: network.OpAffine, Bias: list, Inputs: []int{v.node}}, e)
 	}
-	if err := im.channelAxis(n, axes[0]); err != nil {
-		return value{}, err
+	sign := float32(1)
+	if op == network.OpMin {
+		sign = -1
 	}
-	var largest value
-	for c := range e.c {
-		v, err := im.channels(n, src, c, 1)
-		if err == nil && c > 0 {
-			v, err = im.joined(n, network.OpMax, largest.node, v.node, im.extent(largest.node), im.extent(v.node))
+	steps := []network.Node{
+		{Op: network.OpAffine, Gain: []float32{sign}, Bias: mapped(slices.Clone(list), func(x float32) float32 { return -sign * x })},
+		{Op: network.OpActivate, Act: network.ActReLU},
+		{Op: network.OpAffine, Gain: []float32{sign}, Bias: list},
+	}
+	if len(list) == 1 {
+		clip := network.Node{Op: network.OpActivate, Act: network.ActClip, Lo: list[0], Hi: float32(math.Inf(1))}
+		if op == network.OpMin {
+			clip.Lo, clip.Hi = float32(math.Inf(-1)), list[0]
 		}
-		if err != nil {
-			return value{}, err
-		}
-		largest = v
+		steps = []network.Node{clip}
 	}
-	return largest, nil
+	for _, to := range steps {
+		to.Inputs = []int{v.node}
+		if v, err = im.append(n, to, e); err != nil {
+			return v, err
+		}
+	}
+	return v, nil
 }

@@ -156,7 +156,9 @@ type builder struct {
 }
 
 func build(g *network.Graph, o ExportOptions) (*Model, error) {
-	gelu := func(n network.Node) bool { return n.Op == network.OpActivate && n.Act == network.ActGELU }
+	gelu := func(n network.Node) bool {
+		return n.Op == network.OpActivate && (n.Act == network.ActGELU || n.Act == network.ActGELUTanh)
+	}
 	if o.Opset == 0 && slices.ContainsFunc(g.Nodes, gelu) {
 		o.Opset = geluOpset
 	}

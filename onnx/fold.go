@@ -123,7 +123,7 @@ func (im *importer) fold(n *node) (k *constant, is bool, err error) {
 type folder func(im *importer, n *node, in []*constant) (*constant, error)
 
 func folders() map[string]folder {
-	return map[string]folder{
+	list := map[string]folder{
 		"Identity":        func(_ *importer, _ *node, in []*constant) (*constant, error) { return in[0], nil },
 		"Cast":            (*importer).castConstant,
 		"ConstantOfShape": (*importer).constantOfShape,
@@ -138,10 +138,14 @@ func folders() map[string]folder {
 		"Sub":             (*importer).calculate,
 		"Mul":             (*importer).calculate,
 		"Div":             (*importer).calculate,
-		"Floor":           (*importer).roundConstant,
-		"Ceil":            (*importer).roundConstant,
-		"Sqrt":            (*importer).roundConstant,
+		"Pow":             (*importer).calculate,
+		"Min":             (*importer).calculate,
+		"Max":             (*importer).calculate,
 	}
+	for _, u := range unaryOps {
+		list[u.op] = (*importer).unaryConstant
+	}
+	return list
 }
 
 func (im *importer) constant(n *node) (*constant, error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"evosr/network"
 )
@@ -89,9 +90,13 @@ type importer struct {
 	graph  network.Graph
 	names  map[string]bool
 	sizes  []extent // of the nodes of graph
-	in     extent   // of the picture
-	last   string   // name of the input, for messages
-	at     int      // index of the current node
+
+	// Nodes that the file says are one pixel, because they were made of all of the
+	// picture: in the graph they have that value at every place.
+	pixel map[int]bool
+	in    extent // of the picture
+	last  string // name of the input, for messages
+	at    int    // index of the current node
 
 	operators map[string]operator
 	folders   map[string]folder
@@ -147,7 +152,7 @@ func (m *Model) imported() (*importer, error) {
 
 // newImporter knows a file's constants and its picture.
 func newImporter(m *Model) (*importer, error) {
-	im := &importer{opset: m.Opset(), mem: newMemory(m.size), names: map[string]bool{}, operators: operators(), folders: folders()}
+	im := &importer{opset: m.Opset(), mem: newMemory(m.size), names: map[string]bool{}, pixel: map[int]bool{}, operators: operators(), folders: folders()}
 	if im.opset < minReadOpset || im.opset > maxReadOpset {
 		return nil, fmt.Errorf("model: opset %d of the standard operators, want %d to %d", im.opset, minReadOpset, maxReadOpset)
 	}
@@ -307,6 +312,9 @@ func (im *importer) append(n *node, op network.Node, e extent) (value, error) {
 		op.Name = fmt.Sprintf("%s_%d", op.Name, len(im.graph.Nodes))
 	}
 	op.Name = fresh(im.names, op.Name)
+	if e.h == 1 && e.w == 1 && slices.ContainsFunc(op.Inputs, func(j int) bool { return im.pixel[j] }) {
+		im.pixel[len(im.graph.Nodes)] = true
+	}
 	im.graph.Nodes = append(im.graph.Nodes, op)
 	im.sizes = append(im.sizes, e)
 	return value{node: len(im.graph.Nodes) - 1, axes: e.axes()}, nil

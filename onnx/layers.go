@@ -151,6 +151,9 @@ func (im *importer) conv(n *node) (value, error) {
 	if err != nil {
 		return value{}, err
 	}
+	if im.pixel[src] && f.kernel > 1 {
+		return value{}, im.bad(n, "has filters of %d pixels for the single one that is left of the picture, want 1", f.kernel)
+	}
 	if e.c != f.columns*int64(f.groups) {
 		return value{}, im.bad(n, "has weights for %d input channels, want %d", f.columns*int64(f.groups), e.c)
 	}

@@ -10,9 +10,11 @@ import (
 	"evosr/space"
 )
 
-// testSpace allows every kind of block, every scheme and every activation.
+// testSpace allows every kind of block that has a portable form, every scheme and
+// every activation.
 func testSpace(scale, colors int) *space.Space {
 	slot := space.Slot{Skip: true, Blocks: space.Every(1, 1.5, 2), Activations: space.Activations()}
+	slot.Blocks[space.Attend] = nil
 	return &space.Space{
 		Scale: scale, Colors: colors, Widths: []int{4, 8, 12}, Slots: []space.Slot{slot, slot, slot},
 		Schemes: network.Schemes(), Percents: []int{25, 50, 75, 90},

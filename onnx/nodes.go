@@ -9,8 +9,9 @@ import (
 
 // Names of operators and of their modes, for the writer and the reader.
 var (
-	pairOps     = map[network.Op]string{network.OpAdd: "Add", network.OpSub: "Sub", network.OpMul: "Mul", network.OpMax: "Max"}
-	actOps      = map[network.Act]string{network.ActNone: "Identity", network.ActReLU: "Relu", network.ActSigmoid: "Sigmoid", network.ActTanh: "Tanh"}
+	pairOps = map[network.Op]string{network.OpAdd: "Add", network.OpSub: "Sub", network.OpMul: "Mul", network.OpMax: "Max", network.OpMin: "Min", network.OpDiv: "Div", network.OpPow: "Pow"}
+	poolOps = map[network.Op]string{network.OpMaxPool: "MaxPool", network.OpAvgPool: "AveragePool",
+		network.OpMean: "GlobalAveragePool", network.OpPeak: "GlobalMaxPool"}
 	borderModes = []string{network.Zeros: "constant", network.Edge: "edge", network.Reflect: "reflect"}
 	interpModes = []string{network.Nearest: "nearest", network.Linear: "linear", network.Cubic: "cubic"}
 	coordModes  = []string{network.HalfPixel: "half_pixel", network.TorchHalfPixel: "pytorch_half_pixel", network.Asymmetric: "asymmetric", network.AlignCorners: "align_corners"}
@@ -69,13 +70,15 @@ func (b *builder) node(i int) error {
 	for _, j := range n.Inputs {
 		in = append(in, b.of(j))
 	}
+	if name := pairOps[n.Op]; name != "" {
+		b.last(i, name, in)
+		return nil
+	}
 	switch n.Op {
 	case network.OpConv, network.OpDeconv:
 		return b.filters(i, in[0])
 	case network.OpActivate:
 		b.activation(i, in[0])
-	case network.OpAdd, network.OpSub, network.OpMul, network.OpMax:
-		b.last(i, pairOps[n.Op], in)
 	case network.OpAffine:
 		switch {
 		case len(n.Gain) > 0 && len(n.Bias) > 0:
@@ -102,9 +105,16 @@ func (b *builder) node(i int) error {
 		b.interpolation(i, in)
 	case network.OpPad:
 		b.border(i, n.Name, in[0], b.values[i])
-	case network.OpMaxPool:
+	case network.OpMean, network.OpPeak:
+		one := b.step(i, "pool", poolOps[n.Op], in)
+		b.last(i, "Expand", []string{one, b.step(i, "shape", "Shape", in)})
+	case network.OpMaxPool, network.OpAvgPool:
 		stride, _ := n.Inside()
-		b.last(i, "MaxPool", in, intsAttr("kernel_shape", int64(n.Kernel), int64(n.Kernel)), intsAttr("strides", int64(stride), int64(stride)), padsAttr(n.Pad))
+		attrs := []attribute{intsAttr("kernel_shape", int64(n.Kernel), int64(n.Kernel)), intsAttr("strides", int64(stride), int64(stride)), padsAttr(n.Pad)}
+		if n.Counted {
+			attrs = append(attrs, intAttr("count_include_pad", 1))
+		}
+		b.last(i, poolOps[n.Op], in, attrs...)
 	}
 	return nil
 }
@@ -187,22 +197,67 @@ func (b *builder) activation(i int, src string) {
 		}
 	case network.ActClip:
 		b.last(i, "Clip", []string{src, b.bound(i, "low", n.Lo), b.bound(i, "high", n.Hi)})
+	case network.ActNone:
+		b.last(i, "Identity", []string{src})
+	case network.ActSquare:
+		b.last(i, "Mul", []string{src, src})
+	case network.ActPow:
+		b.last(i, "Pow", []string{src, b.list(i, "power", n.Slope)})
 	case network.ActSiLU:
 		b.last(i, "Mul", []string{src, b.step(i, "sigmoid", "Sigmoid", []string{src})})
-	case network.ActGELU:
-		if b.opset >= geluOpset {
-			b.last(i, "Gelu", []string{src})
+	case network.ActGELU, network.ActGELUTanh:
+		b.gelu(i, src)
+	default:
+		u := unaryBy(n.Act)
+		if b.opset < u.since {
+			b.older(i, src)
 			return
 		}
-		const root = 0.7071067811865476
-		number := func(what string, v float32) string { return b.list(i, what, []float32{v}) }
-		x := b.step(i, "scaled", "Mul", []string{src, number("root", root)})
-		x = b.step(i, "erf", "Erf", []string{x})
-		x = b.step(i, "more", "Add", []string{x, number("one", 1)})
-		x = b.step(i, "times", "Mul", []string{src, x})
-		b.last(i, "Mul", []string{x, number("half", 0.5)})
-	default:
-		b.last(i, actOps[n.Act], []string{src})
+		var attrs []attribute
+		if u.attr != "" {
+			attrs = append(attrs, floatAttr(u.attr, n.Slope[0]))
+		}
+		b.last(i, u.op, []string{src}, attrs...)
+	}
+}
+
+// gelu writes either form of GELU, as one operator where there is one.
+func (b *builder) gelu(i int, src string) {
+	exact := b.g.Nodes[i].Act == network.ActGELU
+	if b.opset >= geluOpset {
+		if exact {
+			b.last(i, "Gelu", []string{src})
+		} else {
+			b.last(i, "Gelu", []string{src}, textAttr("approximate", "tanh"))
+		}
+		return
+	}
+	number := func(what string, v float32) string { return b.list(i, what, []float32{v}) }
+	var x string
+	if exact {
+		x = b.step(i, "erf", "Erf", []string{b.step(i, "scaled", "Mul", []string{src, number("root", 0.7071067811865476)})})
+	} else {
+		x = b.step(i, "cube", "Mul", []string{src, b.step(i, "square", "Mul", []string{src, src})})
+		x = b.step(i, "sum", "Add", []string{src, b.step(i, "small", "Mul", []string{x, number("part", 0.044715)})})
+		x = b.step(i, "tanh", "Tanh", []string{b.step(i, "scaled", "Mul", []string{x, number("root", 0.7978845608028654)})})
+	}
+	x = b.step(i, "more", "Add", []string{x, number("one", 1)})
+	x = b.step(i, "times", "Mul", []string{src, x})
+	b.last(i, "Mul", []string{x, number("half", 0.5)})
+}
+
+// older writes what the operator set lacks by what it has.
+func (b *builder) older(i int, src string) {
+	n := &b.g.Nodes[i]
+	number := func(what string, v float32) string { return b.list(i, what, []float32{v}) }
+	switch n.Act {
+	case network.ActMish:
+		b.last(i, "Mul", []string{src, b.step(i, "tanh", "Tanh", []string{b.step(i, "softplus", "Softplus", []string{src})})})
+	case network.ActHardSwish:
+		b.last(i, "Mul", []string{src, b.step(i, "ramp", "HardSigmoid", []string{src}, floatAttr("alpha", 1.0/6), floatAttr("beta", 0.5))})
+	case network.ActCELU: // alpha*elu(x/alpha)
+		x := b.step(i, "scaled", "Mul", []string{src, number("inverse", 1/n.Slope[0])})
+		b.last(i, "Mul", []string{b.step(i, "elu", "Elu", []string{x}), number("alpha", n.Slope[0])})
 	}
 }
 

@@ -348,19 +348,19 @@ func (im *importer) allAxes(n *node, list []int64) ([]int64, error) {
 	return all, nil
 }
 
-func (im *importer) maxPool(n *node) (value, error) {
+func (im *importer) pool(n *node) (value, error) {
 	src, e, err := im.read(n, 0)
 	if err != nil {
 		return value{}, err
 	}
 	a := n.attr("kernel_shape")
-	if a == nil || len(a.ints) != 2 || a.ints[0] != a.ints[1] || a.ints[0] < 1 || a.ints[0] > network.MaxKernel {
-		return value{}, im.bad(n, "has no square kernel_shape of 1 to %d", network.MaxKernel)
+	if a == nil || len(a.ints) != 2 || a.ints[0] != a.ints[1] || a.ints[0] < 1 || a.ints[0] > network.MaxPool {
+		return value{}, im.bad(n, "has no square kernel_shape of 1 to %d", network.MaxPool)
 	}
 	f := &filters{kernel: int(a.ints[0]), stride: 1}
 	if a := n.attr("strides"); a != nil {
-		if len(a.ints) != 2 || a.ints[0] != a.ints[1] || a.ints[0] < 1 || a.ints[0] > network.MaxScale {
-			return value{}, im.bad(n, "has strides %s, want two equal ones of 1 to %d", few(a.ints), network.MaxScale)
+		if len(a.ints) != 2 || a.ints[0] != a.ints[1] || a.ints[0] < 1 || a.ints[0] > network.MaxPool {
+			return value{}, im.bad(n, "has strides %s, want two equal ones of 1 to %d", few(a.ints), network.MaxPool)
 		}
 		f.stride = int(a.ints[0])
 	}
@@ -374,5 +374,9 @@ func (im *importer) maxPool(n *node) (value, error) {
 	for i, side := range []*int64{&out.h, &out.w} {
 		*side = (*side+int64(f.pads[2*i]+f.pads[2*i+1]-f.kernel))/int64(f.stride) + 1
 	}
-	return im.append(n, network.Node{Op: network.OpMaxPool, Inputs: []int{src}, Kernel: f.kernel, Stride: f.stride, Pad: f.pads}, out)
+	to := network.Node{Op: network.OpMaxPool, Inputs: []int{src}, Kernel: f.kernel, Stride: f.stride, Pad: f.pads}
+	if n.op == "AveragePool" {
+		to.Op, to.Counted = network.OpAvgPool, n.number("count_include_pad", 0) != 0
+	}
+	return im.append(n, to, out)
 }

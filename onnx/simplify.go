@@ -22,8 +22,8 @@ func simplify(g *network.Graph, white float32) {
 	r := newRewriter(g)
 	for i := range g.Nodes {
 		switch n := &g.Nodes[i]; n.Op {
-		case network.OpMul:
-			r.silu(i)
+		case network.OpMul, network.OpDiv:
+			r.recognise(i)
 		case network.OpSub:
 			r.prelu(i)
 		case network.OpPad:
@@ -32,7 +32,9 @@ func simplify(g *network.Graph, white float32) {
 			r.border(i)
 			r.gain(i)
 		case network.OpAffine:
-			r.affine(i)
+			if r.recognise(i); n.Op == network.OpAffine {
+				r.affine(i)
+			}
 		}
 	}
 	clean(g)
@@ -99,18 +101,6 @@ func (r *rewriter) input(n *network.Node, k int) *network.Node {
 		return &r.g.Nodes[j]
 	}
 	return nil
-}
-
-// silu recognises x * sigmoid(x).
-func (r *rewriter) silu(i int) {
-	n := &r.g.Nodes[i]
-	for k := range 2 {
-		s := r.input(n, k)
-		if s != nil && s.Op == network.OpActivate && s.Act == network.ActSigmoid && s.Inputs[0] == n.Inputs[1-k] {
-			r.activation(i, network.ActSiLU, n.Inputs[1-k], nil)
-			return
-		}
-	}
 }
 
 // prelu recognises max(x, 0) - slope*max(-x, 0), which the portable form has.

@@ -80,7 +80,7 @@ func (d *Dir) readConfig() error {
 	if err != nil {
 		return err
 	}
-	if d.cfg, err = configs.Parse(filepath.Join(d.Path, FileConfig), []byte(text)); err != nil {
+	if d.cfg, err = configs.ParseStored(filepath.Join(d.Path, FileConfig), []byte(text)); err != nil {
 		return fmt.Errorf("%w: its config does not read: %w", ErrIntegrity, err)
 	}
 	return nil

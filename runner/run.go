@@ -276,7 +276,7 @@ func (r *run) sameConfig() error {
 	if err != nil {
 		return err
 	}
-	was, err := configs.Parse(filepath.Join(r.dir, rundir.FileConfig), []byte(text))
+	was, err := configs.ParseStored(filepath.Join(r.dir, rundir.FileConfig), []byte(text))
 	if err != nil {
 		return fmt.Errorf("%w: its config does not read: %w", rundir.ErrIntegrity, err)
 	}

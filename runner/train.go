@@ -97,14 +97,15 @@ func startOf(cfg *configs.Config) (*supernet.Supernet, error) {
 // split gives the parts of the space that cfg names weights of their own, and wants
 // those that it trains among them.
 func split(net *supernet.Supernet, cfg *configs.Config) (*supernet.Supernet, error) {
-	if len(cfg.Train.Splits)+len(cfg.Train.Apart) > 0 {
+	p := &cfg.Train.Partitions
+	if len(p.Borders)+len(p.Pruned) > 0 {
 		var err error
-		if net, err = net.Split(cfg.Train.Splits, cfg.Train.Apart); err != nil {
-			return nil, fmt.Errorf("%w: train.splits train.apart: %w", rundir.ErrUsage, err)
+		if net, err = net.Partition(p.Borders, p.Pruned); err != nil {
+			return nil, fmt.Errorf("%w: train.partitions: %w", rundir.ErrUsage, err)
 		}
 	}
-	if err := net.Parts.Check(cfg.Train.Parts); err != nil {
-		return nil, fmt.Errorf("%w: train.parts: %w", rundir.ErrUsage, err)
+	if err := net.Partitions.Check(p.Train); err != nil {
+		return nil, fmt.Errorf("%w: train.partitions.train: %w", rundir.ErrUsage, err)
 	}
 	return net, nil
 }
@@ -114,7 +115,7 @@ func trainerOptions(cfg *configs.Config) supernet.Options {
 	c := &cfg.Train
 	return supernet.Options{
 		Steps: c.Steps, Batch: c.Batch, Patch: c.Patch, Subnets: c.Subnets, LargestPruned: c.LargestPruned, SubnetBatch: c.SubnetBatch, SubnetWeight: c.SubnetWeight, Rate: c.Rate, Distill: c.Distill,
-		Parts: c.Parts, Elastic: c.From != "", Seed: rundir.Stream(cfg.Seed, "training"),
+		Partitions: c.Partitions.Train, Elastic: c.From != "", Seed: rundir.Stream(cfg.Seed, "training"),
 	}
 }
 

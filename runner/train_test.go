@@ -245,18 +245,18 @@ func TestFrom(t *testing.T) {
 	}
 	// Parts are split off, and no others can be trained.
 	parted := from(t, file, 4)
-	parted.Train.Splits, parted.Train.Parts = []float64{0.5}, []int{2}
+	parted.Train.Partitions = configs.Partitions{Borders: []float64{0.5}, Train: []int{2}}
 	dir = filepath.Join(t.TempDir(), "run")
 	if err := Train(t.Context(), parted, dir, Options{}); err != nil {
 		t.Fatal(err)
 	}
-	if got, _, err = supernet.Load(filepath.Join(dir, rundir.FileSupernet)); err != nil || len(got.Parts.Splits) != 1 || got.Weights() != 2*want.Weights() {
-		t.Errorf("split in two, the supernet has splits %v: %v", got.Parts.Splits, err)
+	if got, _, err = supernet.Load(filepath.Join(dir, rundir.FileSupernet)); err != nil || len(got.Partitions.Borders) != 1 || got.Weights() != 2*want.Weights() {
+		t.Errorf("split in two, the supernet has splits %v: %v", got.Partitions.Borders, err)
 	}
-	parted.Train.Apart, parted.Train.Parts = []int{1}, []int{4}
-	refuse(parted, "train.parts", "4, want at most 3")
-	parted.Train.Apart = []int{3}
-	refuse(parted, "train.apart", "3], want them ascending and at most 2")
+	parted.Train.Partitions.Pruned, parted.Train.Partitions.Train = []int{1}, []int{4}
+	refuse(parted, "train.partitions.train", "4, want at most 3")
+	parted.Train.Partitions.Pruned = []int{3}
+	refuse(parted, "train.partitions", "3], want them ascending and at most 2")
 
 	// Weights of another scale are trained on, never used as they are.
 	x3 := large

@@ -125,7 +125,7 @@ type joinery struct {
 	scorer  *fitness.Scorer
 	source  supernet.Source // nil without fine-tuning
 	refit   func(*network.Graph) (*network.Graph, error)
-	lessons *supernet.Lessons // for all winners; nil where none are wanted
+	outputs *supernet.TeacherOutputs // for all winners; nil where none are wanted
 	genomes map[string]rundir.Evaluation
 	dense   fitness.Quality // of the largest subnet
 	bicubic fitness.Quality
@@ -174,8 +174,8 @@ func (r *run) newJoinery(ctx context.Context) (*joinery, error) {
 			if err != nil {
 				return nil, err
 			}
-			j.lessons, err = supernet.Teach(ctx, teacher, j.source, supernet.LessonOptions{
-				Count: supernet.LessonsFor(r.cfg.Winners.Finetune, c.Batch), Patch: c.Patch, Seed: rundir.Stream(r.cfg.Seed, "lessons")})
+			j.outputs, err = supernet.Teach(ctx, teacher, j.source, supernet.TeachOptions{
+				Count: supernet.TeacherOutputsFor(r.cfg.Winners.Finetune, c.Batch), Patch: c.Patch, Seed: rundir.Stream(r.cfg.Seed, "lessons")})
 			if err != nil {
 				return nil, err
 			}
@@ -274,7 +274,7 @@ func (j *joinery) tune(ctx context.Context, id string, net *network.Graph, from 
 		score, err := j.scorer.Subnet(s)
 		return quality(rundir.Point{Values: score.Values()}), err
 	}
-	tuned, err := supernet.FineTune(ctx, net, j.lessons, j.source, validate, supernet.FineTuneOptions{
+	tuned, err := supernet.FineTune(ctx, net, j.outputs, j.source, validate, supernet.FineTuneOptions{
 		Steps: steps, Batch: c.Batch, Patch: c.Patch, Rate: c.Rate, Distill: c.Distill, Seed: rundir.Stream(j.cfg.Seed, "fine-tuning "+id),
 		Progress: func(done int) { tell("fine-tuning", 0.9*float64(done)/float64(steps)) },
 	})

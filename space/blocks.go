@@ -13,11 +13,12 @@ import (
 type Kind uint8
 
 const (
-	Skip  Kind = iota // nothing: the trunk passes through
-	Lean              // one 3x3, activation, no residual
-	Plain             // 3x3, activation, 3x3, residual
-	Wide              // 1x1 expand, activation, 1x1 reduce, 3x3, residual (WDSR-B)
-	Lean4             // four 3x3 with activations between, residual (as DISP's)
+	Skip   Kind = iota // nothing: the trunk passes through
+	Lean               // one 3x3, activation, no residual
+	Plain              // 3x3, activation, 3x3, residual
+	Wide               // 1x1 expand, activation, 1x1 reduce, 3x3, residual (WDSR-B)
+	Lean4              // four 3x3 with activations between, residual (as DISP's)
+	Attend             // 3x3, activation, 3x3, times a gate of a quarter of the size, residual (after PlainUSR's)
 
 	kindCount
 )
@@ -69,6 +70,20 @@ var kinds = [kindCount]struct {
 				at = b.act(b.conv(at, b.width))
 			}
 			return b.add(b.conv(at, b.width), trunk)
+		}},
+	Attend: {name: "attend", doc: "3x3, 3x3, gate of a quarter of the size",
+		convs: []Conv{{"conv1", 3, StartHe}, {"squeeze", 1, StartHe}, {"gate", 3, StartHe}, {"conv2", 3, StartBranch}},
+		build: func(b *block, trunk int) int {
+			const level = 4 // pixels a side of one of the gate's; its border is whole where the picture is not
+			inner := b.act(b.conv(trunk, b.width))
+			low := b.conv(inner, network.Round4(float64(b.width)/4))
+			low = b.node(network.Node{Name: b.last() + "/pool", Op: network.OpAvgPool, Inputs: []int{low}, Kernel: level, Stride: level, Pad: [4]int{0, level - 1, 0, level - 1}})
+			low = b.conv(low, b.width)
+			low = b.node(network.Node{Name: b.last() + "/sigmoid", Op: network.OpActivate, Inputs: []int{low}, Act: network.ActSigmoid})
+			high := b.node(network.Node{Name: b.last() + "/resize", Op: network.OpResize, Inputs: []int{low, inner}, Interp: network.Linear})
+			outer := b.conv(inner, b.width)
+			outer = b.node(network.Node{Name: b.last() + "/mul", Op: network.OpMul, Inputs: []int{outer, high}})
+			return b.node(network.Node{Name: b.last() + "/add", Op: network.OpAdd, Inputs: []int{outer, trunk}})
 		}},
 }
 

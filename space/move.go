@@ -172,7 +172,7 @@ func (sp *Space) Neighbour(g Genome, rng *rand.Rand) Genome {
 			moves = append(moves, sp.bend(i, rng))
 		}
 	}
-	return sp.Normal(take(g, moves, rng))
+	return sp.Canonical(take(g, moves, rng))
 }
 
 // Shrink makes a network cheaper by one move: a convolution is pruned a step
@@ -202,5 +202,5 @@ func (sp *Space) Shrink(g Genome, far bool, rng *rand.Rand) Genome {
 	if next.String() == g.String() {
 		next = take(g, second, rng)
 	}
-	return sp.Normal(next)
+	return sp.Canonical(next)
 }

@@ -155,14 +155,14 @@ func (sp *Space) Random(rng *rand.Rand) Genome {
 		}
 		g.Slots = append(g.Slots, gene)
 	}
-	return sp.Normal(g)
+	return sp.Canonical(g)
 }
 
-// Normal gives a network its one name: where all slots offer the same, its blocks
+// Canonical gives a network its canonical form: where all slots offer the same, its blocks
 // are in the first ones and the skipped slots behind. A block's shared weights
 // then always follow those of the slot before, which makes them much better
 // (docs/numbers.md), and no search looks at one network under several names.
-func (sp *Space) Normal(g Genome) Genome {
+func (sp *Space) Canonical(g Genome) Genome {
 	gap := slices.IndexFunc(g.Slots, func(gene Gene) bool { return gene.Kind == Skip })
 	if gap < 0 || !slices.ContainsFunc(g.Slots[gap:], func(gene Gene) bool { return gene.Kind != Skip }) || !sp.alike() {
 		return g
@@ -288,7 +288,7 @@ func (sp *Space) Crossover(a, b Genome, rng *rand.Rand) Genome {
 			child.Slots[i] = b.Slots[i]
 		}
 	}
-	return sp.Normal(child)
+	return sp.Canonical(child)
 }
 
 // Mutate changes at least one gene where the space leaves a choice: ratios
@@ -328,7 +328,7 @@ func (sp *Space) mutateGenes(g Genome, rng *rand.Rand) Genome {
 		if rng.Float64() < 0.2 {
 			g = sp.shiftPercents(g, rng)
 		}
-		if g = sp.Normal(g); g.String() != was {
+		if g = sp.Canonical(g); g.String() != was {
 			break
 		}
 	}

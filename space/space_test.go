@@ -37,8 +37,8 @@ func TestGenomesStayInTheirSpace(t *testing.T) {
 			if err := sp.Check(g); err != nil {
 				t.Fatalf("%s %v: %v", name, g, err)
 			}
-			if normal := sp.Normal(g); normal.String() != g.String() {
-				t.Fatalf("%s %v: its normal name is %v", name, g, normal)
+			if canonical := sp.Canonical(g); canonical.String() != g.String() {
+				t.Fatalf("%s %v: its canonical name is %v", name, g, canonical)
 			}
 			back, err := ParseGenome(g.String())
 			if err != nil {
@@ -96,14 +96,14 @@ func TestNormal(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := g.String()
-	if got, want := sp.Normal(g).String(), "w8;head;plain2=block8@50,dense;lean;skip;skip;tail"; got != want {
+	if got, want := sp.Canonical(g).String(), "w8;head;plain2=block8@50,dense;lean;skip;skip;tail"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	if g.String() != text {
 		t.Errorf("%s became %s", text, g)
 	}
 	sp.Slots[3].Blocks[Plain] = []float64{1}
-	if got := sp.Normal(g); got.String() != text {
+	if got := sp.Canonical(g); got.String() != text {
 		t.Errorf("where slots differ %s became %s", text, got)
 	}
 }

@@ -28,7 +28,7 @@ func (c *compiled) chain() {
 }
 
 // pointwise says whether l is a convolution of 1x1.
-func (l *layer) pointwise() bool { return l.op == network.OpConv && l.kernel == 1 }
+func (l *layer) pointwise() bool { return l.op == network.OpConv && l.kernel == 1 && !l.far() }
 
 // steps are the layers' parts of a plan as far as they do not depend on sizes.
 func (c *compiled) steps() []step {

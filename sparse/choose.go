@@ -139,7 +139,7 @@ func (c *costs) describe(l *layer) (LayerInfo, cut) {
 	info := LayerInfo{
 		Name: l.name, Op: l.op.String(), In: l.in, Out: l.out, Kernel: l.kernel, Scheme: l.prune.Scheme.String(),
 		Density: l.origin.Density, DenseMACs: l.origin.Weights,
-		ReLU: l.act == network.ActReLU, Act: l.act.String(), Residual: len(l.reads) > 1,
+		Level: max(l.level, 1), ReLU: l.act == network.ActReLU, Act: l.act.String(), Residual: len(l.reads) > 1,
 	}
 	if l.op != network.OpConv {
 		info.Density, info.Speedup = 1, 1

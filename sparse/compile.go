@@ -103,33 +103,19 @@ func (c *compiled) reduce(g *network.Graph, budget int) *compiled {
 	return c
 }
 
-// inBands says whether every node keeps the picture's size and reads only rows
-// near its own, the shuffle at the end aside.
-func (s *sketch) inBands() bool {
-	for i := range s.nodes {
-		n := &s.nodes[i]
-		switch n.Op {
-		case network.OpConv:
-			stride, _ := n.Inside()
-			r := n.Kernel / 2
-			if stride != 1 || n.Kernel%2 == 0 || n.Pad != [4]int{r, r, r, r} || n.Border == network.Edge && n.Inputs[0] != network.Picture {
-				return false
-			}
-		case network.OpShuffle:
-			if i != s.output || n.Factor != s.scale {
-				return false
-			}
-		case network.OpDeconv, network.OpResize, network.OpPad, network.OpMaxPool:
-			return false
-		}
-	}
-	return s.output >= 0 && (s.scale == 1 || s.nodes[s.output].Op == network.OpShuffle)
-}
-
 // network makes layers of nodes: sums and activations join the convolution
 // before them, slices and the last shuffle become ways to read and to write.
 func (s *sketch) lower() *lowered {
-	out := &lowered{scale: s.scale, colors: s.colors, factor: 1, planes: !s.inBands()}
+	levels := s.levels()
+	out := &lowered{scale: s.scale, colors: s.colors, factor: 1, planes: levels == nil}
+	for i := range levels {
+		n := &s.nodes[i]
+		stride, _ := n.Inside()
+		out.mixed = out.mixed || stride > 1 || placed[n.Op] != nil && i != s.output
+	}
+	if out.mixed {
+		out.graph = s.graph()
+	}
 	if out.planes {
 		s = s.unpad()
 		if s.output < 0 { // the picture itself
@@ -137,7 +123,7 @@ func (s *sketch) lower() *lowered {
 		}
 		out.graph = s.graph()
 	}
-	b := &builder{s: s, out: out, reads: make([]read, len(s.nodes)), into: make([]int, len(s.nodes)), readers: make([]int, len(s.nodes))}
+	b := &builder{s: s, out: out, levels: levels, reads: make([]read, len(s.nodes)), into: make([]int, len(s.nodes)), readers: make([]int, len(s.nodes))}
 	for i := range s.nodes {
 		b.into[i] = -1
 		for _, j := range s.nodes[i].Inputs {
@@ -164,7 +150,7 @@ func (s *sketch) lower() *lowered {
 		r = b.reads[last]
 	}
 	if end := len(out.layers) - 1; r.layer != end || end < 0 || r.first != 0 || r.channels != out.layers[end].out {
-		l := layer{name: "output", op: network.OpAffine, in: r.channels, out: r.channels, reads: []read{r}}
+		l := layer{name: "output", op: network.OpAffine, level: 1, in: r.channels, out: r.channels, reads: []read{r}}
 		if l.at = last; last < 0 {
 			l.at = s.output
 		}
@@ -190,6 +176,7 @@ func (s *sketch) unpad() *sketch {
 type builder struct {
 	s       *sketch
 	out     *lowered
+	levels  []int  // by node, where it runs in bands
 	reads   []read // by node: where its output is
 	into    []int  // by node: the node whose layer it is part of, -1 for its own
 	readers []int  // by node: how often it is read
@@ -221,13 +208,17 @@ func (b *builder) join() {
 			} else {
 				chain[i] = 2 // its activation joins it
 			}
-		case network.OpSub, network.OpMul, network.OpMax, network.OpAffine:
+		case network.OpAffine:
 			chain[i] = 2
 		case network.OpActivate:
 			if j := n.Inputs[0]; lone(j) && (chain[j] == 1 || chain[j] == 2) {
 				b.into[j] = i
 			}
 			chain[i] = 3
+		default:
+			if n.Op.Pair() != nil {
+				chain[i] = 2
+			}
 		}
 	}
 }
@@ -252,11 +243,11 @@ func (b *builder) emit(i int) {
 	if b.into[i] >= 0 {
 		return
 	}
-	l := layer{at: i, out: b.s.channels(i), act: network.ActNone}
+	l := layer{at: i, level: b.level(i), out: b.s.channels(i), act: network.ActNone}
 	if n.Op == network.OpActivate {
 		l.act, l.clip = n.Act, kernel.Range{Low: n.Lo, High: n.Hi}
 		for c := range l.out {
-			if n.Act == network.ActPReLU {
+			if n.Act.Sloped() {
 				l.slope = append(l.slope, constant(n.Slope, c, 0))
 			}
 		}
@@ -292,11 +283,22 @@ func (b *builder) emit(i int) {
 		}
 	}
 	for k := range n.Inputs {
+		if n.Op == network.OpResize && k > 0 {
+			break // of that only the size counts
+		}
 		l.reads = append(l.reads, b.from(n, k))
 	}
 	l.in = l.reads[0].channels
 	l.node = &n.Node
 	b.done(l)
+}
+
+// level is that of a node, 1 where layers run over planes.
+func (b *builder) level(i int) int {
+	if b.levels == nil {
+		return 1
+	}
+	return b.levels[i]
 }
 
 // done appends a layer and says that its last node's output is there.
@@ -317,10 +319,10 @@ func (b *builder) convolution(l *layer, n *sketchNode) {
 	if l.bias = n.Bias; len(l.bias) == 0 {
 		l.bias = make([]float32, l.out)
 	}
-	if b.out.planes {
+	var stride int
+	if stride, l.groups = n.Inside(); b.out.planes || stride > 1 {
 		l.node = &n.Node
 	}
-	_, l.groups = n.Inside()
 	l.weights, l.mask = n.Weights, n.Mask
 	if !slices.Contains(l.mask, 0) {
 		l.mask = nil

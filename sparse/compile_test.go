@@ -219,7 +219,7 @@ func TestPublishedNetworks(t *testing.T) {
 		{"espcn", espcn(rng, 3, 16, 8), true, 3},
 		{"ecbsr", ecbsr(rng, 4, 4, 16), true, 6},
 		{"imdn", imdn(rng, 2, 16, 2), true, 1 + 2*(3+1+2) + 3 + 1}, // copies of two kinds of concatenation
-		{"attention", attention(rng, 2, 8), false, 10},
+		{"attention", attention(rng, 2, 8), true, 10},
 		{"two stages", twoStages(rng), true, 6},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

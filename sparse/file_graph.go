@@ -25,8 +25,9 @@ import (
 //	4 ...    biases, float32: number, values
 //	4 ...    slopes, gains: the same
 const (
-	flagDCR  = 1
-	nodeHead = 4 + 4*4 + 3*4 + 3*4 + 8 + 4 + 5*4 // bytes of a node without name and lists
+	flagDCR     = 1
+	flagCounted = 4
+	nodeHead    = 4 + 4*4 + 3*4 + 3*4 + 8 + 4 + 5*4 // bytes of a node without name and lists
 )
 
 // graph writes all nodes.
@@ -45,6 +46,9 @@ func (e *encoder) graph(g *network.Graph) {
 		}
 		if mask != nil {
 			flags |= flagMask
+		}
+		if n.Counted {
+			flags |= flagCounted
 		}
 		for _, v := range [...]int{n.Kernel, n.Stride, n.Grow, n.Factor, n.Pad[0], n.Pad[1], n.Pad[2], n.Pad[3]} {
 			if v < 0 || v > math.MaxUint8 {
@@ -111,8 +115,9 @@ func (d *decoder) node(format uint32) (n network.Node) {
 		n.Pad[i] = int(b[12+i])
 	}
 	flags := b[3]
+	n.Counted = flags&flagCounted != 0
 	sizes := [...]uint32{d.uint32(), d.uint32(), d.uint32()}
-	if flags > flagDCR|flagMask || b[7] != 0 || slices.Max(sizes[:]) > math.MaxInt32 {
+	if flags > flagDCR|flagMask|flagCounted || b[7] != 0 || slices.Max(sizes[:]) > math.MaxInt32 {
 		d.fail("node %q: flags %d and %d, channels %v", n.Name, flags, b[7], sizes)
 		return n
 	}

@@ -100,10 +100,6 @@ func sinkShuffle(e *editor, n sketchNode, _ int) int {
 			return e.add(n)
 		}
 		out.Slope, out.Gain, out.Bias = spreadList(n.Slope, f, dcr), spreadList(n.Gain, f, dcr), spreadList(n.Bias, f, dcr)
-	case network.OpAdd, network.OpSub, network.OpMul, network.OpMax:
-		if e.channels(n.Inputs[0]) != e.channels(n.Inputs[1]) {
-			return e.add(n)
-		}
 	case network.OpConcat:
 		if dcr {
 			return e.add(n)
@@ -131,7 +127,9 @@ func sinkShuffle(e *editor, n sketchNode, _ int) int {
 		e.changes++
 		return e.add(shuffle(n.Name, at, n.Factor*f))
 	default:
-		return e.add(n)
+		if n.Op.Pair() == nil || e.channels(n.Inputs[0]) != e.channels(n.Inputs[1]) {
+			return e.add(n)
+		}
 	}
 	e.changes++
 	fine := shuffle(n.Name+"/shuffle", e.add(out), f)

@@ -12,8 +12,9 @@ type lowered struct {
 	factor        int  // of the last layer's shuffle: its pixels become factor x factor
 	dcr           bool // the last layer's channels are in DepthToSpace's DCR order
 	planes        bool // layers differ in size or reach: they run one after the other over whole planes
+	mixed         bool // in bands, but layers differ in size: see levels.go
 	layers        []layer
-	graph         *network.Graph // what layers' at counts in, over planes
+	graph         *network.Graph // what layers' at counts in, where their sizes differ
 }
 
 // layer is one operation with what is fused into it:
@@ -40,8 +41,9 @@ type layer struct {
 	slope []float32 // of PReLU: out
 	clip  kernel.Range
 
-	at   int           // node of lowered.graph whose size the output has, over planes
-	node *network.Node // the rest of its fields, for what runs over planes only
+	at    int           // node of lowered.graph whose size the output has, where sizes differ
+	level int           // rows of the picture for one of the output's, about
+	node  *network.Node // the rest of its fields, where they count
 }
 
 // read is one input of a layer: some channels of a layer or of the picture.
@@ -150,7 +152,7 @@ func pictureOf(layer int) int {
 // reach bounds how many rows away a pixel of the picture changes an output
 // pixel, in the picture's rows; -1 where that is not known.
 func (n *lowered) reach() int {
-	if n.planes {
+	if n.planes || n.mixed { // rows that are pooled together depend on where the picture begins
 		return -1
 	}
 	far := 0
@@ -171,7 +173,7 @@ func (n *lowered) reach() int {
 // perPixel turns what info counts for a pixel of layer i's output into counts for
 // a pixel of the picture.
 func (n *lowered) perPixel(i int, info *LayerInfo) {
-	if !n.planes {
+	if n.graph == nil {
 		return
 	}
 	const side = 960 // divides by all usual scales and strides

@@ -38,23 +38,33 @@ const maxAhead = 4
 // with the picture's height, and less of it leaves the caches.
 type plan struct {
 	w, h      int
-	planes    bool  // layers run one after the other over whole planes, see planes.go
-	rows      int   // of a band
-	bands     int   // of a picture
-	shift     []int // by layer: rows that it lags behind, at least border
+	planes    bool         // layers run one after the other over whole planes, see planes.go
+	rows      int          // of a band, at the picture's size
+	bands     int          // of a picture
+	shift     []int        // by layer: rows that it lags behind, at least border
+	related   [][]relation // by layer and read
 	layers    []step
-	border    int     // of rings, pixels: what filters reach
-	scratch   []int   // channels of each band-size tensor, one set for every worker
-	carriers  []int   // channels of each tensor of a band and the rows before it, likewise
-	before    int     // rows before the band in carriers
-	arenas    []int64 // floats of each stretch of memory that planes share
-	spare     int64   // floats of each worker's row of a strided convolution
-	transform int64   // floats of each worker's scratch memory for Winograd
+	border    int      // of rings, pixels: what filters reach
+	scratch   []buffer // each tensor of a band, one set for every worker
+	carriers  []buffer // each tensor of a band and the rows before it, likewise
+	before    int      // rows before the band in carriers
+	arenas    []int64  // floats of each stretch of memory that planes share
+	spare     int64    // floats of each worker's row of a strided convolution or a resized output
+	transform int64    // floats of each worker's scratch memory for Winograd
 	bytes     int64
+}
+
+// buffer is memory for outputs of one size.
+type buffer struct {
+	channels, rows, w int
+	holds             int // the output in it, while a plan is made
 }
 
 // step is one layer's part of a plan.
 type step struct {
+	w, h int // of the output
+	rows int // of a band of it
+
 	blocks   []kernel.Block // offsets for this size, where winograd is nil
 	winograd *kernel.Winograd
 	chained  bool // the next layer computes this one by the strip; the output lies in no band
@@ -90,11 +100,11 @@ func (s *step) ring() bool { return !s.local && !s.carried }
 func (p *plan) height(i int) int {
 	switch s := &p.layers[i]; {
 	case s.local:
-		return p.rows
+		return s.rows
 	case s.carried:
-		return p.before + p.rows
+		return p.before + s.rows
 	default:
-		return s.mirror + s.slots*p.rows
+		return s.mirror + s.slots*s.rows
 	}
 }
 
@@ -123,17 +133,17 @@ func (c *compiled) planFor(w, h int) (*plan, error) {
 
 func (c *compiled) newPlan(w, h int) (*plan, error) {
 	p := &plan{w: w, h: h, planes: c.net.planes, layers: c.steps()}
+	if err := p.size(c.net); err != nil {
+		return nil, err
+	}
 	p.transforms(c)
 	if p.planes {
-		if err := p.layPlanes(c); err != nil {
-			return nil, err
-		}
+		p.layPlanes(c)
 	} else {
-		p.shift, p.border = c.net.shifts()
-		p.rows = BandRows(c.info, w, h, c.threads)
-		p.bands = (h + p.shift[len(p.shift)-1] + p.rows - 1) / p.rows
+		p.band(c.net, BandRows(c.info, w, h, c.threads))
 		p.assign(c.net, c.threads)
 	}
+	p.rowsToSpare(c.net)
 	if err := p.measure(c); err != nil {
 		return nil, err
 	}
@@ -145,13 +155,64 @@ func (c *compiled) newPlan(w, h int) (*plan, error) {
 	return p, nil
 }
 
+// size finds the size of every output.
+func (p *plan) size(net *lowered) error {
+	for i := range p.layers {
+		p.layers[i].w, p.layers[i].h = p.w, p.h
+	}
+	if net.graph == nil {
+		return nil
+	}
+	sizes, err := net.graph.Sizes(p.w, p.h)
+	if err != nil {
+		return fmt.Errorf("sparse: picture: %w", err)
+	}
+	for i := range p.layers {
+		p.layers[i].w, p.layers[i].h = sizes[net.layers[i].at][0], sizes[net.layers[i].at][1]
+	}
+	return nil
+}
+
+// band cuts the picture into bands of about so many rows, and gives every layer
+// its lag.
+func (p *plan) band(net *lowered, rows int) {
+	levels := make([]int, len(net.layers))
+	for i := range net.layers {
+		levels[i] = net.layers[i].level
+	}
+	most := multiple(levels)
+	p.rows = (rows + most - 1) / most * most
+	if most > 1 { // whole tiles of Winograd, too
+		most = multiple([]int{most, kernel.TileRows})
+		p.rows = (rows + most - 1) / most * most
+	}
+	height := func(layer int) int {
+		if layer < 0 {
+			return p.h
+		}
+		return p.layers[layer].h
+	}
+	p.related = make([][]relation, len(net.layers))
+	for i := range net.layers {
+		p.layers[i].rows = p.rows / levels[i]
+		for k := range net.layers[i].reads {
+			p.related[i] = append(p.related[i], net.relate(i, k, height))
+		}
+	}
+	p.shifts(net)
+	for i := range p.layers {
+		s := &p.layers[i]
+		p.bands = max(p.bands, (s.h+p.shift[i]+s.rows-1)/s.rows)
+	}
+}
+
 // shifts gives every layer its lag: as little as its sources allow, and then as
 // much as its readers allow, so that outputs live shortly. All are at least
 // border, the farthest that a filter reaches into a ring, so that the zeros
 // above the picture have their place in the first band.
-func (n *lowered) shifts() (shift []int, border int) {
-	shift = make([]int, len(n.layers))
-	border = 1
+func (p *plan) shifts(n *lowered) {
+	shift := make([]int, len(n.layers))
+	border := 1
 	for i := range n.layers {
 		for _, r := range n.layers[i].reads {
 			if r.layer >= 0 {
@@ -161,9 +222,9 @@ func (n *lowered) shifts() (shift []int, border int) {
 	}
 	for i := range n.layers {
 		shift[i] = border
-		for _, r := range n.layers[i].reads {
+		for k, r := range n.layers[i].reads {
 			if r.layer >= 0 {
-				shift[i] = max(shift[i], shift[r.layer]+r.reach)
+				shift[i] = max(shift[i], p.related[i][k].lag(shift[r.layer]))
 			}
 		}
 	}
@@ -172,13 +233,13 @@ func (n *lowered) shifts() (shift []int, border int) {
 		if latest[i] != math.MaxInt { // nothing reads the last layer: it stays
 			shift[i] = latest[i]
 		}
-		for _, r := range n.layers[i].reads {
+		for k, r := range n.layers[i].reads {
 			if r.layer >= 0 {
-				latest[r.layer] = min(latest[r.layer], shift[i]-r.reach)
+				latest[r.layer] = min(latest[r.layer], p.related[i][k].lead(shift[i]))
 			}
 		}
 	}
-	return shift, border
+	p.shift, p.border = shift, border
 }
 
 // BandRows is how many rows a band has: as many as the widest layer's tensors
@@ -223,61 +284,60 @@ func (p *plan) assign(net *lowered, threads int) {
 	}
 	// back is how many rows before its own first one a reader needs of src.
 	back := func(reader, src int) (rows int) {
-		for _, r := range net.layers[reader].reads {
+		for k, r := range net.layers[reader].reads {
 			if r.layer == src {
-				rows = max(rows, p.shift[reader]-p.shift[src]+r.reach)
+				rows = max(rows, p.related[reader][k].back(p.shift[reader], p.shift[src]))
 			}
 		}
 		return rows
 	}
-	ceil := func(rows int) int { return (rows + p.rows - 1) / p.rows }
-	var scratch, carriers []int // the output that each tensor holds so far
+	ceil := func(rows, layer int) int { return ceilDiv(rows, p.layers[layer].rows) }
 	for i := range net.layers {
 		s, l := &p.layers[i], &net.layers[i]
 		for _, r := range all[i] {
 			s.mirror = max(s.mirror, back(r, i))
 			s.readers = r + 1 // the last one's, as readers ascend
 		}
-		s.local, s.carried = s.mirror == 0, s.mirror > 0 && s.mirror <= p.rows
+		s.local, s.carried = s.mirror == 0, s.mirror > 0 && s.mirror <= s.rows
 		for _, r := range l.reads {
 			if r.layer >= 0 && p.layers[r.layer].ring() {
 				s.sources = max(s.sources, r.layer+1)
-				s.behind = max(s.behind, ceil(back(i, r.layer)))
+				s.behind = max(s.behind, ceil(back(i, r.layer), r.layer))
 			}
 		}
 		switch {
 		case s.chained:
 		case s.local:
-			s.buffer = share(&p.scratch, &scratch, all, i, l.out)
+			s.buffer = share(&p.scratch, all, i, buffer{channels: l.out, rows: s.rows, w: s.w})
 		case s.carried:
-			s.buffer = share(&p.carriers, &carriers, all, i, l.out)
+			s.buffer = share(&p.carriers, all, i, buffer{channels: l.out, rows: s.rows, w: s.w})
 			p.before = max(p.before, s.mirror)
 		default:
-			s.overlap = ceil(s.mirror)
+			s.overlap = ceil(s.mirror, i)
 			s.slots = min(s.overlap+min(threads, maxAhead), max(p.bands, s.overlap+1)) // a band never waits for itself
 		}
 	}
 }
 
-// share finds a tensor for layer i's output of that many channels among those
-// that nothing reads any more, or adds one. holds are the outputs in them.
-func share(channels, holds *[]int, readers [][]int, i, out int) int {
+// share finds a tensor for layer i's output among those of its size that nothing
+// reads any more, or adds one.
+func share(list *[]buffer, readers [][]int, i int, want buffer) int {
 	best := -1
-	for b, was := range *holds {
-		free := true
-		for _, r := range readers[was] {
+	for b, have := range *list {
+		free := have.rows == want.rows && have.w == want.w
+		for _, r := range readers[have.holds] {
 			free = free && r < i
 		}
-		if free && (best < 0 || fit((*channels)[b], out) < fit((*channels)[best], out)) {
+		if free && (best < 0 || fit(have.channels, want.channels) < fit((*list)[best].channels, want.channels)) {
 			best = b
 		}
 	}
 	if best < 0 {
-		best = len(*channels)
-		*channels, *holds = append(*channels, 0), append(*holds, i)
+		best = len(*list)
+		*list = append(*list, want)
 	}
-	(*channels)[best] = max((*channels)[best], out)
-	(*holds)[best] = i
+	b := &(*list)[best]
+	b.channels, b.holds = max(b.channels, want.channels), i
 	return best
 }
 
@@ -298,16 +358,14 @@ func (p *plan) measure(c *compiled) error {
 	if p.w > maxSide || p.h > maxSide {
 		return fmt.Errorf("sparse: picture: %dx%d pixels, want at most %d a side", p.w, p.h, maxSide)
 	}
-	plane := func(h, border int) int64 {
-		return (int64(h)+int64(border))*(int64(p.w)+int64(border)+kernel.Lanes) + kernel.Lanes
-	}
-	tensor := func(channels, h, border int) int64 {
-		rows := int64(border+2) * (int64(p.w) + int64(border) + kernel.Lanes)
-		return 4 * (int64(channels)*plane(h, border) + 2*rows + 16*kernel.Lanes)
+	tensor := func(channels, h, w, border int) int64 {
+		row := int64(w) + int64(border) + kernel.Lanes
+		plane := (int64(h)+int64(border))*row + kernel.Lanes
+		return 4 * (int64(channels)*plane + 2*int64(border+2)*row + 16*kernel.Lanes)
 	}
 	for _, border := range c.net.borders() {
 		if border >= 0 {
-			p.bytes += tensor(c.net.colors, p.h, border)
+			p.bytes += tensor(c.net.colors, p.h, p.w, border)
 		}
 	}
 	for i := range c.net.layers {
@@ -315,16 +373,16 @@ func (p *plan) measure(c *compiled) error {
 			channels := c.net.layers[i].out
 			p.bytes += int64(c.threads) * 4 * int64(channels) * int64(kernel.ChainStrip(channels))
 		} else if !p.planes && s.carried {
-			p.bytes += tensor(c.net.layers[i].out, s.mirror, p.border)
+			p.bytes += tensor(c.net.layers[i].out, s.mirror, s.w, p.border)
 		} else if !p.planes && !s.local {
-			p.bytes += tensor(c.net.layers[i].out, p.height(i), p.border)
+			p.bytes += tensor(c.net.layers[i].out, p.height(i), s.w, p.border)
 		}
 	}
-	for _, channels := range p.scratch {
-		p.bytes += int64(c.threads) * tensor(channels, p.rows, 0)
+	for _, b := range p.scratch {
+		p.bytes += int64(c.threads) * tensor(b.channels, b.rows, b.w, 0)
 	}
-	for _, channels := range p.carriers {
-		p.bytes += int64(c.threads) * tensor(channels, p.before+p.rows, p.border)
+	for _, b := range p.carriers {
+		p.bytes += int64(c.threads) * tensor(b.channels, p.before+b.rows, b.w, p.border)
 	}
 	for _, floats := range p.arenas {
 		p.bytes += 4 * floats
@@ -347,6 +405,22 @@ func (p *plan) measure(c *compiled) error {
 	return nil
 }
 
+// rowsToSpare finds the floats of a worker's spare row.
+func (p *plan) rowsToSpare(net *lowered) {
+	for i := range net.layers {
+		l := &net.layers[i]
+		if l.node == nil {
+			continue
+		}
+		if l.op == network.OpConv {
+			stride, _ := l.node.Inside()
+			p.spare = max(p.spare, planeFloats(l.out, 1, (p.layers[i].w-1)*stride+1, 0))
+		} else if op := placed[l.op]; op != nil && op.spare {
+			p.spare = max(p.spare, 4*int64(max(p.sizeOf(l.reads[0].layer)[0], p.layers[i].w)))
+		}
+	}
+}
+
 // source is the size and border of the tensor that a convolution reads.
 func (p *plan) source(net *lowered, l *layer) (w, h, border int) {
 	r := l.reads[0]
@@ -354,12 +428,12 @@ func (p *plan) source(net *lowered, l *layer) (w, h, border int) {
 	case r.layer < 0:
 		return p.w, p.h, net.borders()[pictureOf(r.layer)]
 	case p.planes:
-		s := &p.layers[r.layer].plane
-		return s.w, s.h, s.border
+		s := &p.layers[r.layer]
+		return s.w, s.h, s.plane.border
 	case p.layers[r.layer].local:
-		return p.w, p.rows, 0
+		return p.layers[r.layer].w, p.layers[r.layer].rows, 0
 	}
-	return p.w, p.height(r.layer), p.border
+	return p.layers[r.layer].w, p.height(r.layer), p.border
 }
 
 // widest is the longest row that a worker needs for SiLU, 0 for none.
@@ -368,9 +442,7 @@ func (p *plan) widest(net *lowered) (floats int) {
 		if net.layers[i].act != network.ActSiLU {
 			continue
 		}
-		if floats = max(floats, p.w); p.planes {
-			floats = max(floats, p.layers[i].plane.w)
-		}
+		floats = max(floats, p.layers[i].w)
 	}
 	return floats
 }

@@ -1,8 +1,8 @@
 package sparse
 
 import (
-	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"evosr/internal/kernel"
@@ -16,24 +16,21 @@ import (
 
 // plane is the output of one layer over whole planes.
 type plane struct {
-	w, h   int
 	border int // of zeros: what convolutions that read it need
 	arena  int // index into plan.arenas
 	chunk  int // rows that a worker takes at a time
 }
 
-// layPlanes finds the sizes of all outputs and the memory that they share.
-func (p *plan) layPlanes(c *compiled) error {
+// layPlanes finds the borders of all outputs and the memory that they share.
+func (p *plan) layPlanes(c *compiled) {
 	net := c.net
-	sizes, err := net.graph.Sizes(p.w, p.h)
-	if err != nil {
-		return fmt.Errorf("sparse: picture: %w", err)
-	}
 	last := make([]int, len(net.layers)) // the last reader of each output
 	for i := range net.layers {
-		s := &p.layers[i].plane
-		s.w, s.h = sizes[net.layers[i].at][0], sizes[net.layers[i].at][1]
-		s.chunk = tileRows(c.info, max(1, min(32, s.h/(4*c.threads))), p.h)
+		s := &p.layers[i]
+		s.plane.chunk = tileRows(c.info, max(1, min(32, s.h/(4*c.threads))), p.h)
+		if op := placed[net.layers[i].op]; op != nil && op.whole {
+			s.plane.chunk = s.h
+		}
 		for _, r := range net.layers[i].reads {
 			if r.layer >= 0 {
 				last[r.layer] = i
@@ -45,7 +42,7 @@ func (p *plan) layPlanes(c *compiled) error {
 	var owner []int // the output that holds each arena
 	for i := range net.layers {
 		s := &p.layers[i].plane
-		need := planeFloats(net.layers[i].out, s.h, s.w, s.border)
+		need := planeFloats(net.layers[i].out, p.layers[i].h, p.layers[i].w, s.border)
 		s.arena = -1
 		for a, was := range owner {
 			free := last[was] < i
@@ -58,15 +55,7 @@ func (p *plan) layPlanes(c *compiled) error {
 			owner, p.arenas = append(owner, i), append(p.arenas, 0)
 		}
 		owner[s.arena], p.arenas[s.arena] = i, max(p.arenas[s.arena], need)
-		if n := net.layers[i].node; n != nil && n.Op == network.OpConv {
-			stride, _ := n.Inside()
-			p.spare = max(p.spare, planeFloats(net.layers[i].out, 1, (s.w-1)*stride+1, 0))
-		}
-		if n := net.layers[i].node; n != nil && n.Op == network.OpResize {
-			p.spare = max(p.spare, int64(p.sizeOf(net.layers[i].reads[0].layer)[0]))
-		}
 	}
-	return nil
 }
 
 // planeFloats bounds kernel.Layout's size without overflow.
@@ -81,7 +70,7 @@ func (p *plan) sizeOf(layer int) [2]int {
 	if layer < 0 {
 		return [2]int{p.w, p.h}
 	}
-	return [2]int{p.layers[layer].plane.w, p.layers[layer].plane.h}
+	return [2]int{p.layers[layer].w, p.layers[layer].h}
 }
 
 // placePlanes makes the outputs over shared memory.
@@ -92,8 +81,8 @@ func (f *frame) placePlanes(net *lowered, outs []kernel.Tensor) {
 		arenas[i] = kernel.Aligned(int(floats))
 	}
 	for i := range net.layers {
-		s := &p.layers[i].plane
-		outs[i].Place(arenas[s.arena], net.layers[i].out, s.h, s.w, s.border)
+		s := &p.layers[i]
+		outs[i].Place(arenas[s.plane.arena], net.layers[i].out, s.h, s.w, s.plane.border)
 	}
 }
 
@@ -104,13 +93,13 @@ func (f *frame) workPlanes(c *compiled, me *worker, timed bool) {
 		if timed {
 			start = time.Now()
 		}
-		s := &f.plan.layers[i].plane
+		s := &f.plan.layers[i]
 		for {
-			y0 := int(f.next[i].Add(int32(s.chunk))) - s.chunk
+			y0 := int(f.next[i].Add(int32(s.plane.chunk))) - s.plane.chunk
 			if y0 >= s.h {
 				break
 			}
-			y1 := min(y0+s.chunk, s.h)
+			y1 := min(y0+s.plane.chunk, s.h)
 			f.rowsOf(c, me, i, y0, y1)
 			if i == len(c.net.layers)-1 {
 				f.shuffle(c, me, y0, y1)
@@ -157,17 +146,10 @@ func (f *frame) rowsOf(c *compiled, me *worker, i, y0, y1 int) {
 	f.whole(&me.src, me, &l.reads[0])
 	switch {
 	case l.op == network.OpConv:
+		if len(l.reads) > 1 {
+			f.whole(&me.add, me, &l.reads[1])
+		}
 		f.convolveRows(c, me, i, y0)
-	case l.op == network.OpShuffle:
-		me.shuffleRows(c.set, l.node, y0)
-	case l.op == network.OpResize:
-		me.resizeRows(l.node, y0, f.plan.layers[i].plane.h)
-	case l.op == network.OpPad:
-		me.padRows(l.node, y0)
-	case l.op == network.OpMaxPool:
-		me.poolRows(l.node, y0)
-	case l.op == network.OpDeconv:
-		me.spreadRows(l.node, y0)
 	case l.op == network.OpConcat:
 		first := 0
 		for j := range l.reads {
@@ -176,6 +158,8 @@ func (f *frame) rowsOf(c *compiled, me *worker, i, y0, y1 int) {
 			me.copyRows(first)
 			first += me.src.C
 		}
+	case placed[l.op] != nil:
+		placed[l.op].rows(me, c.set, l.node, y0, f.plan.layers[i].h)
 	default:
 		me.src.Origin += y0 * me.src.Row
 		if len(l.reads) > 1 {
@@ -187,6 +171,32 @@ func (f *frame) rowsOf(c *compiled, me *worker, i, y0, y1 int) {
 	me.activate(c.set, l)
 }
 
+// placedOp is an operation that reads by rows and columns of its whole source: a
+// row of the table.
+type placedOp struct {
+	// rows computes rows of me.dst, the first of which is row y0 of height rows in
+	// all, from me.src, whose origin is its row 0.
+	rows func(me *worker, set *kernel.Set, n *network.Node, y0, height int)
+
+	// level is the output's by those of the inputs (see levels.go), 0 where it
+	// cannot run in bands; nil: it never can.
+	level func(n *network.Node, of func(k int) int) int
+
+	whole bool // one worker computes all of it, from all of its source
+	spare bool // it needs four rows of its source's width or its own
+}
+
+var placed = map[network.Op]*placedOp{
+	network.OpShuffle: {rows: func(me *worker, set *kernel.Set, n *network.Node, y0, _ int) { me.shuffleRows(set, n, y0) }},
+	network.OpPad:     {rows: func(me *worker, _ *kernel.Set, n *network.Node, y0, _ int) { me.padRows(n, y0) }},
+	network.OpDeconv:  {rows: func(me *worker, _ *kernel.Set, n *network.Node, y0, _ int) { me.spreadRows(n, y0) }},
+	network.OpMaxPool: {rows: func(me *worker, _ *kernel.Set, n *network.Node, y0, _ int) { me.poolRows(n, y0) }, level: lowerLevel},
+	network.OpAvgPool: {rows: func(me *worker, set *kernel.Set, n *network.Node, y0, _ int) { me.averageRows(set, n, y0) }, level: lowerLevel, spare: true},
+	network.OpMean:    {rows: func(me *worker, _ *kernel.Set, _ *network.Node, _, _ int) { me.overall(mean) }, whole: true},
+	network.OpPeak:    {rows: func(me *worker, _ *kernel.Set, _ *network.Node, _, _ int) { me.overall(peak) }, whole: true},
+	network.OpResize:  {rows: (*worker).resizeRows, level: raiseLevel, spare: true},
+}
+
 // whole makes t the channels that r reads.
 func (f *frame) whole(t *kernel.Tensor, me *worker, r *read) {
 	if *t = f.pictures[pictureOf(r.layer)]; r.layer >= 0 {
@@ -196,8 +206,9 @@ func (f *frame) whole(t *kernel.Tensor, me *worker, r *read) {
 	t.C = r.channels
 }
 
-// convolveRows computes rows of a convolution from row y0 on. The source is
-// moved so that the filter's centre lies where the padding puts it.
+// convolveRows computes rows of a convolution from row y0 on, of me.src, whose
+// origin is its row 0, and me.add. The source is moved so that the filter's
+// centre lies where the padding puts it.
 func (f *frame) convolveRows(c *compiled, me *worker, i, y0 int) {
 	l := &c.net.layers[i]
 	stride, up, left := 1, l.kernel/2, l.kernel/2
@@ -210,7 +221,6 @@ func (f *frame) convolveRows(c *compiled, me *worker, i, y0 int) {
 	if stride == 1 {
 		me.src.H, me.src.W = me.dst.H, me.dst.W
 		if len(l.reads) > 1 {
-			f.whole(&me.add, me, &l.reads[1])
 			me.add.Origin += y0 * me.add.Row
 			me.add.H = me.dst.H
 		}
@@ -265,45 +275,62 @@ func (me *worker) shuffleRows(set *kernel.Set, n *network.Node, y0 int) {
 	}
 }
 
-// resizeRows is OpResize, rows first: the rows that one is made of are summed,
-// then its columns are interpolated.
-func (me *worker) resizeRows(n *network.Node, y0, height int) {
-	row := me.spare[:me.src.W]
-	columns := me.columns(n)
-	perColumn := len(columns) / me.dst.W
+// resizeRows is OpResize: rows of the source are widened, each once, and summed.
+func (me *worker) resizeRows(set *kernel.Set, n *network.Node, y0, height int) {
+	me.columns(n)
 	var taps [4]network.Tap
-	for y := range me.dst.H {
-		rows := n.AppendTaps(taps[:0], y0+y, me.src.H, height)
-		for c := range me.dst.C {
-			clear(row)
-			for _, r := range rows {
-				weight := float32(r.Weight)
-				for x, v := range me.src.At(c, r.At) {
-					row[x] += weight * v
-				}
-			}
+	for c := range me.dst.C {
+		held := [4]int{-1, -1, -1, -1} // the source's row that each part of spare is widened from
+		for y := range me.dst.H {
 			dst := me.dst.At(c, y)
-			for x := range dst {
-				var sum float32
-				for _, t := range columns[x*perColumn:][:perColumn] {
-					sum += float32(t.Weight) * row[t.At]
+			clear(dst)
+			for _, r := range n.AppendTaps(taps[:0], y0+y, me.src.H, height) {
+				wide := me.spare[r.At%len(held)*len(dst):][:len(dst)]
+				if held[r.At%len(held)] != r.At {
+					held[r.At%len(held)] = r.At
+					me.widen(wide, me.src.At(c, r.At))
 				}
-				dst[x] = sum
+				set.Axpy(dst, float32(r.Weight), wide)
 			}
 		}
 	}
 }
 
-// columns lists what every column of a resized picture is made of, as many taps
-// for each. The last list is kept.
-func (me *worker) columns(n *network.Node) []network.Tap {
-	if me.columnsOf != n || me.columnsFor != [2]int{me.src.W, me.dst.W} {
-		me.columnsOf, me.columnsFor, me.taps = n, [2]int{me.src.W, me.dst.W}, me.taps[:0]
-		for x := range me.dst.W {
-			me.taps = n.AppendTaps(me.taps, x, me.src.W, me.dst.W)
+// columns lists what every column of a resized output is made of. The last list is
+// kept.
+func (me *worker) columns(n *network.Node) {
+	if me.columnsOf == n && me.columnsFor == [2]int{me.src.W, me.dst.W} {
+		return
+	}
+	me.columnsOf, me.columnsFor = n, [2]int{me.src.W, me.dst.W}
+	me.columnsAt, me.columnsBy = me.columnsAt[:0], me.columnsBy[:0]
+	var taps [4]network.Tap
+	for x := range me.dst.W {
+		for _, t := range n.AppendTaps(taps[:0], x, me.src.W, me.dst.W) {
+			me.columnsAt, me.columnsBy = append(me.columnsAt, int32(t.At)), append(me.columnsBy, float32(t.Weight))
 		}
 	}
-	return me.taps
+}
+
+// widen interpolates a row by the list of columns.
+func (me *worker) widen(dst, src []float32) {
+	at, by := me.columnsAt, me.columnsBy
+	switch len(at) / len(dst) {
+	case 1: // nearest
+		for x := range dst {
+			dst[x] = src[at[x]]
+		}
+	case 2: // linear
+		for x := range dst {
+			i := 2 * x
+			dst[x] = by[i]*src[at[i]] + by[i+1]*src[at[i+1]]
+		}
+	default: // cubic
+		for x := range dst {
+			i := 4 * x
+			dst[x] = by[i]*src[at[i]] + by[i+1]*src[at[i+1]] + by[i+2]*src[at[i+2]] + by[i+3]*src[at[i+3]]
+		}
+	}
 }
 
 // padRows is OpPad.
@@ -368,6 +395,67 @@ func (me *worker) poolRows(n *network.Node, y0 int) {
 			}
 		}
 	}
+}
+
+// averageRows is OpAvgPool, rows first.
+func (me *worker) averageRows(set *kernel.Set, n *network.Node, y0 int) {
+	stride, _ := n.Inside()
+	sums := me.spare[:me.src.W]
+	for y := range me.dst.H {
+		top := (y0+y)*stride - n.Pad[0]
+		from, to := max(top, 0), min(top+n.Kernel, me.src.H)
+		for c := range me.dst.C {
+			clear(sums)
+			for r := from; r < to; r++ {
+				set.Axpy(sums, 1, me.src.At(c, r))
+			}
+			dst := me.dst.At(c, y)
+			for x := range dst {
+				left := x*stride - n.Pad[2]
+				first, last := max(left, 0), min(left+n.Kernel, me.src.W)
+				var sum float32
+				for _, v := range sums[first:last] {
+					sum += v
+				}
+				count := (last - first) * (to - from)
+				if n.Counted {
+					count = n.Kernel * n.Kernel
+				}
+				dst[x] = sum / float32(count)
+			}
+		}
+	}
+}
+
+// overall gives every value of a channel what f makes of all of the source's.
+func (me *worker) overall(f func(t *kernel.Tensor, c int) float32) {
+	for c := range me.dst.C {
+		v := f(&me.src, c)
+		for y := range me.dst.H {
+			row := me.dst.At(c, y)
+			for x := range row {
+				row[x] = v
+			}
+		}
+	}
+}
+
+func mean(t *kernel.Tensor, c int) float32 {
+	var sum float64
+	for y := range t.H {
+		for _, v := range t.At(c, y) {
+			sum += float64(v)
+		}
+	}
+	return float32(sum / float64(t.H*t.W))
+}
+
+func peak(t *kernel.Tensor, c int) float32 {
+	best := float32(math.Inf(-1))
+	for y := range t.H {
+		best = max(best, slices.Max(t.At(c, y)))
+	}
+	return best
 }
 
 // spreadRows is OpDeconv by definition, for those that do not enlarge by their

@@ -95,7 +95,7 @@ func finish(c *compiled, set *kernel.Set, o Options) (*Program, error) {
 	}
 	c.set, c.threads, c.maxBytes = set, o.Threads, o.MaxBytes
 	table := tableFor(c.set.Name)
-	if !c.net.planes {
+	if !c.net.planes && !c.net.mixed {
 		layers, dummies := c.net.order(&table)
 		c.pass("order", "%d layers' channels that keep weights in the same places were put side by side, with %d dummies", layers, dummies)
 	}
@@ -106,8 +106,12 @@ func finish(c *compiled, set *kernel.Set, o Options) (*Program, error) {
 	}
 	if !c.net.planes {
 		c.chain()
-		whole := &plan{rows: 1, bands: 1, layers: c.steps()}
-		whole.shift, _ = c.net.shifts()
+		const side = 960 // divides by all usual strides
+		whole := &plan{w: side, h: side, layers: c.steps()}
+		if err := whole.size(c.net); err != nil {
+			return nil, err
+		}
+		whole.band(c.net, 1)
 		whole.assign(c.net, 1)
 		resident := 0
 		for i, s := range whole.layers {
@@ -208,6 +212,7 @@ type LayerInfo struct {
 	MACs            int     // multiplications per pixel that run, fill-up zeros included; Winograd's are of transformed values
 	DenseMACs       int     // multiplications per pixel of the network's layer unpruned
 	ReLU, Residual  bool
+	Level           int     // rows of the picture for one of the output's, about: behind pools and strides
 	Local           bool    // the output is not kept beyond a band of rows
 	Chained         bool    // the next layer computes this one in strips that stay in the first-level cache; its time is the next layer's
 	Resident        int     // rows of single channels that the whole program keeps beyond a band

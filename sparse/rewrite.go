@@ -257,9 +257,7 @@ func interpolate(e *editor, n sketchNode, _ int) int {
 // broadcast reads a single channel instead of copies of it, where all readers
 // combine it with as many channels.
 func broadcast(e *editor, n sketchNode, _ int) int {
-	switch n.Op {
-	case network.OpAdd, network.OpSub, network.OpMul, network.OpMax:
-	default:
+	if n.Op.Pair() == nil {
 		return e.add(n)
 	}
 	for k, j := range n.Inputs {

@@ -85,6 +85,19 @@ func (me *worker) combine(set *kernel.Set, l *layer) {
 				set.Mul(dst, a, b)
 			case network.OpMax:
 				set.Max(dst, a, b)
+			case network.OpMin:
+				for x, v := range a {
+					dst[x] = min(v, b[x])
+				}
+			case network.OpDiv:
+				for x, v := range a {
+					dst[x] = v / b[x]
+				}
+			default:
+				pair := l.op.Pair()
+				for x, v := range a {
+					dst[x] = float32(pair(float64(v), float64(b[x])))
+				}
 			}
 		}
 	}
@@ -146,10 +159,63 @@ func (me *worker) activateRow(set *kernel.Set, row []float32, l *layer, c int) {
 		gates := me.gates[:len(row)]
 		set.Sigmoid(gates, row)
 		set.Mul(row, row, gates)
+	case network.ActSquare:
+		set.Mul(row, row, row)
+	case network.ActAbs:
+		for x, v := range row {
+			row[x] = max(v, -v)
+		}
+	case network.ActSqrt:
+		for x, v := range row {
+			row[x] = float32(math.Sqrt(float64(v)))
+		}
+	case network.ActReciprocal:
+		for x, v := range row {
+			row[x] = 1 / v
+		}
+	case network.ActErf:
+		for x, v := range row {
+			row[x] = erf(v)
+		}
+	case network.ActExp:
+		exponential(row)
 	case network.ActGELU:
 		for x, v := range row {
 			row[x] = v * (1 + erf(v/math.Sqrt2)) / 2
 		}
+	default:
+		var slope float64
+		if l.slope != nil {
+			slope = float64(l.slope[c])
+		}
+		for x, v := range row {
+			row[x] = float32(l.act.Of(float64(v), slope))
+		}
+	}
+}
+
+// exponential makes e^x of every value, within 2e-7 of it: 2^n times a polynomial
+// of what is left, between -ln2/2 and ln2/2 (Cephes' expf, netlib.org/cephes).
+// Beyond -87 and 88 it stays what it is there.
+func exponential(row []float32) {
+	const shift = 3 << 22 // what is added to it loses its fraction, and its lowest bits are the whole number
+	for i, x := range row {
+		if x > 88 {
+			x = 88
+		} else if x < -87 {
+			x = -87
+		}
+		t := float32(x*math.Log2E) + shift
+		n := t - shift
+		x = x - float32(n*0.693359375) + float32(n*2.12194440e-4)
+		p := float32(1.9875691500e-4)
+		p = float32(p*x) + 1.3981999507e-3
+		p = float32(p*x) + 8.3334519073e-3
+		p = float32(p*x) + 4.1665795894e-2
+		p = float32(p*x) + 1.6666665459e-1
+		p = float32(p*x) + 5.0000001201e-1
+		p = float32(float32(p*x)*x) + x + 1
+		row[i] = math.Float32frombits(math.Float32bits(p) + math.Float32bits(t)<<23)
 	}
 }
 

@@ -44,9 +44,10 @@ type worker struct {
 	spare      []float32       // a row of a strided convolution, over planes
 	strided    kernel.Tensor   // of it
 	chain      kernel.Epilogue // of the layer that the next one computes, too
-	taps       []network.Tap   // of the columns of the last resized output, over planes
-	columnsOf  *network.Node
+	columnsOf  *network.Node   // the last resized output
 	columnsFor [2]int          // its widths, in and out
+	columnsAt  []int32         // what its columns are made of, as many for each
+	columnsBy  []float32       // and with what weights
 	busy       []time.Duration // in each layer, while timed
 	stalled    bool            // it waited long for another
 	_          [64]byte        // keeps the next worker's lines apart
@@ -138,8 +139,8 @@ func newFrame(c *compiled, p *plan) *frame {
 			f.pictures[i] = *kernel.NewTensor(net.colors, p.h, p.w, border)
 		}
 	}
-	place := func(channels, h, border int) []float32 {
-		_, _, _, size := kernel.Layout(channels, h, p.w, border)
+	place := func(channels, h, w, border int) []float32 {
+		_, _, _, size := kernel.Layout(channels, h, w, border)
 		return kernel.Aligned(size)
 	}
 	rings := make([]kernel.Tensor, len(net.layers))
@@ -150,20 +151,20 @@ func newFrame(c *compiled, p *plan) *frame {
 	f.kept = make([][]float32, len(net.layers))
 	for i := range net.layers {
 		if out, s := net.layers[i].out, &p.layers[i]; !p.planes && s.ring() {
-			rings[i].Place(place(out, p.height(i), p.border), out, p.height(i), p.w, p.border)
+			rings[i].Place(place(out, p.height(i), s.w, p.border), out, p.height(i), s.w, p.border)
 		} else if !p.planes && s.carried {
-			row, _, _, _ := kernel.Layout(out, p.height(i), p.w, p.border)
+			row, _, _, _ := kernel.Layout(out, p.height(i), s.w, p.border)
 			f.kept[i] = kernel.Aligned(out * s.mirror * row)
 		}
 	}
 	for i := range f.workers {
 		w := &f.workers[i]
 		var scratch, carriers [][]float32
-		for _, channels := range p.scratch {
-			scratch = append(scratch, place(channels, p.rows, 0))
+		for _, b := range p.scratch {
+			scratch = append(scratch, place(b.channels, b.rows, b.w, 0))
 		}
-		for _, channels := range p.carriers {
-			carriers = append(carriers, place(channels, p.before+p.rows, p.border))
+		for _, b := range p.carriers {
+			carriers = append(carriers, place(b.channels, p.before+b.rows, b.w, p.border))
 		}
 		w.out, w.busy = make([]kernel.Tensor, len(net.layers)), make([]time.Duration, len(net.layers))
 		if p.transform > 0 {
@@ -181,9 +182,9 @@ func newFrame(c *compiled, p *plan) *frame {
 			case s.chained:
 				*t = *kernel.ChainTensor(l.out)
 			case s.local:
-				t.Place(scratch[s.buffer], l.out, p.rows, p.w, 0)
+				t.Place(scratch[s.buffer], l.out, s.rows, s.w, 0)
 			case s.carried:
-				t.Place(carriers[s.buffer], l.out, p.height(j), p.w, p.border)
+				t.Place(carriers[s.buffer], l.out, p.height(j), s.w, p.border)
 			default:
 				*t = rings[j]
 			}
@@ -236,8 +237,8 @@ func (f *frame) workBands(c *compiled, me *worker, timed bool) {
 			if timed {
 				start = time.Now()
 			}
-			y0 := max(k*p.rows-p.shift[i], 0)
-			y1 := min((k+1)*p.rows-p.shift[i], p.h)
+			y0 := max(k*s.rows-p.shift[i], 0)
+			y1 := min((k+1)*s.rows-p.shift[i], s.h)
 			if y0 < y1 {
 				f.band(c, me, i, k, y0, y1)
 			}
@@ -273,8 +274,15 @@ func (f *frame) band(c *compiled, me *worker, i, k, y0, y1 int) {
 	me.dst = me.out[i]
 	f.place(&me.dst, i, k, y0)
 	me.dst.H = y1 - y0
-	switch l.op {
-	case network.OpConv:
+	switch {
+	case l.far():
+		f.absolute(&me.src, me, &l.reads[0], k)
+		if l.op == network.OpConv {
+			f.convolveRows(c, me, i, y0)
+			break
+		}
+		placed[l.op].rows(me, c.set, l.node, y0, f.plan.layers[i].h)
+	case l.op == network.OpConv:
 		from := f.plan.begins(i)
 		f.view(&me.src, me, &c.net.layers[from].reads[0], k, y0, y1)
 		if len(l.reads) > 1 {
@@ -285,7 +293,7 @@ func (f *frame) band(c *compiled, me *worker, i, k, y0, y1 int) {
 			break
 		}
 		me.convolve(c.set, l, &f.plan.layers[i], (y0+f.plan.shift[i])%kernel.TileRows)
-	case network.OpConcat:
+	case l.op == network.OpConcat:
 		first := 0
 		for j := range l.reads {
 			f.view(&me.src, me, &l.reads[j], k, y0, y1)
@@ -315,14 +323,32 @@ func (f *frame) view(t *kernel.Tensor, me *worker, r *read, k, y0, y1 int) {
 	t.C, t.H = r.channels, y1-y0
 }
 
+// absolute makes t all of what r reads, its origin at row 0, of which only those
+// rows are there that band k finds.
+func (f *frame) absolute(t *kernel.Tensor, me *worker, r *read, k int) {
+	if r.layer < 0 {
+		*t = f.pictures[pictureOf(r.layer)]
+	} else {
+		*t = me.out[r.layer]
+		s := &f.plan.layers[r.layer]
+		if t.H = s.h; s.local {
+			t.Origin -= max(k*s.rows-f.plan.shift[r.layer], 0) * t.Row
+		} else {
+			f.place(t, r.layer, k, 0)
+		}
+	}
+	t.Origin += r.first * t.Plane
+	t.C = r.channels
+}
+
 // place moves the origin of layer i's output to row y0 as band k finds it.
 func (f *frame) place(t *kernel.Tensor, i, k, y0 int) {
 	switch s := &f.plan.layers[i]; {
 	case s.local:
 	case s.carried:
-		t.Origin += (f.plan.before + y0 + f.plan.shift[i] - k*f.plan.rows) * t.Row
+		t.Origin += (f.plan.before + y0 + f.plan.shift[i] - k*s.rows) * t.Row
 	default:
-		t.Origin += (s.mirror + y0 + f.plan.shift[i] - k/s.slots*s.slots*f.plan.rows) * t.Row
+		t.Origin += (s.mirror + y0 + f.plan.shift[i] - k/s.slots*s.slots*s.rows) * t.Row
 	}
 }
 
@@ -330,12 +356,12 @@ func (f *frame) place(t *kernel.Tensor, i, k, y0 int) {
 // picture, as far as filters reach, and mirrors its last rows before the ring.
 func (f *frame) surround(me *worker, i, k int) {
 	p, s, t := f.plan, &f.plan.layers[i], &me.out[i]
-	slot := k % s.slots * p.rows // the band's first row in the ring
-	first := k*p.rows - p.shift[i]
-	for r := range p.rows {
+	slot := k % s.slots * s.rows // the band's first row in the ring
+	first := k*s.rows - p.shift[i]
+	for r := range s.rows {
 		y := first + r
-		outside := y < 0 && y >= -p.border || y >= p.h && y < p.h+p.border
-		before := slot + r - s.slots*p.rows // where the row is mirrored, if it is
+		outside := y < 0 && y >= -p.border || y >= s.h && y < s.h+p.border
+		before := slot + r - s.slots*s.rows // where the row is mirrored, if it is
 		if !outside && before < -s.mirror {
 			continue
 		}
@@ -356,9 +382,9 @@ func (f *frame) surround(me *worker, i, k int) {
 // last rows. Rows of one channel lie in a row, zeros between them.
 func (f *frame) carry(me *worker, i, k int) {
 	p, s, t := f.plan, &f.plan.layers[i], &me.out[i]
-	first := k*p.rows - p.shift[i]
-	for r := range p.rows {
-		if y := first + r; y < 0 && y >= -p.border || y >= p.h && y < p.h+p.border {
+	first := k*s.rows - p.shift[i]
+	for r := range s.rows {
+		if y := first + r; y < 0 && y >= -p.border || y >= s.h && y < s.h+p.border {
 			for c := range t.C {
 				clear(t.At(c, p.before+r))
 			}
@@ -373,7 +399,7 @@ func (f *frame) carry(me *worker, i, k int) {
 		} else {
 			copy(before, kept)
 		}
-		copy(kept, t.Data[at+p.rows*t.Row:])
+		copy(kept, t.Data[at+s.rows*t.Row:])
 	}
 }
 

@@ -105,21 +105,7 @@ func (e *editor) at(old int) int {
 
 // add appends a node and returns its index.
 func (s *sketch) add(n sketchNode) int {
-	switch in := s.channels(n.Inputs[0]); n.Op {
-	case network.OpConv, network.OpDeconv, network.OpSlice:
-		n.puts = n.Out
-	case network.OpConcat:
-		n.puts = 0
-		for _, j := range n.Inputs {
-			n.puts += s.channels(j)
-		}
-	case network.OpShuffle:
-		n.puts = in / (n.Factor * n.Factor)
-	case network.OpAdd, network.OpSub, network.OpMul, network.OpMax:
-		n.puts = max(in, s.channels(n.Inputs[1]))
-	default:
-		n.puts = in
-	}
+	n.puts = n.OutputChannels(s.channels)
 	s.nodes = append(s.nodes, n)
 	return len(s.nodes) - 1
 }

@@ -43,9 +43,10 @@ func randomize(net *Subnet, rng *rand.Rand) *Subnet {
 	return net
 }
 
-// general is a space with everything in it.
+// general is a space with everything in it that layers of one size can say.
 func general(scale, colors int) *space.Space {
 	slot := space.Slot{Skip: true, Blocks: space.Every(0.5, 1, 2), Activations: space.Activations()}
+	slot.Blocks[space.Attend] = nil
 	return &space.Space{Scale: scale, Colors: colors, Widths: []int{4, 8, 12}, Slots: []space.Slot{slot, slot, slot},
 		Schemes: network.Schemes(), Percents: []int{25, 50, 75, 90}}
 }

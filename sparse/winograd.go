@@ -17,9 +17,9 @@ func (w *winogradCosts) price(in, out int) float64 {
 }
 
 // transformable says whether Winograd's kernels can compute l: they want zeros
-// around their source.
+// around their source, and whole tiles in a band, which lower levels have not.
 func (l *layer) transformable() bool {
-	if l.op != network.OpConv || l.kernel != 3 || l.groups > 1 || l.reads[0].layer == network.Picture {
+	if l.op != network.OpConv || l.kernel != 3 || l.level > 1 || l.groups > 1 || l.reads[0].layer == network.Picture {
 		return false
 	}
 	if l.node == nil {

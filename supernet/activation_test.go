@@ -164,7 +164,7 @@ func TestSlopesRefused(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("error %v, want %q", err, want)
 	}
-	if _, err := Teach(t.Context(), net, waves{2, 1}, LessonOptions{Count: 1, Patch: 8}); err != nil {
+	if _, err := Teach(t.Context(), net, waves{2, 1}, TeachOptions{Count: 1, Patch: 8}); err != nil {
 		t.Error(err)
 	}
 }

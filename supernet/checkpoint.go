@@ -26,25 +26,25 @@ type progress struct {
 // fingerprint is the options that a run cannot change half-way: threads and
 // kernels are not among them.
 type fingerprint struct {
-	Steps   int     `json:"steps"`
-	Batch   int     `json:"batch"`
-	Patch   int     `json:"patch"`
-	Subnets int     `json:"subnets"`
-	Pruned  int     `json:"pruned,omitempty"`
-	Part    int     `json:"subnet_batch,omitempty"`
-	Weight  float64 `json:"subnet_weight,omitempty"`
-	Parts   string  `json:"parts,omitempty"` // comparable
-	Elastic bool    `json:"elastic,omitempty"`
-	Rate    float64 `json:"rate"`
-	Distill float64 `json:"distill"`
-	Seed    uint64  `json:"seed"`
+	Steps      int     `json:"steps"`
+	Batch      int     `json:"batch"`
+	Patch      int     `json:"patch"`
+	Subnets    int     `json:"subnets"`
+	Pruned     int     `json:"pruned,omitempty"`
+	Part       int     `json:"subnet_batch,omitempty"`
+	Weight     float64 `json:"subnet_weight,omitempty"`
+	Partitions string  `json:"parts,omitempty"` // comparable
+	Elastic    bool    `json:"elastic,omitempty"`
+	Rate       float64 `json:"rate"`
+	Distill    float64 `json:"distill"`
+	Seed       uint64  `json:"seed"`
 }
 
 func (o *Options) parts() string {
-	if len(o.Parts) == 0 {
+	if len(o.Partitions) == 0 {
 		return ""
 	}
-	return fmt.Sprint(o.Parts)
+	return fmt.Sprint(o.Partitions)
 }
 
 func (o *Options) fingerprint() fingerprint {
@@ -68,7 +68,7 @@ func (t *Trainer) Save(path string) error {
 		tensors = append(tensors, o.bank.stored(part.name, part.data)...)
 	}
 	return writeTensors(path, tensors, map[string]string{
-		metaFormat: formatTraining, metaSpace: string(spaceText(t.net.Space, t.net.Parts)), metaTraining: string(text),
+		metaFormat: formatTraining, metaSpace: string(spaceText(t.net.Space, t.net.Partitions)), metaTraining: string(text),
 	})
 }
 
@@ -99,7 +99,7 @@ func (t *Trainer) Restore(path string) error {
 	if got := meta[metaFormat]; got != formatTraining {
 		return bad("format: %q, want %q", got, formatTraining)
 	}
-	if got, want := meta[metaSpace], string(spaceText(t.net.Space, t.net.Parts)); got != want {
+	if got, want := meta[metaSpace], string(spaceText(t.net.Space, t.net.Partitions)); got != want {
 		return bad("space: %s, want %s", got, want)
 	}
 	var p progress

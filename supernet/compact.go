@@ -51,7 +51,7 @@ func (s *Supernet) EncodeCompact(w io.Writer, meta map[string]string) error {
 	text := func(b []byte, s string) []byte {
 		return append(binary.LittleEndian.AppendUint32(b, uint32(len(s))), s...)
 	}
-	content := text(nil, string(spaceText(s.Space, s.Parts)))
+	content := text(nil, string(spaceText(s.Space, s.Partitions)))
 	if len(meta) > maxNotes {
 		return bad("metadata: %d entries, want at most %d", len(meta), maxNotes)
 	}

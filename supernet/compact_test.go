@@ -51,8 +51,8 @@ func TestCompact(t *testing.T) {
 		if !maps.Equal(metaA, meta) || !maps.Equal(metaB, meta) {
 			t.Errorf("metadata %q and %q, want %q", metaA, metaB, meta)
 		}
-		if a.Hash() != b.Hash() || !bytes.Equal(spaceText(a.Space, Parts{}), spaceText(sp, Parts{})) {
-			t.Errorf("space %s, want %s", spaceText(a.Space, Parts{}), spaceText(sp, Parts{}))
+		if a.Hash() != b.Hash() || !bytes.Equal(spaceText(a.Space, Partitions{}), spaceText(sp, Partitions{})) {
+			t.Errorf("space %s, want %s", spaceText(a.Space, Partitions{}), spaceText(sp, Partitions{}))
 		}
 		for i, v := range s.bank.data {
 			if want := half.From(half.Of(v)); a.bank.data[i] != want {
@@ -136,9 +136,9 @@ func TestCraftedCompact(t *testing.T) {
 		return b
 	}
 	join := func(parts ...[]byte) []byte { return slices.Concat(parts...) }
-	sp := spaceText(&space.Space{Scale: 2, Colors: 1, Widths: []int{4}, Slots: []space.Slot{{Blocks: space.Blocks{space.Lean: space.Once()}}}}, Parts{})
+	sp := spaceText(&space.Space{Scale: 2, Colors: 1, Widths: []int{4}, Slots: []space.Slot{{Blocks: space.Blocks{space.Lean: space.Once()}}}}, Partitions{})
 	begin := join(u32(uint32(len(sp))), sp)
-	huge := spaceText(&space.Space{Scale: 2, Colors: 1, Widths: []int{256}, Slots: slices.Repeat([]space.Slot{{Blocks: space.Blocks{space.Plain: {16}}}}, 16)}, Parts{})
+	huge := spaceText(&space.Space{Scale: 2, Colors: 1, Widths: []int{256}, Slots: slices.Repeat([]space.Slot{{Blocks: space.Blocks{space.Plain: {16}}}}, 16)}, Partitions{})
 	tests := []struct {
 		name string
 		file []byte
@@ -172,7 +172,7 @@ func TestCraftedCompact(t *testing.T) {
 	for _, part := range s.bank.stored("", s.bank.data) {
 		n += len(part.data)
 	}
-	text := spaceText(s.Space, Parts{})
+	text := spaceText(s.Space, Partitions{})
 	content := join(u32(uint32(len(text))), text, u32(0, uint32(n)), bytes.Repeat([]byte{0x7e}, n), make([]byte, n))
 	if _, _, err := DecodeCompact(packed(t, content)); err == nil || !strings.Contains(err.Error(), "skip.weight") {
 		t.Errorf("not a number: error %v, want one that names the tensor", err)
@@ -183,7 +183,7 @@ func TestCraftedCompact(t *testing.T) {
 // input is the content, for no mutation would meet the checksum.
 func FuzzCompact(f *testing.F) {
 	sp := &space.Space{Scale: 2, Colors: 1, Widths: []int{4}, Slots: []space.Slot{{Blocks: space.Blocks{space.Lean: space.Once()}}}}
-	for _, parts := range []Parts{{}, {[]int{200, 100}, nil}, {[]int{200}, []int{2}}} {
+	for _, parts := range []Partitions{{}, {[]int{200, 100}, nil}, {[]int{200}, []int{2}}} {
 		text := spaceText(sp, parts)
 		n := empty(sp, parts).Weights()
 		content := binary.LittleEndian.AppendUint32(nil, uint32(len(text)))
@@ -249,7 +249,7 @@ func TestHalfFile(t *testing.T) {
 	sp := smallSpace(2, 1)
 	s := noisy(sp, 2)
 	var header strings.Builder
-	quoted := strings.ReplaceAll(string(spaceText(sp, Parts{})), `"`, `\"`)
+	quoted := strings.ReplaceAll(string(spaceText(sp, Partitions{})), `"`, `\"`)
 	header.WriteString(`{"__metadata__":{"evosr.space":"` + quoted + `","by":"another"}`)
 	var data []byte
 	for _, part := range s.bank.stored("", s.bank.data) {

@@ -46,9 +46,9 @@ type feed struct {
 	low, high    int // values of a patch
 	lr, hr       [2][]float32
 
-	// Where there are lessons, a share of the patches are from them: for those
+	// Where there are outputs, a share of the patches are from them: for those
 	// known is true and taught their answer.
-	lessons *Lessons
+	outputs *TeacherOutputs
 	share   float64
 	taught  [2][]float32
 	known   [2][]bool
@@ -81,9 +81,9 @@ func newFeed(src Source, seed uint64, batch, patch, colors, scale int) *feed {
 	return f
 }
 
-// teach has a share of the patches come from lessons.
-func (f *feed) teach(l *Lessons, share float64) {
-	f.lessons, f.share = l, share
+// teach has a share of the patches come from outputs.
+func (f *feed) teach(l *TeacherOutputs, share float64) {
+	f.outputs, f.share = l, share
 	for i := range 2 {
 		f.taught[i], f.known[i] = make([]float32, len(f.hr[i])), make([]bool, f.batch)
 	}
@@ -93,9 +93,9 @@ func (f *feed) teach(l *Lessons, share float64) {
 func (f *feed) one(i int) {
 	n := f.filling
 	lr, hr := f.lr[n][i*f.low:(i+1)*f.low], f.hr[n][i*f.high:(i+1)*f.high]
-	if f.lessons != nil {
+	if f.outputs != nil {
 		if f.known[n][i] = f.rng.Float64() < f.share; f.known[n][i] {
-			f.lessons.take(f.rng.IntN(f.lessons.count), lr, hr, f.taught[n][i*f.high:(i+1)*f.high])
+			f.outputs.take(f.rng.IntN(f.outputs.count), lr, hr, f.taught[n][i*f.high:(i+1)*f.high])
 			return
 		}
 	}
@@ -112,7 +112,7 @@ func (f *feed) start(step int) {
 // batch is the patches of a step, one after another.
 type batch struct {
 	lr, hr []float32
-	taught []float32 // what the teacher made of those that are known; nil without lessons
+	taught []float32 // what the teacher made of those that are known; nil without outputs
 	known  []bool
 }
 
@@ -147,7 +147,7 @@ const (
 	streamPatches = iota + 1
 	streamPool
 	streamDraws
-	streamLessons
+	streamOutputs
 	streamRefit
 )
 

@@ -35,7 +35,7 @@ func (s *Supernet) described(meta map[string]string) map[string]string {
 	if own == nil {
 		own = map[string]string{}
 	}
-	own[metaFormat], own[metaSpace] = formatWeights, string(spaceText(s.Space, s.Parts))
+	own[metaFormat], own[metaSpace] = formatWeights, string(spaceText(s.Space, s.Partitions))
 	return own
 }
 
@@ -142,8 +142,8 @@ type spaceFile struct {
 	Slots    []slotFile `json:"slots"`
 	Schemes  []string   `json:"schemes"`
 	Percents []int      `json:"percents"`
-	Splits   []int      `json:"splits,omitempty"`
-	Apart    []int      `json:"apart,omitempty"`
+	Borders  []int      `json:"splits,omitempty"`
+	Pruned   []int      `json:"apart,omitempty"`
 }
 
 type slotFile struct {
@@ -226,8 +226,8 @@ func (s *slotFile) UnmarshalJSON(text []byte) error {
 
 // spaceText writes a space, and where its shared weights are split, as canonical
 // JSON.
-func spaceText(sp *space.Space, parts Parts) []byte {
-	f := spaceFile{Scale: sp.Scale, Colors: sp.Colors, Widths: sp.Widths, Percents: sp.Percents, Splits: parts.Splits, Apart: parts.Apart}
+func spaceText(sp *space.Space, parts Partitions) []byte {
+	f := spaceFile{Scale: sp.Scale, Colors: sp.Colors, Widths: sp.Widths, Percents: sp.Percents, Borders: parts.Borders, Pruned: parts.Pruned}
 	for _, s := range sp.Slots {
 		to := slotFile{Skip: s.Skip, Blocks: map[string]any{}}
 		for _, k := range space.Kinds() {
@@ -255,7 +255,7 @@ func spaceText(sp *space.Space, parts Parts) []byte {
 	return text
 }
 
-func parseSpace(text []byte) (sp *space.Space, parts Parts, err error) {
+func parseSpace(text []byte) (sp *space.Space, parts Partitions, err error) {
 	var f spaceFile
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
@@ -294,6 +294,6 @@ func parseSpace(text []byte) (sp *space.Space, parts Parts, err error) {
 	if err := sp.Validate(); err != nil {
 		return nil, parts, err
 	}
-	parts = Parts{f.Splits, f.Apart}
+	parts = Partitions{f.Borders, f.Pruned}
 	return sp, parts, parts.valid()
 }

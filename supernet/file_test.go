@@ -29,8 +29,8 @@ func TestSaveLoad(t *testing.T) {
 	if !slices.Equal(got.bank.data, s.bank.data) || got.Hash() != s.Hash() {
 		t.Error("weights differ after a round trip")
 	}
-	if !bytes.Equal(spaceText(got.Space, Parts{}), spaceText(s.Space, Parts{})) {
-		t.Errorf("space %s, want %s", spaceText(got.Space, Parts{}), spaceText(s.Space, Parts{}))
+	if !bytes.Equal(spaceText(got.Space, Partitions{}), spaceText(s.Space, Partitions{})) {
+		t.Errorf("space %s, want %s", spaceText(got.Space, Partitions{}), spaceText(s.Space, Partitions{}))
 	}
 	if want := map[string]string{"note": "a \"quoted\" note"}; !maps.Equal(meta, want) {
 		t.Errorf("metadata %q, want %q", meta, want)

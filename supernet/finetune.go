@@ -23,12 +23,12 @@ const candidates = 5
 
 // FineTune trains the kept weights of net, masks fixed, and returns the best
 // network it met as a new one: by validate (higher is better), among them net
-// as it came; without validate, the average at the end. lessons may be nil;
+// as it came; without validate, the average at the end. outputs may be nil;
 // their answers are what Distill of the loss is measured against.
 //
 // When ctx ends, its error is returned.
-func FineTune(ctx context.Context, net *network.Graph, lessons *Lessons, src Source, validate func(*network.Graph) (float64, error), o FineTuneOptions) (*network.Graph, error) {
-	t, err := newTuner(net, lessons, src, o)
+func FineTune(ctx context.Context, net *network.Graph, outputs *TeacherOutputs, src Source, validate func(*network.Graph) (float64, error), o FineTuneOptions) (*network.Graph, error) {
+	t, err := newTuner(net, outputs, src, o)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ type tuner struct {
 	refs  []int
 }
 
-func newTuner(g *network.Graph, lessons *Lessons, src Source, o FineTuneOptions) (*tuner, error) {
+func newTuner(g *network.Graph, outputs *TeacherOutputs, src Source, o FineTuneOptions) (*tuner, error) {
 	opts := Options{Steps: o.Steps, Batch: o.Batch, Patch: o.Patch, Rate: o.Rate, Distill: o.Distill}
 	if err := opts.check(); err != nil {
 		return nil, err
@@ -118,12 +118,12 @@ func newTuner(g *network.Graph, lessons *Lessons, src Source, o FineTuneOptions)
 		engine: e, feed: newFeed(src, o.Seed, o.Batch, o.Patch, subnet.Colors, subnet.Scale),
 		steps: o.Steps, rate: o.Rate, factor: 1,
 	}
-	if lessons != nil && o.Distill > 0 {
-		if err := lessons.fit(subnet, o.Patch); err != nil {
+	if outputs != nil && o.Distill > 0 {
+		if err := outputs.fit(subnet, o.Patch); err != nil {
 			return nil, err
 		}
 		student.distill = o.Distill
-		t.feed.teach(lessons, min(1, lessonLimit*float64(lessons.count)/float64(o.Steps*o.Batch)))
+		t.feed.teach(outputs, min(1, outputLimit*float64(outputs.count)/float64(o.Steps*o.Batch)))
 	}
 	return t, nil
 }

@@ -12,10 +12,10 @@ import (
 	"evosr/network"
 )
 
-// taught is some lessons.
-func taught(t *testing.T, teacher *network.Graph, src Source, patch, count int) *Lessons {
+// taught is some outputs.
+func taught(t *testing.T, teacher *network.Graph, src Source, patch, count int) *TeacherOutputs {
 	t.Helper()
-	l, err := Teach(t.Context(), teacher, src, LessonOptions{Count: count, Patch: patch, Seed: 4, Threads: 2})
+	l, err := Teach(t.Context(), teacher, src, TeachOptions{Count: count, Patch: patch, Seed: 4, Threads: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -179,7 +179,7 @@ func beforeActs(sub *network.Graph, numbers []layer64, lr []float32, w, h int) (
 		// The layer alone, over what it reads and adds, without its activation.
 		l.act = network.ActNone
 		pic := wide(lr)
-		dst := runLayer(&l, numbers[i], outs, pic, w, h)
+		dst := runLayer(&l, numbers[i], outs, layerSizes(mustLayers(sub).list, w, h), pic, w, h)
 		list = append(list, dst...)
 	}
 	return list

@@ -118,6 +118,19 @@ var operations = map[network.Op]*operation{
 			})
 		},
 	},
+	network.OpAvgPool: {
+		forward: func(_ *worker, l *layer, out *kernel.Tensor, in []*kernel.Tensor) {
+			rows(out, func(c, y int, to []float32) {
+				clear(to)
+				averaged(l.of, in[0], y, len(to), func(j, i, x int, share float32) { to[x] += share * in[0].At(c, j)[i] })
+			})
+		},
+		backward: func(_ *worker, l *layer, _ int, dx, dy, _ *kernel.Tensor, in []*kernel.Tensor) {
+			rows(dy, func(c, y int, d []float32) {
+				averaged(l.of, in[0], y, len(d), func(j, i, x int, share float32) { dx.At(c, j)[i] += share * d[x] })
+			})
+		},
+	},
 	network.OpResize: {
 		forward: func(w *worker, l *layer, out *kernel.Tensor, in []*kernel.Tensor) {
 			resize(w, l, out, in[0], func(to, from []float32, x int, tx []network.Tap, weight float64) {
@@ -178,6 +191,27 @@ func largest(n *network.Node, in *kernel.Tensor, c, y, x int) (fy, fx int) {
 		}
 	}
 	return fy, fx
+}
+
+// averaged visits what row y of an average pool is made of, and what share each
+// value has.
+func averaged(n *network.Node, in *kernel.Tensor, y, w int, f func(j, i, x int, share float32)) {
+	stride, _ := n.Inside()
+	top := y*stride - n.Pad[0]
+	from, to := max(top, 0), min(top+n.Kernel, in.H)
+	for x := range w {
+		left := x*stride - n.Pad[2]
+		first, last := max(left, 0), min(left+n.Kernel, in.W)
+		count := (to - from) * (last - first)
+		if n.Counted {
+			count = n.Kernel * n.Kernel
+		}
+		for j := from; j < to; j++ {
+			for i := first; i < last; i++ {
+				f(j, i, x, 1/float32(count))
+			}
+		}
+	}
 }
 
 // resize visits what every value of a resized tensor is made of, row by row; fine

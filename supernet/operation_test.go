@@ -90,6 +90,12 @@ var foreignNets = map[string]func(f *foreign) int{
 		high := f.node(network.Node{Op: network.OpResize, Inputs: []int{low, a}, Interp: network.Linear})
 		return f.two(network.OpAdd, f.two(network.OpMul, high, a), f.conv(a, 6, 3, 1))
 	},
+	"means of windows": func(f *foreign) int {
+		a := f.conv(network.Picture, 6, 3, 1)
+		low := f.node(network.Node{Op: network.OpAvgPool, Inputs: []int{a}, Kernel: 5, Stride: 3, Pad: [4]int{1, 0, 2, 1}})
+		low = f.conv(f.node(network.Node{Op: network.OpAvgPool, Inputs: []int{low}, Kernel: 3, Pad: [4]int{1, 1, 1, 1}, Counted: true}), 6, 3, 1)
+		return f.two(network.OpAdd, f.conv(a, 6, 3, 1), f.node(network.Node{Op: network.OpResize, Inputs: []int{low, a}, Interp: network.Linear}))
+	},
 	"a pyramid": func(f *foreign) int {
 		a := f.conv(network.Picture, 6, 3, 1)
 		low := f.conv(f.node(network.Node{Op: network.OpMaxPool, Inputs: []int{a}, Kernel: 3, Stride: 2, Pad: [4]int{1, 1, 1, 1}}), 6, 3, 1)

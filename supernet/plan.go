@@ -89,18 +89,7 @@ func (sh *shape) fit(w, h int) {
 			sh.sizes[i] = of(l.src)
 			continue
 		}
-		size := of(l.inputs[0])
-		switch n := l.of; {
-		case n.Op == network.OpMaxPool:
-			stride, _ := n.Inside()
-			size[0] = (size[0]+n.Pad[2]+n.Pad[3]-n.Kernel)/stride + 1
-			size[1] = (size[1]+n.Pad[0]+n.Pad[1]-n.Kernel)/stride + 1
-		case n.Op == network.OpResize && n.Factor > 0:
-			size[0], size[1] = size[0]*n.Factor, size[1]*n.Factor
-		case n.Op == network.OpResize:
-			size = of(l.inputs[1])
-		}
-		sh.sizes[i] = size
+		sh.sizes[i] = l.of.OutputSize(func(k int) [2]int { return of(l.inputs[k]) })
 	}
 }
 

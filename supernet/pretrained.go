@@ -57,7 +57,7 @@ func Pretrained(scale int) (*Supernet, map[string]string, error) {
 }
 
 // Best cuts out the network that a supernet's metadata names as its best, the
-// largest where they name none, under its normal name (space.Space.Normal).
+// largest where they name none, in its canonical form (space.Space.Canonical).
 func (s *Supernet) Best(meta map[string]string) (*network.Graph, error) {
 	text, has := meta[NoteGenome]
 	if !has {
@@ -67,5 +67,5 @@ func (s *Supernet) Best(meta map[string]string) (*network.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.Extract(s.Space.Normal(g))
+	return s.Extract(s.Space.Canonical(g))
 }

@@ -56,15 +56,76 @@ func weights64(net *network.Graph) []layer64 {
 
 // reference returns the output of every layer, (channels, height, width).
 func reference(net *network.Graph, numbers []layer64, pic []float64, w, h int) [][]float64 {
-	outs := make([][]float64, len(mustLayers(net).list))
-	for i := range mustLayers(net).list {
-		outs[i] = runLayer(&mustLayers(net).list[i], numbers[i], outs, pic, w, h)
+	list := mustLayers(net).list
+	outs, sizes := make([][]float64, len(list)), layerSizes(list, w, h)
+	for i := range list {
+		outs[i] = runLayer(&list[i], numbers[i], outs, sizes, pic, w, h)
 	}
 	return outs
 }
 
+// layerSizes are the sizes of all outputs.
+func layerSizes(list []layer, w, h int) [][2]int {
+	sizes := make([][2]int, len(list))
+	for i := range list {
+		l := &list[i]
+		of := func(j int) [2]int {
+			if j < 0 {
+				return [2]int{w, h}
+			}
+			return sizes[j]
+		}
+		if l.conv() {
+			sizes[i] = of(l.src)
+		} else {
+			sizes[i] = l.of.OutputSize(func(k int) [2]int { return of(l.inputs[k]) })
+		}
+	}
+	return sizes
+}
+
+// runOperation computes one layer that is no convolution.
+func runOperation(l *layer, outs [][]float64, sizes [][2]int, size [2]int) []float64 {
+	w, h := size[0], size[1]
+	a, in := outs[l.inputs[0]], sizes[l.inputs[0]]
+	dst := make([]float64, l.out*w*h)
+	for i := range dst {
+		c, y, x := i/(w*h), i/w%h, i%w
+		switch n := l.of; n.Op {
+		case network.OpActivate:
+			dst[i] = n.Act.Of(a[i], 0)
+		case network.OpAvgPool:
+			stride, _ := n.Inside()
+			count := 0.0
+			for t := range n.Kernel * n.Kernel {
+				fy, fx := y*stride-n.Pad[0]+t/n.Kernel, x*stride-n.Pad[2]+t%n.Kernel
+				if fy >= 0 && fx >= 0 && fy < in[1] && fx < in[0] {
+					dst[i] += a[(c*in[1]+fy)*in[0]+fx]
+					count++
+				}
+			}
+			dst[i] /= count
+		case network.OpResize:
+			for _, ty := range n.AppendTaps(nil, y, in[1], h) {
+				for _, tx := range n.AppendTaps(nil, x, in[0], w) {
+					dst[i] += ty.Weight * tx.Weight * a[(c*in[1]+ty.At)*in[0]+tx.At]
+				}
+			}
+		default:
+			dst[i] = n.Op.Pair()(a[i], outs[l.inputs[1]][i])
+		}
+	}
+	return dst
+}
+
 // runLayer computes one layer from the outputs of those before it.
-func runLayer(l *layer, numbers layer64, outs [][]float64, pic []float64, w, h int) []float64 {
+func runLayer(l *layer, numbers layer64, outs [][]float64, sizes [][2]int, pic []float64, w, h int) []float64 {
+	if !l.conv() {
+		return runOperation(l, outs, sizes, l.of.OutputSize(func(k int) [2]int { return sizes[l.inputs[k]] }))
+	}
+	if l.src != network.Picture {
+		w, h = sizes[l.src][0], sizes[l.src][1]
+	}
 	src, edge := pic, true
 	if l.src != network.Picture {
 		src, edge = outs[l.src], false

@@ -16,10 +16,10 @@ import (
 // Supernet is the shared weights of every network of a space. It is safe for
 // concurrent use: nothing here changes it, a Trainer works on a copy.
 type Supernet struct {
-	Space *space.Space
-	Parts Parts // of the space, with weights of their own
-	bank  *bank
-	index map[ref]int
+	Space      *space.Space
+	Partitions Partitions // of the space, with weights of their own
+	bank       *bank
+	index      map[ref]int
 }
 
 // ref names a shared tensor: "slot3/wide/expand" of a part.
@@ -31,7 +31,7 @@ type ref struct {
 // New makes an untrained supernet: a bicubic upscaler up to a small noise. The
 // space must be valid (Validate).
 func New(sp *space.Space, seed uint64) *Supernet {
-	s := empty(sp, Parts{})
+	s := empty(sp, Partitions{})
 	for i := range s.bank.tensors {
 		s.initialise(&s.bank.tensors[i], rand.New(rand.NewPCG(seed, uint64(i))))
 	}
@@ -39,13 +39,13 @@ func New(sp *space.Space, seed uint64) *Supernet {
 }
 
 // empty makes a supernet of zeros.
-func empty(sp *space.Space, parts Parts) *Supernet {
+func empty(sp *space.Space, parts Partitions) *Supernet {
 	return over(sp, parts, newBank(tensorsOf(sp, parts.Count())))
 }
 
 // over makes a supernet of a bank of tensorsOf's tensors.
-func over(sp *space.Space, parts Parts, b *bank) *Supernet {
-	s := &Supernet{Space: sp, Parts: parts, bank: b, index: map[ref]int{}}
+func over(sp *space.Space, parts Partitions, b *bank) *Supernet {
+	s := &Supernet{Space: sp, Partitions: parts, bank: b, index: map[ref]int{}}
 	for i := range b.tensors {
 		s.index[ref{b.tensors[i].part, b.tensors[i].name}] = i
 	}
@@ -263,7 +263,7 @@ func (s *Supernet) Weights() int {
 // Hash is a content hash of the space and all weights: 64 hexadecimal digits.
 func (s *Supernet) Hash() string {
 	h := sha256.New()
-	h.Write(spaceText(s.Space, s.Parts))
+	h.Write(spaceText(s.Space, s.Partitions))
 	buf := make([]byte, 0, 1<<16)
 	for i := range s.bank.tensors {
 		t := &s.bank.tensors[i]
@@ -278,7 +278,7 @@ func (s *Supernet) Hash() string {
 
 // clone returns a supernet over a copy of data, laid out as s's own.
 func (s *Supernet) clone(data []float32) *Supernet {
-	c := empty(s.Space, s.Parts)
+	c := empty(s.Space, s.Partitions)
 	copy(c.bank.data, data)
 	return c
 }

@@ -72,6 +72,9 @@ func TestExtract(t *testing.T) {
 		}
 		for i := range mustLayers(net).list {
 			l := &mustLayers(net).list[i]
+			if !l.conv() {
+				continue
+			}
 			tens := &s.bank.tensors[s.index[ref{0, tensorName(l.name, g)}]]
 			kk := l.kernel * l.kernel
 			for o := range l.out {

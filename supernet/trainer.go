@@ -23,7 +23,7 @@ type Options struct {
 	SubnetBatch   int     // of Batch, what each network but the largest is trained on; 0 means all
 	SubnetWeight  float64 // of the loss of each network but the largest, whose own counts 1; 0 means 1
 	Rate          float64 // peak learning rate of Adam
-	Parts         []int   // of the space, from 1, that are trained; the largest network teaches even where its own is not; none: all
+	Partitions    []int   // of the space, from 1, that are trained; the largest network teaches even where its own is not; none: all
 	Elastic       bool    // the weights have been trained pruned: from the first step as far as the genomes say
 	Distill       float64 // share of a subnet's loss against the largest one's output, in [0, 1]
 	Seed          uint64
@@ -116,7 +116,7 @@ const (
 
 // NewTrainer plans the training of a copy of s.
 func NewTrainer(s *Supernet, src Source, o Options) (*Trainer, error) {
-	if err := errors.Join(o.check(), s.Parts.Check(o.Parts)); err != nil {
+	if err := errors.Join(o.check(), s.Partitions.Check(o.Partitions)); err != nil {
 		return nil, err
 	}
 	t := &Trainer{net: s.clone(s.bank.data), o: o}
@@ -125,7 +125,7 @@ func NewTrainer(s *Supernet, src Source, o Options) (*Trainer, error) {
 	t.start = t.startNorms()
 	all := []*shape{t.largest, t.smallest}
 	rng := rand.New(rand.NewPCG(o.Seed, streamPool))
-	pool, pruned := make([][]*shape, s.Parts.Count()), make([][]*shape, s.Parts.Count())
+	pool, pruned := make([][]*shape, s.Partitions.Count()), make([][]*shape, s.Partitions.Count())
 	if o.Subnets > o.LargestPruned {
 		pool = t.drawn(func(i int) space.Genome { return draw(s.Space, rng, i) })
 	}
@@ -137,7 +137,7 @@ func NewTrainer(s *Supernet, src Source, o Options) (*Trainer, error) {
 			return evenly(s.Space, largest, rng)
 		})
 	}
-	trained := func(part int) bool { return len(o.Parts) == 0 || slices.Contains(o.Parts, part+1) }
+	trained := func(part int) bool { return len(o.Partitions) == 0 || slices.Contains(o.Partitions, part+1) }
 	for i := range pool {
 		if len(pool[i])+len(pruned[i]) > 0 && trained(i) {
 			t.turns = append(t.turns, pools{pool[i], pruned[i]})
@@ -150,7 +150,7 @@ func NewTrainer(s *Supernet, src Source, o Options) (*Trainer, error) {
 	// A space of one network is trained as one.
 	if smallest.String() != largest.String() {
 		if o.Subnets > 0 && len(t.turns) == 0 {
-			return nil, fmt.Errorf("supernet: train: parts %v: no network of the space is in them", o.Parts)
+			return nil, fmt.Errorf("supernet: train: parts %v: no network of the space is in them", o.Partitions)
 		}
 		nets = append(nets, newNet(all[1:2], shards))
 		for range o.Subnets {
@@ -182,7 +182,7 @@ func NewTrainer(s *Supernet, src Source, o Options) (*Trainer, error) {
 // 30,000 steps, networks of the two lowest parts that were not among them had lost
 // up to 2.5 dB.
 func (t *Trainer) drawn(next func(i int) space.Genome) [][]*shape {
-	parts := make([][]*shape, t.net.Parts.Count())
+	parts := make([][]*shape, t.net.Partitions.Count())
 	full := 0
 	for i := 0; i < poolTries*poolSize && full < len(parts); i++ {
 		g := next(i)

@@ -267,7 +267,11 @@ func TestSpread(t *testing.T) {
 		r.net.spread(kernel.Best(), s.bank.tensors, shared)
 		grads := r.net.grads
 		for i := range r.net.layers {
-			l, tens := &r.net.layers[i], &s.bank.tensors[r.net.refs[i]]
+			l := &r.net.layers[i]
+			if !l.conv() {
+				continue
+			}
+			tens := &s.bank.tensors[r.net.refs[i]]
 			kk := l.kernel * l.kernel
 			for o := range l.out {
 				for c := range l.in {

@@ -127,15 +127,10 @@ func (a *app) root() *cobra.Command {
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveDefault)
 	root.AddCommand(a.initCmd(), a.doctorCmd(), a.dataCmd(), a.profileCmd(), a.planCmd(), a.trainCmd(), a.runCmd(), a.statusCmd(), a.compareCmd(),
 		a.reportCmd(), a.serveCmd(), a.exportCmd(), a.upscaleCmd(), a.benchCmd(), a.evalCmd(), a.pruneCmd(), a.convertCmd(), a.verifyCmd(), a.childCmd(), a.supernetCmd(), a.modelsCmd(), a.versionCmd())
-	for _, command := range extra {
-		root.AddCommand(command(a))
-	}
+	root.AddCommand(a.extra()...)
 	a.mark(root)
 	return root
 }
-
-// extra are the commands that a build tag adds.
-var extra []func(*app) *cobra.Command
 
 // mark makes every command note that it runs: what fails before is usage.
 func (a *app) mark(c *cobra.Command) {

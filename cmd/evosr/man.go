@@ -11,9 +11,9 @@ import (
 	"evosr/runner"
 )
 
-// Only a release needs man pages, so only its own build (-tags man) carries
-// what writes them.
-func init() { extra = append(extra, (*app).manCmd) }
+// extra are the commands of the build that a release makes its man pages with
+// (-tags man): only that carries what writes them.
+func (a *app) extra() []*cobra.Command { return []*cobra.Command{a.manCmd()} }
 
 func (a *app) manCmd() *cobra.Command {
 	return &cobra.Command{

@@ -122,8 +122,8 @@ type supernetJSON struct {
 	Slots    int               `json:"slots"`
 	Schemes  []string          `json:"schemes"`
 	Percents []int             `json:"percents"`
-	Splits   []int             `json:"splits"`  // borders of parts with weights of their own, multiplications of one pixel
-	Apart    []int             `json:"apart"`   // of these parts, those whose pruned networks are a part for themselves, from 1
+	Splits   []int             `json:"splits"`  // borders of partitions with weights of their own, multiplications of one pixel
+	Apart    []int             `json:"apart"`   // of these, those whose pruned networks are a partition for themselves, from 1
 	Weights  int               `json:"weights"` // shared, biases included
 	Best     string            `json:"best"`    // genome of the best dense network
 	Params   int               `json:"params"`  // its weights and biases
@@ -192,7 +192,7 @@ func (a *app) supernetShowCmd() *cobra.Command {
 			macs, _ := best.MACs()
 			s := supernetJSON{
 				Scale: sp.Scale, Colors: sp.Colors, Widths: sp.Widths, Slots: len(sp.Slots), Schemes: []string{}, Percents: sp.Percents,
-				Splits: append([]int{}, net.Parts.Splits...), Apart: append([]int{}, net.Parts.Apart...), Weights: net.Weights(),
+				Splits: append([]int{}, net.Partitions.Borders...), Apart: append([]int{}, net.Partitions.Pruned...), Weights: net.Weights(),
 				Best: best.Genome, Params: best.Params(), MACs: macs, Hash: net.Hash(), Meta: meta,
 				Network: shown.Genome, Layers: layers, Warnings: warningsOf(layers), Activations: activationsOf(sp),
 			}
@@ -222,10 +222,10 @@ func (a *app) printSupernet(s *supernetJSON) error {
 	fmt.Fprintf(w, "schemes\t%s\n", strings.Join(s.Schemes, " "))
 	fmt.Fprintf(w, "ratios\t%v %%\n", s.Percents)
 	if n := 1 + len(s.Splits) + len(s.Apart); n > 1 {
-		fmt.Fprintf(w, "parts\t%d, split at %v multiplications a pixel\n", n, s.Splits)
+		fmt.Fprintf(w, "partitions\t%d, split at %v multiplications a pixel\n", n, s.Splits)
 	}
 	for i, x := range s.Apart {
-		fmt.Fprintf(w, "\tpart %d is what is pruned of part %d\n", len(s.Splits)+2+i, x)
+		fmt.Fprintf(w, "\tpartition %d is what is pruned of partition %d\n", len(s.Splits)+2+i, x)
 	}
 	fmt.Fprintf(w, "weights\t%d\n", s.Weights)
 	fmt.Fprintf(w, "best\t%s\n\t%d parameters, %d multiplications a pixel\n", s.Best, s.Params, s.MACs)

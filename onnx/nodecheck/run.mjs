@@ -17,7 +17,11 @@ import process from "node:process";
 import ort from "onnxruntime-node";
 
 let args = process.argv.slice(2);
-if (args.length === 1 && args[0] === "-") args = readFileSync(0, "utf8").trimEnd().split("\n");
+if (args.length === 1 && args[0] === "-") {
+  const parts = []; // readFileSync fails where the pipe has nothing yet
+  for await (const part of process.stdin) parts.push(part);
+  args = Buffer.concat(parts).toString("utf8").trimEnd().split("\n");
+}
 if (args.length === 0 || args.length % 4 !== 0) {
   console.error("usage: node run.mjs MODEL INPUT OUTPUT DIMS [MODEL INPUT OUTPUT DIMS]... (or - and a list on standard input)");
   process.exit(2);

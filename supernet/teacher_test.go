@@ -10,7 +10,7 @@ import (
 	"evosr/internal/check"
 )
 
-// TestTeach wants every lesson's answer to be what the teacher makes of its
+// TestTeach wants every output's answer to be what the teacher makes of its
 // patch, the same at any number of threads.
 func TestTeach(t *testing.T) {
 	sp := smallSpace(2, 3)
@@ -26,7 +26,7 @@ func TestTeach(t *testing.T) {
 		lr, hr, answer := make([]float32, low), make([]float32, high), make([]float32, high)
 		l.take(i, lr, hr, answer)
 		if slices.Equal(lr, make([]float32, low)) || slices.Equal(hr, make([]float32, high)) {
-			t.Fatal("an empty lesson")
+			t.Fatal("an empty output")
 		}
 		// Channel c*4+j*2+k of the answer is pixel (j, k) of each 2x2 cell.
 		want := Reference(teacher, lr, patch, patch)
@@ -40,15 +40,15 @@ func TestTeach(t *testing.T) {
 		}
 		check.Close(t, got, want, 1e-4)
 	}
-	one, err := Teach(t.Context(), teacher, waves{2, 3}, LessonOptions{Count: count, Patch: patch, Seed: 4, Threads: 1})
+	one, err := Teach(t.Context(), teacher, waves{2, 3}, TeachOptions{Count: count, Patch: patch, Seed: 4, Threads: 1})
 	if err != nil || !slices.Equal(one.taught, l.taught) || !slices.Equal(one.lr, l.lr) {
-		t.Errorf("another number of threads gives other lessons: %v", err)
+		t.Errorf("another number of threads gives other outputs: %v", err)
 	}
 }
 
-// TestLessons wants the asked share of patches to be lessons with their
+// TestTeacherOutputs wants the asked share of patches to be outputs with their
 // answers, and the truth to stand for the answer of others.
-func TestLessons(t *testing.T) {
+func TestTeacherOutputs(t *testing.T) {
 	net, err := noisy(smallSpace(2, 1), 2).Extract(smallSpace(2, 1).Largest())
 	if err != nil {
 		t.Fatal(err)
@@ -67,12 +67,12 @@ func TestLessons(t *testing.T) {
 				if slices.Equal(l.lr[k*36:(k+1)*36], lr) {
 					found = true
 					if is && !slices.Equal(l.taught[k*144:(k+1)*144], answer) {
-						t.Fatal("a lesson with another's answer")
+						t.Fatal("a output with another's answer")
 					}
 				}
 			}
 			if found != is {
-				t.Fatalf("patch %d of step %d is a lesson: %v, marked: %v", i, step, found, is)
+				t.Fatalf("patch %d of step %d is a output: %v, marked: %v", i, step, found, is)
 			}
 			if is {
 				known++
@@ -80,7 +80,7 @@ func TestLessons(t *testing.T) {
 		}
 	}
 	if known < 140 || known > 260 {
-		t.Errorf("%d of 400 patches are lessons, want about half", known)
+		t.Errorf("%d of 400 patches are outputs, want about half", known)
 	}
 
 	// The teacher's own network learns nothing from its answers, and what is
@@ -108,21 +108,21 @@ func TestTeachRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for want, o := range map[string]LessonOptions{"count": {Count: 0, Patch: 8}, "1 to 1024": {Count: 1025, Patch: 8}, "patch": {Count: 1, Patch: 3}} {
+	for want, o := range map[string]TeachOptions{"count": {Count: 0, Patch: 8}, "1 to 1024": {Count: 1025, Patch: 8}, "patch": {Count: 1, Patch: 3}} {
 		if _, err := Teach(t.Context(), net, waves{2, 1}, o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %q", o, err, want)
 		}
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
-	if _, err := Teach(ctx, net, waves{2, 1}, LessonOptions{Count: 3, Patch: 8}); !errors.Is(err, context.Canceled) {
+	if _, err := Teach(ctx, net, waves{2, 1}, TeachOptions{Count: 3, Patch: 8}); !errors.Is(err, context.Canceled) {
 		t.Errorf("stopped: %v", err)
 	}
 	l := taught(t, net, waves{2, 1}, 8, 2)
 	if _, err := FineTune(t.Context(), net, l, waves{2, 1}, nil, FineTuneOptions{Steps: 1, Batch: 1, Patch: 12, Rate: 1e-3, Distill: 0.5}); err == nil || !strings.Contains(err.Error(), "lessons") {
-		t.Errorf("lessons of another size: %v", err)
+		t.Errorf("outputs of another size: %v", err)
 	}
-	if n := []int{LessonsFor(1, 1), LessonsFor(400, 8), LessonsFor(1e6, 16)}; !slices.Equal(n, []int{1, 400, 1024}) {
-		t.Errorf("lessons for some trainings: %v", n)
+	if n := []int{TeacherOutputsFor(1, 1), TeacherOutputsFor(400, 8), TeacherOutputsFor(1e6, 16)}; !slices.Equal(n, []int{1, 400, 1024}) {
+		t.Errorf("outputs for some trainings: %v", n)
 	}
 }

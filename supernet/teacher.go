@@ -13,18 +13,18 @@ import (
 	"evosr/network"
 )
 
-// Lessons are patches with what a teacher makes of them, worked out once for
+// TeacherOutputs are patches with what a teacher makes of them, worked out once for
 // any number of fine-tunings: a teacher is often many times the size of what it
 // teaches, and in every step would take most of the time. They are safe for
 // concurrent use.
-type Lessons struct {
+type TeacherOutputs struct {
 	scale, colors, patch int
 	count                int
 	lr, hr, taught       []float32 // by patch; taught before the pixel shuffle, (outs, height, width)
 }
 
-// LessonOptions says how many lessons there are and how they are made.
-type LessonOptions struct {
+// TeachOptions says how many outputs there are and how they are made.
+type TeachOptions struct {
 	Count   int // patches
 	Patch   int // side of a patch, low-resolution pixels
 	Seed    uint64
@@ -33,29 +33,29 @@ type LessonOptions struct {
 }
 
 const (
-	maxLessons   = 1024
-	lessonRepeat = 8  // times that a lesson is taken on average, as long as there are few
-	lessonLimit  = 32 // at most: beyond, patches are fresh and without a teacher
+	maxTeacherOutputs = 1024
+	outputRepeat      = 8  // times that a output is taken on average, as long as there are few
+	outputLimit       = 32 // at most: beyond, patches are fresh and without a teacher
 )
 
-// LessonsFor is how many lessons a fine-tuning has use for. In 400 steps of 8
-// patches, 256 lessons over and over gained what a teacher at every step did
+// TeacherOutputsFor is how many outputs a fine-tuning has use for. In 400 steps of 8
+// patches, 256 outputs over and over gained what a teacher at every step did
 // (0.1 dB over none, on Set14 x2), in a third of the time.
-func LessonsFor(steps, batch int) int {
-	return min(max(steps*batch/lessonRepeat, 1), maxLessons)
+func TeacherOutputsFor(steps, batch int) int {
+	return min(max(steps*batch/outputRepeat, 1), maxTeacherOutputs)
 }
 
-// Teach makes lessons. When ctx ends, its error is returned.
-func Teach(ctx context.Context, teacher *network.Graph, src Source, o LessonOptions) (*Lessons, error) {
-	if err := checkPatches("lessons", o.Count, maxLessons, o.Patch); err != nil {
+// Teach makes outputs. When ctx ends, its error is returned.
+func Teach(ctx context.Context, teacher *network.Graph, src Source, o TeachOptions) (*TeacherOutputs, error) {
+	if err := checkPatches("lessons", o.Count, maxTeacherOutputs, o.Patch); err != nil {
 		return nil, err
 	}
 	if err := teacher.Validate(); err != nil {
-		return nil, fmt.Errorf("supernet: lessons: teacher: %w", err)
+		return nil, fmt.Errorf("supernet: outputs: teacher: %w", err)
 	}
 	known, err := layersOf(teacher)
 	if err != nil {
-		return nil, fmt.Errorf("supernet: lessons: teacher: %w", err)
+		return nil, fmt.Errorf("supernet: outputs: teacher: %w", err)
 	}
 	if o.Kernels == nil {
 		o.Kernels = kernel.Best()
@@ -65,8 +65,8 @@ func Teach(ctx context.Context, teacher *network.Graph, src Source, o LessonOpti
 	}
 	low := teacher.Colors * o.Patch * o.Patch
 	high := low * teacher.Scale * teacher.Scale
-	l := &Lessons{scale: teacher.Scale, colors: teacher.Colors, patch: o.Patch, count: o.Count, taught: make([]float32, o.Count*high)}
-	l.lr, l.hr = patchesOf(src, rand.New(rand.NewPCG(mix(o.Seed, streamLessons), 0)), o.Count, o.Patch, l.colors, l.scale)
+	l := &TeacherOutputs{scale: teacher.Scale, colors: teacher.Colors, patch: o.Patch, count: o.Count, taught: make([]float32, o.Count*high)}
+	l.lr, l.hr = patchesOf(src, rand.New(rand.NewPCG(mix(o.Seed, streamOutputs), 0)), o.Count, o.Patch, l.colors, l.scale)
 
 	master, geo, shapes := frozen(known, o.Patch, o.Kernels)
 	var next atomic.Int64
@@ -98,16 +98,16 @@ func Teach(ctx context.Context, teacher *network.Graph, src Source, o LessonOpti
 	return l, ctx.Err()
 }
 
-// fit reports why the lessons are none for a network and patches.
-func (l *Lessons) fit(net *layers, patch int) error {
+// fit reports why the outputs are none for a network and patches.
+func (l *TeacherOutputs) fit(net *layers, patch int) error {
 	if l.scale != net.Scale || l.colors != net.Colors || l.patch != patch {
-		return fmt.Errorf("supernet: lessons: scale %d, %d colors and patches of %d, want %d, %d and %d", l.scale, l.colors, l.patch, net.Scale, net.Colors, patch)
+		return fmt.Errorf("supernet: outputs: scale %d, %d colors and patches of %d, want %d, %d and %d", l.scale, l.colors, l.patch, net.Scale, net.Colors, patch)
 	}
 	return nil
 }
 
-// take copies a lesson.
-func (l *Lessons) take(i int, lr, hr, taught []float32) {
+// take copies a output.
+func (l *TeacherOutputs) take(i int, lr, hr, taught []float32) {
 	copy(lr, l.lr[i*len(lr):])
 	copy(hr, l.hr[i*len(hr):])
 	copy(taught, l.taught[i*len(taught):])

@@ -17,7 +17,7 @@ var splitAt = []float64{0.6, 0.25, 0.08}
 
 func split(t testing.TB, s *Supernet) *Supernet {
 	t.Helper()
-	c, err := s.Split(splitAt, nil)
+	c, err := s.Partition(splitAt, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestSplit(t *testing.T) {
 		t.Errorf("the genomes are of parts %v, want all four", seen)
 	}
 	// Split again, each new part begins as the one that it was in.
-	again, err := d.Split([]float64{0.5, 0.05}, nil)
+	again, err := d.Partition([]float64{0.5, 0.05}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestSplit(t *testing.T) {
 		}
 	}
 	for _, bad := range [][]float64{{0.5, 0.5}, {0.2, 0.5}, {1}, {0}, {-1}, {0.9, 0.85, 0.8, 0.7, 0.65, 0.6, 0.5, 0.4, 0.3, 0.2}} {
-		if _, err := s.Split(bad, nil); err == nil {
+		if _, err := s.Partition(bad, nil); err == nil {
 			t.Errorf("split at %v: no error", bad)
 		}
 	}
@@ -137,8 +137,8 @@ func TestSplitSlice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Parts.Splits) == 0 || len(c.Parts.Splits) >= len(s.Parts.Splits) {
-		t.Errorf("splits %v of %v, want fewer and some", c.Parts.Splits, s.Parts.Splits)
+	if len(c.Partitions.Borders) == 0 || len(c.Partitions.Borders) >= len(s.Partitions.Borders) {
+		t.Errorf("splits %v of %v, want fewer and some", c.Partitions.Borders, s.Partitions.Borders)
 	}
 	rng := check.Rand(t)
 	for i := range 60 {
@@ -175,7 +175,7 @@ func TestSplitSlice(t *testing.T) {
 func TestApart(t *testing.T) {
 	sp := broadSpace()
 	d := distinct(t, sp)
-	c, err := d.Split(nil, []int{2, 3})
+	c, err := d.Partition(nil, []int{2, 3})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,8 +220,8 @@ func TestApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := cut.Parts.Count(); n < 2 || n >= c.Parts.Count() || len(cut.Parts.Apart) == 0 {
-		t.Errorf("cut out, it has parts %v", cut.Parts)
+	if n := cut.Partitions.Count(); n < 2 || n >= c.Partitions.Count() || len(cut.Partitions.Pruned) == 0 {
+		t.Errorf("cut out, it has parts %v", cut.Partitions)
 	}
 	for range 100 {
 		if g := small.Random(rng); !sameNet(extract(t, cut, g), extract(t, c, g)) {
@@ -233,12 +233,12 @@ func TestApart(t *testing.T) {
 	if err := c.Save(path, nil); err != nil {
 		t.Fatal(err)
 	}
-	if got, _, err := Load(path); err != nil || got.Hash() != c.Hash() || !slices.Equal(got.Parts.Apart, []int{2, 3}) {
+	if got, _, err := Load(path); err != nil || got.Hash() != c.Hash() || !slices.Equal(got.Partitions.Pruned, []int{2, 3}) {
 		t.Errorf("loaded, it differs: %v", err)
 	}
 
 	o := options(8)
-	o.Subnets, o.LargestPruned, o.Parts = 2, 1, []int{6}
+	o.Subnets, o.LargestPruned, o.Partitions = 2, 1, []int{6}
 	tr, err := NewTrainer(c, waves{2, 1}, o)
 	if err != nil {
 		t.Fatal(err)
@@ -252,7 +252,7 @@ func TestApart(t *testing.T) {
 		}
 	}
 	for _, bad := range [][]int{{0}, {5}, {3, 2}, {1, 2, 3, 4, 5}} {
-		if _, err := d.Split(nil, bad); err == nil {
+		if _, err := d.Partition(nil, bad); err == nil {
 			t.Errorf("apart %v: no error", bad)
 		}
 	}
@@ -267,7 +267,7 @@ func TestSplitFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, _, err := Load(path)
-	if err != nil || got.Hash() != s.Hash() || !slices.Equal(got.Parts.Splits, s.Parts.Splits) {
+	if err != nil || got.Hash() != s.Hash() || !slices.Equal(got.Partitions.Borders, s.Partitions.Borders) {
 		t.Errorf("loaded, it differs: %v", err)
 	}
 	small, _, err := DecodeCompact(compacted(t, s, nil))
@@ -277,11 +277,11 @@ func TestSplitFiles(t *testing.T) {
 	if want := compacted(t, small, nil); !bytes.Equal(want, compacted(t, s, nil)) || small.part(mustLayers(extract(t, s, s.Space.Smallest()))) != 3 {
 		t.Error("the compact form differs")
 	}
-	for _, bad := range []Parts{
-		{Splits: []int{3, 3}}, {Splits: []int{3, 5}}, {Splits: []int{0}}, {Splits: []int{11, 10, 9, 8, 7, 6, 5, 4, 3, 2}},
+	for _, bad := range []Partitions{
+		{Borders: []int{3, 3}}, {Borders: []int{3, 5}}, {Borders: []int{0}}, {Borders: []int{11, 10, 9, 8, 7, 6, 5, 4, 3, 2}},
 		{[]int{5}, []int{0}}, {[]int{5}, []int{3}}, {[]int{5}, []int{2, 2}}, {[]int{5}, []int{2, 1}}, {[]int{9, 8, 7, 6, 5, 4, 3, 2}, []int{1, 2}},
 	} {
-		if _, _, err := parseSpace(spaceText(s.Space, bad)); err == nil || !strings.Contains(err.Error(), "splits") && !strings.Contains(err.Error(), "apart") {
+		if _, _, err := parseSpace(spaceText(s.Space, bad)); err == nil || !strings.Contains(err.Error(), "borders") && !strings.Contains(err.Error(), "pruned") && !strings.Contains(err.Error(), "partitions") {
 			t.Errorf("parts %v: error %v", bad, err)
 		}
 	}
@@ -329,19 +329,19 @@ func TestSplitTraining(t *testing.T) {
 	if got := moved(whole); got != [4]bool{true, true, true, true} {
 		t.Errorf("parts %v moved, want all", got)
 	}
-	o.Parts = []int{2, 3}
+	o.Partitions = []int{2, 3}
 	some := train(s)
 	run(t, some, 12)
 	if got := moved(some); got != [4]bool{false, true, true, false} {
 		t.Errorf("of parts 2 and 3, %v moved", got)
 	}
 	for _, parts := range [][]int{{0}, {5}} {
-		o.Parts = parts
+		o.Partitions = parts
 		if _, err := NewTrainer(s, waves{2, 1}, o); err == nil {
 			t.Errorf("parts %v: no error", parts)
 		}
 	}
-	o.Parts = nil
+	o.Partitions = nil
 	path := filepath.Join(t.TempDir(), "training.safetensors")
 	first, again := train(s), train(s)
 	run(t, first, 5)
