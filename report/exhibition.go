@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
+	"strings"
 
 	"evosr/configs"
 	"evosr/imaging"
@@ -241,9 +241,7 @@ func peerRows(m *material) (rows []peerRow) {
 func denseFront(m *material) []rundir.Point {
 	var dense []rundir.Evaluation
 	for _, e := range m.evaluations {
-		if b := drawGenome(e.Genome); b != nil && !slices.ContainsFunc(b, func(b block) bool {
-			return slices.ContainsFunc(b.Convs, func(c conv) bool { return c.Kept < 100 })
-		}) {
+		if e.Genome != "" && !strings.Contains(e.Genome, "@") { // where no scheme stands, nothing is pruned
 			dense = append(dense, e)
 		}
 	}
