@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
+	"evosr/internal/stat"
 	"evosr/rundir"
 )
 
@@ -217,37 +217,21 @@ func worked(s rundir.Status) (done, total float64) {
 	return 0, 0
 }
 
-// pace foretells the end of a stage from what was seen of it. Only the last
-// sightings count: what a resumed run does at once, or a busy hour, says nothing
-// about what is left.
+// pace foretells the end of a stage.
 type pace struct {
 	stage string
-	seen  []sighting
+	stat.Pace
 }
-
-type sighting struct {
-	at   time.Time
-	done float64
-}
-
-const paceSightings = 64
 
 // left is negative while it cannot be told.
 func (p *pace) left(s rundir.Status, now time.Time) time.Duration {
 	done, total := worked(s)
-	if s.Stage != p.stage || len(p.seen) > 0 && done < p.seen[len(p.seen)-1].done {
-		p.stage, p.seen = s.Stage, nil
+	if s.Stage != p.stage {
+		*p = pace{stage: s.Stage}
 	}
-	if n := len(p.seen); n == 0 || done > p.seen[n-1].done {
-		p.seen = append(p.seen, sighting{now, done})
+	p.See(now, done)
+	if left, ok := p.Left(total); ok && total > 0 {
+		return left
 	}
-	if n := len(p.seen); n > paceSightings {
-		p.seen = slices.Delete(p.seen, 0, n-paceSightings)
-	}
-	first, last := p.seen[0], p.seen[len(p.seen)-1]
-	if last.done <= first.done || total <= 0 {
-		return -1
-	}
-	each := last.at.Sub(first.at).Seconds() / (last.done - first.done)
-	return time.Duration(max(0, each*(total-done)) * float64(time.Second))
+	return -1
 }

@@ -1,17 +1,19 @@
 package main
 
-import "time"
+import (
+	"time"
 
-// pace foretells how long a stage still takes, from what it did since it was first
-// seen at work.
+	"evosr/internal/stat"
+)
+
+// pace foretells how long a stage still takes.
 type pace struct {
 	stage string
 	total float64
-	first time.Time
-	from  float64
+	stat.Pace
 }
 
-// paceShare and paceTime are how much of a stage must be done, or how long it must have
+// paceShare and paceTime are how much of a stage must be done, and how long it must have
 // gone on, before anything is foretold.
 const (
 	paceShare = 0.02
@@ -20,12 +22,14 @@ const (
 
 // left is 0 where it cannot be told.
 func (p *pace) left(b beat, now time.Time) time.Duration {
-	if b.stage != p.stage || b.total != p.total || b.done < p.from {
-		*p = pace{b.stage, b.total, now, b.done}
+	if b.stage != p.stage || b.total != p.total {
+		*p = pace{stage: b.stage, total: b.total}
 	}
-	did, spent := b.done-p.from, now.Sub(p.first)
-	if b.total <= 0 || did <= 0 || b.done >= b.total || spent < paceTime || did < paceShare*b.total {
+	p.See(now, b.done)
+	spent, did := p.Spent(now)
+	if b.total <= 0 || b.done >= b.total || spent < paceTime || did < paceShare*b.total {
 		return 0
 	}
-	return time.Duration(float64(spent) / did * (b.total - b.done))
+	left, _ := p.Left(b.total)
+	return left
 }
