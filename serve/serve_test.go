@@ -180,6 +180,7 @@ func TestAttacks(t *testing.T) {
 		{"writing", "PUT", "TOKEN/", nil, 405},
 		{"deleting a run", "DELETE", "TOKEN/run/0/", nil, 405},
 		{"events by POST", "POST", "TOKEN/run/0/events", nil, 405},
+		{"events by HEAD", "HEAD", "TOKEN/run/0/events", nil, 405},
 		{"trying by GET", "GET", "TOKEN/run/0/try?winner=A", nil, 405},
 		{"a winner that is a path", "POST", "TOKEN/run/0/try?winner=../../secret", nil, 409},
 		{"no picture", "POST", "TOKEN/run/0/try?winner=A", nil, 415},
@@ -227,7 +228,7 @@ func raw(t *testing.T, addr, method, path string, headers []string) (int, http.H
 	if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	res, err := http.ReadResponse(bufio.NewReader(c), &http.Request{Method: method})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,6 +43,11 @@ const beatEvery = 15 * time.Second
 // events writes a stream until the client is gone or does not read; next gives the
 // data and number of the next event, nil where there is nothing new.
 func (s *Server) events(w http.ResponseWriter, r *http.Request, next func() (id int, v any)) {
+	if r.Method != http.MethodGet { // the answer to HEAD would never end
+		w.Header().Set("Allow", http.MethodGet)
+		refuse(w, http.StatusMethodNotAllowed, "this address takes GET")
+		return
+	}
 	select {
 	case s.streams <- struct{}{}:
 		defer func() { <-s.streams }()

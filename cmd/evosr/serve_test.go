@@ -34,6 +34,11 @@ func TestServeCommand(t *testing.T) {
 	if !strings.Contains(rest, "report   runs/r/report.html") || !strings.Contains(run.stderr, "next: evosr upscale -m runs/r@") {
 		t.Errorf("after the run: %q, %q", rest, run.stderr)
 	}
+	ok(t, dir, "run", "small.yaml", "--dir", "alone")
+	served, alone := read(t, filepath.Join(dir, "runs/r/front.json")), read(t, filepath.Join(dir, "alone/front.json"))
+	if served != alone {
+		t.Error("a run that is served has another front")
+	}
 	if got := evosr(t, dir, nil, "serve", "runs/r", "--listen", "nowhere.invalid:1"); got.code != exitUsage || !strings.Contains(got.stderr, "want HOST:PORT") {
 		t.Errorf("serve on another machine: %+v", got)
 	}
@@ -64,4 +69,13 @@ func TestServeCommand(t *testing.T) {
 	if err := c.Wait(); err != nil {
 		t.Errorf("after Ctrl-C: %v", err)
 	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
