@@ -107,7 +107,7 @@ type Graph struct {
 const (
 	MaxNodes    = 1 << 12
 	MaxChannels = 1 << 12
-	MaxKernel   = 11
+	MaxKernel   = 31
 	MaxPool     = 31 // side and stride of a pool's window
 	MaxScale    = 8
 	MaxPad      = 64

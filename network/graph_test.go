@@ -39,7 +39,7 @@ func TestGraphFaults(t *testing.T) {
 		{"no input", func(g *Graph) { g.Nodes[0].Inputs = nil }, "number of inputs is 0"},
 		{"an empty concat", func(g *Graph) { g.Nodes[1] = Node{Name: "c", Op: OpConcat} }, "number of inputs is 0"},
 		{"operation", func(g *Graph) { g.Nodes[1].Op = 99 }, "operation is op(99)"},
-		{"kernel", func(g *Graph) { g.Nodes[0].Kernel = 13 }, "kernel is 13"},
+		{"kernel", func(g *Graph) { g.Nodes[0].Kernel = 33 }, "kernel is 33"},
 		{"even kernel", func(g *Graph) { g.Nodes[0].Kernel = 2 }, "kernel is 2"},
 		{"stride", func(g *Graph) { g.Nodes[0].Stride = -1 }, "stride is -1"},
 		{"groups", func(g *Graph) { g.Nodes[0].Groups = 3 }, "3 groups"},

@@ -331,6 +331,23 @@ func importCases() []importCase {
 			v = m.op("InstanceNormalization", []string{v, m.random(1, 6), m.random(0.3, 6)}, floatAttr("epsilon", 1e-3))
 			return m.double(v, 6)
 		}},
+		{"shares of channels", 1, []int{13, 18}, 0, 0, func(m *maker) string {
+			a, b := m.conv(makerIn, 1, 4, 3), m.conv(makerIn, 1, 4, 3)
+			v := m.op("Softmax", []string{m.op("Mean", []string{a, b})}, intAttr("axis", 1))
+			v = m.op("Concat", []string{v, m.op("Tile", []string{m.slice(a, 1, 1, 2), m.ints(1, 4, 1, 1)})}, intAttr("axis", 1))
+			return m.double(v, 8)
+		}},
+		{"borders of even filters", 1, []int{7, 13}, 0, 0, func(m *maker) string {
+			v := m.op("Conv", []string{makerIn, m.random(0.3, 4, 1, 4, 4)}, textAttr("auto_pad", "SAME_UPPER"))
+			v = m.op("Conv", []string{v, m.random(0.2, 4, 4, 2, 2)}, textAttr("auto_pad", "SAME_LOWER"))
+			return m.double(v, 4)
+		}},
+		{"wide filters", 1, []int{13}, 0, 0, func(m *maker) string {
+			v := m.conv(makerIn, 1, 4, 3)
+			v = m.op("Conv", []string{v, m.random(0.1, 4, 1, 13, 13)}, intAttr("group", 4), intsAttr("pads", 6, 6, 6, 6))
+			v = m.op("Conv", []string{v, m.random(0.1, 4, 1, 7, 7)}, intAttr("group", 4), intsAttr("dilations", 3, 3), intsAttr("pads", 9, 9, 9, 9))
+			return m.double(v, 4)
+		}},
 		{"mean of a window", 1, []int{7, 11, 13, 19}, 0, 0, func(m *maker) string {
 			v := m.op("AveragePool", []string{m.conv(makerIn, 1, 4, 3)}, intsAttr("kernel_shape", 3, 3), intsAttr("pads", 1, 1, 1, 1))
 			w := m.op("AveragePool", []string{v}, intsAttr("kernel_shape", 5, 5), intsAttr("pads", 2, 2, 2, 2), intAttr("count_include_pad", 1))

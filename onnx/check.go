@@ -3,6 +3,8 @@ package onnx
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"unsafe"
 )
 
 // mapEntry is what an entry of a map costs at most, in bytes: key, value, and
@@ -33,6 +35,9 @@ func (g *graph) check(mem *memory) error {
 	}
 	from := make(map[string]int, names)
 	if err := g.define(from); err != nil {
+		return err
+	}
+	if err := g.sort(mem, from); err != nil {
 		return err
 	}
 	for i := range g.nodes {
@@ -100,6 +105,67 @@ func (g *graph) define(from map[string]int) error {
 		}
 	}
 	return nil
+}
+
+// sort puts nodes that read later ones behind those, and leaves the order of the
+// others; nodes on a cycle stay where they are, which misplaced tells.
+func (g *graph) sort(mem *memory, from map[string]int) error {
+	behind := func(i int, name string) bool { j, has := from[name]; return has && name != "" && j > i }
+	if !slices.ContainsFunc(indicesOf(g.nodes), func(i int) bool {
+		return slices.ContainsFunc(g.nodes[i].inputs, func(name string) bool { return behind(i, name) })
+	}) {
+		return nil
+	}
+	if err := mem.take(len(g.nodes), unsafe.Sizeof(node{})+48, "nodes"); err != nil {
+		return err
+	}
+	const waiting, entered, placed = 0, 1, 2
+	state := make([]byte, len(g.nodes))
+	order := make([]int, 0, len(g.nodes))
+	stack := make([]int, 0, len(g.nodes)) // each node is on it at most once
+	for i := range g.nodes {
+		if state[i] != waiting {
+			continue
+		}
+		stack, state[i] = append(stack, i), entered
+		for len(stack) > 0 {
+			top, pushed := stack[len(stack)-1], false
+			for _, name := range g.nodes[top].inputs {
+				j, has := from[name]
+				if !has || name == "" || j < 0 || state[j] == placed {
+					continue
+				}
+				if state[j] == entered {
+					return nil // a cycle
+				}
+				stack, state[j], pushed = append(stack, j), entered, true
+				break
+			}
+			if !pushed {
+				stack, state[top] = stack[:len(stack)-1], placed
+				order = append(order, top)
+			}
+		}
+	}
+	sorted := make([]node, 0, len(g.nodes))
+	for to, i := range order {
+		sorted = append(sorted, g.nodes[i])
+		for _, name := range g.nodes[i].outputs {
+			if name != "" {
+				from[name] = to
+			}
+		}
+	}
+	g.nodes = sorted
+	return nil
+}
+
+func indicesOf(nodes []node) []int {
+	list := make([]int, len(nodes))
+	for i := range list {
+		list[i] = i
+	}
+	return list
 }
 
 // misplaced says why node i reads from the later node src: because they lie on

@@ -456,6 +456,10 @@ func (i *valueInfo) decodeShape(mem *memory, v field) error {
 				if err := integer(&d.value, v); err != nil {
 					return err
 				}
+				if d.value < 0 { // open, as some writers say
+					d.value = -1
+					return nil
+				}
 				sizes = append(sizes, d.value)
 			case dimParam:
 				return mem.text(&d.param, v)

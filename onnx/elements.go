@@ -205,9 +205,9 @@ func (im *importer) negate(n *node) (value, error) {
 	return im.append(n, network.Node{Op: network.OpAffine, Inputs: []int{src}, Gain: []float32{-1}}, e)
 }
 
-// many takes Sum, Max and Min of any number of values, two at a time.
+// many takes Sum, Mean, Max and Min of any number of values, two at a time.
 func (im *importer) many(n *node) (value, error) {
-	op := map[string]network.Op{"Sum": network.OpAdd, "Max": network.OpMax, "Min": network.OpMin}[n.op]
+	op := map[string]network.Op{"Sum": network.OpAdd, "Mean": network.OpAdd, "Max": network.OpMax, "Min": network.OpMin}[n.op]
 	var v value
 	var constants []int
 	first := true
@@ -240,7 +240,72 @@ func (im *importer) many(n *node) (value, error) {
 			return value{}, err
 		}
 	}
+	if n.op == "Mean" {
+		share := 1 / float32(len(n.inputs))
+		return im.append(n, network.Node{Op: network.OpAffine, Gain: []float32{share}, Inputs: []int{v.node}}, im.extent(v.node))
+	}
 	return v, nil
+}
+
+// softmax is exp(x - the largest channel) through its sum over the channels.
+func (im *importer) softmax(n *node) (value, error) {
+	src, e, err := im.read(n, 0)
+	if err != nil {
+		return value{}, err
+	}
+	if im.opset < 13 {
+		return value{}, im.bad(n, "takes shares of all values of a picture, as it does before set 13, want those of the channels")
+	}
+	if err := im.channelAxis(n, n.number("axis", -1)); err != nil {
+		return value{}, err
+	}
+	most, err := im.extreme(n, network.OpMax, src, e)
+	if err != nil {
+		return value{}, err
+	}
+	one := extent{1, e.h, e.w}
+	var v value
+	for _, step := range []struct {
+		op network.Node
+		e  extent
+	}{
+		{network.Node{Op: network.OpSub, Inputs: []int{src, most.node}}, e},
+		{network.Node{Op: network.OpActivate, Act: network.ActExp}, e},
+		{network.Node{Op: network.OpConv, Out: 1, Kernel: 1, Weights: slices.Repeat([]float32{1}, int(e.c))}, one},
+		{network.Node{Op: network.OpDiv}, e},
+	} {
+		switch {
+		case step.op.Op == network.OpDiv:
+			step.op.Inputs = []int{v.node - 1, v.node}
+		case step.op.Inputs == nil:
+			step.op.Inputs = []int{v.node}
+		}
+		if v, err = im.append(n, step.op, step.e); err != nil {
+			return v, err
+		}
+	}
+	return v, nil
+}
+
+// tile repeats channels.
+func (im *importer) tile(n *node) (value, error) {
+	src, e, err := im.read(n, 0)
+	if err != nil {
+		return value{}, err
+	}
+	times, err := im.ints(n, 1)
+	if err != nil {
+		return value{}, err
+	}
+	if len(times) != 4 || times[0] != 1 || times[2] != 1 || times[3] != 1 || times[1] < 1 || times[1] > network.MaxChannels {
+		return value{}, im.bad(n, "repeats %s times, want [1 n 1 1]", few(times))
+	}
+	if times[1] == 1 {
+		return value{node: src, axes: e.axes()}, nil
+	}
+	out := e
+	out.c *= times[1]
+	return im.append(n, network.Node{Op: network.OpConcat, Inputs: slices.Repeat([]int{src}, int(times[1]))}, out)
 }
 
 // limit combines a value with the constant that is input k: a sum, or the larger

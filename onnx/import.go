@@ -14,7 +14,7 @@ import (
 // its axes; sets after the last one are not known yet.
 const (
 	minReadOpset = 7
-	maxReadOpset = 25
+	maxReadOpset = 26
 )
 
 // MaxFile is the largest file that Read reads, in bytes.
@@ -51,7 +51,7 @@ type ImportOptions struct {
 
 // Graph turns a network of any origin into a graph that runs here: one picture
 // of 1 or 3 colors in, an enlarged one out. What the operators mean is
-// onnx.proto's operator sets 7 to 25; docs/operators.md lists them with what is
+// onnx.proto's operator sets 7 to 26; docs/operators.md lists them with what is
 // taken of each. Whatever depends only on constants and on sizes is worked out,
 // so that the network runs at any size, also where the file names one.
 //
@@ -171,24 +171,38 @@ func newImporter(m *Model) (*importer, error) {
 	return im, im.input(g)
 }
 
+// reads says whether a node or an output is the value of a name.
+func (g *graph) reads(name string) bool {
+	return slices.ContainsFunc(g.nodes, func(n node) bool { return slices.Contains(n.inputs, name) }) ||
+		slices.ContainsFunc(g.outputs, func(o valueInfo) bool { return o.name == name })
+}
+
 // input finds the picture: (1, colors, height, width), or the same with the
 // colors last.
 func (im *importer) input(g *graph) error {
-	var in *valueInfo
+	var in, unread *valueInfo
 	for i := range g.inputs {
-		if _, has := im.values[g.inputs[i].name]; has {
+		name := g.inputs[i].name
+		if _, has := im.values[name]; has {
 			continue // an initializer, which old files list here too
 		}
+		if !g.reads(name) {
+			unread = &g.inputs[i]
+			continue
+		}
 		if in != nil {
-			return fmt.Errorf("graph: inputs %s and %s, want one picture", quote(in.name), quote(g.inputs[i].name))
+			return fmt.Errorf("graph: inputs %s and %s, want one picture", quote(in.name), quote(name))
 		}
 		in = &g.inputs[i]
+	}
+	if in == nil {
+		in = unread // something else will be wrong with it
 	}
 	if in == nil {
 		return errors.New("graph: no input, want a picture")
 	}
 	d := in.dims
-	if in.kind != typeFloat && in.kind != typeFloat16 || len(d) != 4 || d[0].value > 1 || d[0].value == 0 {
+	if in.kind != typeFloat && in.kind != typeFloat16 || len(d) != 4 || d[0].value == 0 { // of a batch each picture is one
 		return fmt.Errorf("graph: input %s: %v %v, want float32 (1, colors, height, width)", quote(in.name), in.kind, d)
 	}
 	color, first := 1, 2

@@ -163,10 +163,22 @@ func (im *importer) conv(n *node) (value, error) {
 	}
 	if f.autoEqual {
 		// For other strides it would depend on the picture's size.
-		if f.stride != 1 || f.kernel%2 == 0 {
-			return value{}, im.bad(n, "has auto_pad for stride %d and filters of %d, want stride 1 and odd filters, or pads", f.stride, f.kernel)
+		if f.stride != 1 {
+			return value{}, im.bad(n, "has auto_pad for stride %d, want stride 1, or pads", f.stride)
 		}
-		f.pads = [4]int{f.kernel / 2, f.kernel / 2, f.kernel / 2, f.kernel / 2}
+		before := (f.kernel - 1) / 2
+		if n.word("auto_pad", "") == "SAME_LOWER" {
+			before = f.kernel / 2
+		}
+		after := f.kernel - 1 - before
+		if f.pads = [4]int{before, after, before, after}; before != after {
+			grown := extent{e.c, e.h + int64(f.kernel) - 1, e.w + int64(f.kernel) - 1}
+			v, err := im.append(n, network.Node{Op: network.OpPad, Inputs: []int{src}, Pad: f.pads}, grown)
+			if err != nil {
+				return v, err
+			}
+			src, e, f.pads = v.node, grown, [4]int{}
+		}
 	} else {
 		for i := range f.pads { // the zeros around the filter see beyond what the file pads
 			f.pads[i] += int(f.inserted[i/2])

@@ -51,6 +51,9 @@ func operators() map[string]operator {
 		"Min":                   single((*importer).many),
 		"GlobalAveragePool":     single((*importer).global),
 		"GlobalMaxPool":         single((*importer).global),
+		"Mean":                  single((*importer).many),
+		"Softmax":               single((*importer).softmax),
+		"Tile":                  single((*importer).tile),
 		"Expand":                single((*importer).expand),
 		"InstanceNormalization": single((*importer).normaliseInstance),
 	}

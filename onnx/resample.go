@@ -197,12 +197,8 @@ func (im *importer) interpolation(n *node, op *network.Node) error {
 		return im.bad(n, "rounds by %s, want round_prefer_floor, round_prefer_ceil, floor or ceil", quote(rounds))
 	case n.number("exclude_outside", 0) != 0:
 		return im.bad(n, "excludes what is outside, want the edge repeated")
-	case n.number("antialias", 0) != 0:
-		return im.bad(n, "has antialias, want none")
 	case n.attr("axes") != nil:
 		return im.bad(n, "names its axes, want all four")
-	case n.word("keep_aspect_ratio_policy", "stretch") != "stretch":
-		return im.bad(n, "keeps the aspect ratio, want stretch")
 	}
 	return nil
 }
@@ -219,6 +215,12 @@ func (im *importer) resize(n *node) (value, error) {
 	to, err := im.resized(n, e)
 	if err != nil {
 		return value{}, err
+	}
+	if n.number("antialias", 0) != 0 && (to.h < e.h || to.w < e.w) {
+		return value{}, im.bad(n, "has antialias, want none where it makes smaller")
+	}
+	if n.word("keep_aspect_ratio_policy", "stretch") != "stretch" && to.h*e.w != to.w*e.h {
+		return value{}, im.bad(n, "keeps the aspect ratio of %s for %s, want sizes of one ratio", im.size(e), im.size(to))
 	}
 	if to.h%e.h == 0 && to.w%e.w == 0 && to.h/e.h == to.w/e.w && to.h/e.h <= network.MaxScale {
 		op.Factor = int(to.h / e.h)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 
@@ -29,6 +30,17 @@ func importONNX(path string, text []byte, o modelOptions) (*imported, error) {
 	return &imported{path: path, graph: g, meta: m.Meta()}, nil
 }
 
+// mistaken are what people take for a model: how it begins, in small letters, and
+// what it is.
+var mistaken = []struct{ begins, what string }{
+	{"version https://git-lfs", "a Git LFS pointer, not the file itself: run git lfs pull"},
+	{"<!doctype", "a web page, not a model: the download gave an error or a preview"},
+	{"<html", "a web page, not a model: the download gave an error or a preview"},
+	{"not found", "what a server says where there is no such file, not a model"},
+	{"pk\x03\x04", "a ZIP archive or a PyTorch checkpoint, not an ONNX file: export it with torch.onnx.export"},
+	{"\x89hdf", "a Keras or HDF5 file, not an ONNX file: convert it with tf2onnx"},
+}
+
 func decodeONNX(path string, text []byte, o modelOptions) (*onnx.Model, error) {
 	decode := onnx.Decode
 	if o.external {
@@ -41,6 +53,12 @@ func decodeONNX(path string, text []byte, o modelOptions) (*onnx.Model, error) {
 	}
 	m, err := decode(text)
 	if err != nil {
+		for _, f := range mistaken {
+			begins := bytes.ToLower(bytes.TrimLeft(text[:min(len(text), 512)], " \t\r\n"))
+			if bytes.HasPrefix(begins, []byte(f.begins)) {
+				return nil, dataf("model %s: %s", path, f.what)
+			}
+		}
 		return nil, dataf("model %s: neither a program file nor an ONNX file that evosr can run: %w", path, err)
 	}
 	return m, nil
