@@ -21,9 +21,12 @@ type followed struct {
 	next time.Time // when to look again
 }
 
-// restShare is how much longer than a look the pause after it is, at least: a run
-// must not feel that it is watched.
-const restShare = 20
+// restShare is how much longer than a look the pause after it is, up to restMost: a
+// run must not feel that it is watched.
+const (
+	restShare = 10
+	restMost  = 4 * time.Second
+)
 
 // fresh looks at the directory unless that was just done.
 func (f *followed) fresh() {
@@ -34,7 +37,21 @@ func (f *followed) fresh() {
 		return
 	}
 	f.Refresh(now)
-	f.next = time.Now().Add(max(f.every, restShare*time.Since(now)))
+	f.next = time.Now().Add(max(f.every, min(restShare*time.Since(now), restMost)))
+}
+
+// Settle lets open pages have the last of what the directories hold.
+func (s *Server) Settle() {
+	if len(s.streams) == 0 {
+		return
+	}
+	for _, f := range s.runs {
+		f.mu.Lock()
+		f.next = time.Time{}
+		f.mu.Unlock()
+		f.fresh()
+	}
+	time.Sleep(2 * s.o.every)
 }
 
 // beatEvery is how often a quiet stream says that it is alive.

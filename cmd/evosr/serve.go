@@ -110,6 +110,7 @@ func (a *app) beside(ctx context.Context, dir, listen string) (stop func() error
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(ctx) }()
 	return func() error {
+		s.Settle()
 		cancel()
 		return <-done
 	}, nil
