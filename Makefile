@@ -121,6 +121,13 @@ browser-check: ## an exported network in ONNX Runtime in a headless browser
 	npm ci --ignore-scripts --no-audit --no-fund --prefix onnx/browsercheck
 	EVOSR_REQUIRE_BROWSER=1 $(GO) test ./onnx -run '^TestBrowser$$' -count=1 -v
 
+# Needs npm and Chromium (Debian: chromium). SHOTS=DIR keeps screenshots.
+.PHONY: test-page
+test-page: ## the report and the live page in a headless browser: plots, cards, sliders, axe (two minutes)
+	@if ! command -v npm >/dev/null; then echo "test-page: npm is not installed: the pages were not looked at" >&2; exit 0; fi; \
+	set -xe; npm ci --ignore-scripts --no-audit --no-fund --prefix serve/browsercheck; \
+	EVOSR_REQUIRE_BROWSER=1 EVOSR_SHOTS=$(SHOTS) $(GO) test ./serve -run '^TestBrowser$$' -count=1 -v
+
 DIST   ?= dist
 TARGET ?=
 

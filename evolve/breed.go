@@ -42,6 +42,7 @@ func (c *climbing[G]) Apply(pop *eaopt.Population) error {
 	m := least[rng.IntN(len(least))]
 	c.left[m.index]++
 	child := newMember(c.problem, c.problem.Neighbour(m.genome, rng))
+	child.parents = []int{m.index}
 	pop.Individuals = append(pop.Individuals, eaopt.Individual{Genome: child})
 	return nil
 }
@@ -111,6 +112,7 @@ func (c *culling[G]) Apply(pop *eaopt.Population) error {
 	})
 	child := pop.Individuals[best].Genome.Clone()
 	child.Mutate(pop.RNG)
+	child.(*member[G]).parents = []int{memberOf[G](pop.Individuals[best]).index}
 	pop.Individuals = append(pop.Individuals, eaopt.Individual{Genome: child})
 	return nil
 }

@@ -109,6 +109,10 @@ type Entry[G any] struct {
 	Index  int // launch order, from 0
 	Genome G
 	Result Result
+
+	// Parents are the indices of what it was bred from, none where it was drawn or
+	// given. Of Known entries they are not read.
+	Parents []int `json:"-"`
 }
 
 // Why a search ended.

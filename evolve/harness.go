@@ -28,6 +28,7 @@ type run[G any] struct {
 	start     []G // without repeats
 	bred      []G
 	bars      [][][]float64   // the front when each child was bred
+	parents   [][]int         // of bred
 	seen      map[string]bool // keys of bred
 	exhausted bool
 	sent      int
@@ -242,7 +243,7 @@ func (r *run[G]) launch() error {
 	r.turn()
 	for !r.exhausted && len(r.bred) < min(r.last, len(r.all)+r.options.Lag) {
 		i := len(r.bred)
-		g, key, err := r.child(i)
+		g, key, parents, err := r.child(i)
 		if err != nil {
 			return err
 		}
@@ -259,7 +260,7 @@ func (r *run[G]) launch() error {
 			r.sent = i + 1
 		}
 		r.seen[key] = true
-		r.bred, r.bars = append(r.bred, g), append(r.bars, r.bar)
+		r.bred, r.bars, r.parents = append(r.bred, g), append(r.bars, r.bar), append(r.parents, parents)
 	}
 	return nil
 }
@@ -274,9 +275,9 @@ func (r *run[G]) relaunch() error {
 }
 
 // child breeds child i, or finds that the space is exhausted.
-func (r *run[G]) child(i int) (g G, key string, err error) {
+func (r *run[G]) child(i int) (g G, key string, parents []int, err error) {
 	if i < len(r.start) {
-		return r.start[i], r.problem.Key(r.start[i]), nil
+		return r.start[i], r.problem.Key(r.start[i]), nil, nil
 	}
 	r.stream.start(r.options.Seed, i)
 	model := r.method.breed
@@ -285,7 +286,7 @@ func (r *run[G]) child(i int) (g G, key string, err error) {
 	}
 	child, err := r.apply(model)
 	if err != nil {
-		return g, "", err
+		return g, "", nil, err
 	}
 	for try := 0; ; try++ {
 		g = memberOf[G](child).genome
@@ -294,17 +295,17 @@ func (r *run[G]) child(i int) (g G, key string, err error) {
 			key = r.problem.Key(g)
 		}
 		if !r.seen[key] {
-			return g, key, nil
+			return g, key, memberOf[G](child).parents, nil
 		}
 		switch {
 		case try == r.options.Retries:
 			r.exhausted = true
-			return g, key, nil
+			return g, key, nil, nil
 		case try < r.options.Retries/2:
 			child.Mutate(r.pop.RNG)
 		default:
 			if child, err = r.apply(&sampling[G]{r.problem}); err != nil {
-				return g, "", err
+				return g, "", nil, err
 			}
 		}
 	}
@@ -330,7 +331,7 @@ func (r *run[G]) commit(result Result) (reason string, err error) {
 	if err != nil {
 		return Failed, err
 	}
-	entry := Entry[G]{Index: i, Genome: r.bred[i], Result: result}
+	entry := Entry[G]{Index: i, Genome: r.bred[i], Result: result, Parents: r.parents[i]}
 	if r.options.Journal != nil && i >= len(r.options.Known) {
 		if err := r.options.Journal(entry); err != nil {
 			return Failed, fmt.Errorf("evolve: journal: entry %d: %w", i, err)

@@ -17,6 +17,7 @@ type member[G any] struct {
 	problem *Problem[G]
 	genome  G
 
+	parents  []int   // indices of what it was bred from
 	index    int     // launch order; -1 for one that is being bred
 	result   Result  // usable; meaningful once the Individual is Evaluated
 	rank     int     // number of its front; -1 before survival has seen it
@@ -196,6 +197,7 @@ func (m *mating[G]) Apply(pop *eaopt.Population) error {
 	child := pop.Individuals[first].Genome.Clone()
 	child.Crossover(pop.Individuals[second].Genome, pop.RNG)
 	child.Mutate(pop.RNG)
+	child.(*member[G]).parents = []int{memberOf[G](pop.Individuals[first]).index, memberOf[G](pop.Individuals[second]).index}
 	pop.Individuals = append(pop.Individuals, eaopt.Individual{Genome: child})
 	return nil
 }

@@ -235,7 +235,7 @@ func TestForeignJournal(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			o := gridOptions()
 			for _, e := range out.All[:100] {
-				o.Known = append(o.Known, Entry[[]int]{e.Index, slices.Clone(e.Genome), e.Result})
+				o.Known = append(o.Known, Entry[[]int]{Index: e.Index, Genome: slices.Clone(e.Genome), Result: e.Result})
 			}
 			tt.change(&o)
 			_, err := Run(context.Background(), grid(nil), o)
@@ -351,6 +351,45 @@ func TestPayload(t *testing.T) {
 	for _, e := range slices.Concat(out.All, out.Front, out.Population) {
 		if e.Result.Payload != nil {
 			t.Fatalf("entry %d still holds its payload", e.Index)
+		}
+	}
+}
+
+// TestParents: what is bred has parents that were committed before it; what is drawn has none. A replay gives the same.
+func TestParents(t *testing.T) {
+	o := gridOptions()
+	out, err := Run(context.Background(), grid(nil), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bred := 0
+	for _, e := range out.All {
+		if e.Index < o.Population && e.Parents != nil {
+			t.Errorf("child %d was drawn and has parents %v", e.Index, e.Parents)
+		}
+		for _, p := range e.Parents {
+			if p < 0 || p > e.Index-o.Lag {
+				t.Errorf("child %d has parent %d, want at most %d", e.Index, p, e.Index-o.Lag)
+			}
+		}
+		if len(e.Parents) == 2 {
+			bred++
+		}
+	}
+	if bred < len(out.All)/2 {
+		t.Errorf("%d of %d were bred from two", bred, len(out.All))
+	}
+	again := gridOptions()
+	for _, e := range out.All[:100] {
+		again.Known = append(again.Known, Entry[[]int]{Index: e.Index, Genome: slices.Clone(e.Genome), Result: e.Result})
+	}
+	replayed, err := Run(context.Background(), grid(nil), again)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, e := range replayed.All {
+		if !slices.Equal(e.Parents, out.All[i].Parents) {
+			t.Errorf("child %d has parents %v, after a replay %v", i, out.All[i].Parents, e.Parents)
 		}
 	}
 }

@@ -16,9 +16,13 @@ type charts struct {
 	Winners     []winnerDot     `json:"winners"`
 	Bicubic     float64         `json:"bicubic"` // on the y axis; 0 when unknown
 	Dense       *dot            `json:"dense"`
+	DenseFront  []dot           `json:"dense_front"` // of the networks that prune nothing
+	Peers       []peer          `json:"peers"`       // published networks
 	Hypervolume [][2]float64    `json:"hypervolume"` // evaluations, share of the last value
 	HVTotal     float64         `json:"hypervolume_total"`
-	Loss        [][2]float64    `json:"loss"` // step, L1 in 8-bit levels
+	Repeat      string          `json:"repeat"` // command that makes the run again
+	Run         string          `json:"run"`    // its directory, for commands
+	Loss        [][2]float64    `json:"loss"`   // step, L1 in 8-bit levels
 
 	Validation       [][2]float64 `json:"validation"` // step, PSNR of the largest network while it was trained
 	ValidationPruned [][2]float64 `json:"validation_pruned"`
@@ -48,8 +52,9 @@ type dot struct {
 
 type evaluationDot struct {
 	dot
-	Index int  `json:"i"`
-	Bad   bool `json:"bad,omitempty"` // violates a constraint
+	Index  int    `json:"i"`
+	Genome string `json:"g"`
+	Bad    bool   `json:"bad,omitempty"` // violates a constraint
 }
 
 type winnerDot struct {
@@ -95,12 +100,19 @@ func newCharts(m *material) charts {
 	}
 	for _, e := range m.evaluations {
 		if e.Err == "" {
-			c.Evaluations = append(c.Evaluations, evaluationDot{at(e.Point), e.Index, e.Violation > 0})
+			c.Evaluations = append(c.Evaluations, evaluationDot{at(e.Point), e.Index, e.Genome, e.Violation > 0})
 		}
 	}
 	for _, p := range m.front {
 		c.Front = append(c.Front, at(p))
 	}
+	for _, p := range denseFront(m) {
+		c.DenseFront = append(c.DenseFront, at(p))
+	}
+	if c.X.Key == fitness.NameLatency && c.Y.Key == fitness.NamePSNR {
+		c.Peers = m.peers
+	}
+	c.Repeat, c.Run = repeat(m), quoted(m.dir)
 	for i, w := range m.winners {
 		p := rundir.Point{ID: w.ID, Values: fitness.Values{PSNR: w.Inherited.PSNR, SSIM: w.Inherited.SSIM, LatencyMS: w.Latency.PredictedMS, Params: w.Params, MACs: w.MACs}}
 		for _, f := range m.front {

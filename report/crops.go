@@ -101,11 +101,11 @@ func cropsOf(pairs []imaging.Pair, exhibits []exhibit) ([]crop, error) {
 			part := full.Crop(at.x, at.y, c.Side, c.Side).Round()
 			note := ""
 			if full != p.HR {
-				psnr, err := fitness.PSNR(truth, part, 0)
+				psnr, err := decibels(truth, part)
 				if err != nil {
 					return err
 				}
-				note = fmt.Sprintf("%.2f dB", psnr)
+				note = psnr
 			}
 			url, err := pngURL(part)
 			c.Columns = append(c.Columns, column{title, note, url, part})
@@ -156,10 +156,21 @@ func worstWindow(a, b *imaging.Plane, side, shave int) (x, y int, mse float64) {
 	return x, y, mse
 }
 
+// decibels is the PSNR of a detail in words.
+func decibels(truth, part *imaging.Plane) (string, error) {
+	psnr, err := fitness.PSNR(truth, part, 0)
+	return fmt.Sprintf("%.2f dB", psnr), err
+}
+
 // pngURL encodes a luma plane as a data URL.
 func pngURL(p *imaging.Plane) (template.URL, error) {
+	return pictureURL(&imaging.Picture{Y: stretched(p)})
+}
+
+// pictureURL encodes a picture as a data URL.
+func pictureURL(p *imaging.Picture) (template.URL, error) {
 	var b bytes.Buffer
-	if err := imaging.EncodePNG(&b, &imaging.Picture{Y: stretched(p)}); err != nil {
+	if err := imaging.EncodePNG(&b, p); err != nil {
 		return "", err
 	}
 	return template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(b.Bytes())), nil

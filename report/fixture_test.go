@@ -83,6 +83,9 @@ func fixture(t testing.TB) *material {
 		m.sizes[w.ID+"/model.onnx"], m.sizes[w.ID+"/model.evosr"] = 48_123, 31_777
 	}
 	m.dense = &reference{m.evaluations[0].LatencyMS, m.evaluations[0].PSNR, m.evaluations[0].SSIM}
+	m.dir, m.reference, m.hypervolume = "runs/quickstart", []float64{-25, 40}, 91.5
+	m.hashes = []fact{{"Config", strings.Repeat("c0", 32)}, {"Supernet", strings.Repeat("5f", 32)}}
+	m.peers = []peer{{Name: "ECBSR-M4C16", MS: 9, Set5: 3.5, Set14: 2.5, Params: 12_000, Source: "https://example.org", set5: 37.18, set14: 32.71}}
 	m.status = rundir.Status{Stage: rundir.StageDone, TrainStep: cfg.Train.Steps, TrainSteps: cfg.Train.Steps, Evaluations: 240, Budget: 240, Winners: 3, WinnersWant: 3}
 	m.events = []rundir.Event{{At: m.written.Add(-time.Hour), Stage: rundir.StageData, Text: "64 procedural pictures"}, {At: m.written, Stage: rundir.StageWinners, Text: "3 winners finished"}}
 	m.crops, err = cropsOf(fixturePairs(cfg.Space.Scale), []exhibit{{"Winner A", nearest(cfg.Space.Scale)}, {"Winner C", nearest(cfg.Space.Scale)}})

@@ -1,6 +1,8 @@
 package report
 
 import (
+	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -33,8 +35,22 @@ type material struct {
 	dense       *reference             // the space's largest network, unpruned; nil when unknown
 	sizes       map[string]int64       // winner/file -> bytes
 	crops       []crop
+	peers       []peer // published networks as this device would run them
 	noCrops     string // why there are none although winners are finished, or ""
+	hashes      []fact // of what the run stands on
+	hypervolume float64
+	reference   []float64 // of the hypervolume, in the order and sign of the objectives
+	dir         string    // as the user named it, for commands
 	written     time.Time
+}
+
+// kept is what is dear to make and stays the same while a run goes on.
+type kept struct {
+	dense   *reference
+	shown   string // IDs of the winners that crops and noCrops are of
+	crops   []crop
+	noCrops string
+	peers   []peer
 }
 
 // reference is a network to compare with.
@@ -45,13 +61,13 @@ type reference struct {
 }
 
 // collect reads a run directory. What a run in progress has not made yet stays
-// empty.
-func collect(d *rundir.Dir, now time.Time) (*material, error) {
+// empty. What k has is not made again.
+func collect(d *rundir.Dir, now time.Time, k *kept) (*material, error) {
 	abs, err := filepath.Abs(d.Path)
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}
-	m := &material{name: filepath.Base(abs), config: d.Config(), sizes: map[string]int64{}, written: now}
+	m := &material{name: filepath.Base(abs), dir: d.Path, config: d.Config(), sizes: map[string]int64{}, written: now}
 	if m.aims, err = fitness.ParseObjectives(m.config.Search.Objectives); err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}
@@ -91,20 +107,35 @@ func collect(d *rundir.Dir, now time.Time) (*material, error) {
 	}
 	for _, w := range m.winners {
 		for name := range w.Files {
+			if filepath.Base(name) != name {
+				continue // by another tool
+			}
 			if info, err := os.Stat(d.File(w.ID, name)); err == nil {
 				m.sizes[w.ID+"/"+name] = info.Size()
 			}
 		}
 	}
-	m.dense = denseReference(m)
-	if len(m.winners) > 0 {
-		pairs, err := d.Validation()
-		if err != nil { // the pictures may have moved since
-			m.noCrops = err.Error()
-		} else if m.crops, err = beforeAfter(d, m.winners, pairs); err != nil {
-			return nil, err
+	if err := m.recall(d); err != nil {
+		return nil, err
+	}
+	if k.dense == nil || k.dense.PSNR == 0 {
+		k.dense = denseReference(m)
+	}
+	if m.dense = k.dense; k.peers == nil {
+		k.peers = peersOf(m)
+	}
+	m.peers = k.peers
+	ids := ""
+	for _, w := range m.winners {
+		ids += w.ID + " "
+	}
+	if ids != k.shown {
+		k.shown, k.crops, k.noCrops = ids, nil, ""
+		if k.crops, err = exhibition(d, m); err != nil { // the pictures may have moved since
+			k.noCrops = err.Error()
 		}
 	}
+	m.crops, m.noCrops = k.crops, k.noCrops
 	return m, nil
 }
 
@@ -133,4 +164,37 @@ func denseReference(m *material) *reference {
 	}
 	r.LatencyMS, _, _ = m.profile.Predict(layers, m.config.Device.Width, m.config.Device.Height, sp.Scale)
 	return r
+}
+
+// recall reads the facts that make a run repeatable.
+func (m *material) recall(d *rundir.Dir) error {
+	for _, f := range []struct{ name, key string }{
+		{"Config", rundir.MetaConfigHash}, {"Training pictures", rundir.MetaTrainData}, {"Validation pictures", rundir.MetaValidation},
+		{"Supernet", rundir.MetaSupernet}, {"Weights it began with", rundir.MetaFrom}, {"evosr", rundir.MetaVersion},
+	} {
+		v, err := d.Meta(f.key)
+		if err != nil {
+			return err
+		}
+		if v != "" {
+			m.hashes = append(m.hashes, fact{f.name, v})
+		}
+	}
+	text, err := d.Meta(rundir.MetaProfile)
+	if err != nil {
+		return err
+	}
+	if text != "" {
+		m.hashes = append(m.hashes, fact{"Profile", fmt.Sprintf("%x", sha256.Sum256([]byte(text)))})
+	}
+	if _, m.hypervolume, err = d.SearchEnd(); err != nil {
+		return err
+	}
+	if text, err = d.Meta(rundir.MetaReference); err != nil || text == "" {
+		return err
+	}
+	if json.Unmarshal([]byte(text), &m.reference) != nil {
+		m.reference = nil // a version that wrote it otherwise
+	}
+	return nil
 }

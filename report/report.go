@@ -39,7 +39,7 @@ func Write(dir string) (path string, err error) {
 		return "", err
 	}
 	defer d.Close()
-	m, err := collect(d, time.Now())
+	m, err := collect(d, time.Now(), new(kept))
 	if err != nil {
 		return "", err
 	}
@@ -49,7 +49,7 @@ func Write(dir string) (path string, err error) {
 func writeAll(dir string, m *material) (string, error) {
 	v := newView(m)
 	var page, csv, svg bytes.Buffer
-	if err := writePage(&page, v); err != nil {
+	if err := writePage(&page, v, nil); err != nil {
 		return "", fmt.Errorf("report: page: %w", err)
 	}
 	if err := writeCSV(&csv, m); err != nil {

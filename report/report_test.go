@@ -26,7 +26,7 @@ import (
 func pageOf(t *testing.T, m *material) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := writePage(&b, newView(m)); err != nil {
+	if err := writePage(&b, newView(m), nil); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -469,7 +469,7 @@ func TestDevices(t *testing.T) {
 	m.winners[0].Devices[0].MedianMS = 41.5
 	v := newView(m)
 	var page, table bytes.Buffer
-	if err := writePage(&page, v); err != nil {
+	if err := writePage(&page, v, nil); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"phone, ms", "17.2", "On further devices", "640×360 input, 4 threads", "not here", `<span class="bad">33`, "Device phone", "sh phone.sh", "33.0 ms on phone"} {

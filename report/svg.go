@@ -61,8 +61,13 @@ func frontSVG(v *view) string {
 		fmt.Fprintf(&b, `<path class="f" stroke-dasharray="4 5" opacity=".7" d="M%g %sH%g"/><text class="t" x="%g" y="%s" dy="-6" text-anchor="end">bicubic</text>`, left, py(c.Bicubic), w-right, w-right-4, py(c.Bicubic))
 	}
 	b.WriteString(`<g class="e" opacity=".45">`)
+	seen := map[string]bool{} // thousands of dots lie on each other
 	for _, e := range c.Evaluations {
-		fmt.Fprintf(&b, `<circle cx="%s" cy="%s" r="2.6"/>`, px(e.X), py(e.Y))
+		dot := fmt.Sprintf(`<circle cx="%s" cy="%s" r="2.6"/>`, px(e.X), py(e.Y))
+		if !seen[dot] {
+			b.WriteString(dot)
+			seen[dot] = true
+		}
 	}
 	b.WriteString(`</g>`)
 	for i, p := range c.Front {

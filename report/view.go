@@ -3,7 +3,9 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,6 +33,11 @@ type view struct {
 	Training    []rundir.TrainPoint // thinned, for the table
 	AsTheyAre   string              // the weights that were not trained on, "" where they were
 	LayerRows   []stateRow          // at the end of the training, or as far as it is
+	HeatColumns []heatColumn
+	Heat        []heatRow
+	Peers       []peerRow
+	Hypervolume []fact
+	Repeat      string // command
 	About       []group
 	Config      string // resolved YAML
 	Events      []eventRow
@@ -75,6 +82,11 @@ func newView(m *material) *view {
 	for i, w := range m.winners {
 		v.Winners = append(v.Winners, newWinner(m, i, w))
 	}
+	v.HeatColumns, v.Heat = heat(m)
+	if len(m.winners) > 0 && len(v.Charts.Peers) > 0 {
+		v.Peers = peerRows(m)
+	}
+	v.Hypervolume, v.Repeat = hypervolumeFacts(m, v.Charts.HVTotal), repeat(m)
 	for _, d := range m.devices {
 		v.Devices = append(v.Devices, d.Name)
 	}
@@ -305,6 +317,9 @@ func about(m *material) []group {
 			{"Fine-tuning", count(c.Winners.Finetune) + " steps a winner"},
 		}},
 	}
+	if len(m.hashes) > 0 {
+		groups = append(groups, group{"Made of (hashes)", m.hashes})
+	}
 	groups = append(groups, aboutDevice("Device", m.profile, c.Device.Width, c.Device.Height))
 	for _, d := range m.devices {
 		groups = append(groups, aboutDevice("Device "+d.Name, d.Profile, d.Width, d.Height))
@@ -342,4 +357,42 @@ func thin(points []rundir.TrainPoint, n int) []rundir.TrainPoint {
 		out = append(out, points[i*len(points)/n-1])
 	}
 	return out
+}
+
+// repeat is the command that makes the run again, into another directory.
+func repeat(m *material) string {
+	return fmt.Sprintf("evosr run %s --dir %s --seed %d", quoted(filepath.Join(m.dir, rundir.FileConfig)), quoted(m.dir+"-again"), m.config.Seed)
+}
+
+// quoted makes one word of a shell of a path.
+func quoted(s string) string {
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+,:@%", r))
+	}) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// hypervolumeFacts are the numbers behind the curve.
+func hypervolumeFacts(m *material, shown float64) (list []fact) {
+	digits := func(x float64) string { return strconv.FormatFloat(x, 'g', 5, 64) }
+	if m.hypervolume > 0 {
+		list = append(list, fact{"Of the front", digits(m.hypervolume)})
+	}
+	if len(m.reference) == len(m.aims) && len(m.reference) > 0 {
+		var parts []string
+		for i, o := range m.aims {
+			v := m.reference[i]
+			if o.Maximised {
+				v = -v
+			}
+			parts = append(parts, strings.TrimSpace(fmt.Sprintf("%s %s %s", o.Label, digits(v), o.Unit)))
+		}
+		list = append(list, fact{"Reference point", strings.Join(parts, ", ")})
+	}
+	if shown > 0 {
+		list = append(list, fact{"Of this curve's end", digits(shown) + ", measured from the worst value of each objective"})
+	}
+	return list
 }

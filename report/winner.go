@@ -30,6 +30,7 @@ type winner struct {
 	Layers                     []layerRow
 	Blocks                     []block
 	Files                      []fileRow
+	Ancestors                  *ancestor // nil where they were not recorded
 	Commands                   []string
 }
 
@@ -70,8 +71,9 @@ type block struct {
 }
 
 type conv struct {
-	Label string // scheme and pruned percent
-	Kept  int    // percent
+	Label         string // scheme and pruned percent
+	Short, Scheme string // pruned percent and its scheme, "" of a dense one
+	Kept          int    // percent
 }
 
 type fileRow struct{ Name, Size, Hash string }
@@ -151,10 +153,12 @@ func newWinner(m *material, i int, c rundir.Card) winner {
 		}
 		w.Files = append(w.Files, f)
 	}
+	w.Ancestors = genealogy(m, c.ID)
 	base := "winners/" + c.ID + "/"
 	w.Commands = []string{
 		"evosr upscale -m " + base + "model.evosr IN.png OUT.png",
 		"evosr bench " + base + "model.evosr",
+		"evosr export " + quoted(m.dir) + " --winner " + c.ID + " -o " + c.ID + ".onnx",
 		fmt.Sprintf("evosr eval %smodel.onnx --images FOLDER --scale %d", base, c.Scale),
 	}
 	return w
@@ -209,6 +213,8 @@ func drawGenome(text string) []block {
 			c := conv{Label: p.Scheme.String(), Kept: 100 - p.Percent}
 			if p.Scheme != network.Dense {
 				c.Label += " −" + strconv.Itoa(p.Percent) + " %"
+				c.Scheme = p.Scheme.String()
+				c.Short = strconv.Itoa(p.Percent)
 			}
 			list = append(list, c)
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"evosr/configs"
 	"evosr/deviceprofile"
@@ -50,6 +51,9 @@ type Dir struct {
 
 // Open opens a run directory for reading. Where there is none it is a *UsageError.
 func Open(path string) (*Dir, error) {
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		return nil, Usagef("%s is a file, want a run directory", path)
+	}
 	s, err := OpenStore(path, false)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, Usagef("%s is no run directory: it has no %s", path, FileStore)
@@ -190,6 +194,9 @@ func (d *Dir) Winners() ([]Card, error) {
 		if err := json.Unmarshal([]byte(c.Card), &card); err != nil {
 			return nil, fmt.Errorf("%w: card of %s: %w", ErrIntegrity, c.ID, err)
 		}
+		if !isID(card.ID) || card.ID != c.ID {
+			return nil, fmt.Errorf("%w: card of %q: its ID is %q, want that of a genome", ErrIntegrity, c.ID, card.ID)
+		}
 		cards = append(cards, card)
 	}
 	slices.SortStableFunc(cards, func(a, b Card) int {
@@ -202,6 +209,11 @@ func (d *Dir) Winners() ([]Card, error) {
 		return 0
 	})
 	return cards, nil
+}
+
+// isID says whether a text is a genome's ID: it becomes a part of paths.
+func isID(s string) bool {
+	return len(s) == 12 && strings.Trim(s, "0123456789abcdef") == ""
 }
 
 // File is the path of a winner's file, such as "model.onnx".

@@ -34,6 +34,7 @@ type Evaluation struct {
 	Violation float64 // of the constraints, 0 when feasible
 	Estimated bool    // PSNR and SSIM are of some validation crops only: never on the front
 	Err       string  // why it has no score, or ""
+	Parents   []int   // indices of what it was bred from; none where it was drawn or given, or not recorded
 }
 
 // TrainPoint is one point of the training curve.

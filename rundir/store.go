@@ -88,8 +88,12 @@ func OpenStore(dir string, write bool) (*Store, error) {
 		q.Add("_pragma", "foreign_keys(1)")
 		q.Set("_txlock", "immediate")
 	} else {
-		if _, err := os.Stat(path); err != nil {
+		info, err := os.Stat(path)
+		if err != nil {
 			return nil, err
+		}
+		if !info.Mode().IsRegular() { // a pipe would be waited for
+			return nil, Usagef("%s is no file", path)
 		}
 		q.Set("mode", "ro")
 	}
@@ -259,6 +263,9 @@ func (s *Store) AddEvaluation(e Evaluation, spent time.Duration) error {
 	return s.write(func(tx *sql.Tx) error {
 		_, err := tx.Exec("INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 			e.Index, e.ID, e.Genome, e.PSNR, e.SSIM, e.LatencyMS, others, e.Params, e.MACs, e.Violation, e.Estimated, e.Err)
+		if err == nil {
+			err = addParents(tx, e)
+		}
 		if err != nil {
 			return err
 		}
@@ -270,7 +277,11 @@ const evaluationColumns = "e.idx, e.id, e.genome, e.psnr_db, e.ssim, e.latency_m
 
 // Evaluations gives those made so far, in launch order.
 func (s *Store) Evaluations() ([]Evaluation, error) {
-	return collect(s, "SELECT "+evaluationColumns+" FROM evaluations e ORDER BY e.idx", scanEvaluation)
+	list, err := collect(s, "SELECT "+evaluationColumns+" FROM evaluations e ORDER BY e.idx", scanEvaluation)
+	if err != nil {
+		return nil, err
+	}
+	return list, s.parents(list)
 }
 
 func scanEvaluation(r *sql.Rows) (e Evaluation, err error) {

@@ -31,8 +31,9 @@ type Estimate struct {
 	Satisfiable string  `json:"satisfiable"` // "yes", "no" or "unknown"
 	Why         string  `json:"why"`
 
-	Time []StageTime `json:"time"` // on this machine
-	Disk int64       `json:"disk_bytes"`
+	Time   []StageTime `json:"time"`         // on this machine
+	Waited float64     `json:"waited_share"` // of the trials' time, for a core that others held; 0 where that is not known
+	Disk   int64       `json:"disk_bytes"`
 }
 
 // Extreme is one genome that stands for a part of the space.
@@ -88,7 +89,8 @@ func Plan(ctx context.Context, cfg *configs.Config) (*Estimate, error) {
 		return nil, err
 	}
 	e.judge(m)
-	if err := e.times(ctx, cfg, m); err != nil {
+	var err error
+	if e.Waited, err = waiting(func() error { return e.times(ctx, cfg, m) }); err != nil {
 		return nil, err
 	}
 	e.disk(cfg)
@@ -102,6 +104,9 @@ func log10(n *big.Int) float64 {
 	m, _ := mantissa.Float64()
 	return math.Log10(m) + float64(exponent)*math.Log10(2)
 }
+
+// Busy says whether other programs slowed the trials.
+func (e *Estimate) Busy() bool { return e.Waited > busyShare }
 
 func (e *Estimate) extremes(ctx context.Context, m *gauge) (err error) {
 	sp := &m.cfg.Space

@@ -90,9 +90,9 @@ func (p *problem) evaluate(ctx context.Context, batch []space.Genome, hopeless f
 func evaluation(e evolve.Entry[space.Genome]) rundir.Evaluation {
 	score, scored := e.Result.Payload.(fitness.Score)
 	if e.Result.Err != "" || !scored { // what a failed evaluation scored is no score
-		return rundir.Evaluation{Index: e.Index, Point: rundir.Point{ID: e.Genome.ID(), Genome: e.Genome.String()}, Err: e.Result.Err}
+		return rundir.Evaluation{Index: e.Index, Point: rundir.Point{ID: e.Genome.ID(), Genome: e.Genome.String()}, Err: e.Result.Err, Parents: e.Parents}
 	}
-	return rundir.Evaluation{Index: e.Index, Point: pointOf(e.Genome, score), Violation: e.Result.CV, Estimated: e.Result.Estimated}
+	return rundir.Evaluation{Index: e.Index, Point: pointOf(e.Genome, score), Violation: e.Result.CV, Estimated: e.Result.Estimated, Parents: e.Parents}
 }
 
 func pointOf(g space.Genome, s fitness.Score) rundir.Point {

@@ -3,6 +3,8 @@ package runner
 import (
 	"sync"
 	"time"
+
+	"evosr/internal/stat"
 )
 
 // reportEvery bounds how often a run reports; the first and the last of a stage
@@ -14,8 +16,7 @@ type reporter struct {
 	mu    sync.Mutex
 	to    func(Progress)
 	stage string
-	first time.Time // of what is counted in this call
-	from  float64   // Done at first
+	pace  stat.Pace // of what is counted in this call
 	total float64   // of what is counted
 	last  time.Time
 }
@@ -29,19 +30,18 @@ func (r *reporter) tell(stage, message string, done, total, hypervolume float64)
 	defer r.mu.Unlock()
 	now := time.Now()
 	if stage != r.stage {
-		r.stage, r.first, r.from, r.last = stage, now, done, time.Time{}
+		r.stage, r.pace, r.last = stage, stat.Pace{}, time.Time{}
 	}
-	if done < r.from || total != r.total { // a stage counts one thing after the other
-		r.first, r.from, r.total = now, done, total
+	if total != r.total { // a stage counts one thing after the other
+		r.pace, r.total = stat.Pace{}, total
 	}
+	r.pace.See(now, done)
 	if now.Sub(r.last) < reportEvery && done < total {
 		return
 	}
 	r.last = now
 	p := Progress{Stage: stage, Message: message, Done: done, Total: total, Hypervolume: hypervolume}
-	if spent := now.Sub(r.first).Seconds(); spent > 0 && done > r.from {
-		p.Rate = (done - r.from) / spent
-		p.Left = time.Duration((total - done) / p.Rate * float64(time.Second))
-	}
+	p.Rate = r.pace.Rate()
+	p.Left, _ = r.pace.Left(total)
 	r.to(p)
 }

@@ -28,6 +28,10 @@ func (r *run) winners(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	before, err := r.efforts(chosen)
+	if err != nil {
+		return err
+	}
 	var j *joinery
 	for i, c := range chosen {
 		if c.Card != "" {
@@ -51,7 +55,7 @@ func (r *run) winners(ctx context.Context) error {
 			}
 		}
 		tell := func(what string, part float64) {
-			r.report.tell(rundir.StageWinners, fmt.Sprintf("%s: %s", c.ID, what), float64(i)+part, float64(len(chosen)), 0)
+			r.report.tell(rundir.StageWinners, fmt.Sprintf("%s: %s", c.ID, what), before[i]+part*(before[i+1]-before[i]), before[len(chosen)], 0)
 		}
 		card, err := j.finish(ctx, c, tell)
 		if err != nil {
@@ -64,8 +68,34 @@ func (r *run) winners(ctx context.Context) error {
 			return err
 		}
 	}
-	r.report.tell(rundir.StageWinners, "done", float64(len(chosen)), float64(len(chosen)), 0)
+	r.report.tell(rundir.StageWinners, "done", before[len(chosen)], before[len(chosen)], 0)
 	return r.store.SetMeta(rundir.MetaWinnersReady, "yes")
+}
+
+// efforts gives for each winner, and for the end, which part of the work comes before
+// it, in winners of mean size: what it takes grows with its multiplications.
+func (r *run) efforts(chosen []rundir.Choice) ([]float64, error) {
+	front, err := r.store.Front()
+	if err != nil {
+		return nil, err
+	}
+	const always = 0.2 // of the largest one's effort: what every one takes, whatever its size
+	macs, most := map[string]float64{}, 1.0
+	for _, e := range front {
+		macs[e.ID] = float64(e.MACs)
+	}
+	for _, c := range chosen {
+		most = max(most, macs[c.ID])
+	}
+	before := []float64{0}
+	for i, c := range chosen {
+		before = append(before, before[i]+always*most+macs[c.ID])
+	}
+	all := before[len(chosen)]
+	for i := range before {
+		before[i] *= float64(len(chosen)) / max(all, 1)
+	}
+	return before, nil
 }
 
 // chosen gives the winners, choosing them when the front is new.

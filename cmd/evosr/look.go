@@ -85,8 +85,14 @@ func (a *app) printStatus(s rundir.Status, list []winnerJSON) error {
 	if s.WinnersWant > 0 {
 		fmt.Fprintf(w, "winners\t%d of %d finished\n", s.Winners, s.WinnersWant)
 	}
-	if err := w.Flush(); err != nil || len(list) == 0 {
+	if err := w.Flush(); err != nil {
 		return err
+	}
+	if s.Stage != rundir.StageDone && !s.Running {
+		a.say("next: the command that began the run continues it")
+	}
+	if len(list) == 0 {
+		return nil
 	}
 	fmt.Fprintln(a.out)
 	return a.printWinners(list)

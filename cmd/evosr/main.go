@@ -126,7 +126,7 @@ func (a *app) root() *cobra.Command {
 	root.SetVersionTemplate("evosr {{.Version}}\n")
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveDefault)
 	root.AddCommand(a.initCmd(), a.doctorCmd(), a.dataCmd(), a.profileCmd(), a.planCmd(), a.trainCmd(), a.runCmd(), a.statusCmd(), a.compareCmd(),
-		a.reportCmd(), a.exportCmd(), a.upscaleCmd(), a.benchCmd(), a.evalCmd(), a.pruneCmd(), a.convertCmd(), a.verifyCmd(), a.childCmd(), a.supernetCmd(), a.modelsCmd(), a.versionCmd())
+		a.reportCmd(), a.serveCmd(), a.exportCmd(), a.upscaleCmd(), a.benchCmd(), a.evalCmd(), a.pruneCmd(), a.convertCmd(), a.verifyCmd(), a.childCmd(), a.supernetCmd(), a.modelsCmd(), a.versionCmd())
 	root.AddCommand(a.extra()...)
 	a.mark(root)
 	return root

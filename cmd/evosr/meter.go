@@ -34,6 +34,7 @@ type meter struct {
 	bar   *mpb.Bar
 	shown *atomic.Pointer[beat] // what bar shows; read while it is drawn
 	last  beat
+	pace  pace
 	told  time.Time
 	began time.Time
 }
@@ -49,6 +50,9 @@ func (a *app) meter() *meter {
 func (m *meter) set(b beat) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if left := m.pace.left(b, time.Now()); b.left == 0 {
+		b.left = left
+	}
 	fresh := b.stage != m.last.stage
 	if m.bars == nil {
 		if now := time.Now(); fresh && m.last.stage != "" || now.Sub(m.told) >= every {

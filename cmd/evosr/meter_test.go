@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -45,5 +46,30 @@ func TestPlainMeter(t *testing.T) {
 	}
 	if strings.Contains(talk.String(), "\x1b") {
 		t.Error("control characters without a terminal")
+	}
+}
+
+// TestPace holds the time that is foretold after the first quarter to what a stage of
+// uneven steps takes.
+func TestPace(t *testing.T) {
+	var p pace
+	rng := rand.New(rand.NewPCG(3, 4))
+	const total = 400
+	at := make([]time.Time, total+1)
+	now := time.Unix(1e9, 0)
+	for i := range at {
+		at[i] = now
+		now = now.Add(time.Duration((0.5 + rng.Float64()) * float64(time.Second)))
+	}
+	p.left(beat{stage: "before", done: 5, total: 5}, at[0])
+	for i, when := range at {
+		got := p.left(beat{stage: "work", done: 100 + float64(i), total: 100 + total}, when) // 100 were done by another call
+		want := at[total].Sub(when)
+		if i == 0 && got != 0 {
+			t.Errorf("something is foretold from nothing: %v", got)
+		}
+		if i >= total/4 && i < total-4 && (float64(got) < 0.75*float64(want) || float64(got) > 1.25*float64(want)) {
+			t.Errorf("after %d of %d: %v left, want about %v", i, total, got, want)
+		}
 	}
 }

@@ -72,22 +72,35 @@ func (f *runFlags) load(c *cobra.Command, name string) (*configs.Config, error) 
 func (a *app) runCmd() *cobra.Command {
 	var f runFlags
 	var workers int
-	var stale bool
+	var stale, live bool
+	listen := ""
 	c := &cobra.Command{
 		Use:   "run CONFIG",
 		Short: "Train, search, finish winners, report; the same command resumes",
 		Example: "  evosr run quickstart\n" +
-			"  evosr run my.yaml --dir runs/mine --seed 2",
+			"  evosr run my.yaml --dir runs/mine --seed 2\n" +
+			"  evosr run my.yaml --serve",
 		Long: "Carries out CONFIG, a file or the name of a preset (" + strings.Join(configs.Presets(), ", ") + "), in a run\n" +
 			"directory. Stopped at any moment, the same command continues to the same result.",
 		Args: arguments("CONFIG"),
-		RunE: func(c *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) (err error) {
 			cfg, err := f.load(c, args[0])
 			if err != nil {
 				return err
 			}
 			if stale {
 				cfg.Device.AllowStale = true
+			}
+			if live {
+				stop, err := a.beside(c.Context(), f.dir, listen)
+				if err != nil {
+					return err
+				}
+				defer func() {
+					if e := stop(); err == nil {
+						err = e
+					}
+				}()
 			}
 			m := a.meter()
 			defer m.close()
@@ -105,6 +118,8 @@ func (a *app) runCmd() *cobra.Command {
 	}
 	f.add(c)
 	c.Flags().BoolVar(&stale, "allow-stale", false, "accept a profile of another machine or version, or one whose speed this machine has lost")
+	c.Flags().BoolVar(&live, "serve", false, "show the run in a browser while it goes on: the address is the first line on standard output")
+	listenFlag(c, &listen)
 	numberFlag(c, &workers, "workers", 1, 1024, 0, "networks scored at a time (default every core); changes no result")
 	c.Flags().Lookup("workers").DefValue = ""
 	return a.jsonFlag(c)
@@ -169,8 +184,22 @@ func (a *app) printRun(dir, page string) error {
 	if err := a.printWinners(list); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.out, "\nreport   %s\n", page)
-	return err
+	if _, err = fmt.Fprintf(a.out, "\nreport   %s\n", page); err != nil || len(list) == 0 {
+		return err
+	}
+	a.say("next: evosr upscale -m %s@%s IN.png OUT.png; evosr serve %s", dir, best(list), dir)
+	return nil
+}
+
+// best is the letter of the winner with the best picture.
+func best(list []winnerJSON) string {
+	i := 0
+	for j := range list {
+		if list[j].PSNR > list[i].PSNR {
+			i = j
+		}
+	}
+	return rundir.Letter(i)
 }
 
 func (a *app) printWinners(list []winnerJSON) error {
@@ -241,7 +270,16 @@ func (a *app) printPlan(name string, e *runner.Estimate) error {
 	}
 	fmt.Fprintf(w, "in all\tabout %s\n", e.Total().Round(time.Second))
 	fmt.Fprintf(w, "disk\tabout %.1f MB\n", float64(e.Disk)/1e6)
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if e.Busy() {
+		a.say("the machine was busy: %.0f %% of the time of these trials was spent waiting for a core; it is faster when it is quiet", 100*e.Waited)
+	}
+	if e.Satisfiable != "no" {
+		a.say("next: evosr run %s", name)
+	}
+	return nil
 }
 
 // shorten keeps a huge number readable.

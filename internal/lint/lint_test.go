@@ -21,7 +21,8 @@ const module = "evosr"
 // floors gives every room its floor. A room imports only rooms of lower floors.
 var floors = map[string]int{
 	"cmd/evosr":          8,
-	"report":             7,
+	"serve":              7,
+	"report":             6,
 	"runner":             6,
 	"rundir":             5,
 	"configs":            4,

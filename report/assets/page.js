@@ -1,5 +1,7 @@
 // Draws the charts of a report from the JSON beside it. Colours come from the
-// style sheet, so that light, dark and printed pages agree.
+// style sheet, so that light, dark and printed pages agree. evosr.page is what the
+// other scripts of the page use.
+var evosr = {};
 (function () {
   "use strict";
   var data = JSON.parse(document.getElementById("data").textContent);
@@ -47,7 +49,7 @@
   }
   // logAxis has a line at every power of two, or of ten over a wide range.
   function logAxis(theme, low, high) {
-    return { type: "log", logBase: high > 500 * low ? 10 : 2, splitNumber: 10, axisLabel: { color: theme.quiet, hideOverlap: true, formatter: tick } };
+    return { type: "log", logBase: high > 500 * low ? 10 : 2, splitNumber: 10, axisLabel: { color: theme.quiet, hideOverlap: true, showMinLabel: false, showMaxLabel: false, formatter: tick } };
   }
   function xy(p) { return { value: [p.x, p.y], p: p }; }
 
@@ -59,7 +61,7 @@
     }
     var series = [
       {
-        name: "Scored", type: "scatter", symbolSize: 6, itemStyle: { color: theme.dot, opacity: 0.45 }, large: all.length > 4000,
+        name: "Scored", type: "scatter", symbolSize: 6, itemStyle: { color: theme.dot, opacity: 0.45 }, large: all.length > 4000, largeThreshold: 4000,
         data: all.filter(function (e) { return !e.bad; }).map(xy),
         tooltip: { formatter: function (i) { return describe("Network " + i.data.p.id, i.data.p); } }
       },
@@ -73,6 +75,12 @@
         } : undefined
       }
     ];
+    if ((data.dense_front || []).length) {
+      series.push({
+        name: "Front without pruning", type: "line", step: "end", symbol: "emptyCircle", symbolSize: 6, z: 2, lineStyle: { width: 1.5, type: "dashed", color: theme.good }, itemStyle: { color: theme.good },
+        data: data.dense_front.map(xy), tooltip: { formatter: function (i) { return describe("Dense, " + i.data.p.id, i.data.p); } }
+      });
+    }
     var bad = all.filter(function (e) { return e.bad; });
     if (bad.length) {
       series.push({
@@ -108,14 +116,28 @@
         tooltip: { formatter: function (i) { return tip("Largest network, dense", [[y.name, value(y, i.value[1])], [x.name, value(x, i.value[0])]]); } }
       });
     }
-    var xs = all.map(function (e) { return e.x; }).concat(winners.map(function (w) { return w.done_x; }), data.dense ? [data.dense.x] : []).filter(function (v) { return v > 0; });
-    var ys = all.map(function (e) { return e.y; }).concat(data.bicubic ? [data.bicubic] : []);
+    // One measurement on a busy machine, or one network that fails, must not set
+    // the scale: what lies outside of it is cut, and told.
+    var xs = all.map(function (e) { return e.x; }).concat(data.dense ? [data.dense.x] : []).filter(function (v) { return v > 0; });
+    var usual = Math.max.apply(null, xs), beyond = winners.filter(function (w) { return w.done_x > 1.6 * usual; });
+    xs = xs.concat(winners.map(function (w) { return w.done_x; }).filter(function (v) { return v > 0 && v <= 1.6 * usual; }));
+    var sorted = all.map(function (e) { return e.y; }).sort(function (a, b) { return a - b; });
+    var ys = (data.front || []).map(function (p) { return p.y; }).concat(winners.map(function (w) { return w.done_y; }), data.bicubic ? [data.bicubic] : [], data.dense ? [data.dense.y] : []);
+    if (sorted.length) ys = ys.concat([sorted[Math.floor(0.02 * sorted.length)], sorted[sorted.length - 1]]);
     var low = Math.min.apply(null, ys), room = 0.06 * (Math.max.apply(null, ys) - low), unit = y.key === "ssim" ? 100 : 2;
+    var right = x.log ? 1.1 * Math.max.apply(null, xs) : Number((1.04 * Math.max.apply(null, xs)).toPrecision(2)), left = x.log ? Math.min.apply(null, xs) / 1.1 : 0;
+    if (beyond.length) {
+      series.push({
+        name: "Measured beyond the axis", type: "scatter", symbol: "triangle", symbolRotate: -90, symbolSize: 13, z: 7, itemStyle: { color: theme.win },
+        data: beyond.map(function (w) { return { value: [right, w.done_y], p: w }; }),
+        tooltip: { formatter: function (i) { return tip("Winner " + i.data.p.letter + ", measured beyond the axis", [["Measured latency", value(x, i.data.p.done_x)]]); } }
+      });
+    }
     return Object.assign(base(theme), {
       legend: { top: 0, left: 0, right: narrow ? 0 : 90, itemGap: narrow ? 8 : 10, textStyle: { color: theme.ink }, inactiveColor: theme.line },
       grid: { left: 8, right: 24, top: narrow ? 150 : 76, bottom: 38, containLabel: true },
       toolbox: { right: 0, top: narrow ? 104 : 0, itemSize: 16, iconStyle: { borderColor: theme.quiet }, feature: { dataZoom: { title: { zoom: "Zoom into an area", back: "Zoom back" }, brushStyle: { color: theme.front, opacity: 0.15 } }, restore: { title: "Whole chart" } } },
-      xAxis: axis(theme, label(x), x.log ? logAxis(theme, Math.min.apply(null, xs), Math.max.apply(null, xs)) : { min: 0 }),
+      xAxis: axis(theme, label(x), Object.assign({ min: left, max: right }, x.log ? logAxis(theme, left, right) : {})),
       yAxis: yaxis(theme, label(y), { min: Math.floor((low - room) * unit) / unit, axisLabel: { color: theme.quiet, showMinLabel: false } }),
       series: series
     });
@@ -150,6 +172,24 @@
             }
           }
         }
+      ]
+    });
+  }
+
+  // peers shows gains over bicubic interpolation, ours and of published networks.
+  function peers(theme) {
+    var bicubic = data.bicubic, list = data.peers || [], winners = data.winners || [], front = data.front || [];
+    var xs = list.map(function (p) { return p.ms; }).concat(front.map(function (p) { return p.x; }));
+    var low = Math.min.apply(null, xs) / 1.2, high = Math.max.apply(null, xs) * 1.2;
+    return Object.assign(base(theme), {
+      legend: { top: 0, left: 0, textStyle: { color: theme.ink }, inactiveColor: theme.line },
+      grid: { left: 8, right: 70, top: 66, bottom: 38, containLabel: true },
+      xAxis: axis(theme, "Predicted latency, ms", Object.assign({ min: low, max: high }, logAxis(theme, low, high))),
+      yAxis: yaxis(theme, "dB over bicubic", {}),
+      series: [
+        { name: "Our front, as searched", type: "line", step: "end", symbol: "circle", symbolSize: 5, lineStyle: { color: theme.front, width: 2 }, itemStyle: { color: theme.front }, data: front.map(function (p) { return { value: [p.x, p.y - bicubic], p: p }; }), tooltip: { formatter: function (i) { return tip("Front, " + i.data.p.id, [["over bicubic", number(i.value[1], 2) + " dB"], ["predicted", ms(i.value[0])]]); } } },
+        { name: "Our winners, fine-tuned", type: "scatter", symbolSize: 15, z: 5, itemStyle: { color: theme.win, opacity: 1, borderColor: theme.card, borderWidth: 2 }, label: { show: true, position: "top", formatter: function (i) { return i.data.p.letter; }, color: theme.ink, fontWeight: 600 }, data: winners.map(function (w) { return { value: [w.predicted, w.done_y - bicubic], p: w }; }), tooltip: { formatter: function (i) { return tip("Winner " + i.data.p.letter, [["over bicubic", number(i.value[1], 2) + " dB"], ["predicted", ms(i.value[0])]]); } } },
+        { name: "Published, on Set14", type: "scatter", symbol: "rect", symbolSize: 9, itemStyle: { color: theme.ink, opacity: 0.85 }, label: { show: true, formatter: function (i) { return i.data.peer.name; }, color: theme.quiet, fontSize: 11 }, data: list.map(function (p, i) { return { value: [p.ms, p.set14], peer: p, label: { position: ["top", "bottom", "right"][i % 3] } }; }), tooltip: { formatter: function (i) { var p = i.data.peer; return tip(p.name, [["over bicubic, Set14", number(p.set14, 2) + " dB"], ["over bicubic, Set5", number(p.set5, 2) + " dB"], ["predicted", ms(p.ms)], ["parameters", number(p.params, 0)]]); } } }
       ]
     });
   }
@@ -231,27 +271,59 @@
   }
   function share(v) { return Number((100 * v).toPrecision(3)) + " %"; }
 
-  function draw() {
+  var plots = [["chart-front", front], ["chart-peers", peers], ["chart-latency", latency], ["chart-hypervolume", hypervolume], ["chart-loss", loss], ["chart-validation", validation],
+    ["chart-active", layers("active", { activated: true, format: share, y: { min: 0 } })],
+    ["chart-dead", layers("dead", { activated: true, high: true, format: String, y: { min: 0, minInterval: 1 } })],
+    ["chart-norm", layers("norm", { high: true, format: function (v) { return String(Number(Number(v).toPrecision(3))); }, y: { type: "log", logBase: 2 } })],
+    ["chart-rank", layers("rank", { format: share, y: { max: 1 } })],
+    ["chart-update", layers("update", { high: true, format: function (v) { return Number(v).toExponential(1); }, y: { type: "log" } })]];
+  function themed() {
+    var theme = {};
+    ["ink", "quiet", "line", "card", "front", "win", "dot", "good"].forEach(function (n) { theme[n] = css("--" + n); });
+    return theme;
+  }
+
+  // many is from how many dots on the front is painted instead of built of elements.
+  var many = 1500, watch = null;
+  function init(node, plot, theme) {
+    var chart = echarts.init(node, null, { renderer: (data.evaluations || []).length > many && plot === front ? "canvas" : "svg" });
+    chart.setOption(plot(theme));
+    chart.plot = plot;
+    chart.on("click", function (i) {
+      if (i.data && i.data.p && evosr.show) evosr.show(i.data.p.id);
+    });
+    charts.push(chart);
+  }
+
+  // draw begins with the front; the others follow when they come near the screen, or
+  // with all at once.
+  function draw(all) {
     charts.forEach(function (c) { c.dispose(); });
     charts = [];
-    var theme = {};
-    ["ink", "quiet", "line", "card", "front", "win", "dot"].forEach(function (n) { theme[n] = css("--" + n); });
-    [["chart-front", front], ["chart-latency", latency], ["chart-hypervolume", hypervolume], ["chart-loss", loss], ["chart-validation", validation],
-      ["chart-active", layers("active", { activated: true, format: share, y: { min: 0 } })],
-      ["chart-dead", layers("dead", { activated: true, high: true, format: String, y: { min: 0, minInterval: 1 } })],
-      ["chart-norm", layers("norm", { high: true, format: function (v) { return String(Number(Number(v).toPrecision(3))); }, y: { type: "log", logBase: 2 } })],
-      ["chart-rank", layers("rank", { format: share, y: { max: 1 } })],
-      ["chart-update", layers("update", { high: true, format: function (v) { return Number(v).toExponential(1); }, y: { type: "log" } })]].forEach(function (pair) {
+    if (watch) watch.disconnect();
+    var theme = themed(), later = new Map();
+    watch = new IntersectionObserver(function (seen) {
+      seen.forEach(function (e) {
+        if (!e.isIntersecting || !later.has(e.target)) return;
+        var plot = later.get(e.target);
+        later.delete(e.target);
+        watch.unobserve(e.target);
+        init(e.target, plot, themed());
+      });
+    }, { rootMargin: "300px" });
+    plots.forEach(function (pair) {
       var node = document.getElementById(pair[0]);
       if (!node) return;
-      var chart = echarts.init(node, null, { renderer: "svg" });
-      chart.setOption(pair[1](theme));
-      chart.on("click", function (i) {
-        var card = i.data && i.data.p && document.getElementById("winner-" + i.data.p.id);
-        if (card) card.scrollIntoView();
-      });
-      charts.push(chart);
+      if (all === true || pair[1] === front) return init(node, pair[1], theme);
+      later.set(node, pair[1]);
+      watch.observe(node);
     });
+  }
+
+  // redraw keeps zoom and legend.
+  function redraw() {
+    var theme = themed();
+    charts.forEach(function (c) { c.setOption(c.plot(theme), { replaceMerge: ["series"] }); });
   }
 
   // cell keeps a spreadsheet from taking text for a formula.
@@ -271,13 +343,13 @@
   }
 
   draw();
-  var save = document.getElementById("save-csv");
-  if (save) save.addEventListener("click", saveCSV);
+  document.addEventListener("click", function (e) { if (e.target.id === "save-csv") saveCSV(); });
+  evosr.page = { data: data, draw: draw, redraw: redraw, value: value, number: number, many: many, charts: function () { return charts; } };
   window.addEventListener("resize", function () { charts.forEach(function (c) { c.resize(); }); });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", function () { draw(); });
   window.addEventListener("beforeprint", function () {
     document.documentElement.classList.add("print");
-    draw();
+    draw(true);
   });
   window.addEventListener("afterprint", function () {
     document.documentElement.classList.remove("print");
