@@ -119,7 +119,7 @@ func (a *app) runCmd() *cobra.Command {
 	f.add(c)
 	c.Flags().BoolVar(&stale, "allow-stale", false, "accept a profile of another machine or version, or one whose speed this machine has lost")
 	c.Flags().BoolVar(&live, "serve", false, "show the run in a browser while it goes on: the address is the first line on standard output")
-	listenFlag(c, &listen)
+	listenFlag(c, "serve-listen", &listen)
 	numberFlag(c, &workers, "workers", 1, 1024, 0, "networks scored at a time (default every core); changes no result")
 	c.Flags().Lookup("workers").DefValue = ""
 	return a.jsonFlag(c)

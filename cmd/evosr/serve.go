@@ -38,12 +38,12 @@ func (a *app) serveCmd() *cobra.Command {
 			return s.Serve(c.Context())
 		},
 	}
-	listenFlag(c, &listen)
+	listenFlag(c, "listen", &listen)
 	return a.jsonFlag(c)
 }
 
-func listenFlag(c *cobra.Command, to *string) {
-	c.Flags().StringVar(to, "listen", serve.DefaultListen, "HOST:PORT of this machine; port 0 is a free one")
+func listenFlag(c *cobra.Command, name string, to *string) {
+	c.Flags().StringVar(to, name, serve.DefaultListen, "HOST:PORT of this machine; port 0 is a free one")
 }
 
 // served are the run directories that a user named, or those below runs/.
