@@ -15,9 +15,9 @@ const maxMade = 1 << 26
 // Compile prepares a network for this CPU. Nothing of g is changed; its
 // weights are shared, so do not change them while the Program is in use.
 //
-// Networks that can be brought to layers of the picture's size with a pixel
-// shuffle at their end run in bands of rows; others, such as those with strides
-// or with global reach, run layer by layer over whole planes.
+// Networks that can be brought to layers of the picture's size or a fraction of
+// it, with a pixel shuffle at their end, run in bands of rows; others, such as
+// those with global reach, run layer by layer over whole planes.
 func Compile(g *network.Graph, o Options) (*Program, error) {
 	set, err := o.set()
 	if err != nil {

@@ -14,8 +14,8 @@
 // unless a kept weight shares its block.
 //
 // Threads take bands of rows and run one band through all layers while it is in
-// their cache. Graphs that keep other sizes inside run layer by layer over whole
-// planes. A Program serves one goroutine at a time; Clone gives another
+// their cache. Graphs that see the whole picture or enlarge inside run layer by
+// layer over whole planes. A Program serves one goroutine at a time; Clone gives another
 // goroutine its own memory and threads over the same weights and plans.
 //
 // Pictures are planar float32 (channels, height, width), code values / 255.
