@@ -18,7 +18,7 @@ func addParents(tx *sql.Tx, e Evaluation) error {
 		return err
 	}
 	for i, p := range e.Parents {
-		if _, err := tx.Exec("INSERT INTO parents VALUES (?, ?, ?)", e.Index, i, p); err != nil {
+		if _, err := tx.Exec("INSERT OR REPLACE INTO parents VALUES (?, ?, ?)", e.Index, i, p); err != nil {
 			return err
 		}
 	}

@@ -119,7 +119,7 @@ func TestTeachRefuses(t *testing.T) {
 		t.Errorf("stopped: %v", err)
 	}
 	l := taught(t, net, waves{2, 1}, 8, 2)
-	if _, err := FineTune(t.Context(), net, l, waves{2, 1}, nil, FineTuneOptions{Steps: 1, Batch: 1, Patch: 12, Rate: 1e-3, Distill: 0.5}); err == nil || !strings.Contains(err.Error(), "lessons") {
+	if _, err := FineTune(t.Context(), net, l, waves{2, 1}, nil, FineTuneOptions{Steps: 1, Batch: 1, Patch: 12, Rate: 1e-3, Distill: 0.5}); err == nil || !strings.Contains(err.Error(), "outputs") {
 		t.Errorf("outputs of another size: %v", err)
 	}
 	if n := []int{TeacherOutputsFor(1, 1), TeacherOutputsFor(400, 8), TeacherOutputsFor(1e6, 16)}; !slices.Equal(n, []int{1, 400, 1024}) {
